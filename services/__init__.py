@@ -1,0 +1,1 @@
+"""The five services of Assay. They speak by events alone and never import each other."""

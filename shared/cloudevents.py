@@ -1,0 +1,60 @@
+"""The CloudEvents 1.0 envelope that carries every event, in structured JSON mode (NATS protocol binding)."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CONTENT_TYPE = "application/cloudevents+json"
+_EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:assay:event")
+
+
+class EventData(BaseModel):
+    """The `data` of one event: a fact, named in the past tense, with one owner.
+
+    A subclass names its `type` (which is also its NATS subject) and says which aggregate it is about.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    type: ClassVar[str]
+
+    def aggregate_id(self) -> str:
+        """The id of the job, dataset or model that this fact is about; the envelope's `subject`."""
+        raise TypeError(f"{type(self).__name__} does not name its aggregate")
+
+    def natural_key(self) -> str | None:
+        """What makes this fact the same fact when it is stated again; None when each statement counts."""
+        return self.aggregate_id()
+
+
+class Envelope(BaseModel):
+    """One CloudEvent. Times are RFC 3339 in UTC; `data` is one of `shared.events`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(min_length=1, max_length=256)
+    source: str = Field(min_length=1)
+    type: str = Field(min_length=1)
+    subject: str = Field(min_length=1)
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str = ""
+    traceparent: str | None = None
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, data: EventData, source: str, traceparent: str | None = None) -> Self:
+        """Wrap a fact. A fact with a natural key gets the same id each time it is stated."""
+        key = data.natural_key()
+        return cls(
+            id=str(uuid4() if key is None else uuid5(_EVENT_NAMESPACE, f"{data.type}/{key}")),
+            source=f"urn:assay:{source}",
+            type=data.type,
+            subject=data.aggregate_id(),
+            dataschema=f"urn:assay:event:{data.type}:1",
+            traceparent=traceparent,
+            data=data.model_dump(mode="json"),
+        )

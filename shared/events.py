@@ -1,0 +1,439 @@
+"""Every event of Assay: the one place where they are defined. Fields are only ever added."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.cloudevents import Envelope, EventData
+
+
+class Value(BaseModel):
+    """A part of an event: compared by what it holds, never changed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Artifact(Value):
+    """Where an artifact lies and what it must hash to; `uri` is an fsspec URL, `bytes` its size.
+
+    For a folder, `uri` and `sha256` are those of its manifest, and `bytes` is the sum of its files.
+    """
+
+    uri: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class RowError(Value):
+    """Why one line of an uploaded file was refused. `line` counts from 1."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class Split(Value):
+    """One part of a dataset, as JSON Lines of `{"messages": [...]}`."""
+
+    artifact: Artifact
+    rows: int
+
+
+class Splits(Value):
+    """A dataset's three disjoint parts."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+class Hyperparameters(Value):
+    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales the default."""
+
+    n_epochs: float | None = Field(default=None, gt=0, le=100)
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    learning_rate_multiplier: float | None = Field(default=None, gt=0, le=1000)
+    lora_rank: int | None = Field(default=None, ge=1, le=256)
+    n_checkpoints: int | None = Field(default=None, ge=1, le=100)
+
+
+class TrainingSpec(Value):
+    """What to train, independent of the data: the part of a request that a user chooses."""
+
+    base_model: str = Field(min_length=1, max_length=256)
+    method: Literal["supervised"] = "supervised"
+    hyperparameters: Hyperparameters = Hyperparameters()
+    suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    policy: str | None = Field(default=None, max_length=64)
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class TrainingMetrics(Value):
+    """Figures of one step, named as OpenAI names them. Losses are mean nats per answer token; accuracies are 0 to 1."""
+
+    step: int
+    train_loss: float | None = None
+    train_mean_token_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_mean_token_accuracy: float | None = None
+    full_valid_loss: float | None = None
+    full_valid_mean_token_accuracy: float | None = None
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+    tokens_per_s: float | None = None
+    memory_bytes: int | None = None
+
+
+class Failure(Value):
+    """Why something ended badly, in the shape of OpenAI's job error."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Score(Value):
+    """One metric over `n` items. `value` lies between 0 and 1 for every metric that Assay ships."""
+
+    value: float = Field(allow_inf_nan=False)
+    n: int = Field(ge=0)
+
+
+class RuleOutcome(Value):
+    """One rule of a policy: what was measured, what was demanded, and whether it held."""
+
+    rule: str
+    figure: float | None
+    limit: float | None
+    passed: bool
+    reason: str
+
+
+class Verdict(Value):
+    """The decision over one checkpoint with every rule that led to it."""
+
+    approved: bool
+    mode: Literal["automatic", "hybrid"]
+    policy: str
+    rules: tuple[RuleOutcome, ...]
+    reason: str
+
+
+class Candidate(Value):
+    """One checkpoint and what is needed to score, review and serve it; it travels with every event about it."""
+
+    job_id: str
+    step: int
+    base_model: str
+    model_name: str
+    """The name of this checkpoint that one can call, such as `ft:<base>:<org>:<suffix>:<id>:ckpt-step-<step>`."""
+    adapter: Artifact
+    lora_rank: int
+    suffix: str | None = None
+    policy: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The immutable name of these weights: made of their digest, never given to others."""
+        return f"v-{self.adapter.sha256[:16]}"
+
+
+class DatasetUploaded(EventData):
+    """A file was stored and waits to be checked. With `train`, training starts as soon as it is ready."""
+
+    type: ClassVar[str] = "dataset.uploaded"
+    file_id: str
+    filename: str
+    purpose: str = "fine-tune"
+    artifact: Artifact
+    owner: str = ""
+    drop_bad_rows: bool = False
+    split_seed: int = 0
+    train: TrainingSpec | None = None
+    created_at: int = 0
+
+    def aggregate_id(self) -> str:
+        return self.file_id
+
+
+class DatasetReady(EventData):
+    """A file was found clean and was split."""
+
+    type: ClassVar[str] = "dataset.ready"
+    file_id: str
+    format: Literal["messages"] = "messages"
+    rows: int
+    dropped_rows: int = 0
+    duplicate_rows: int = 0
+    splits: Splits
+    owner: str = ""
+    train: TrainingSpec | None = None
+
+    def aggregate_id(self) -> str:
+        return self.file_id
+
+
+class DatasetRejected(EventData):
+    """A file cannot be trained on. `errors` holds the first of them, `bad_rows` counts all lines that are bad."""
+
+    type: ClassVar[str] = "dataset.rejected"
+    file_id: str
+    rows: int
+    bad_rows: int
+    errors: tuple[RowError, ...]
+
+    def aggregate_id(self) -> str:
+        return self.file_id
+
+
+class TrainingRequested(EventData):
+    """Somebody asked for a job."""
+
+    type: ClassVar[str] = "training.requested"
+    job_id: str
+    training_file: str
+    validation_file: str | None = None
+    spec: TrainingSpec
+    owner: str = ""
+    created_at: int = 0
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class TrainingCancelRequested(EventData):
+    """Somebody asked for a job to stop."""
+
+    type: ClassVar[str] = "training.cancel_requested"
+    job_id: str
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class TrainingQueued(EventData):
+    """A job has its data and waits for a trainer: the trainers' work queue."""
+
+    type: ClassVar[str] = "training.queued"
+    job_id: str
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class TrainingProgress(EventData):
+    """One step of a running job. `message` is for people; `estimated_finish` is in Unix seconds."""
+
+    type: ClassVar[str] = "training.progress"
+    job_id: str
+    attempt: int
+    step: int
+    total_steps: int
+    metrics: TrainingMetrics
+    trained_tokens: int = 0
+    message: str = ""
+    estimated_finish: int | None = None
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.attempt}/{self.step}"
+
+
+class CheckpointSaved(EventData):
+    """A checkpoint lies whole in the artifact store. `state` is what a trainer needs to go on from it."""
+
+    type: ClassVar[str] = "checkpoint.saved"
+    candidate: Candidate
+    total_steps: int
+    metrics: TrainingMetrics
+    test: Split
+    state: Artifact | None = None
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.step}"
+
+
+class TrainingFinished(EventData):
+    """A job trains no more; `checkpoints` are the steps that were saved."""
+
+    type: ClassVar[str] = "training.finished"
+    job_id: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    checkpoints: tuple[int, ...] = ()
+    trained_tokens: int = 0
+    duration_s: float = 0.0
+    peak_memory_bytes: int = 0
+    error: Failure | None = None
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class EvalDone(EventData):
+    """A checkpoint was scored on the test split, beside its base model on the same items.
+
+    `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`.
+    """
+
+    type: ClassVar[str] = "eval.done"
+    candidate: Candidate
+    suite: str
+    scores: dict[str, Score]
+    base_scores: dict[str, Score]
+    samples: Artifact
+    duration_s: float = 0.0
+    error: Failure | None = None
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.step}/{self.suite}"
+
+
+class ReviewOpened(EventData):
+    """A checkpoint passed its gates and waits for people."""
+
+    type: ClassVar[str] = "review.opened"
+    review_id: str
+    candidate: Candidate
+    items: int
+    reviewers_wanted: int
+
+    def aggregate_id(self) -> str:
+        return self.review_id
+
+
+class ReviewScored(EventData):
+    """The evidence over one checkpoint is complete. `score` is 0 to 100 and None where no person was asked."""
+
+    type: ClassVar[str] = "review.scored"
+    review_id: str
+    candidate: Candidate
+    mode: Literal["automatic", "hybrid"]
+    score: float | None
+    reviewers: int
+    rules: tuple[RuleOutcome, ...]
+
+    def aggregate_id(self) -> str:
+        return self.review_id
+
+
+class ModelApproved(EventData):
+    """A checkpoint may be served."""
+
+    type: ClassVar[str] = "model.approved"
+    candidate: Candidate
+    verdict: Verdict
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+
+class ModelRejected(EventData):
+    """No checkpoint of a job may be served; `candidate` is the best one, None where there was none."""
+
+    type: ClassVar[str] = "model.rejected"
+    job_id: str
+    candidate: Candidate | None
+    verdict: Verdict
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class ModelDeployed(EventData):
+    """Every replica serves a version and its alias points to it."""
+
+    type: ClassVar[str] = "model.deployed"
+    candidate: Candidate
+    alias: str | None
+    replicas: int
+    duration_s: float
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.version}"
+
+
+class ModelRolledBack(EventData):
+    """An alias went back to an earlier version."""
+
+    type: ClassVar[str] = "model.rolled_back"
+    alias: str
+    version: str
+    previous_version: str
+    reason: str
+
+    def aggregate_id(self) -> str:
+        return self.alias
+
+    def natural_key(self) -> None:
+        return None
+
+
+class FeedbackRecorded(EventData):
+    """Somebody judged a served answer."""
+
+    type: ClassVar[str] = "feedback.recorded"
+    completion_id: str
+    model: str
+    rating: Literal["good", "bad"]
+    correction: str | None = None
+
+    def aggregate_id(self) -> str:
+        return self.completion_id
+
+    def natural_key(self) -> None:
+        return None
+
+
+EVENTS: Mapping[str, type[EventData]] = {
+    event.type: event
+    for event in (
+        DatasetUploaded,
+        DatasetReady,
+        DatasetRejected,
+        TrainingRequested,
+        TrainingCancelRequested,
+        TrainingQueued,
+        TrainingProgress,
+        CheckpointSaved,
+        TrainingFinished,
+        EvalDone,
+        ReviewOpened,
+        ReviewScored,
+        ModelApproved,
+        ModelRejected,
+        ModelDeployed,
+        ModelRolledBack,
+        FeedbackRecorded,
+    )
+}
+
+
+class UnknownEventType(ValueError):
+    """An envelope's `type` is not one of Assay's."""
+
+
+def parse(envelope: Envelope) -> EventData:
+    """The fact inside an envelope; raises `UnknownEventType`, or pydantic's `ValidationError` for bad data."""
+    event = EVENTS.get(envelope.type)
+    if event is None:
+        raise UnknownEventType(f"unknown event type {envelope.type!r}; known are {', '.join(sorted(EVENTS))}")
+    return event.model_validate(envelope.data)
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON schema of each event's `data`, by type."""
+    return {name: event.model_json_schema() for name, event in EVENTS.items()}
