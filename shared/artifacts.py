@@ -1,0 +1,138 @@
+"""Artifacts by digest on any fsspec store: written whole or not at all, checked when read, never a pickle."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+
+from shared.events import Artifact
+
+_CHUNK_BYTES = 1024 * 1024
+_FOLDER_SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md"}
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+
+
+class ArtifactError(Exception):
+    """An artifact is missing, does not match its digest, or holds what is not allowed."""
+
+
+class Artifacts:
+    """A content-addressed store below one fsspec URL: `<root>/sha256/<2 hex>/<64 hex>`."""
+
+    def __init__(self, root: str) -> None:
+        self._fs: Any
+        self._fs, path = fsspec.core.url_to_fs(root)  # type: ignore[reportUnknownMemberType]
+        self._root: str = str(path).rstrip("/")
+        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+
+    def put_bytes(self, content: bytes) -> Artifact:
+        """Store bytes; the same bytes are stored once."""
+        digest = hashlib.sha256(content).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / digest
+            path.write_bytes(content)
+            return self._store(path, digest, len(content))
+
+    def put_file(self, path: Path) -> Artifact:
+        """Store one file."""
+        return self._store(path, _digest(path), path.stat().st_size)
+
+    def put_folder(self, folder: Path) -> Artifact:
+        """Store a folder's files and, last, the manifest that makes them one artifact.
+
+        Raises `ArtifactError` for a file that is, or could be, a pickle.
+        """
+        files: dict[str, dict[str, Any]] = {}
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            _refuse_pickle(path)
+            stored = self.put_file(path)
+            files[path.relative_to(folder).as_posix()] = {"sha256": stored.sha256, "bytes": stored.bytes}
+        manifest = self.put_bytes(json.dumps({"files": files}, sort_keys=True).encode())
+        return manifest.model_copy(update={"bytes": sum(f["bytes"] for f in files.values())})
+
+    def read(self, artifact: Artifact) -> bytes:
+        """A file's bytes; raises `ArtifactError` when they are missing or do not match the digest."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / artifact.sha256
+            self._fetch(artifact.sha256, path)
+            return path.read_bytes()
+
+    def fetch_folder(self, artifact: Artifact, cache: Path) -> Path:
+        """A folder's files below `cache/<digest>`, fetched once and moved into place whole."""
+        target = cache / artifact.sha256
+        if target.is_dir():
+            return target
+        cache.mkdir(parents=True, exist_ok=True)
+        scratch = cache / f".{artifact.sha256}.{uuid4().hex}"
+        try:
+            for name, entry in json.loads(self.read(artifact))["files"].items():
+                self._fetch(entry["sha256"], scratch / _safe(name))
+            os.replace(scratch, target)
+        except OSError:
+            # Another process may have put the same folder there first.
+            if not target.is_dir():
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return target
+
+    def check(self) -> None:
+        """Raise an error when the store cannot be reached or written."""
+        self.put_bytes(b"ready\n")
+
+    def _path(self, digest: str) -> str:
+        return f"{self._root}/sha256/{digest[:2]}/{digest}"
+
+    def _store(self, source: Path, digest: str, size: int) -> Artifact:
+        target = self._path(digest)
+        artifact = Artifact(uri=self._fs.unstrip_protocol(target), sha256=digest, bytes=size)
+        if self._fs.exists(target):
+            return artifact
+        self._fs.makedirs(os.path.dirname(target), exist_ok=True)
+        if not self._local:
+            # An object store makes an object visible only when it is whole.
+            self._fs.put_file(str(source), target)
+            return artifact
+        temporary = f"{target}.{uuid4().hex}.part"
+        with source.open("rb") as reader, open(temporary, "wb") as writer:
+            shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
+            writer.flush()
+            os.fsync(writer.fileno())
+        os.replace(temporary, target)
+        return artifact
+
+    def _fetch(self, digest: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._fs.get_file(self._path(digest), str(target))
+        except FileNotFoundError:
+            raise ArtifactError(f"artifact sha256:{digest} is missing from the store") from None
+        if (found := _digest(target)) != digest:
+            target.unlink()
+            raise ArtifactError(f"artifact sha256:{digest} is damaged: its content hashes to {found}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _safe(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\x00" in name:
+        raise ArtifactError(f"a manifest names a file outside its folder: {name!r}")
+    return path
+
+
+def _refuse_pickle(path: Path) -> None:
+    if path.suffix not in _FOLDER_SUFFIXES:
+        raise ArtifactError(f"{path.name}: only {', '.join(sorted(_FOLDER_SUFFIXES))} files are stored, never pickles")
+    with path.open("rb") as file:
+        if file.read(4).startswith(_PICKLE_STARTS):
+            raise ArtifactError(f"{path.name}: holds a pickle or an archive under another name")

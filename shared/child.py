@@ -1,0 +1,112 @@
+"""Long work in a child process: started with one JSON document, heard by JSON lines, and never outliving its parent."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+_LINE_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class ChildDied(Exception):
+    """The child ended without saying that it was done; `returncode` is negative for a signal."""
+
+    def __init__(self, returncode: int, stderr_tail: str) -> None:
+        super().__init__(f"the child process ended with code {returncode}: {stderr_tail[-2000:]}")
+        self.returncode = returncode
+        self.stderr_tail = stderr_tail
+
+
+class Child:
+    """A running child process. Its lines are the messages that it sent with `Parent.send`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._tail = ""
+        self._stderr = asyncio.create_task(self._read_stderr())
+
+    @classmethod
+    async def start(cls, module: str, request: dict[str, Any], environment: dict[str, str] | None = None) -> "Child":
+        """Start `python -m module`. It reads `request` on its standard input, which stays open as its lifeline."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT_BYTES,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        await process.stdin.drain()
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Each message until the child ends; raises `ChildDied` when it ended with an error."""
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            yield json.loads(line)
+        returncode = await self._process.wait()
+        await self._stderr
+        if returncode != 0:
+            raise ChildDied(returncode, self._tail)
+
+    def ask_to_stop(self) -> None:
+        """Let the child end at its next good moment (SIGTERM)."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """End the child and whatever it started, now; safe to call when it has ended."""
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+        self._stderr.cancel()
+
+    async def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while chunk := await self._process.stderr.read(4096):
+            text = chunk.decode(errors="replace")
+            self._tail = (self._tail + text)[-8000:]
+            sys.stderr.write(text)
+
+
+class Parent:
+    """The child's side: the request it was started with, and the way to speak."""
+
+    def __init__(self, request: dict[str, Any], channel: int) -> None:
+        self.request = request
+        self._channel = channel
+        self._lock = threading.Lock()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message; at most 4 MiB as JSON."""
+        with self._lock:
+            os.write(self._channel, json.dumps(message).encode() + b"\n")
+
+
+def run(main: Callable[[Parent], None]) -> None:
+    """Run a child's `main`. What it prints goes to standard error; it is ended at once when its parent is gone."""
+    request = json.loads(sys.stdin.readline())
+    channel = os.dup(sys.stdout.fileno())
+    # Libraries print; a stray line on the channel would break the protocol.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    main(Parent(request, channel))
+
+
+def _end_with_the_parent() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
