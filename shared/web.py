@@ -9,6 +9,7 @@ import uvicorn
 from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
@@ -16,7 +17,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.plugins.pydantic import PydanticPlugin
-from litestar.types import ASGIApp, ExceptionHandlersMap, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import ValidationError
 
 from shared import security, telemetry
@@ -47,18 +48,19 @@ def build(
     *,
     checks: Mapping[str, Check],
     lifespan: Sequence[Lifespan] = (),
-    dependencies: Mapping[str, Any] | None = None,
-    exception_handlers: ExceptionHandlersMap | None = None,
+    dependencies: Mapping[str, Any],
+    exception_handlers: Mapping[Any, Any] | None = None,
 ) -> Litestar:
     """A service's HTTP application with everything that all of them have.
 
-    `checks` are what `/readyz` tests; each raises when its dependency cannot be used.
+    `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `dependencies` are the use
+    cases, handed to route handlers by name.
     """
     return Litestar(
         route_handlers=[healthz, readyz, Metrics, *routes],
         lifespan=list(lifespan),
         state=State({"checks": dict(checks), "keyring": Keyring(settings.common.keys_file)}),
-        dependencies=dict(dependencies or {}),
+        dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
         middleware=[TraceMiddleware(), PrometheusConfig(app_name=f"assay_{service}", group_path=True).middleware],
         exception_handlers={**_PROBLEMS, **(exception_handlers or {})},
         plugins=[PydanticPlugin(prefer_alias=True)],
@@ -71,6 +73,10 @@ def build(
         ),
         debug=False,
     )
+
+
+def _give(value: object) -> Callable[[], Any]:
+    return lambda: value
 
 
 def serve(app: Litestar, settings: ServiceSettings) -> None:
@@ -213,7 +219,7 @@ def _unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[
     return problem(500, "Internal error", "this is our fault; the log has the details under the x-request-id")
 
 
-_PROBLEMS: ExceptionHandlersMap = {
+_PROBLEMS: dict[Any, Any] = {
     security.NotAuthenticated: _not_authenticated,
     security.NotAllowed: _not_allowed,
     NotFound: _not_found,
