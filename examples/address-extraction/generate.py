@@ -10,7 +10,7 @@ from pathlib import Path
 import vocabulary as words
 
 SYSTEM = "Extract the delivery address as JSON."
-KEYS = ("name", "street", "city", "postcode")
+KEYS = ("street", "city", "postcode", "name")
 Address = dict[str, str | None]
 
 
@@ -41,7 +41,7 @@ def _address(rng: random.Random) -> Address:
         "city": rng.choice(words.CITIES),
         "postcode": _postcode(rng),
     }
-    for key, chance in (("name", 0.25), ("street", 0.06), ("city", 0.12), ("postcode", 0.3)):
+    for key, chance in (("name", 0.25), ("street", 0.04), ("city", 0.08), ("postcode", 0.25)):
         if rng.random() < chance:
             address[key] = None
     return address
@@ -57,7 +57,17 @@ def _place(address: Address, rng: random.Random) -> str:
 
 def _prose(address: Address, rng: random.Random) -> str:
     who, place = address["name"], _place(address, rng)
-    verb = rng.choice(("Please send it to", "Ship it to", "My new address is", "Deliver to", "The address is", "I live at", "It should go to"))
+    verb = rng.choice(
+        (
+            "Please send it to",
+            "Ship it to",
+            "My new address is",
+            "Deliver to",
+            "The address is",
+            "I live at",
+            "It should go to",
+        )
+    )
     text = f"{verb} {place}." if place else ""
     if who:
         if place and rng.random() < 0.4:
@@ -71,13 +81,13 @@ def _prose(address: Address, rng: random.Random) -> str:
 def _form(address: Address, rng: random.Random) -> str:
     labels = rng.choice(
         (
-            ("Name", "Street", "City", "Postcode"),
-            ("name", "address", "town", "zip"),
-            ("Full name", "Street", "Town", "Post code"),
+            ("Street", "City", "Postcode", "Name"),
+            ("address", "town", "zip", "name"),
+            ("Street", "Town", "Post code", "Full name"),
         )
     )
     rows = [f"{label}: {address[key]}" for label, key in zip(labels, KEYS, strict=True) if address[key]]
-    if rng.random() < 0.3:
+    if rng.random() < 0.5:
         rng.shuffle(rows)
     return rng.choice(("\n", "\n", "; ")).join(rows)
 
@@ -131,7 +141,9 @@ def _mistype(text: str, rng: random.Random) -> str:
     if not spots:
         return text
     i = rng.choice(spots)
-    return rng.choice((text[:i] + text[i + 1 :], text[:i] + text[i] + text[i:], text[:i] + text[i + 1] + text[i] + text[i + 2 :]))
+    return rng.choice(
+        (text[:i] + text[i + 1 :], text[:i] + text[i] + text[i:], text[:i] + text[i + 1] + text[i] + text[i + 2 :])
+    )
 
 
 def _small_talk(options: list[str], rng: random.Random) -> str:

@@ -1,13 +1,9 @@
 """The child process that trains one job: a request in, progress and checkpoints out, and nothing left behind."""
 
-import os
 import signal
 import time
 from itertools import accumulate
 from pathlib import Path
-
-# The job reads local files alone unless its base model is named by a hub.
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from pydantic import BaseModel
 
@@ -15,6 +11,7 @@ from services.trainer.adapters.processor import choose_precision, peak_memory_by
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
 from services.trainer.adapters.rows import TokenRow, token_rows
 from services.trainer.adapters.trl import BaseModelUnusable, load_model, load_tokenizer, trainer
+from services.trainer.domain.messages import JobFailed, JobFinished, JobMessage, JobStopped
 from services.trainer.domain.plan import TrainingPlan, row_order
 from shared.artifacts import ArtifactError, Artifacts
 from shared.child import Parent, run
@@ -47,16 +44,20 @@ def main(parent: Parent) -> None:
     try:
         tokens = _train(request, parent)
     except Stopped:
-        parent.send({"type": "cancelled"})
+        _send(parent, JobStopped())
     except Exception as error:
         code = _failure_code(error)
         if code is None:
             raise
-        parent.send({"type": "failed", "code": code, "message": str(error)})
+        _send(parent, JobFailed(code=code, message=str(error)))
     else:
         seconds = time.monotonic() - started
-        usage = {"trained_tokens": tokens, "duration_s": seconds, "peak_memory_bytes": peak_memory_bytes()}
-        parent.send({"type": "finished", **usage})
+        peak = peak_memory_bytes()
+        _send(parent, JobFinished(trained_tokens=tokens, duration_s=seconds, peak_memory_bytes=peak))
+
+
+def _send(parent: Parent, message: JobMessage) -> None:
+    parent.send(message.model_dump(mode="json"))
 
 
 def _train(request: JobRequest, parent: Parent) -> int:
@@ -66,9 +67,10 @@ def _train(request: JobRequest, parent: Parent) -> int:
     tokenizer = load_tokenizer(request.base_model_path)
     train = token_rows(artifacts.read(request.train), tokenizer, plan.max_length)
     if not train:
-        raise EmptySplit("no row of the training split has an answer within the first "
-                         f"{plan.max_length} tokens")
-    validation = token_rows(artifacts.read(request.validation), tokenizer, plan.max_length) if request.validation else []
+        raise EmptySplit(f"no row of the training split has an answer within the first {plan.max_length} tokens")
+    validation = (
+        token_rows(artifacts.read(request.validation), tokenizer, plan.max_length) if request.validation else []
+    )
     tokens_at = _tokens_at(train, plan)
     reporting = Reporting(plan, parent, artifacts, tokens_at)
     signal.signal(signal.SIGTERM, lambda *_: reporting.stop())

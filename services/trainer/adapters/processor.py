@@ -22,6 +22,7 @@ def seconds(dtype):
 print(seconds(torch.float32) / seconds(torch.bfloat16))
 """
 
+
 def choose_precision(asked: str = "auto") -> str:
     """`fp32` or `bf16`: what was asked for, or whichever multiplies faster here.
 
@@ -32,7 +33,7 @@ def choose_precision(asked: str = "auto") -> str:
         return asked
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False)
+    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
     return "bf16" if probe.returncode == 0 and float(probe.stdout) > _WORTH_IT else "fp32"
 
 

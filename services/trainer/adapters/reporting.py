@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from services.trainer.adapters.processor import memory_bytes
 from services.trainer.adapters.trl import AnswerTrainer
+from services.trainer.domain.messages import CheckpointWritten, StepDone
 from services.trainer.domain.plan import TrainingPlan
 from shared.artifacts import Artifacts
 from shared.child import Parent
@@ -70,7 +71,13 @@ class Reporting(TrainerCallback):
             tokens_per_s=(self._tokens_at[step] - self._tokens_at[step - 1]) / seconds,
             memory_bytes=memory_bytes(),
         )
-        self._send("progress", total_steps=self._plan.total_steps, trained_tokens=self._tokens_at[step])
+        done = StepDone(
+            step=step,
+            total_steps=self._plan.total_steps,
+            metrics=self._metrics,
+            trained_tokens=self._tokens_at[step],
+        )
+        self._parent.send(done.model_dump(mode="json"))
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if scored := self.trainer.tallies[False].take():
@@ -95,11 +102,8 @@ class Reporting(TrainerCallback):
         saved = self._artifacts.put_folder(folder)
         shutil.rmtree(adapter_folder)
         shutil.rmtree(folder)
-        self._send("checkpoint", adapter=adapter.model_dump(), state=saved.model_dump())
-
-    def _send(self, kind: str, **fields: Any) -> None:
-        metrics = self._metrics.model_dump()
-        self._parent.send({"type": kind, "step": self._metrics.step, "metrics": metrics, **fields})
+        written = CheckpointWritten(step=state.global_step, adapter=adapter, state=saved, metrics=self._metrics)
+        self._parent.send(written.model_dump(mode="json"))
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from services.trainer.adapters import training_state
@@ -186,5 +187,6 @@ def trainer(
         peft_config=lora_config(plan),
     )
     # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
+    made.remove_callback(PrinterCallback)
     made.model.peft_config["default"].base_model_name_or_path = plan.base_model
     return made
