@@ -4,9 +4,9 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.review.domain.policy import Policy, Rubric
 from services.review.domain.run import review_id
@@ -39,15 +39,24 @@ class Item(BaseModel):
     answer: str
 
 
+def _whole_number(value: object) -> object:
+    # Litestar overrides pydantic's strictness, and neither "5" nor true is a score.
+    if type(value) is not int:
+        raise ValueError(f"must be a whole number from {LOWEST} to {HIGHEST}")
+    return value
+
+
+Points = Annotated[int, BeforeValidator(_whole_number), Field(ge=LOWEST, le=HIGHEST)]
+
+
 class ItemScores(BaseModel):
     """One reviewer's judgement of one answer: 1 is worst, 5 is best."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Strict by field: Litestar overrides a model's own strictness, and "5" or true is no score.
-    accuracy: int = Field(ge=LOWEST, le=HIGHEST, strict=True)
-    politeness: int = Field(ge=LOWEST, le=HIGHEST, strict=True)
-    usefulness: int = Field(ge=LOWEST, le=HIGHEST, strict=True)
+    accuracy: Points
+    politeness: Points
+    usefulness: Points
     comment: str | None = Field(default=None, max_length=4000)
 
     def percent(self, rubric: Rubric) -> float:
