@@ -1,5 +1,6 @@
 """Artifacts by digest on any fsspec store: written whole or not at all, checked when read, never a pickle."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -82,9 +83,9 @@ class Artifacts:
             shutil.rmtree(scratch, ignore_errors=True)
         return target
 
-    def check(self) -> None:
+    async def ready(self) -> None:
         """Raise an error when the store cannot be reached or written."""
-        self.put_bytes(b"ready\n")
+        await asyncio.to_thread(self.put_bytes, b"ready\n")
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/sha256/{digest[:2]}/{digest}"

@@ -49,7 +49,7 @@ class Splits(Value):
 
 
 class Hyperparameters(Value):
-    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales the default."""
+    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it."""
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
@@ -422,15 +422,15 @@ EVENTS: Mapping[str, type[EventData]] = {
 }
 
 
-class UnknownEventType(ValueError):
+class UnknownEventTypeError(ValueError):
     """An envelope's `type` is not one of Assay's."""
 
 
 def parse(envelope: Envelope) -> EventData:
-    """The fact inside an envelope; raises `UnknownEventType`, or pydantic's `ValidationError` for bad data."""
+    """The fact inside an envelope; raises `UnknownEventTypeError`, or pydantic's `ValidationError` for bad data."""
     event = EVENTS.get(envelope.type)
     if event is None:
-        raise UnknownEventType(f"unknown event type {envelope.type!r}; known are {', '.join(sorted(EVENTS))}")
+        raise UnknownEventTypeError(f"unknown event type {envelope.type!r}; known are {', '.join(sorted(EVENTS))}")
     return event.model_validate(envelope.data)
 
 

@@ -1,0 +1,1 @@
+"""Checks what people upload and makes datasets of it."""

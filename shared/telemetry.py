@@ -1,0 +1,78 @@
+"""Logs as JSON, and a W3C trace context that follows one job through every service."""
+
+import logging
+import re
+import secrets
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+
+_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+
+def configure(service: str, instance: str, level: str) -> None:
+    """Send every log line, those of libraries too, to standard error as one JSON object."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                _name_the_service(service, instance),
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for chatty in ("httpx", "httpcore", "pymongo", "motor", "nats", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose keyword arguments become fields."""
+    return structlog.stdlib.get_logger(name)
+
+
+def current_traceparent() -> str:
+    """The trace context of the work in hand; a new one where there is none."""
+    return _traceparent.get() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+@contextmanager
+def trace(traceparent: str | None, **fields: Any) -> Generator[str]:
+    """Carry on a trace, or begin one when `traceparent` is missing or malformed; `fields` go into every log line."""
+    known = _TRACEPARENT.match(traceparent or "")
+    trace_id = known[1] if known else secrets.token_hex(16)
+    span = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+    token = _traceparent.set(span)
+    try:
+        with structlog.contextvars.bound_contextvars(trace_id=trace_id, **fields):
+            yield trace_id
+    finally:
+        _traceparent.reset(token)
+
+
+def _name_the_service(service: str, instance: str) -> structlog.typing.Processor:
+    def add(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {"service": service, "instance": instance or service, **event}
+
+    return add

@@ -1,0 +1,140 @@
+"""Who hears which event, and the one idempotent step that declares and updates JetStream's streams and consumers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import nats
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from shared import events, telemetry
+from shared.cloudevents import EventData
+from shared.settings import CommonSettings
+
+EVENTS_STREAM = "ASSAY_EVENTS"
+DEAD_STREAM = "ASSAY_DEAD"
+DEAD_PREFIX = "dead"
+ADVISORIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{EVENTS_STREAM}.>"
+ACK_WAIT_S = 30.0
+MAX_DELIVER = 20
+MAX_DELIVER_LONG = 100
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """One service's place in the line for one event; its replicas share it. `long` marks work of minutes."""
+
+    service: str
+    event: type[EventData]
+    long: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}-{self.event.type.replace('.', '_')}"
+
+    @property
+    def max_deliver(self) -> int:
+        # Long work is also delivered again after each crash of its worker, which is no fault of the event.
+        return MAX_DELIVER_LONG if self.long else MAX_DELIVER
+
+
+CONSUMERS: tuple[Consumer, ...] = (
+    Consumer("ingest", events.DatasetUploaded),
+    Consumer("trainer", events.DatasetReady),
+    Consumer("trainer", events.DatasetRejected),
+    Consumer("trainer", events.TrainingRequested),
+    Consumer("trainer", events.TrainingCancelRequested),
+    Consumer("trainer", events.TrainingQueued, long=True),
+    Consumer("evaluator", events.CheckpointSaved, long=True),
+    Consumer("review", events.EvalDone),
+    Consumer("review", events.TrainingFinished),
+    Consumer("gateway", events.DatasetUploaded),
+    Consumer("gateway", events.DatasetReady),
+    Consumer("gateway", events.DatasetRejected),
+    Consumer("gateway", events.TrainingRequested),
+    Consumer("gateway", events.TrainingQueued),
+    Consumer("gateway", events.TrainingProgress),
+    Consumer("gateway", events.CheckpointSaved),
+    Consumer("gateway", events.TrainingFinished),
+    Consumer("gateway", events.EvalDone),
+    Consumer("gateway", events.ReviewOpened),
+    Consumer("gateway", events.ModelApproved),
+    Consumer("gateway", events.ModelRejected),
+)
+
+
+def consumer_of(service: str, event: type[EventData]) -> Consumer:
+    """The declared consumer; raises `LookupError` when the table lacks it."""
+    for consumer in CONSUMERS:
+        if consumer.service == service and consumer.event is event:
+            return consumer
+    raise LookupError(f"{service} is not declared as a consumer of {event.type} in shared/topology.py")
+
+
+def streams(settings: CommonSettings) -> Sequence[StreamConfig]:
+    """The event stream, and the stream of what could not be handled."""
+    dead_subjects = [f"{DEAD_PREFIX}.>", ADVISORIES]
+    return (
+        _stream(EVENTS_STREAM, sorted(events.EVENTS), settings.event_max_bytes, settings.event_replicas),
+        _stream(DEAD_STREAM, dead_subjects, max(settings.event_max_bytes // 8, 1024**2), settings.event_replicas),
+    )
+
+
+def _stream(name: str, subjects: list[str], max_bytes: int, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        subjects=subjects,
+        max_bytes=max_bytes,
+        num_replicas=replicas,
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        # A full stream refuses new events with an error rather than forgetting old ones.
+        discard=DiscardPolicy.NEW,
+        duplicate_window=120.0,
+    )
+
+
+def consumer_config(consumer: Consumer) -> ConsumerConfig:
+    """A durable pull consumer with explicit acknowledgement."""
+    return ConsumerConfig(
+        durable_name=consumer.name,
+        filter_subject=consumer.event.type,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=consumer.max_deliver,
+        max_ack_pending=1000,
+    )
+
+
+async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
+    """Create or update everything; running it again changes nothing, and no message is lost by it."""
+    for stream in streams(settings):
+        assert stream.name is not None
+        try:
+            await js.stream_info(stream.name)
+            await js.update_stream(stream)
+        except NotFoundError:
+            await js.add_stream(stream)
+        _log.info("stream declared", stream=stream.name)
+    for consumer in CONSUMERS:
+        await js.add_consumer(EVENTS_STREAM, consumer_config(consumer))
+    _log.info("consumers declared", count=len(CONSUMERS))
+
+
+async def main() -> None:
+    """`python -m shared.topology`: run once before the services of a new version start."""
+    settings = CommonSettings()
+    telemetry.configure("topology", settings.instance, settings.log_level)
+    client = await nats.connect(settings.nats_url.split(","), max_reconnect_attempts=30, reconnect_time_wait=1)
+    try:
+        await declare(client.jetstream(timeout=10), settings)
+    finally:
+        await client.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

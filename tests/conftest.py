@@ -1,0 +1,118 @@
+"""Real servers for the tests, each on a free port and in a folder of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import nats
+import pytest
+
+from shared import topology
+from shared.security import Keyring
+from shared.settings import CommonSettings
+
+BIN = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class NatsServer:
+    """A real nats-server that can be killed and started again over the same store."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f'listen: "127.0.0.1:{self.port}"\n'
+            f'jetstream {{ store_dir: "{self.folder}/js", sync_interval: always, max_file_store: 2GB }}\n'
+        )
+        self.process = subprocess.Popen([BIN / "nats-server", "-c", config], stderr=subprocess.DEVNULL)
+        wait_for_port(self.port)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+def wait_for_port(port: int, timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    server = NatsServer(free_port(), tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder, port = tmp_path_factory.mktemp("mongo"), free_port()
+    process = subprocess.Popen(
+        [BIN / "nx-27017", "--data-dir", folder / "data", "-p", str(port), "--log-file", folder / "log"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    wait_for_port(port)
+    yield f"mongodb://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def common(tmp_path: Path, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> CommonSettings:
+    """Settings with databases, artifacts and keys of this test's own. NATS is not started by this."""
+    for name in [name for name in os.environ if name.startswith("ASSAY_")]:
+        monkeypatch.delenv(name)
+    return CommonSettings(
+        mongo_url=mongo_url,
+        database_prefix=f"t{uuid4().hex[:10]}_",
+        artifacts=str(tmp_path / "artifacts"),
+        cache_dir=tmp_path / "cache",
+        keys_file=tmp_path / "keys.json",
+    )
+
+
+@pytest.fixture
+async def bus_settings(common: CommonSettings, nats_server: NatsServer) -> AsyncIterator[CommonSettings]:
+    """Settings that also name a NATS server whose streams were just declared and are empty."""
+    settings = common.model_copy(update={"nats_url": nats_server.url})
+    client = await nats.connect(nats_server.url)
+    js = client.jetstream()
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name)
+    await topology.declare(js, settings)
+    yield settings
+    await client.close()
+
+
+@pytest.fixture
+def keyring(common: CommonSettings) -> Keyring:
+    return Keyring(common.keys_file)
