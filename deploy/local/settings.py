@@ -32,7 +32,7 @@ class LocalSettings(BaseSettings):
 
     nats_max_file_store_gib: int = Field(default=4, ge=1, description="disk that event streams may take")
     vllm_kv_cache_gib: int = Field(default=2, ge=1, description="memory for attention keys and values")
-    vllm_threads: int | None = Field(default=None, ge=1, description="threads of vLLM; its own choice when unset")
+    vllm_cores: str = Field(default="auto", description="cores that vLLM computes on, such as `0-1`, or `auto`")
     ready_timeout_s: float = Field(default=300.0, gt=0)
 
     @property
@@ -52,6 +52,10 @@ class LocalSettings(BaseSettings):
     def keys_file(self) -> Path:
         """What the gateway and the services know of API keys: digests and scopes."""
         return self.state / "keys.json"
+
+    @property
+    def nats_config_file(self) -> Path:
+        return self.state / "nats.conf"
 
     @property
     def base_model_dir(self) -> Path:
