@@ -52,5 +52,7 @@ def test_each_locked_package_has_a_hash(name: str):
 
 
 def test_the_dev_lock_has_the_versions_of_the_cpu_lock():
-    cpu, dev = (set(re.findall(r"^(\S+==\S+)", (ROOT / "locks" / f"{n}.txt").read_text(), re.M)) for n in ("cpu", "dev"))
+    cpu, dev = (
+        set(re.findall(r"^(\S+==\S+)", (ROOT / "locks" / f"{n}.txt").read_text(), re.M)) for n in ("cpu", "dev")
+    )
     assert dev <= cpu
