@@ -1,5 +1,7 @@
 """The whole local stack, on free ports and in a folder of its own."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import pytest
 
 from deploy.local import stack
 from deploy.local.settings import LocalSettings
+from deploy.local.supervision import Supervisor
 from shared.cloudevents import Envelope
 from shared.security import Keyring, Scope
 from shared.topology import EVENTS_STREAM
@@ -45,7 +48,9 @@ class LocalStack:
 
     def kill(self, program: str) -> int:
         """`kill -9` one process; returns the pid that it had."""
-        return stack.kill(self.settings, program)
+        [pid] = [state["pid"] for state in Supervisor(self.settings).states() if state["name"] == program]
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     def report(self, job_id: str) -> dict:
         return self.get(self.settings.gateway_port, f"/v1/fine_tuning/jobs/{job_id}/report").json()
@@ -56,10 +61,10 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
     folder = tmp_path_factory.mktemp("assay")
     settings = LocalSettings(state_dir=folder, **{name: free_port() for name in PORTS})
     try:
-        stack.up(settings)
+        stack.up(settings, print)
         yield LocalStack(settings)
     finally:
-        stack.down(settings)
+        stack.down(settings, print)
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> None:

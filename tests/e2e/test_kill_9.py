@@ -6,7 +6,7 @@ from collections import Counter
 import openai
 import pytest
 
-from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, eventually, events_of, finished
+from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, events_of, eventually, finished
 
 pytestmark = pytest.mark.model
 
@@ -43,7 +43,9 @@ async def test_a_run_survives_the_death_of_trainer_evaluator_nats_and_vllm(local
     counted = Counter(e.type for e in {e.id: e for e in await events_of(local_stack.settings, job.id)}.values())
     assert counted["training.finished"] == 1
     assert counted["checkpoint.saved"] == counted["eval.done"] == checkpoints()
-    steps = Counter(e.data["step"] for e in await events_of(local_stack.settings, job.id) if e.type == "training.progress")
+    steps = Counter(
+        e.data["step"] for e in await events_of(local_stack.settings, job.id) if e.type == "training.progress"
+    )
     trained_again = [step for step, times in steps.items() if times > 1]
     saved = [c.step_number for c in client.fine_tuning.jobs.checkpoints.list(job.id)]
     assert len(trained_again) <= max(saved) - min(saved)

@@ -12,7 +12,7 @@ import pytest
 from openai.types.fine_tuning import FineTuningJob
 
 from shared.topology import CONSUMERS, EVENTS_STREAM
-from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, eventually, events_of, finished, stream_of
+from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, events_of, eventually, finished, stream_of
 
 pytestmark = pytest.mark.model
 
