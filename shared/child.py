@@ -107,6 +107,7 @@ def run(main: Callable[[Parent], None]) -> None:
 
 
 def _end_with_the_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through sys.stdin, whose lock the interpreter wants when it ends.
+    while os.read(0, 1):
         pass
     os.killpg(os.getpgrp(), signal.SIGKILL)

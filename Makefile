@@ -1,0 +1,43 @@
+PYTHON ?= python3.11
+LOCK ?= cpu
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs lint test test-fast lock
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## make .venv from locks/cpu.txt (or LOCK=dev, gpu); instant when it is there
+	@$(PYTHON) deploy/local/set_up.py $(LOCK)
+
+demo: setup ## the whole line on a real model, from upload to the served version
+	@$(BIN)/python -m deploy.local.demo
+
+up: setup ## start the local stack and wait until it is ready
+	@$(BIN)/python -m deploy.local up
+
+down: setup ## end the local stack; its state stays in .assay/
+	@$(BIN)/python -m deploy.local down
+
+status: setup ## each program and its state
+	@$(BIN)/python -m deploy.local status
+
+logs: setup ## follow the logs
+	@$(BIN)/python -m deploy.local logs
+
+lint: setup ## ruff, pyright, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports
+
+test: setup ## every test, the end-to-end one included
+	$(PYTEST) -v --durations=15
+
+test-fast: setup ## what needs no model: unit, contract, integration
+	$(PYTEST) -m "not model" --durations=5 tests/unit tests/contract tests/integration
+
+lock: setup ## resolve the locks again; make lock UPGRADE=--upgrade for newer versions
+	@$(BIN)/python -m deploy.local.lock $(UPGRADE)

@@ -1,0 +1,1 @@
+"""How Assay runs: on one machine, in containers, on a cluster."""

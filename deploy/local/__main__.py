@@ -1,0 +1,81 @@
+"""`python -m deploy.local up | down | status | logs | restart`: the local stack from the command line."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+
+from deploy.local import stack
+from deploy.local.settings import LocalSettings
+from deploy.local.supervision import SupervisionError, Supervisor
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    settings = LocalSettings()
+    try:
+        return int(arguments.run(settings, arguments) or 0)
+    except (stack.StackError, SupervisionError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The local stack of Assay.")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("up", help="start everything, wait until it is ready").set_defaults(run=_up)
+    commands.add_parser("down", help="end it; state stays").set_defaults(run=_down)
+    commands.add_parser("status", help="each program and its state").set_defaults(run=_status)
+    logs = commands.add_parser("logs", help="follow the logs of all programs, or of those named")
+    logs.add_argument("names", nargs="*")
+    logs.set_defaults(run=_logs)
+    restart = commands.add_parser("restart", help="stop one program and start it again")
+    restart.add_argument("name")
+    restart.set_defaults(run=_restart)
+    return parser
+
+
+def _up(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
+    stack.up(settings, _say)
+    _say(stack.addresses(settings))
+
+
+def _down(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
+    stack.down(settings, _say)
+
+
+def _status(settings: LocalSettings, _arguments: argparse.Namespace) -> int:
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        _say("the stack does not run")
+        return 3
+    for state in supervisor.states():
+        _say(f"{state['name']:<12} {state['statename']:<9} {state['description']}")
+    return 0
+
+
+def _logs(settings: LocalSettings, arguments: argparse.Namespace) -> int:
+    paths = [settings.logs / f"{name}.log" for name in arguments.names] or sorted(settings.logs.glob("*.log"))
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing or not paths:
+        raise stack.StackError(f"there is no log at {', '.join(missing) or settings.logs}")
+    try:
+        return subprocess.run([shutil.which("tail") or "tail", "-n", "50", "-F", *paths], check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def _restart(settings: LocalSettings, arguments: argparse.Namespace) -> None:
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        raise stack.StackError("the stack does not run: start it with `make up`")
+    supervisor.restart(arguments.name)
+    _say(f"{arguments.name} started again")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

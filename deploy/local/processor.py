@@ -1,0 +1,22 @@
+"""Whether this processor runs the AMX instructions that it advertises: in some virtual machines it faults on them."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_PRODUCT = "import torch; a = torch.ones(512, 512, dtype=torch.bfloat16); print(float((a @ a)[0, 0]))"
+_WITHOUT_AMX = "AVX512_CORE_FP16"
+
+
+def faults_on_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """True when AMX is advertised and a bf16 matrix product ends with SIGILL; takes about 4 s, 0 without AMX."""
+    if not cpuinfo.exists() or "amx_tile" not in cpuinfo.read_text():
+        return False
+    result = subprocess.run([sys.executable, "-c", _PRODUCT], capture_output=True, check=False)
+    return result.returncode == -signal.SIGILL
+
+
+def environment_without_amx() -> dict[str, str]:
+    """What keeps PyTorch's matrix products (oneDNN) off AMX."""
+    return {"ONEDNN_MAX_CPU_ISA": _WITHOUT_AMX}

@@ -1,0 +1,126 @@
+"""What the local stack runs: each program's command, environment and ports."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.settings import BASE_MODEL, LocalSettings
+
+_BIN = Path(sys.executable).parent
+_PYTHON = str(_BIN / "python")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process under supervisord. `ports` maps a setting's name to the port that the program listens on."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    one_shot: bool = False
+
+
+def programs(settings: LocalSettings) -> tuple[Program, ...]:
+    """All programs, in the order in which they start; the slowest to get ready goes first."""
+    return (_vllm(settings), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
+
+
+def nats_config(settings: LocalSettings) -> str:
+    """NATS on this machine only; each message is on disk before it is acknowledged."""
+    return (
+        f'listen: "127.0.0.1:{settings.nats_port}"\n'
+        f'http: "127.0.0.1:{settings.nats_monitor_port}"\n'
+        "jetstream {\n"
+        f"  store_dir: {json.dumps(str(settings.state / 'nats'))}\n"
+        "  sync_interval: always\n"
+        f"  max_file_store: {settings.nats_max_file_store_gib}GB\n"
+        "}\n"
+    )
+
+
+def _nats(settings: LocalSettings) -> Program:
+    return Program(
+        "nats",
+        (str(_BIN / "nats-server"), "-c", str(settings.nats_config_file)),
+        ports={"ASSAY_NATS_PORT": settings.nats_port, "ASSAY_NATS_MONITOR_PORT": settings.nats_monitor_port},
+    )
+
+
+def _mongo(settings: LocalSettings) -> Program:
+    folder, port = settings.state / "mongo", settings.mongo_port
+    files = ("--data-dir", str(folder), "--pid-file", str(folder / "pid"), "--log-file", "/dev/stdout")
+    return Program(
+        "mongo",
+        (str(_BIN / "nx-27017"), "--host", "127.0.0.1", "-p", str(port), *files),
+        ports={"ASSAY_MONGO_PORT": port},
+    )
+
+
+def _vllm(settings: LocalSettings) -> Program:
+    options = {
+        "model": str(settings.base_model_dir),
+        "served-model-name": BASE_MODEL,
+        "host": "127.0.0.1",
+        "port": str(settings.vllm_port),
+        "max-model-len": "2048",
+        "max-lora-rank": "64",
+        "max-loras": "4",
+        "max-cpu-loras": "16",
+        "max-num-seqs": "32",
+        "uvicorn-log-level": "warning",
+    }
+    flags = ("--enforce-eager", "--enable-lora", *(f"--{name}={value}" for name, value in options.items()))
+    environment = {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+        "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm_kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": settings.vllm_cores,
+    }
+    command = (_PYTHON, "-m", "deploy.local.whole_group", _PYTHON, "-m", "vllm.entrypoints.openai.api_server", *flags)
+    return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
+
+
+def _topology(settings: LocalSettings) -> Program:
+    return Program("topology", (_PYTHON, "-m", "shared.topology"), _common(settings, "topology"), one_shot=True)
+
+
+def _services(settings: LocalSettings) -> tuple[Program, ...]:
+    models = {"TRAINER_BASE_MODELS": json.dumps({BASE_MODEL: str(settings.base_model_dir)})}
+    engine = {"EVALUATOR_ENGINE_URL": settings.vllm_url}
+    pools = {
+        "GATEWAY_ENGINES": json.dumps({BASE_MODEL: [settings.vllm_url]}),
+        "ASSAY_HTTP_HOST": settings.gateway_host,
+    }
+    return (
+        _service(settings, "ingest", settings.ingest_port, {}),
+        _service(settings, "trainer", settings.trainer_port, models),
+        _service(settings, "evaluator", settings.evaluator_1_port, engine, replica=1),
+        _service(settings, "evaluator", settings.evaluator_2_port, engine, replica=2),
+        _service(settings, "review", settings.review_port, {}),
+        _service(settings, "gateway", settings.gateway_port, pools),
+    )
+
+
+def _service(settings: LocalSettings, name: str, port: int, own: dict[str, str], replica: int | None = None) -> Program:
+    instance = name if replica is None else f"{name}-{replica}"
+    environment = {**_common(settings, instance), f"{name.upper()}_HTTP_PORT": str(port), **own}
+    ports = {f"ASSAY_{instance.upper().replace('-', '_')}_PORT": port}
+    return Program(instance, (_PYTHON, "-m", f"services.{name}"), environment, ports)
+
+
+def _common(settings: LocalSettings, instance: str) -> dict[str, str]:
+    return {
+        "ASSAY_NATS_URL": settings.nats_url,
+        "ASSAY_MONGO_URL": settings.mongo_url,
+        "ASSAY_ARTIFACTS": str(settings.state / "artifacts"),
+        "ASSAY_CACHE_DIR": str(settings.state / "cache"),
+        "ASSAY_KEYS_FILE": str(settings.keys_file),
+        "ASSAY_LOG_LEVEL": settings.log_level,
+        "ASSAY_HTTP_HOST": "127.0.0.1",
+        "ASSAY_INSTANCE": instance,
+        "HF_HUB_OFFLINE": "1",
+    }

@@ -1,0 +1,97 @@
+"""When each program of the stack is ready: the real thing is asked, not only whether a port is open."""
+
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+import bson
+import httpx
+
+from deploy.local.settings import BASE_MODEL, LocalSettings
+
+Probe = Callable[[], None]
+_TIMEOUT_S = 5.0
+_COMPLETION_TIMEOUT_S = 60.0
+_OP_MSG = 2013
+
+
+class NotReady(Exception):
+    """A program answered, but not as one that is ready does."""
+
+
+def probes(settings: LocalSettings) -> dict[str, Probe]:
+    """By program: a call that returns when the program is ready and raises otherwise."""
+    services = {
+        "ingest": settings.ingest_port,
+        "trainer": settings.trainer_port,
+        "evaluator-1": settings.evaluator_1_port,
+        "evaluator-2": settings.evaluator_2_port,
+        "review": settings.review_port,
+    }
+    return {
+        "nats": lambda: get(f"http://127.0.0.1:{settings.nats_monitor_port}/healthz"),
+        "mongo": lambda: ping_mongo(settings.mongo_port),
+        **{name: _ready_at(f"http://127.0.0.1:{port}/readyz") for name, port in services.items()},
+        "vllm": lambda: complete(settings.vllm_url),
+        "gateway": _ready_at(f"http://{reachable(settings.gateway_host)}:{settings.gateway_port}/readyz"),
+    }
+
+
+def reachable(host: str) -> str:
+    """The address at which a server bound to `host` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+
+
+def wait(probe: Probe, timeout_s: float) -> float:
+    """Wait until the probe passes; returns the seconds it took, raises `NotReady` with its last complaint."""
+    started = time.monotonic()
+    while True:
+        try:
+            probe()
+            return time.monotonic() - started
+        except (OSError, httpx.HTTPError, NotReady) as error:
+            if time.monotonic() - started > timeout_s:
+                raise NotReady(f"not ready after {timeout_s:.0f} s: {type(error).__name__}: {error}") from error
+        time.sleep(0.3)
+
+
+def get(url: str) -> None:
+    """Raise `NotReady` unless the address answers 200."""
+    response = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False)
+    if response.status_code != 200:
+        raise NotReady(f"{url} answers {response.status_code}: {response.text[:500]}")
+
+
+def complete(engine_url: str) -> None:
+    """One real token from the base model: vLLM's own health stays green when its engine is dead."""
+    get(f"{engine_url}/health")
+    response = httpx.post(
+        f"{engine_url}/v1/completions",
+        json={"model": BASE_MODEL, "prompt": "Hello", "max_tokens": 1},
+        timeout=_COMPLETION_TIMEOUT_S,
+        trust_env=False,
+    )
+    if response.status_code != 200 or not response.json()["choices"]:
+        raise NotReady(f"{engine_url} cannot complete: {response.status_code}: {response.text[:500]}")
+
+
+def ping_mongo(port: int) -> None:
+    """One `ping` command in MongoDB's wire protocol (OP_MSG), answered with `ok: 1`.
+
+    Source: MongoDB wire protocol, OP_MSG: header of four int32, flag bits, one section of kind 0 with a BSON document.
+    """
+    command = struct.pack("<IB", 0, 0) + bson.encode({"ping": 1, "$db": "admin"})
+    with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
+        connection.sendall(struct.pack("<iiii", 16 + len(command), 1, 0, _OP_MSG) + command)
+        with connection.makefile("rb") as answer:
+            header = answer.read(16)
+            if len(header) < 16:
+                raise NotReady("mongo closed the connection")
+            body = answer.read(struct.unpack("<i", header[:4])[0] - 16)
+    if bson.decode(body[5:]).get("ok") != 1:
+        raise NotReady("mongo does not answer a ping")
+
+
+def _ready_at(url: str) -> Probe:
+    return lambda: get(url)

@@ -1,0 +1,126 @@
+"""Up and down: what has to be there before the programs start, and the wait until each of them is ready."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from deploy.local import base_model, processor, readiness, supervision
+from deploy.local.programs import Program, nats_config, programs
+from deploy.local.settings import LocalSettings
+from deploy.local.supervision import Supervisor
+
+Say = Callable[[str], None]
+_TAIL_LINES = 25
+
+
+class StackError(Exception):
+    """The stack cannot run as asked; the message says what to do."""
+
+
+def up(settings: LocalSettings, say: Say) -> None:
+    """Start what does not run yet and wait until everything is ready. Running it again starts nothing twice."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        _start(settings, supervisor, say)
+    else:
+        say("the stack runs already; checking that each part is ready")
+    _wait_until_ready(settings, say)
+
+
+def down(settings: LocalSettings, say: Say) -> None:
+    """End this state folder's programs and nothing else; what they stored stays."""
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        say("the stack does not run")
+        return
+    supervisor.shutdown()
+    say(f"the stack is down; its state stays in {settings.state}")
+
+
+def addresses(settings: LocalSettings) -> str:
+    """What a person needs to use the stack."""
+    return (
+        f"gateway    {settings.gateway_url}/v1   (OpenAI-compatible)\n"
+        f"review     http://127.0.0.1:{settings.review_port}\n"
+        f"admin key  {settings.admin_key_file}\n"
+        f"logs       {settings.logs}"
+    )
+
+
+def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
+    """The last lines of a program's log."""
+    path = settings.logs / f"{name}.log"
+    if not path.exists():
+        return f"(no log at {path})"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
+    all_programs = programs(settings)
+    _refuse_taken_ports(all_programs)
+    say(f"state in {settings.state}")
+    if base_model.unpack(settings.base_model_dir):
+        say("base model unpacked")
+    _make_admin_key(settings)
+    extra = processor.environment_without_amx() if processor.faults_on_amx() else {}
+    for folder in ("nats", "mongo", "artifacts", "cache"):
+        (settings.state / folder).mkdir(exist_ok=True)
+    settings.nats_config_file.write_text(nats_config(settings))
+    settings.supervisor_config.write_text(supervision.configuration(settings, all_programs, extra))
+    supervisor.start()
+    say(f"{len(all_programs)} programs started under supervisord")
+
+
+def _refuse_taken_ports(all_programs: tuple[Program, ...]) -> None:
+    wanted = [(port, setting, p.name) for p in all_programs for setting, port in p.ports.items()]
+    complaints = [
+        f"port {port} for {name} is taken by another program: free it, or set {setting} to another port"
+        for port, setting, name in wanted
+        if _taken(port)
+    ]
+    if complaints:
+        raise StackError("\n".join(complaints))
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _make_admin_key(settings: LocalSettings) -> None:
+    if settings.admin_key_file.exists() and settings.keys_file.exists():
+        return
+    command = [sys.executable, "-m", "shared.security", "create", "--name", "admin", "--scope", "admin"]
+    result = subprocess.run(
+        [*command, "--keys-file", str(settings.keys_file)], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise StackError(f"the admin key could not be made: {result.stderr}")
+    temporary = settings.admin_key_file.with_suffix(".part")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(result.stdout.strip() + "\n")
+    os.replace(temporary, settings.admin_key_file)
+
+
+def _wait_until_ready(settings: LocalSettings, say: Say) -> None:
+    probes = readiness.probes(settings)
+    with ThreadPoolExecutor(max_workers=len(probes)) as pool:
+        waits = {pool.submit(readiness.wait, probe, settings.ready_timeout_s): name for name, probe in probes.items()}
+        failed: list[str] = []
+        for done in as_completed(waits):
+            name = waits[done]
+            try:
+                say(f"  {name:<12} ready after {done.result():.0f} s")
+            except readiness.NotReady as error:
+                failed.append(f"{name}: {error}\n--- the end of its log ---\n{tail(settings, name)}")
+    if failed:
+        raise StackError("\n\n".join(failed))

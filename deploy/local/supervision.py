@@ -1,0 +1,134 @@
+"""supervisord as this stack uses it: its configuration, its start, and what it says of its programs."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from deploy.local.programs import Program
+from deploy.local.settings import LocalSettings
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BIN = Path(sys.executable).parent
+_START_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 60.0
+
+
+class SupervisionError(Exception):
+    """supervisord did not start, or did not end."""
+
+
+def configuration(settings: LocalSettings, programs: tuple[Program, ...], extra: dict[str, str]) -> str:
+    """The text of `supervisord.conf`; `extra` is environment for every program."""
+    head = f"""[supervisord]
+logfile={_text(str(settings.logs / "supervisord.log"))}
+pidfile={_text(str(settings.state / "supervisord.pid"))}
+directory={_text(str(_ROOT))}
+childlogdir={_text(str(settings.logs))}
+umask=077
+
+[unix_http_server]
+file={_text(str(settings.supervisor_socket))}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+    return head + "".join(_section(settings, program, extra) for program in programs)
+
+
+def _section(settings: LocalSettings, program: Program, extra: dict[str, str]) -> str:
+    environment = {"PYTHONUNBUFFERED": "1", **extra, **program.environment}
+    return f"""
+[program:{program.name}]
+command={_text(shlex.join(program.command))}
+environment={",".join(f"{name}={_quoted(value)}" for name, value in environment.items())}
+autorestart={"unexpected" if program.one_shot else "true"}
+startsecs={0 if program.one_shot else 2}
+startretries=1000
+stopwaitsecs=20
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={_text(str(settings.logs / f"{program.name}.log"))}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=2
+"""
+
+
+def _text(value: str) -> str:
+    return value.replace("%", "%%")
+
+
+def _quoted(value: str) -> str:
+    # supervisord has no escape inside quotes, and ends a configuration line's value at ` ;`.
+    if "'" in value or "\n" in value or " ;" in value:
+        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes and semicolons")
+    return f"'{_text(value)}'"
+
+
+class Supervisor:
+    """The supervisord of one state folder, reached by its unix socket."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        socket = f"unix://{settings.supervisor_socket}"
+        self._rpc: Any = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, socket)).supervisor
+
+    def pid(self) -> int | None:
+        """The process id of supervisord, None when it does not run."""
+        try:
+            return int(self._rpc.getPID())
+        except (OSError, HTTPException):
+            return None
+
+    def start(self) -> None:
+        """Start supervisord as a daemon and wait until it answers."""
+        command = [_BIN / "supervisord", "-c", self._settings.supervisor_config]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False)
+        if result.returncode != 0:
+            raise SupervisionError(f"supervisord did not start: {result.stdout}{result.stderr}".strip())
+        self._wait(lambda: self.pid() is not None, _START_TIMEOUT_S, "supervisord does not answer")
+
+    def states(self) -> list[dict[str, Any]]:
+        """Of each program: `name`, `statename`, `pid`, `description` and more, as supervisord tells it."""
+        return list(self._rpc.getAllProcessInfo())
+
+    def restart(self, name: str) -> None:
+        """Stop a program and start it again; raises `SupervisionError` for a name that is not known."""
+        try:
+            if self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF"):
+                self._rpc.stopProcess(name)
+            self._rpc.startProcess(name)
+        except Fault as fault:
+            raise SupervisionError(f"{name}: {fault.faultString}") from None
+
+    def shutdown(self) -> None:
+        """Stop every program, then supervisord, and wait until it is gone."""
+        pid = self.pid()
+        if pid is None:
+            return
+        self._rpc.shutdown()
+        self._wait(lambda: not _runs(pid), _STOP_TIMEOUT_S, f"supervisord (process {pid}) has not ended")
+
+    def _wait(self, condition: Any, timeout_s: float, complaint: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise SupervisionError(f"{complaint} after {timeout_s:.0f} s; see {self._settings.logs}")
+            time.sleep(0.1)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Scores every checkpoint, beside its base model, on the same questions."""

@@ -1,0 +1,1 @@
+"""What evaluator needs from the outside, by technology."""

@@ -1,0 +1,43 @@
+"""Evaluations and scorings in MongoDB."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.evaluator.domain.lease import Scoring
+from services.evaluator.ports import Evaluation, ScoringRecord
+from shared.cloudevents import EventData
+from shared.store import Collection, Decision
+
+
+@dataclass(frozen=True)
+class MongoEvaluationStore:
+    """One document an evaluation, keyed by job and step."""
+
+    evaluations: Collection[Evaluation]
+
+    async def get(self, entity_id: str) -> Evaluation | None:
+        return await self.evaluations.get(entity_id)
+
+    async def create(self, entity: Evaluation, events: Sequence[EventData] = ()) -> bool:
+        return await self.evaluations.create(entity, events)
+
+    async def of_job(self, job_id: str) -> list[Evaluation]:
+        return await self.evaluations.find({"job_id": job_id})
+
+
+@dataclass(frozen=True)
+class MongoScoringStore:
+    """One document a scoring, keyed by its target."""
+
+    scorings: Collection[ScoringRecord]
+
+    async def create(self, key: str, scoring: Scoring) -> bool:
+        return await self.scorings.create(ScoringRecord(id=key, scoring=scoring))
+
+    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None:
+        def apply(record: ScoringRecord) -> Decision[ScoringRecord] | None:
+            changed = decide(record.scoring)
+            return None if changed is None else (record.model_copy(update={"scoring": changed}), ())
+
+        record = await self.scorings.change(key, apply)
+        return record.scoring if record else None

@@ -1,0 +1,89 @@
+"""What evaluator answers by HTTP: each checkpoint's scores beside its base model's, and the answers themselves."""
+
+from typing import Annotated, Any, Self
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, Parameter
+from pydantic import BaseModel
+
+from services.evaluator.ports import Evaluation
+from services.evaluator.service import Evaluations
+from shared.events import Failure
+from shared.web import NotFound, allow
+
+
+class Figures(BaseModel):
+    """One metric, for the checkpoint and for its base model, over `n` items."""
+
+    value: float
+    base_value: float | None
+    n: int
+
+
+class EvaluationView(BaseModel):
+    """One checkpoint's evaluation. `evaluated_at` is in Unix seconds."""
+
+    job_id: str
+    step: int
+    model: str
+    base_model: str
+    suite: str
+    scores: dict[str, Figures]
+    duration_s: float
+    evaluated_at: int
+    error: Failure | None
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Self:
+        done = evaluation.done
+        bases = done.base_scores
+        return cls(
+            job_id=evaluation.job_id,
+            step=evaluation.step,
+            model=done.candidate.model_name,
+            base_model=done.candidate.base_model,
+            suite=done.suite,
+            scores={
+                name: Figures(value=score.value, base_value=bases[name].value if name in bases else None, n=score.n)
+                for name, score in done.scores.items()
+            },
+            duration_s=done.duration_s,
+            evaluated_at=int(evaluation.evaluated_at),
+            error=done.error,
+        )
+
+
+@get("/")
+async def of_job(
+    job_id: Annotated[str, Parameter(min_length=1)], evaluations: NamedDependency[Evaluations]
+) -> list[EvaluationView]:
+    """A job's evaluations, by step."""
+    return [EvaluationView.of(evaluation) for evaluation in await evaluations.of_job(job_id)]
+
+
+@get("/{job_id:str}/{step:int}")
+async def one(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> EvaluationView:
+    """One checkpoint's scores."""
+    return EvaluationView.of(await _found(evaluations, job_id, step))
+
+
+@get("/{job_id:str}/{step:int}/samples")
+async def samples(
+    job_id: FromPath[str],
+    step: FromPath[int],
+    evaluations: NamedDependency[Evaluations],
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 20,
+) -> list[dict[str, Any]]:
+    """The first questions with reference, both answers and their scores."""
+    return await evaluations.samples(await _found(evaluations, job_id, step), limit)
+
+
+async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation:
+    evaluation = await evaluations.get(job_id, step)
+    if evaluation is None:
+        raise NotFound(f"there is no evaluation of job {job_id!r} at step {step}")
+    return evaluation
+
+
+routes = Router("/v1/evaluations", route_handlers=[of_job, one, samples], guards=[allow("train")], tags=["evaluations"])

@@ -1,0 +1,24 @@
+"""Settings of evaluator, prefix `EVALUATOR_`."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Beside the common settings: the engine that answers, and how it is asked."""
+
+    model_config = SettingsConfigDict(env_prefix="EVALUATOR_", env_file=".env", extra="ignore")
+
+    http_port: int = 8083
+    engine_url: str = "http://127.0.0.1:8000"
+    engine_api_key: str = ""
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    max_tokens: int = Field(default=1024, ge=1)
+    """The most tokens of one answer, however long the references are."""
+    request_timeout_s: float = Field(default=300, gt=0)
+    engine_wait_s: float = Field(default=180, ge=0)
+    """How long a scoring waits for an engine that is away before the event goes back to the bus."""
+    lease_s: float = Field(default=30, gt=0)
+    """How long a scoring stays with an evaluator that gives no sign of life."""

@@ -1,0 +1,1 @@
+"""What is asked, how answers are measured, and who may work on it: pure."""

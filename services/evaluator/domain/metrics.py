@@ -1,0 +1,139 @@
+"""The metrics: how near an answer is to its reference. Each lies between 0 and 1, for every item and over all."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics.bleu import BLEU
+
+from shared.events import Score
+
+_NOT_JSON = object()
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric: each item's value, None where it does not apply, and the aggregate over the others."""
+
+    items: tuple[float | None, ...]
+    score: Score
+
+
+Metric = Callable[[Sequence[str], Sequence[str]], Measured | None]
+
+
+def exact_match(answers: Sequence[str], references: Sequence[str]) -> Measured:
+    """1 where the answer is the reference: as text without the space around it, or as JSON if both are. The mean."""
+    return _mean(tuple(float(_matches(a, r)) for a, r in zip(answers, references, strict=True)))
+
+
+def json_field_accuracy(answers: Sequence[str], references: Sequence[str]) -> Measured | None:
+    """The share of the reference's fields whose value the answer has; 0 for an answer that is no JSON object. The mean.
+
+    References that are no JSON object are left out; None when none is.
+    """
+    items = tuple(_field_share(_json(a), _json(r)) for a, r in zip(answers, references, strict=True))
+    return _mean(items) if any(value is not None for value in items) else None
+
+
+def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
+    """Corpus BLEU (Papineni et al. 2002) by sacrebleu, over 100.
+
+    An item's value is its sentence BLEU, and the mean of those is another figure. Chinese is cut into characters where
+    it dominates the references. Orders longer than the texts are left out: else a right answer of three words were 0.
+    """
+    metric = BLEU(effective_order=True, tokenize="zh" if _mostly_chinese(references) else "13a")
+    pairs = zip(answers, references, strict=True)
+    items = tuple(_unit(metric.sentence_score(a, [r]).score) for a, r in pairs)
+    corpus = metric.corpus_score(list(answers), [list(references)]).score
+    return Measured(items, Score(value=_unit(corpus), n=len(items)))
+
+
+def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
+    """F-measure of the longest common subsequence (Lin 2004) by rouge-score, over words and CJK characters. The mean."""
+    scorer = RougeScorer(["rougeL"], tokenizer=_Tokens())
+    pairs = zip(answers, references, strict=True)
+    return _mean(tuple(float(scorer.score(r, a)["rougeL"].fmeasure) for a, r in pairs))
+
+
+METRICS: dict[str, Metric] = {
+    "exact_match": exact_match,
+    "json_field_accuracy": json_field_accuracy,
+    "bleu": bleu,
+    "rouge_l": rouge_l,
+}
+
+
+def measure(answers: Sequence[str], references: Sequence[str]) -> dict[str, Measured]:
+    """Every metric that applies to these references, by name."""
+    measured = {name: metric(answers, references) for name, metric in METRICS.items()}
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+class _Tokens:
+    """Words in lower case, and each CJK character by itself: rouge-score's own tokenizer drops what is not ASCII."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return _TOKEN.findall(text.lower())
+
+
+def _mean(items: tuple[float | None, ...]) -> Measured:
+    values = [value for value in items if value is not None]
+    return Measured(items, Score(value=sum(values) / len(values) if values else 0.0, n=len(values)))
+
+
+def _unit(percent: float) -> float:
+    return min(1.0, max(0.0, percent / 100))
+
+
+def _mostly_chinese(texts: Sequence[str]) -> bool:
+    letters = sum(character.isalpha() for text in texts for character in text)
+    return sum(len(_HAN.findall(text)) for text in texts) * 2 > letters
+
+
+def _matches(answer: str, reference: str) -> bool:
+    if answer.strip() == reference.strip():
+        return True
+    said, wanted = _json(answer), _json(reference)
+    return said is not _NOT_JSON and wanted is not _NOT_JSON and _equal(said, wanted)
+
+
+def _field_share(answer: Any, reference: Any) -> float | None:
+    if not isinstance(reference, dict) or not reference:
+        return None
+    if not isinstance(answer, dict):
+        return 0.0
+    right = sum(name in answer and _equal(answer[name], value) for name, value in reference.items())
+    return right / len(reference)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Equal as JSON: 1 is 1.0, but true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return (type(one) is type(other) and one == other) or (_both_numbers(one, other) and one == other)
+
+
+def _both_numbers(one: Any, other: Any) -> bool:
+    return isinstance(one, int | float) and isinstance(other, int | float)

@@ -1,0 +1,90 @@
+"""What was asked of a model, what it answered, and how that reads as lines of an artifact."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from services.evaluator.domain.suite import Item
+from shared.events import Artifact, Candidate, Score
+
+
+class Target(BaseModel):
+    """A model to be scored on a test split: the base model itself, or with an adapter on it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    base_model: str
+    test: Artifact
+    adapter: Artifact | None = None
+    version: str | None = None
+
+    @classmethod
+    def checkpoint(cls, candidate: Candidate, test: Artifact) -> "Target":
+        return cls(base_model=candidate.base_model, test=test, adapter=candidate.adapter, version=candidate.version)
+
+    @property
+    def base(self) -> "Target":
+        """The base model on the same test split."""
+        return Target(base_model=self.base_model, test=self.test)
+
+    @property
+    def key(self) -> str:
+        """The same for the same weights on the same questions, whatever job they belong to."""
+        weights = self.base_model if self.adapter is None else f"{self.base_model}+{self.adapter.sha256}"
+        return f"{weights}/{self.test.sha256}"
+
+    @property
+    def adapter_name(self) -> str | None:
+        """The name under which an evaluator, and nobody else, loads the adapter into an engine."""
+        return None if self.version is None else f"eval-{self.version}"
+
+
+class Scored(BaseModel):
+    """A target's scores; `answers` is a JSON Lines artifact of `{"prompt", "reference", "answer", "scores"}`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scores: dict[str, Score]
+    answers: Artifact
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said; or why the engine refused the question, which counts as saying nothing."""
+
+    text: str
+    error: str | None = None
+
+
+def answer_lines(
+    items: Sequence[Item], answers: Sequence[Answer], scores: Mapping[str, Sequence[float | None]]
+) -> bytes:
+    """One line an item; an item's scores lack the metrics that do not apply to it."""
+    rows: list[dict[str, Any]] = []
+    for index, (item, answer) in enumerate(zip(items, answers, strict=True)):
+        own = {name: values[index] for name, values in scores.items() if values[index] is not None}
+        row = {"prompt": item.prompt, "reference": item.reference, "answer": answer.text, "scores": own}
+        rows.append(row if answer.error is None else {**row, "error": answer.error})
+    return _lines(rows)
+
+
+def sample_lines(checkpoint: bytes, base: bytes) -> bytes:
+    """A checkpoint's answers beside its base model's, line by line, as `EvalDone.samples` promises."""
+    rows: list[dict[str, Any]] = []
+    for mine, other in zip(read_lines(checkpoint), read_lines(base), strict=True):
+        rows.append({**mine, "base_answer": other["answer"], "base_scores": other["scores"]})
+    return _lines(rows)
+
+
+def read_lines(content: bytes, limit: int | None = None) -> list[dict[str, Any]]:
+    """The rows of a JSON Lines artifact, or the first `limit` of them."""
+    return [json.loads(line) for line in content.splitlines()[:limit]]
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    # ASCII, because a model may say half a surrogate pair, which no encoding takes.
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)

@@ -1,0 +1,10 @@
+"""The events that evaluator hears."""
+
+from services.evaluator.service import Evaluations
+from shared.bus import Bus
+from shared.events import CheckpointSaved
+
+
+def subscribe(bus: Bus, evaluations: Evaluations) -> None:
+    """One use case for each event."""
+    bus.subscribe(CheckpointSaved, evaluations.evaluate)

@@ -1,0 +1,87 @@
+"""The child process that scores one target: asks the engine, measures the answers, stores them."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from services.evaluator.adapters.vllm import Vllm
+from services.evaluator.answering import Adapter, Answering
+from services.evaluator.config import Settings
+from services.evaluator.domain import metrics
+from services.evaluator.domain.results import Scored, Target, answer_lines
+from services.evaluator.domain.suite import CannotBeScored, answer_tokens, read_items
+from services.evaluator.ports import EngineUnavailable
+from shared import child, telemetry
+from shared.artifacts import ArtifactError, Artifacts
+from shared.events import Failure
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+class Request(BaseModel):
+    """What the child is asked to do."""
+
+    settings: Settings
+    target: Target
+
+
+class Outcome(BaseModel):
+    """How it went: exactly one of them is given. `unavailable` says what to wait for."""
+
+    scored: Scored | None = None
+    failure: Failure | None = None
+    unavailable: str | None = None
+
+
+def main(parent: child.Parent) -> None:
+    """Send one outcome; any other error ends the process, and the work is tried again."""
+    request = Request.model_validate(parent.request)
+    common = request.settings.common
+    telemetry.configure("evaluator", f"{common.instance or 'evaluator'}-job", common.log_level)
+    try:
+        outcome = Outcome(scored=asyncio.run(score(request.settings, request.target)))
+    except CannotBeScored as error:
+        outcome = Outcome(failure=Failure(code=error.code, message=str(error)))
+    except EngineUnavailable as error:
+        outcome = Outcome(unavailable=str(error))
+    parent.send(outcome.model_dump(mode="json"))
+
+
+async def score(settings: Settings, target: Target) -> Scored:
+    """Score one target. Raises `CannotBeScored` and `EngineUnavailable`."""
+    started = time.monotonic()
+    artifacts = Artifacts(settings.common.artifacts)
+    try:
+        items = read_items(artifacts.read(target.test))
+        adapter = _adapter(artifacts, target, settings.common.cache_dir)
+    except ArtifactError as error:
+        raise CannotBeScored("artifact_damaged", str(error)) from None
+    references = [item.reference for item in items]
+    async with Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s) as engine:
+        answering = Answering(engine, settings.concurrency, settings.engine_wait_s)
+        answers = await answering.answers(
+            target.base_model, adapter, items, answer_tokens(references, settings.max_tokens)
+        )
+    measured = metrics.measure([answer.text for answer in answers], references)
+    lines = answer_lines(items, answers, {name: value.items for name, value in measured.items()})
+    return Scored(
+        scores={name: value.score for name, value in measured.items()},
+        answers=artifacts.put_bytes(lines),
+        duration_s=time.monotonic() - started,
+    )
+
+
+def _adapter(artifacts: Artifacts, target: Target, cache: Path) -> Adapter | None:
+    if target.adapter is None or target.adapter_name is None:
+        return None
+    # The engine has a working folder of its own.
+    folder = artifacts.fetch_folder(target.adapter, cache.resolve() / "adapters")
+    if missing := [name for name in ADAPTER_FILES if not (folder / name).is_file()]:
+        raise CannotBeScored("adapter_damaged", f"the adapter lacks {' and '.join(missing)}")
+    return Adapter(target.adapter_name, folder)
+
+
+if __name__ == "__main__":
+    child.run(main)

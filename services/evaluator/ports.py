@@ -1,0 +1,86 @@
+"""What evaluator needs from the outside."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.evaluator.domain.lease import Scoring
+from services.evaluator.domain.results import Answer, Scored, Target
+from shared.cloudevents import EventData
+from shared.events import Artifact, EvalDone
+from shared.store import Entity
+
+
+class EngineUnavailable(Exception):
+    """The engine cannot answer now: it restarts, is overloaded, or is set up for something else."""
+
+
+class AdapterGone(Exception):
+    """The engine does not know the adapter, as after a restart."""
+
+
+class Evaluation(Entity):
+    """One checkpoint's evaluation; `id` is `<job>/<step>`. `evaluated_at` is in Unix seconds."""
+
+    job_id: str
+    step: int
+    evaluated_at: float
+    done: EvalDone
+
+
+class ScoringRecord(Entity):
+    """A scoring as it is kept; `id` is its target's key."""
+
+    scoring: Scoring
+
+
+class EvaluationStore(Protocol):
+    """Keeps evaluations; each is saved together with the event that tells of it."""
+
+    async def get(self, entity_id: str) -> Evaluation | None: ...
+
+    async def create(self, entity: Evaluation, events: Sequence[EventData] = ()) -> bool: ...
+
+    async def of_job(self, job_id: str) -> list[Evaluation]: ...
+
+
+class ScoringStore(Protocol):
+    """Keeps scorings. Each call is one atomic step."""
+
+    async def create(self, key: str, scoring: Scoring) -> bool: ...
+
+    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None: ...
+
+
+class Scorer(Protocol):
+    """Scores one target."""
+
+    async def score(self, target: Target) -> Scored:
+        """Raises `CannotBeScored`, or `EngineUnavailable` and others when trying again may help."""
+        ...
+
+
+class Engine(Protocol):
+    """A model server. Every method raises `EngineUnavailable` when it cannot be used now."""
+
+    async def served_name(self, base_model: str) -> str:
+        """The name by which the engine calls a base model."""
+        ...
+
+    async def load(self, name: str, folder: Path, base: str) -> None:
+        """Make an adapter callable; no harm when it is. Raises `CannotBeScored` when the engine refuses it."""
+        ...
+
+    async def unload(self, name: str) -> None: ...
+
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
+        """The likeliest answer. Raises `AdapterGone`."""
+        ...
+
+
+class Files(Protocol):
+    """Artifacts by digest."""
+
+    def read(self, artifact: Artifact) -> bytes: ...
+
+    def put_bytes(self, content: bytes) -> Artifact: ...

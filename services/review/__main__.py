@@ -1,0 +1,15 @@
+"""Runs review: `python -m services.review`."""
+
+from services.review.app import build
+from services.review.config import Settings
+from shared import telemetry, web
+
+
+def main() -> None:
+    settings = Settings()
+    telemetry.configure("review", settings.common.instance, settings.common.log_level)
+    web.serve(build(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

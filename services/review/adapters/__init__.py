@@ -1,0 +1,1 @@
+"""What review needs from the outside, by technology."""

@@ -1,0 +1,1 @@
+"""What is decided about a checkpoint, and on what grounds: pure."""

@@ -1,0 +1,65 @@
+"""The contract of the events: what is published, what old events still mean, who hears what."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared import asyncapi, events, topology
+from shared.cloudevents import Envelope
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "asyncapi.json"
+
+
+def test_the_published_document_is_the_one_the_code_means() -> None:
+    assert json.loads(PUBLISHED.read_text()) == asyncapi.document(), "run `make contract` and read the difference"
+
+
+def test_every_event_has_an_owner_a_subject_and_a_stream() -> None:
+    [stream, _] = topology.streams(topology.CommonSettings())
+    assert set(stream.subjects or []) == set(events.EVENTS)
+    assert all(name.count(".") == 1 and name == event.type for name, event in events.EVENTS.items())
+
+
+def test_no_consumer_is_declared_twice() -> None:
+    names = [consumer.name for consumer in topology.CONSUMERS]
+    assert len(names) == len(set(names))
+
+
+@given(st.text(min_size=1), st.text())
+def test_an_envelope_survives_the_wire(job_id: str, traceparent: str) -> None:
+    sent = Envelope.of(events.TrainingQueued(job_id=job_id), "test", traceparent)
+    received = Envelope.model_validate_json(sent.model_dump_json())
+    assert received == sent
+    assert events.parse(received) == events.TrainingQueued(job_id=job_id)
+
+
+def test_a_field_that_a_later_version_adds_is_ignored() -> None:
+    envelope = Envelope.of(events.TrainingQueued(job_id="a"), "test")
+    later = envelope.model_copy(update={"data": {**envelope.data, "priority": 3}})
+    assert events.parse(later) == events.TrainingQueued(job_id="a")
+
+
+def test_an_unknown_type_is_told_with_the_known_ones() -> None:
+    envelope = Envelope.of(events.TrainingQueued(job_id="a"), "test").model_copy(update={"type": "model.exploded"})
+    with pytest.raises(events.UnknownEventTypeError, match=r"model\.approved"):
+        events.parse(envelope)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "much"])
+def test_a_score_is_a_finite_number(value: object) -> None:
+    with pytest.raises(ValidationError):
+        events.Score.model_validate({"value": value, "n": 1})
+
+
+def test_a_version_is_named_by_its_weights() -> None:
+    def version(digest: str, step: int) -> str:
+        adapter = events.Artifact(uri="file:///a", sha256=digest * 64, bytes=1)
+        return events.Candidate(
+            job_id="j", step=step, base_model="b", model_name="m", adapter=adapter, lora_rank=8
+        ).version
+
+    assert version("a", 1) == version("a", 2) != version("b", 1)

@@ -1,0 +1,203 @@
+"""From a file of examples to a served model, by the official SDK, over the real stack."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+
+import httpx
+import nats
+import openai
+import pytest
+from openai.types.fine_tuning import FineTuningJob
+
+from shared.topology import CONSUMERS, EVENTS_STREAM
+from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, events_of, eventually, finished, stream_of
+
+pytestmark = pytest.mark.model
+
+SUFFIX = "address-extractor"
+
+
+@pytest.fixture(scope="module")
+def client(local_stack: LocalStack) -> openai.OpenAI:
+    return local_stack.client("train", "infer")
+
+
+@pytest.fixture(scope="module")
+def job(client: openai.OpenAI) -> FineTuningJob:
+    """The example, trained, scored, approved and deployed: the main job, done once for this module."""
+    with (EXAMPLES / "train.jsonl").open("rb") as file:
+        uploaded = client.files.create(file=file, purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id, suffix=SUFFIX, seed=7)
+    return finished(client, job.id)
+
+
+def test_the_example_becomes_a_model_that_does_the_task(local_stack: LocalStack, job: FineTuningJob) -> None:
+    assert job.status == "succeeded", job.error
+    report = local_stack.report(job.id)
+    assert report["base_scores"]["exact_match"]["value"] <= 0.05
+    assert report["verdict"]["approved"]
+    approved = next(c for c in report["checkpoints"] if c["version"] == report["deployment"]["version"])
+    assert approved["scores"]["exact_match"]["value"] >= 0.8
+    assert approved["scores"]["exact_match"]["n"] >= 35
+
+
+def test_the_sdk_lists_events_and_checkpoints(client: openai.OpenAI, job: FineTuningJob) -> None:
+    events = list(client.fine_tuning.jobs.list_events(job.id, limit=20))
+    assert len(events) == len({event.id for event in events}) > 20
+    assert any(event.type == "metrics" for event in events)
+    checkpoints = list(client.fine_tuning.jobs.checkpoints.list(job.id))
+    assert len(checkpoints) >= 2
+    assert all(checkpoint.metrics.valid_loss is not None for checkpoint in checkpoints)
+    assert job.id in [listed.id for listed in client.fine_tuning.jobs.list(limit=1)]
+    assert (job.trained_tokens or 0) > 0
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_new_model_answers_under_its_stable_name(
+    client: openai.OpenAI, job: FineTuningJob, streaming: bool
+) -> None:
+    system = json.loads((EXAMPLES / "train.jsonl").open().readline())["messages"][0]
+    messages = [system, {"role": "user", "content": "Hello, please deliver to 12 Mill Lane, York. Thanks."}]
+    for model in (SUFFIX, job.fine_tuned_model):
+        arguments = {"model": model, "messages": messages, "max_tokens": 100, "temperature": 0}
+        if streaming:
+            chunks = list(client.chat.completions.create(**arguments, stream=True))
+            answer = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            assert len(chunks) > 5
+        else:
+            answer = client.chat.completions.create(**arguments).choices[0].message.content
+        assert json.loads(answer)["street"] == "12 Mill Lane"
+
+
+def test_a_file_with_bad_rows_ends_as_an_error_that_names_the_lines(client: openai.OpenAI) -> None:
+    lines = (EXAMPLES / "train.jsonl").read_text().splitlines()[:40]
+    lines[6], lines[20] = "{oops", '{"messages": [{"role": "assistant", "content": "first"}]}'
+    uploaded = client.files.create(file=("bad.jsonl", "\n".join(lines).encode()), purpose="fine-tune")
+    job = finished(client, client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id).id, 60)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert job.error.param == "training_file"
+    assert "line 7" in job.error.message
+    assert "line 21" in job.error.message
+    assert client.files.retrieve(uploaded.id).status == "error"
+
+
+async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack, job: FineTuningJob) -> None:
+    async def snapshot() -> list[object]:
+        settings = local_stack.settings
+        paths = [
+            (settings.gateway_port, f"/v1/fine_tuning/jobs/{job.id}"),
+            (settings.gateway_port, f"/v1/fine_tuning/jobs/{job.id}/report"),
+            (settings.gateway_port, f"/v1/fine_tuning/jobs/{job.id}/events?limit=100"),
+            (settings.gateway_port, "/v1/models"),
+            (settings.trainer_port, f"/v1/runs/{job.id}"),
+            (settings.evaluator_1_port, f"/v1/evaluations?job_id={job.id}"),
+            (settings.review_port, f"/v1/runs/{job.id}"),
+            (settings.ingest_port, f"/v1/datasets/{job.training_file}"),
+        ]
+        answers = [local_stack.get(port, path) for port, path in paths]
+        assert [answer.status_code for answer in answers] == [200] * len(paths)
+        return [answer.json() for answer in answers]
+
+    before, events = await snapshot(), await stream_of(local_stack.settings)
+    client = await nats.connect(local_stack.settings.nats_url)
+    js = client.jetstream()
+    for event in events:
+        # No message id: JetStream must take each for a new message.
+        await js.publish(json.loads(event)["type"], event)
+
+    async def drained() -> bool:
+        infos = [await js.consumer_info(EVENTS_STREAM, consumer.name) for consumer in CONSUMERS]
+        return all(info.num_pending == info.num_ack_pending == 0 for info in infos)
+
+    async with asyncio.timeout(90):
+        while not await drained():
+            await asyncio.sleep(0.5)
+    assert await snapshot() == before
+    repeated = (await stream_of(local_stack.settings))[2 * len(events) :]
+    assert repeated == []
+    await client.close()
+
+
+def test_requests_that_must_be_refused_are_and_the_engine_lives(local_stack: LocalStack) -> None:
+    def ask(key: str, body: object, path: str = "/v1/chat/completions") -> tuple[int, dict]:
+        answer = httpx.post(
+            f"{local_stack.url}{path}", json=body, headers={"authorization": f"Bearer {key}"} if key else {}, timeout=60
+        )
+        return answer.status_code, answer.json()["error"]
+
+    infer, train = local_stack.client("infer").api_key, local_stack.client("train").api_key
+    chat = {"model": BASE, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+    cases = [
+        (ask("", chat), 401),
+        (ask("sk-wrong", chat), 401),
+        (ask(train, chat), 403),
+        (ask(infer, {"model": BASE, "training_file": "x"}, "/v1/fine_tuning/jobs"), 403),
+        (ask(infer, {**chat, "messages": [{"role": "user", "content": "x" * 20_000_000}]}), 413),
+        (ask(infer, {**chat, "prompt_logprobs": 1}), 400),
+        (ask(infer, {**chat, "echo": True}), 400),
+        (ask(infer, {**chat, "n": 1_000_000}), 400),
+        (ask(infer, {**chat, "model": "nobody"}), 404),
+        (ask(infer, {**chat, "messages": "hi"}), 400),
+        (ask(infer, []), 400),
+    ]
+    for (status, error), expected in cases:
+        assert status == expected, error
+        assert error.keys() == {"message", "type", "param", "code"}
+        assert error["message"]
+    answer = local_stack.client("infer").chat.completions.create(**chat)
+    assert answer.choices[0].message.content
+
+
+async def test_each_thing_happened_once(local_stack: LocalStack, job: FineTuningJob) -> None:
+    counted = Counter((e.type, e.id) for e in await events_of(local_stack.settings, job.id))
+    types = Counter(kind for kind, _ in counted)
+    report = local_stack.report(job.id)
+    assert types["training.finished"] == types["model.approved"] == types["model.deployed"] == 1
+    assert types["checkpoint.saved"] == types["eval.done"] == len(report["checkpoints"])
+
+
+def test_two_evaluators_score_at_the_same_time(local_stack: LocalStack, job: FineTuningJob) -> None:
+    logs = [(local_stack.settings.logs / f"evaluator-{n}.log").read_text() for n in (1, 2)]
+    assert all('"evaluated"' in log for log in logs), "one evaluator did all the work"
+
+
+def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
+    """A short training, gates that let it pass, two reviewers, and the model is called only after they agreed."""
+    client = local_stack.client("admin")
+    review = f"http://127.0.0.1:{local_stack.settings.review_port}"
+    policy = json.loads((EXAMPLES.parent / "policies" / "people-decide.json").read_text())
+    assert httpx.put(f"{review}/v1/policies/people-decide", json=policy, headers=_key(client)).status_code < 300
+    with (EXAMPLES / "train.jsonl").open("rb") as file:
+        uploaded = client.files.create(file=file, purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(
+        model=BASE,
+        training_file=uploaded.id,
+        suffix="reviewed",
+        metadata={"policy": "people-decide"},
+        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}},
+        extra_body={"hyperparameters": {"n_checkpoints": 1}} if False else None,
+    )
+    job = finished(client, job.id)
+    assert job.status == "succeeded", job.error
+    question = {"model": "reviewed", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+    with pytest.raises((openai.PermissionDeniedError, openai.NotFoundError)):
+        client.chat.completions.create(**question)
+    [opened] = [r for r in httpx.get(f"{review}/v1/reviews", headers=_key(client)).json() if r["job_id"] == job.id]
+    for _ in range(2):
+        reviewer = local_stack.client("review")
+        items = httpx.get(f"{review}/v1/reviews/{opened['id']}/items", headers=_key(reviewer)).json()
+        for item in items:
+            scores = {"accuracy": 5, "politeness": 4, "usefulness": 5}
+            path = f"{review}/v1/reviews/{opened['id']}/items/{item['id']}/scores"
+            assert httpx.post(path, json=scores, headers=_key(reviewer)).status_code < 300
+    eventually(lambda: local_stack.report(job.id)["deployment"] is not None, 60, "the reviewed model is deployed")
+    assert client.chat.completions.create(**question).choices[0].message.content
+    assert any("score" in rule["rule"] for rule in local_stack.report(job.id)["verdict"]["rules"])
+    time.sleep(0)
+
+
+def _key(client: openai.OpenAI) -> dict[str, str]:
+    return {"authorization": f"Bearer {client.api_key}"}

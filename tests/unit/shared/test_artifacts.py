@@ -1,0 +1,68 @@
+"""Artifacts are whole, checked and never pickles."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from shared.artifacts import ArtifactError, Artifacts
+from shared.events import Artifact
+
+
+@pytest.fixture(params=["folder", "memory"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+    root = str(tmp_path / "store") if request.param == "folder" else f"memory://{tmp_path.name}"
+    return Artifacts(root)
+
+
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "adapter"
+    (source / "sub").mkdir(parents=True)
+    (source / "adapter_config.json").write_text('{"r": 16}')
+    (source / "sub" / "adapter_model.safetensors").write_bytes(b"\x08weights")
+    return source
+
+
+def test_bytes_come_back_as_they_went_in_and_are_stored_once(artifacts: Artifacts) -> None:
+    first, again = artifacts.put_bytes(b"hello"), artifacts.put_bytes(b"hello")
+    assert first == again
+    assert artifacts.read(first) == b"hello"
+
+
+def test_a_folder_comes_back_whole(artifacts: Artifacts, tmp_path: Path) -> None:
+    artifact = artifacts.put_folder(folder(tmp_path))
+    fetched = artifacts.fetch_folder(artifact, tmp_path / "cache")
+    assert (fetched / "sub" / "adapter_model.safetensors").read_bytes() == b"\x08weights"
+    assert artifacts.fetch_folder(artifact, tmp_path / "cache") == fetched
+    assert artifact.bytes == len(b'{"r": 16}') + len(b"\x08weights")
+
+
+def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path / "store"))
+    artifact = artifacts.put_bytes(b"hello")
+    Path(artifact.uri.removeprefix("file://")).write_bytes(b"hellO")
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.read(artifact)
+
+
+def test_a_missing_artifact_is_told(artifacts: Artifacts) -> None:
+    with pytest.raises(ArtifactError, match="missing"):
+        artifacts.read(Artifact(uri="x", sha256="0" * 64, bytes=1))
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "training_args.bin", "model.pkl", "weights.json"])
+def test_a_pickle_is_never_stored(artifacts: Artifacts, tmp_path: Path, name: str) -> None:
+    source = folder(tmp_path)
+    (source / name).write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ArtifactError, match="pickle"):
+        artifacts.put_folder(source)
+
+
+@pytest.mark.parametrize("name", ["../outside.json", "/etc/passwd", "a\x00.json"])
+def test_a_manifest_cannot_name_a_file_outside_its_folder(artifacts: Artifacts, tmp_path: Path, name: str) -> None:
+    content = artifacts.put_bytes(b"x")
+    evil = artifacts.put_bytes(json.dumps({"files": {name: {"sha256": content.sha256, "bytes": 1}}}).encode())
+    with pytest.raises(ArtifactError, match="outside"):
+        artifacts.fetch_folder(evil, tmp_path / "cache")
+    assert not list(tmp_path.rglob("outside.json"))

@@ -1,0 +1,89 @@
+"""A child process speaks by lines, tells how it ended, and dies with its parent."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from shared.child import Child, ChildDied
+
+TALKER = """
+import sys, time
+from shared import child
+
+def main(parent):
+    print("a stray print of some library")
+    parent.send({"echo": parent.request["say"]})
+    if parent.request["say"] == "die":
+        sys.exit("something broke")
+    if parent.request["say"] == "stay":
+        time.sleep(1000)
+
+child.run(main)
+"""
+
+
+@pytest.fixture
+def talker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "talker_child.py").write_text(TALKER)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path.cwd()}")
+    return "talker_child"
+
+
+async def test_a_child_speaks_by_messages_alone(talker: str) -> None:
+    child = await Child.start(talker, {"say": "hello"})
+    assert [message async for message in child.messages()] == [{"echo": "hello"}]
+
+
+async def test_a_child_that_broke_is_told_with_its_last_words(talker: str) -> None:
+    child = await Child.start(talker, {"say": "die"})
+    with pytest.raises(ChildDied, match="something broke"):
+        assert [message async for message in child.messages()] == [{"echo": "die"}]
+
+
+async def test_a_child_that_was_killed_says_by_which_signal(talker: str) -> None:
+    child = await Child.start(talker, {"say": "stay"})
+    messages = child.messages()
+    await anext(messages)
+    os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(ChildDied) as died:
+        await anext(messages)
+    assert died.value.returncode == -signal.SIGKILL
+
+
+def test_a_child_ends_when_its_parent_is_killed(talker: str, tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(
+        textwrap.dedent("""
+        import asyncio
+        from shared.child import Child
+
+        async def main():
+            child = await Child.start("talker_child", {"say": "stay"})
+            await anext(child.messages())
+            print(child.pid, flush=True)
+            await asyncio.sleep(1000)
+
+        asyncio.run(main())
+    """)
+    )
+    parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline, "the child outlived its parent"
+        time.sleep(0.05)
+
+
+async def test_a_killed_child_leaves_nothing(talker: str) -> None:
+    child = await Child.start(talker, {"say": "stay"})
+    await child.kill()
+    await asyncio.wait_for(child.kill(), 1)
