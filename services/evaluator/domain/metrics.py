@@ -56,7 +56,7 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
-    """F-measure of the longest common subsequence (Lin 2004) by rouge-score, over words and CJK characters. The mean."""
+    """F-measure of the longest common subsequence (Lin 2004) by rouge-score, over words and CJK signs; the mean."""
     scorer = RougeScorer(["rougeL"], tokenizer=_Tokens())
     pairs = zip(answers, references, strict=True)
     return _mean(tuple(float(scorer.score(r, a)["rougeL"].fmeasure) for a, r in pairs))
