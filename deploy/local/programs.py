@@ -22,9 +22,12 @@ class Program:
     one_shot: bool = False
 
 
-def programs(settings: LocalSettings) -> tuple[Program, ...]:
-    """All programs, in the order in which they start; the slowest to get ready goes first."""
-    return (_vllm(settings), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
+def programs(settings: LocalSettings, amx: bool = True) -> tuple[Program, ...]:
+    """All programs, in the order in which they start; the slowest to get ready goes first.
+
+    Without `amx`, vLLM is kept off these instructions.
+    """
+    return (_vllm(settings, amx), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
 
 
 def nats_config(settings: LocalSettings) -> str:
@@ -58,7 +61,7 @@ def _mongo(settings: LocalSettings) -> Program:
     )
 
 
-def _vllm(settings: LocalSettings) -> Program:
+def _vllm(settings: LocalSettings, amx: bool) -> Program:
     options = {
         "model": str(settings.base_model_dir),
         "served-model-name": BASE_MODEL,
@@ -80,7 +83,8 @@ def _vllm(settings: LocalSettings) -> Program:
         "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm_kv_cache_gib),
         "VLLM_CPU_OMP_THREADS_BIND": settings.vllm_cores,
     }
-    command = (_PYTHON, "-m", "deploy.local.whole_group", _PYTHON, "-m", "vllm.entrypoints.openai.api_server", *flags)
+    server = "vllm.entrypoints.openai.api_server" if amx else "deploy.local.vllm_without_amx"
+    command = (_PYTHON, "-m", "deploy.local.whole_group", _PYTHON, "-m", server, *flags)
     return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 
 

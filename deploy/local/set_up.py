@@ -1,4 +1,4 @@
-"""Makes `.venv` out of a lock: `python3.11 deploy/local/set_up.py [LOCK]`. Standard library only; a second run is instant.
+"""Makes `.venv` out of a lock, with the standard library alone: `python3.11 deploy/local/set_up.py [LOCK]`.
 
 pip brings a pinned uv, and uv installs the lock, each file checked by its hash. uv does not read pip's configuration,
 so this machine's own (index, wheel folder, certificates, proxy) is handed to it by environment.
@@ -55,7 +55,7 @@ def main(lock_name: str) -> None:
 
 
 def uv_environment(pip_settings: dict[str, str]) -> dict[str, str]:
-    """uv's environment variables for pip's settings (`find-links`, `index-url`, …); what is set for uv already stays."""
+    """uv's environment variables for pip's settings (`find-links`, `index-url`, …); what is set for uv stays."""
     # As pip does, look in every index for the best match: each file's hash is pinned, so none can slip in another.
     environment = {"UV_SYSTEM_CERTS": "true", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     for name, value in pip_settings.items():
@@ -87,7 +87,7 @@ def _install(lock: Path, environment: dict[str, str]) -> None:
     if not _succeeds([*command, "--torch-backend", "cpu"], environment):
         raise SetUpError(
             "The packages could not be installed; uv's message is above. If only torch is missing: put its wheel for\n"
-            "processors (the +cpu version that the lock names) into a folder, and run again with PIP_FIND_LINKS=<folder>."
+            "processors (the +cpu version in the lock) into a folder, and run again with PIP_FIND_LINKS=<folder>."
         )
 
 
@@ -103,9 +103,7 @@ def _run(command: list[str | Path]) -> None:
 
 def _check_the_machine(lock_name: str) -> None:
     if sys.version_info[:2] != (3, 11):
-        raise SetUpError(
-            f"Python 3.11 is needed, this is {platform.python_version()}: make setup PYTHON=<a python3.11>"
-        )
+        raise SetUpError(f"Python 3.11 is needed, not {platform.python_version()}: make setup PYTHON=<a python3.11>")
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise SetUpError(f"the lock '{lock_name}' is for Linux on x86-64; use the container images on other machines")
 

@@ -60,13 +60,14 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
 
 
 def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
-    all_programs = programs(settings)
+    amx = not processor.faults_on_amx()
+    all_programs = programs(settings, amx)
     _refuse_taken_ports(all_programs)
     say(f"state in {settings.state}")
     if base_model.unpack(settings.base_model_dir):
         say("base model unpacked")
     _make_admin_key(settings)
-    extra = processor.environment_without_amx() if processor.faults_on_amx() else {}
+    extra = {} if amx else processor.environment_without_amx()
     for folder in ("nats", "mongo", "artifacts", "cache"):
         (settings.state / folder).mkdir(exist_ok=True)
     settings.nats_config_file.write_text(nats_config(settings))

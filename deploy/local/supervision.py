@@ -64,13 +64,15 @@ stdout_logfile_backups=2
 
 
 def _text(value: str) -> str:
-    return value.replace("%", "%%")
+    # supervisord has no escape inside quotes, expands `%` once or twice, and ends a line's value at ` ;`.
+    if "%" in value or "\n" in value or " ;" in value:
+        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes, semicolons and %")
+    return value
 
 
 def _quoted(value: str) -> str:
-    # supervisord has no escape inside quotes, and ends a configuration line's value at ` ;`.
-    if "'" in value or "\n" in value or " ;" in value:
-        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes and semicolons")
+    if "'" in value:
+        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes, semicolons and %")
     return f"'{_text(value)}'"
 
 
@@ -79,8 +81,12 @@ class Supervisor:
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
-        socket = f"unix://{settings.supervisor_socket}"
-        self._rpc: Any = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, socket)).supervisor
+
+    @property
+    def _rpc(self) -> Any:
+        # A transport that failed once keeps its broken connection: each call gets a new one.
+        transport = SupervisorTransport(None, None, f"unix://{self._settings.supervisor_socket}")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:
         """The process id of supervisord, None when it does not run."""

@@ -1,31 +1,33 @@
-"""Runs a command that must die whole: when its first process ends, so do all that it started, however it ended.
+"""Runs a command that must die whole: when its first process or this one ends, so does all that it started.
 
 vLLM's engine is a process of its own. After `kill -9` on the API server it would live on, holding gigabytes and
-never answering again; and the API server would live on after its supervisor's child. Use:
-`python -m deploy.local.whole_group COMMAND …`, as a process group of its own (supervisord makes one).
+serving nobody. Use: `python -m deploy.local.whole_group COMMAND …`; the process group is taken for the command's own.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_the_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
 
 def main() -> None:
-    """Run the command; afterwards kill the group, this process included, so that the supervisor starts anew."""
+    """Run the command and end with its process group, so that the supervisor starts it anew."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    # The supervisor signals the group, so that the command hears SIGTERM itself; this process waits for its end.
+    lifeline, held_open = os.pipe()
+    if os.fork() == 0:
+        _end_the_group_after(lifeline, held_open)
+    # The supervisor signals the whole group, so that the command hears SIGTERM itself; here its end is awaited.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
-    process = subprocess.Popen(sys.argv[1:], preexec_fn=_die_with_the_parent)
-    process.wait()
+    subprocess.Popen(sys.argv[1:]).wait()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _end_the_group_after(lifeline: int, held_open: int) -> None:
+    """Block until the only other holder of the pipe is gone, however it ended."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.close(held_open)
+    os.read(lifeline, 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

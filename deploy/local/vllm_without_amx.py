@@ -1,0 +1,18 @@
+"""vLLM's API server on a processor that faults on AMX: vLLM has no setting for it, and its engine would die at once.
+
+vLLM spawns its engine and workers, and a spawned process imports its parent's main module first: this one.
+"""
+
+import runpy
+
+import torch
+
+
+def _not_supported() -> bool:
+    return False
+
+
+torch.cpu._is_amx_tile_supported = _not_supported
+
+if __name__ == "__main__":
+    runpy.run_module("vllm.entrypoints.openai.api_server", run_name="__main__")

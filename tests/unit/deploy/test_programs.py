@@ -1,0 +1,64 @@
+"""What the local stack would run, read back by supervisord's own parser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from supervisor.options import ServerOptions
+
+from deploy.local.programs import programs
+from deploy.local.settings import BASE_MODEL, LocalSettings
+from deploy.local.supervision import SupervisionError, configuration
+
+
+def parsed(settings: LocalSettings, folder: Path) -> dict[str, ServerOptions]:
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    config = folder / "supervisord.conf"
+    config.write_text(configuration(settings, programs(settings), {"EXTRA": "1"}))
+    options = ServerOptions()
+    options.realize(["-c", str(config)])
+    return {group.name: group.process_configs[0] for group in options.process_group_configs}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> LocalSettings:
+    return LocalSettings(state_dir=tmp_path / "with space & more", _env_file=None)
+
+
+def test_supervisord_reads_back_every_program_as_it_was_meant(settings: LocalSettings, tmp_path: Path):
+    found = parsed(settings, tmp_path)
+    for program in programs(settings):
+        assert found[program.name].environment.items() >= {**program.environment, "EXTRA": "1"}.items()
+        assert found[program.name].killasgroup
+
+
+def test_json_settings_survive_the_configuration(settings: LocalSettings, tmp_path: Path):
+    engines = parsed(settings, tmp_path)["gateway"].environment["GATEWAY_ENGINES"]
+    assert json.loads(engines) == {BASE_MODEL: [settings.vllm_url]}
+
+
+def test_no_two_programs_share_a_port_and_each_port_is_a_setting(settings: LocalSettings):
+    ports = [item for program in programs(settings) for item in program.ports.items()]
+    assert len({port for _, port in ports}) == len(ports)
+    fields = {f"ASSAY_{name.upper()}" for name in LocalSettings.model_fields}
+    assert {name for name, _ in ports} <= fields
+
+
+def test_only_the_gateway_listens_where_it_is_told(tmp_path: Path):
+    settings = LocalSettings(state_dir=tmp_path, gateway_host="0.0.0.0", _env_file=None)
+    hosts = {p.name: p.environment.get("ASSAY_HTTP_HOST") for p in programs(settings)}
+    assert hosts["gateway"] == "0.0.0.0"
+    assert {host for name, host in hosts.items() if name != "gateway"} <= {"127.0.0.1", None}
+
+
+@pytest.mark.parametrize("name", ["it's", "100%", "one ;two"])
+def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, name: str):
+    settings = LocalSettings(state_dir=tmp_path / name, _env_file=None)
+    with pytest.raises(SupervisionError, match="without quotes"):
+        configuration(settings, programs(settings), {})
+
+
+def test_the_sockets_path_is_short_however_deep_the_state_folder(tmp_path: Path):
+    settings = LocalSettings(state_dir=tmp_path / ("deep/" * 40), _env_file=None)
+    assert len(str(settings.supervisor_socket)) < 100
