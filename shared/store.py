@@ -38,11 +38,11 @@ class Store:
         self.database: Any = self._client[database]
         self.service = service
         self.unsent = asyncio.Event()
-        self._collections: list[str] = []
+        self._collections: dict[str, Sequence[str]] = {}
 
-    def collection(self, name: str, model: type[T]) -> "Collection[T]":
-        """A collection of aggregates whose events the outbox relays."""
-        self._collections.append(name)
+    def collection(self, name: str, model: type[T], indexes: Sequence[str] = ()) -> "Collection[T]":
+        """A collection of aggregates whose events the outbox relays; `indexes` are fields that it is searched by."""
+        self._collections[name] = indexes
         return Collection(self, name, model)
 
     async def check(self) -> None:
@@ -51,8 +51,9 @@ class Store:
 
     async def prepare(self) -> None:
         """Create what indexes the outbox and the inbox need; safe to repeat."""
-        for name in self._collections:
-            await self.database[name].create_index([("unsent", ASCENDING)])
+        for name, indexes in self._collections.items():
+            for field in ("unsent", *indexes):
+                await self.database[name].create_index([(field, ASCENDING)])
 
     async def unsent_events(self) -> list[tuple[str, str, list[Envelope]]]:
         """Collection, aggregate id and waiting events, of every aggregate that has some."""
@@ -140,12 +141,18 @@ class Collection(Generic[T]):
                 return changed
 
     async def find(
-        self, where: Mapping[str, Any] | None = None, *, newest_first: str | None = None, limit: int = 0
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        newest_first: str | None = None,
+        oldest_first: str | None = None,
+        limit: int = 0,
     ) -> list[T]:
-        """Aggregates whose fields equal `where`; `newest_first` names the field to sort by, downwards."""
+        """Aggregates whose fields equal `where`; `newest_first` or `oldest_first` names the field to sort by."""
         cursor = self._documents.find(dict(where or {}))
-        if newest_first:
-            cursor = cursor.sort([(newest_first, -1), ("_id", -1)])
+        if field := newest_first or oldest_first:
+            direction = -1 if newest_first else 1
+            cursor = cursor.sort([(field, direction), ("_id", direction)])
         return [self._load(document) async for document in cursor.limit(limit)]
 
     def _load(self, document: dict[str, Any]) -> T:

@@ -10,7 +10,10 @@ from services.evaluator.domain.results import Scored, Target, read_lines, sample
 from services.evaluator.domain.suite import CannotBeScored, suite_name
 from services.evaluator.ports import Evaluation, EvaluationStore, Files
 from services.evaluator.scorings import Scorings
+from shared import telemetry
 from shared.events import CheckpointSaved, EvalDone, Failure
+
+_log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Evaluations:
         entity_id = event.natural_key()
         if await self.store.get(entity_id) is not None:
             return
+        _log.info("evaluating", step=event.candidate.step)
         try:
             done = await self._evaluate(event)
         except CannotBeScored as error:
@@ -36,6 +40,8 @@ class Evaluations:
             id=entity_id, job_id=candidate.job_id, step=candidate.step, evaluated_at=self.now(), done=done
         )
         await self.store.create(evaluation, [done])
+        scores = {name: score.value for name, score in done.scores.items()}
+        _log.info("evaluated", step=candidate.step, scores=scores, error=done.error and done.error.message)
 
     async def get(self, job_id: str, step: int) -> Evaluation | None:
         return await self.store.get(f"{job_id}/{step}")

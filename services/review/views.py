@@ -14,6 +14,7 @@ class ReviewView(BaseModel):
     """One review. `you_scored` counts the asking reviewer's items; the rest of `score` comes when it is closed."""
 
     id: str
+    job_id: str
     status: Literal["open", "closed"]
     opened_at: int
     candidate: Candidate
@@ -30,6 +31,7 @@ class ReviewView(BaseModel):
         review = record.review
         return cls(
             id=record.id,
+            job_id=review.candidate.job_id,
             status=review.status,
             opened_at=int(record.opened_at),
             candidate=review.candidate,

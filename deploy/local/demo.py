@@ -1,0 +1,171 @@
+"""`make demo`: from a file of examples to a served model, on this machine, told step by step."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+from openai.types.fine_tuning import FineTuningJob
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+from deploy.local import screen, stack
+from deploy.local.load import Load
+from deploy.local.settings import BASE_MODEL, LocalSettings
+from deploy.local.supervision import SupervisionError
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction" / "train.jsonl"
+SUFFIX = "address-extractor"
+QUESTION = "hi its Marta Lindgren, pls send the kettle to 48 Harbour Lane, Brighton BN2 7QF. my nr is 07700 900412 thx"
+_TERMINAL = ("succeeded", "failed", "cancelled")
+_POLL_S = 1.0
+_AFTERGLOW_S = 3.0
+
+
+@dataclass
+class Watch:
+    """What is known of a running job; asked again by `update`."""
+
+    client: openai.OpenAI
+    job: FineTuningJob
+    started: float = field(default_factory=time.monotonic)
+    losses: list[float] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def update(self) -> None:
+        self.job = self.client.fine_tuning.jobs.retrieve(self.job.id)
+        new: list[Any] = []
+        for event in self.client.fine_tuning.jobs.list_events(self.job.id, limit=100):
+            if event.id in self._seen:
+                break
+            new.append(event)
+        for event in reversed(new):
+            self._seen.add(event.id)
+            self._add(event)
+
+    def _add(self, event: Any) -> None:
+        if event.type != "metrics":
+            self.messages.append(event.message)
+            return
+        self.metrics = {**self.metrics, **(event.data or {})}
+        if (loss := self.metrics.get("train_loss")) is not None:
+            self.losses.append(loss)
+
+    @property
+    def trained(self) -> bool:
+        return self.ended or any(message.startswith("Training finished") for message in self.messages)
+
+    @property
+    def ended(self) -> bool:
+        return self.job.status in _TERMINAL
+
+    def render(self) -> Group:
+        elapsed_s = time.monotonic() - self.started
+        return screen.progress(self.job, elapsed_s, self.metrics, self.losses, self.messages[-6:])
+
+
+def main() -> int:
+    recording = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    console = Console(record=recording is not None, width=110 if recording else None)
+    began = time.monotonic()
+    settings = LocalSettings()
+    console.rule("[bold]Assay: from a file of examples to a served model")
+    try:
+        stack.up(settings, console.print)
+    except (stack.StackError, SupervisionError) as error:
+        console.print(f"[red]{error}")
+        return 1
+    console.print(f"[green]✓[/] everything runs, {time.monotonic() - began:.0f} s after the start")
+    code = _run(console, settings)
+    console.print(f"[bold]done in {time.monotonic() - began:.0f} s[/]")
+    if recording:
+        console.save_svg(str(recording), title="make demo")
+    return code
+
+
+def _run(console: Console, settings: LocalSettings) -> int:
+    key = settings.admin_key_file.read_text().strip()
+    client = openai.OpenAI(base_url=f"{settings.gateway_url}/v1", api_key=key, timeout=120)
+    watch = Watch(client, _start_job(console, client))
+    load = Load(client, _swapped_names(client))
+    _follow(console, watch, load)
+    report = httpx.get(
+        f"{settings.gateway_url}/v1/fine_tuning/jobs/{watch.job.id}/report", headers={"authorization": f"Bearer {key}"}
+    ).json()
+    console.print(watch.render(), screen.scores(report), screen.verdict(report))
+    if watch.job.status != "succeeded":
+        console.print(f"[red]the job ended as {watch.job.status}: {watch.job.error}")
+        return 1
+    console.print(screen.swap(report, load.models, load.sent, load.failures))
+    _ask(console, client)
+    console.print(_ways_on(settings))
+    return 1 if load.failures else 0
+
+
+def _start_job(console: Console, client: openai.OpenAI) -> FineTuningJob:
+    with EXAMPLES.open("rb") as file:
+        uploaded = client.files.create(file=file, purpose="fine-tune")
+    console.print(f"[green]✓[/] uploaded {EXAMPLES.name}, {uploaded.bytes} bytes, as {uploaded.id}")
+    job = client.fine_tuning.jobs.create(model=BASE_MODEL, training_file=uploaded.id, suffix=SUFFIX, seed=7)
+    console.print(f"[green]✓[/] job {job.id} on {job.model}")
+    return job
+
+
+def _swapped_names(client: openai.OpenAI) -> list[str]:
+    """The base model, and the stable name too when an earlier run left one that will be swapped."""
+    known = {model.id for model in client.models.list()}
+    return [BASE_MODEL, SUFFIX] if SUFFIX in known else [BASE_MODEL]
+
+
+def _follow(console: Console, watch: Watch, load: Load) -> None:
+    """Watch until training has ended, then put load on and watch until the verdict and the swap."""
+    with Live(watch.render(), console=console, refresh_per_second=2, transient=True) as live:
+
+        def watch_until(done: Callable[[], bool]) -> None:
+            while not done():
+                watch.update()
+                live.update(watch.render())
+                time.sleep(_POLL_S)
+
+        watch_until(lambda: watch.trained)
+        with load.running():
+            watch_until(lambda: watch.ended)
+            time.sleep(_AFTERGLOW_S)
+        watch.update()
+
+
+def _ask(console: Console, client: openai.OpenAI) -> None:
+    """One question that is in no file, answered by the base model and by the new one."""
+    with EXAMPLES.open() as file:
+        system = json.loads(file.readline())["messages"][0]
+    console.print(Panel(QUESTION, title="A question that was in no file"))
+    for model in (BASE_MODEL, SUFFIX):
+        answer = client.chat.completions.create(
+            model=model, messages=[system, {"role": "user", "content": QUESTION}], max_tokens=100, temperature=0
+        )
+        console.print(Panel(Text(answer.choices[0].message.content or ""), title=model))
+
+
+def _ways_on(settings: LocalSettings) -> Panel:
+    body = json.dumps({"model": SUFFIX, "messages": [{"role": "user", "content": "Ship to Ada, 1 Elm Road, York"}]})
+    return Panel(
+        f"The stack stays up. The gateway is {settings.gateway_url}, the key lies in {settings.admin_key_file}.\n\n"
+        f"curl {settings.gateway_url}/v1/chat/completions -H 'content-type: application/json' \\\n"
+        f'  -H "authorization: Bearer $(cat {settings.admin_key_file})" \\\n'
+        f"  -d '{body}'\n\n"
+        "make status · make logs · make down",
+        title="Next",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The one door: OpenAI's API in front of training and serving, and the adapters' way into vLLM."""

@@ -1,0 +1,118 @@
+"""Events and dead letters in NATS JetStream."""
+
+import json
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from nats.errors import Error as NatsError
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
+from pydantic import ValidationError
+
+from services.gateway.domain.refusals import BadRequest
+from services.gateway.ports import DeadLetter
+from shared.bus import PUBLISH_TIMEOUT_S, Bus
+from shared.cloudevents import Envelope
+from shared.events import EVENTS
+from shared.topology import DEAD_STREAM, EVENTS_STREAM
+from shared.web import Unavailable
+
+T = TypeVar("T")
+# A list that was mostly replayed has holes: this many places are looked at for one page.
+MAX_PLACES = 1000
+
+
+@dataclass(frozen=True)
+class NatsEventStream:
+    """The streams of events and of dead letters."""
+
+    bus: Bus
+
+    async def publish(self, envelope: Envelope) -> None:
+        await _reach(self.bus.publish(envelope))
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
+        state = (await _reach(self._js.stream_info(DEAD_STREAM))).state
+        newest = state.last_seq if before is None else min(before - 1, state.last_seq)
+        letters: list[DeadLetter] = []
+        for place in range(newest, max(state.first_seq, newest - MAX_PLACES, 1) - 1, -1):
+            if len(letters) == limit:
+                break
+            if message := await self._message(DEAD_STREAM, place):
+                letters.append(_letter(message))
+        return letters
+
+    async def replay(self, place: int) -> str | None:
+        message = await self._message(DEAD_STREAM, place)
+        if message is None:
+            return None
+        if (message.subject or "").startswith("$JS."):
+            advisory = json.loads(message.data or b"{}")
+            message = await self._message(EVENTS_STREAM, advisory["stream_seq"])
+        envelope = _event(message)
+        # The consumer that failed never noted it as handled, the others did: only that one handles it again.
+        await _reach(
+            self._js.publish(
+                envelope.type,
+                envelope.model_dump_json(exclude_none=True).encode(),
+                stream=EVENTS_STREAM,
+                timeout=PUBLISH_TIMEOUT_S,
+                headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}"},
+            )
+        )
+        await _reach(self._js.delete_msg(DEAD_STREAM, place))
+        return envelope.type
+
+    @property
+    def _js(self) -> Any:
+        try:
+            return self.bus.jetstream
+        except ConnectionError as error:
+            raise Unavailable(f"NATS does not answer: {error}") from None
+
+    async def _message(self, stream: str, place: int) -> RawStreamMsg | None:
+        try:
+            return await _reach(self._js.get_msg(stream, place))
+        except NotFoundError:
+            return None
+
+
+async def _reach(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except NotFoundError:
+        raise
+    except (NatsError, TimeoutError, OSError) as error:
+        raise Unavailable(f"NATS does not answer: {type(error).__name__}") from None
+
+
+def _event(message: RawStreamMsg | None) -> Envelope:
+    try:
+        envelope = Envelope.model_validate_json((message and message.data) or b"")
+    except ValidationError:
+        raise BadRequest("This message is no event, so it cannot be replayed.", code="not_an_event") from None
+    if envelope.type not in EVENTS:
+        raise BadRequest(f"{envelope.type!r} is no event type of Assay.", code="not_an_event")
+    return envelope
+
+
+def _letter(message: RawStreamMsg) -> DeadLetter:
+    headers = message.headers or {}
+    return DeadLetter(
+        id=str(message.seq),
+        time=str(getattr(message, "time", "") or ""),
+        subject=message.subject or "",
+        consumer=headers.get("assay-consumer", ""),
+        deliveries=int(headers.get("assay-deliveries", 0)),
+        error=headers.get("assay-error", "the last delivery was neither acknowledged nor refused"),
+        event=_shown(message.data or b""),
+    )
+
+
+def _shown(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")

@@ -1,0 +1,110 @@
+"""vLLM replicas over HTTP."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.gateway.ports import EngineError, EngineGone, EngineUnreachable
+
+CONTROL_TIMEOUT_S = 10.0
+LOAD_TIMEOUT_S = 120.0
+CONNECT_TIMEOUT_S = 3.0
+
+
+@contextmanager
+def _translated(url: str) -> Generator[None]:
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        raise EngineGone(f"{url}: nobody listens") from error
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise EngineUnreachable(f"{url}: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True)
+class VllmAnswer:
+    """An answer of which the head was read."""
+
+    response: aiohttp.ClientResponse
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    async def read(self) -> bytes:
+        with _translated(str(self.response.url)):
+            return await self.response.read()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        with _translated(str(self.response.url)):
+            async for chunk in self.response.content.iter_any():
+                yield chunk
+
+    def close(self) -> None:
+        if self.response.content.at_eof():
+            self.response.release()
+        else:
+            # A connection in the middle of an answer is of no further use; vLLM aborts its request when it closes.
+            self.response.close()
+
+
+class VllmEngine:
+    """One pool of connections to all replicas; opened and closed with the application."""
+
+    def __init__(self, api_key: str | None, silence_s: float) -> None:
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._silence_s = silence_s
+        self._open: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def running(self, _app: object) -> AsyncGenerator[None]:
+        """The lifespan: connections live as long as the application."""
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+        async with aiohttp.ClientSession(connector=connector, headers=self._headers) as session:
+            self._open = session
+            yield
+
+    async def models(self, url: str) -> set[str]:
+        answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
+        return {model["id"] for model in answer["data"]}
+
+    async def load(self, url: str, name: str, folder: Path) -> None:
+        # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.
+        body = {"lora_name": name, "lora_path": str(folder)}
+        try:
+            await self._call("POST", f"{url}/v1/load_lora_adapter", LOAD_TIMEOUT_S, body)
+        except EngineError as error:
+            if "already been loaded" not in str(error):
+                raise
+
+    async def unload(self, url: str, name: str) -> None:
+        await self._call("POST", f"{url}/v1/unload_lora_adapter", CONTROL_TIMEOUT_S, {"lora_name": name})
+
+    async def probe(self, url: str, name: str) -> None:
+        body = {"model": name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        answer = await self._call("POST", f"{url}/v1/chat/completions", LOAD_TIMEOUT_S, body)
+        if not answer.get("choices"):
+            raise EngineError(f"{name} gave an answer without content")
+
+    async def chat(self, url: str, body: Mapping[str, Any]) -> VllmAnswer:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=self._silence_s)
+        with _translated(url):
+            return VllmAnswer(await self._session.post(f"{url}/v1/chat/completions", json=dict(body), timeout=timeout))
+
+    async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        with _translated(url):
+            async with self._session.request(method, url, json=body, timeout=timeout) as response:
+                if response.status != 200:
+                    raise EngineError(f"{response.status} from {url}: {(await response.text())[:500]}")
+                return json.loads(await response.read() or b"{}") if "json" in response.content_type else {}
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        assert self._open is not None, "the engine is used before the application started"
+        return self._open

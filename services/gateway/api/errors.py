@@ -1,0 +1,103 @@
+"""Every error in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from pydantic import ValidationError
+
+from services.gateway.domain import refusals
+from services.gateway.domain.job_request import translated
+from services.gateway.domain.refusals import Refusal
+from shared import security, telemetry
+from shared.artifacts import ArtifactError
+from shared.store import StoreUnreachable
+from shared.web import NotFound, Unavailable
+
+RETRY_AFTER_S = "2"
+_STATUS: dict[type[Refusal], int] = {
+    refusals.BadRequest: 400,
+    refusals.Missing: 404,
+    refusals.NotPermitted: 403,
+    refusals.Busy: 429,
+    refusals.NoReplica: 503,
+}
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_log = telemetry.logger(__name__)
+
+
+def error_body(status: int, message: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """The body of an error of that HTTP status."""
+    kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def answer(status: int, message: str, param: str | None = None, code: str | None = None) -> Response[Any]:
+    """An error of that HTTP status."""
+    headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(error_body(status, message, param, code), status_code=status, headers=headers)
+
+
+def _refusal(_request: Request[Any, Any, Any], error: Refusal) -> Response[Any]:
+    status = error.status if isinstance(error, refusals.EngineRefused) else _STATUS[type(error)]
+    return answer(status, error.message, error.param, error.code)
+
+
+def _not_authenticated(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return answer(401, f"Incorrect API key: {error}.", code="invalid_api_key")
+
+
+def _not_allowed(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return answer(403, f"Permission denied: {error}.", code="insufficient_permissions")
+
+
+def _not_found(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return answer(404, str(error))
+
+
+def _unavailable(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return answer(503, f"Try again shortly: {error}", code="service_unavailable")
+
+
+def _bad_parameter(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    extra: Any = error.extra
+    first = extra[0] if isinstance(extra, list) and extra else {}
+    return answer(400, str(first.get("message") or error.detail), param=first.get("key"), code="invalid_value")
+
+
+def _bad_content(request: Request[Any, Any, Any], error: ValidationError) -> Response[Any]:
+    return _refusal(request, translated(error))
+
+
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    if status == 404:
+        return answer(404, f"Invalid URL ({request.method} {request.url.path})", code="unknown_url")
+    if status == 405:
+        return answer(405, f"Not allowed method ({request.method} {request.url.path})", code="method_not_supported")
+    if status == 413:
+        return answer(413, "The request's body is too large.", code="request_too_large")
+    return answer(status, error.detail or HTTPStatus(status).phrase)
+
+
+def _unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    _log.error("unexpected", exc_info=error)
+    return answer(500, "This is our fault; the log has the details under the x-request-id.", code="internal_error")
+
+
+HANDLERS: dict[Any, Any] = {
+    Refusal: _refusal,
+    security.NotAuthenticated: _not_authenticated,
+    security.NotAllowed: _not_allowed,
+    NotFound: _not_found,
+    Unavailable: _unavailable,
+    ArtifactError: _unexpected,
+    **dict.fromkeys(StoreUnreachable, _unavailable),
+    ValidationException: _bad_parameter,
+    ValidationError: _bad_content,
+    HTTPException: _http_error,
+    Exception: _unexpected,
+}

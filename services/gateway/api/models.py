@@ -1,0 +1,26 @@
+"""`/v1/models`."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from services.gateway.service.inference import Inference
+from shared.web import allow
+
+
+@get("/")
+async def listed(inference: NamedDependency[Inference]) -> dict[str, Any]:
+    """Every model that can be called: base models, fine-tuned ones, and the stable names of the newest approved."""
+    return {"object": "list", "data": inference.models()}
+
+
+@get("/{name:path}")
+async def one(name: FromPath[str], inference: NamedDependency[Inference]) -> dict[str, Any]:
+    """One of them; a base model's name may hold slashes."""
+    return inference.model(unquote(str(name).removeprefix("/")))
+
+
+routes = Router("/v1/models", route_handlers=[listed, one], guards=[allow("infer")], tags=["models"])

@@ -1,0 +1,97 @@
+"""Puts the gateway together."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar
+
+from services.gateway import handlers
+from services.gateway.adapters.mongo import MongoViews
+from services.gateway.adapters.stream import NatsEventStream
+from services.gateway.adapters.vllm import VllmEngine
+from services.gateway.api import chat, errors, events, files, jobs, models
+from services.gateway.config import Settings
+from services.gateway.domain.deployment import Catalog
+from services.gateway.domain.fleet import Fleet
+from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView
+from services.gateway.service.deployments import Deployments, Directory
+from services.gateway.service.files import Files
+from services.gateway.service.history import Chronicle, History
+from services.gateway.service.inference import Inference
+from services.gateway.service.jobs import Jobs
+from services.gateway.service.loader import Loader
+from services.gateway.service.posting import Posting
+from shared import web
+from shared.artifacts import Artifacts
+from shared.bus import Bus
+from shared.store import Store
+from shared.web import Lifespan, Unavailable
+
+
+def build(settings: Settings) -> Litestar:
+    """The whole service, not yet connected to anything."""
+    common = settings.common
+    store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
+    bus = Bus(common.nats_url, "gateway", store)
+    artifacts = Artifacts(common.artifacts)
+    engine = VllmEngine(settings.engine_api_key, settings.engine_timeout_s)
+    fleet = Fleet(settings.engines)
+    bases = tuple(fleet.pools)
+
+    file_views = MongoViews(store.collection("files", FileView))
+    job_views = MongoViews(store.collection("jobs", JobView, ["fine_tuned_model", "requested.training_file"]))
+    message_views = MongoViews(store.collection("messages", MessageView, ["job_id"]))
+    checkpoint_views = MongoViews(store.collection("checkpoints", CheckpointView, ["job_id", "model_name"]))
+    deployment_views = MongoViews(store.collection("deployments", DeploymentView))
+
+    stored = Files(file_views, artifacts)
+    tell = Chronicle(message_views).tell
+    tuning = Jobs(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, bases)
+    history = History(tuning, stored, job_views, checkpoint_views)
+    loader = Loader(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand)
+    directory = Directory(Catalog(bases, []))
+    deployments = Deployments(
+        deployment_views, job_views, history, fleet, loader, directory, settings.keep_versions, settings.reconcile_s
+    )
+    inference = Inference(
+        directory, fleet, engine, loader, deployments, job_views, checkpoint_views, settings.max_in_flight
+    )
+    handlers.subscribe(bus, stored, history, deployments)
+    return web.build(
+        "gateway",
+        settings,
+        [files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes, events.events, events.letters],
+        checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engines": _ready(fleet)},
+        lifespan=[engine.running, web.connections(store, bus), _reconciling(deployments)],
+        dependencies={
+            "files": stored,
+            "jobs": tuning,
+            "inference": inference,
+            "stream": Posting(NatsEventStream(bus)),
+            "settings": settings,
+        },
+        exception_handlers=errors.HANDLERS,
+    )
+
+
+def _ready(fleet: Fleet) -> web.Check:
+    async def check() -> None:
+        if unready := fleet.unready():
+            raise Unavailable("; ".join(f"pool {base}: {why}" for base, why in unready.items()))
+
+    return check
+
+
+def _reconciling(deployments: Deployments) -> Lifespan:
+    @asynccontextmanager
+    async def run(_app: Litestar) -> AsyncGenerator[None]:
+        loop = asyncio.create_task(deployments.run())
+        try:
+            yield
+        finally:
+            loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await loop
+
+    return run

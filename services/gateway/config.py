@@ -1,0 +1,32 @@
+"""Settings of the gateway, prefix `GATEWAY_`."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Beside the common settings: the engines behind the gateway and the limits before it."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_file=".env", extra="ignore")
+
+    http_port: int = 8080
+    engines: dict[str, list[str]] = Field(default={"smollm2-135m-instruct": ["http://127.0.0.1:8000"]})
+    """The pools: each base model's name, which is also its name in vLLM, and the URLs of its replicas."""
+    engine_api_key: str | None = None
+    engine_timeout_s: float = Field(default=600.0, gt=0)
+    """The longest silence of an engine within one answer."""
+    max_body_bytes: int = Field(default=4 * 1024**2, ge=1024)
+    max_file_bytes: int = Field(default=100 * 1024**2, ge=1024)
+    max_choices: int = Field(default=16, ge=1)
+    """The largest `n` of one chat request."""
+    max_in_flight: int = Field(default=256, ge=1)
+    """Chat requests answered at once by one gateway; more get 429."""
+    keep_versions: int = Field(default=3, ge=1)
+    """Versions of one alias that stay loaded: the newest, and those to go back to."""
+    on_demand: int = Field(default=4, ge=1)
+    """Checkpoints that stay loaded because somebody with the scope `train` called them."""
+    reconcile_s: float = Field(default=1.0, gt=0)
+    probe_s: float = Field(default=30.0, gt=0)
+    """How often a replica that looks well must answer one token."""

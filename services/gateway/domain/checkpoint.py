@@ -1,0 +1,25 @@
+"""A saved checkpoint and its scores, whichever was heard first."""
+
+from pydantic import BaseModel
+
+from services.gateway.domain.names import natural_id
+from shared.events import Candidate, EvalDone, TrainingMetrics
+
+
+class Checkpoint(BaseModel):
+    """What is known of one checkpoint. `at` is when it was first heard of, in Unix seconds."""
+
+    id: str
+    at: float = 0.0
+    job_id: str
+    step: int
+    model_name: str
+    candidate: Candidate
+    saved: bool = False
+    metrics: TrainingMetrics | None = None
+    evals: dict[str, EvalDone] = {}
+    """The last scores by suite."""
+
+
+def checkpoint_id(candidate: Candidate) -> str:
+    return natural_id("ftckpt", candidate.job_id, candidate.step)

@@ -1,0 +1,54 @@
+"""Events that callers post: which key may say what, and what an envelope must hold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.gateway.domain.job_request import translated
+from services.gateway.domain.refusals import BadRequest
+from shared import events
+from shared.cloudevents import Envelope
+from shared.security import Scope
+
+_SCOPES: Mapping[str, Scope] = {"dataset.uploaded": "train", "feedback.recorded": "infer"}
+
+
+def scope_of(event_type: str) -> Scope:
+    """The scope that a key needs to state such a fact."""
+    if event_type.startswith("training."):
+        return "train"
+    if event_type.startswith("review."):
+        return "review"
+    return _SCOPES.get(event_type, "admin")
+
+
+def read(body: Any, source: str) -> Envelope:
+    """A caller's CloudEvent in structured JSON mode; raises `BadRequest`.
+
+    `id`, `source` and `subject` may be left out: they follow from the fact and from who posts it.
+    """
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a CloudEvent as a JSON object.")
+    event = events.EVENTS.get(str(body.get("type", "")))
+    if event is None:
+        known = ", ".join(sorted(events.EVENTS))
+        raise BadRequest(f"Unknown event type; known are: {known}.", param="type", code="unknown_event_type")
+    try:
+        fact = event.model_validate(body.get("data"))
+    except ValidationError as error:
+        raise _within_data(error) from None
+    defaults = Envelope.of(fact, source).model_dump(mode="json", exclude_none=True)
+    try:
+        envelope = Envelope.model_validate({**defaults, **body, "data": defaults["data"]})
+    except ValidationError as error:
+        raise translated(error) from None
+    if envelope.subject != fact.aggregate_id():
+        raise BadRequest(f"'subject' must be {fact.aggregate_id()!r}, as the data say.", param="subject")
+    return envelope
+
+
+def _within_data(error: ValidationError) -> BadRequest:
+    found = translated(error)
+    param = f"data.{found.param}" if found.param else "data"
+    return BadRequest(found.message.replace(f"'{found.param}'", f"'{param}'"), param=param, code=found.code)

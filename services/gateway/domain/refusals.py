@@ -1,0 +1,45 @@
+"""Why a request is not answered; the edge gives each its status and OpenAI's shape."""
+
+
+class Refusal(Exception):
+    """A request that cannot be answered as it was sent. `param` names its part that is wrong."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+class BadRequest(Refusal):
+    """The caller must change the request."""
+
+
+class Missing(Refusal):
+    """What the request names is not there."""
+
+
+class NotPermitted(Refusal):
+    """It is there, but not for this caller, or not yet."""
+
+
+class Busy(Refusal):
+    """Too many requests at once; the caller should come back."""
+
+
+class NoReplica(Refusal):
+    """No engine can answer now; the caller should come back."""
+
+
+class EngineRefused(Refusal):
+    """The engine itself answered with an error, of this HTTP status."""
+
+    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, param=param, code=code)
+        self.status = status
+
+
+def no_model(name: str) -> Missing:
+    return Missing(
+        f"The model {name!r} does not exist or you do not have access to it.", param="model", code="model_not_found"
+    )

@@ -1,0 +1,23 @@
+"""The events that the gateway hears."""
+
+from services.gateway.service.deployments import Deployments
+from services.gateway.service.files import Files
+from services.gateway.service.history import History
+from shared import events
+from shared.bus import Bus
+
+
+def subscribe(bus: Bus, files: Files, history: History, deployments: Deployments) -> None:
+    """One use case for each event."""
+    bus.subscribe(events.DatasetUploaded, files.uploaded)
+    bus.subscribe(events.DatasetReady, files.ready)
+    bus.subscribe(events.DatasetRejected, history.rejected_file)
+    bus.subscribe(events.TrainingRequested, history.requested)
+    bus.subscribe(events.TrainingQueued, history.queued)
+    bus.subscribe(events.TrainingProgress, history.progressed)
+    bus.subscribe(events.CheckpointSaved, history.checkpoint_saved)
+    bus.subscribe(events.TrainingFinished, history.finished)
+    bus.subscribe(events.EvalDone, history.scored)
+    bus.subscribe(events.ReviewOpened, history.review_opened)
+    bus.subscribe(events.ModelApproved, deployments.approved)
+    bus.subscribe(events.ModelRejected, history.rejected)

@@ -1,0 +1,147 @@
+"""What the gateway needs from the outside."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from services.gateway.domain import checkpoint, deployment, files, job, messages
+from services.gateway.domain.pages import Cursor, Page
+from shared.cloudevents import Envelope, EventData
+from shared.events import Artifact
+from shared.store import Entity
+
+
+class FileView(files.StoredFile, Entity):
+    """A file as it is kept."""
+
+
+class JobView(job.Job, Entity):
+    """A job as it is kept."""
+
+
+class MessageView(messages.JobMessage, Entity):
+    """An entry of a job's event list as it is kept."""
+
+
+class CheckpointView(checkpoint.Checkpoint, Entity):
+    """A checkpoint as it is kept."""
+
+
+class DeploymentView(deployment.Deployment, Entity):
+    """The wish to serve a version, and how far it came, as it is kept."""
+
+
+V = TypeVar("V", bound=Entity)
+Decide = Callable[[V], tuple[V, Sequence[EventData]] | None]
+
+
+class Views(Protocol[V]):
+    """Keeps views of one kind; a view and the events that follow from its change are saved together."""
+
+    async def get(self, entity_id: str) -> V | None: ...
+
+    async def create(self, entity: V, events: Sequence[EventData] = ()) -> bool: ...
+
+    async def change(self, entity_id: str, decide: Decide[V]) -> V | None: ...
+
+    async def settle(self, empty: V, decide: Decide[V]) -> V:
+        """Change a view, which is `empty` before anything was heard of it."""
+        ...
+
+    async def where(self, **fields: Any) -> list[V]:
+        """The views whose fields equal these; a nested field is written with two underscores."""
+        ...
+
+    async def page(self, cursor: Cursor, *, oldest_first: bool = False, **fields: Any) -> Page[V]:
+        """A page of them by their time; raises `BadRequest` when the cursor's entry is not there."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Artifacts by digest; each raises `ArtifactError` for what is missing or damaged."""
+
+    def put_file(self, path: Path) -> Artifact: ...
+
+    def read(self, artifact: Artifact) -> bytes: ...
+
+    def fetch_folder(self, artifact: Artifact, cache: Path) -> Path: ...
+
+
+class EngineUnreachable(Exception):
+    """An engine gave no answer: it is not there, or broke off before the first byte."""
+
+
+class EngineGone(EngineUnreachable):
+    """Nobody listens where the engine should be."""
+
+
+class EngineError(Exception):
+    """An engine refused; the message is its own."""
+
+
+class Answer(Protocol):
+    """An engine's answer whose body was not read yet."""
+
+    status: int
+
+    async def read(self) -> bytes:
+        """The whole body; raises `EngineUnreachable` when it breaks off."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body's parts as they arrive; raises `EngineUnreachable` when they break off."""
+        ...
+
+    def close(self) -> None:
+        """Hang up, once or more often; an engine stops its work for an answer that nobody waits for."""
+        ...
+
+
+class Engine(Protocol):
+    """vLLM replicas by URL; each call raises `EngineUnreachable`, or `EngineError` when it is refused."""
+
+    async def models(self, url: str) -> set[str]: ...
+
+    async def load(self, url: str, name: str, folder: Path) -> None:
+        """Make an adapter callable; nothing happens when it is already."""
+        ...
+
+    async def unload(self, url: str, name: str) -> None: ...
+
+    async def probe(self, url: str, name: str) -> None:
+        """One real request for one token."""
+        ...
+
+    async def chat(self, url: str, body: Mapping[str, Any]) -> Answer: ...
+
+
+class DeadLetter(Entity):
+    """An event that could not be handled; `id` is its place in the stream of dead letters."""
+
+    time: str
+    subject: str
+    consumer: str
+    deliveries: int
+    error: str
+    event: Any
+
+
+class EventStream(Protocol):
+    """The events and the dead letters; each call raises `Unavailable` while NATS is away."""
+
+    async def publish(self, envelope: Envelope) -> None: ...
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
+        """The newest first; `before` is the place to begin below."""
+        ...
+
+    async def replay(self, place: int) -> str | None:
+        """Give one to the consumers again and take it off the list; its event's type, None when it is not there.
+
+        Raises `BadRequest` for a message that is no event at all.
+        """
+        ...
+
+
+Wake = Callable[[], None]
+Tell = Callable[[messages.JobMessage], Awaitable[None]]

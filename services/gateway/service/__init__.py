@@ -1,0 +1,1 @@
+"""What the gateway does, one file for each kind of use."""

@@ -1,0 +1,91 @@
+"""Files: stored once, announced, and shown with what became of them."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.gateway.domain import names
+from services.gateway.domain.files import clean_filename
+from services.gateway.domain.pages import Cursor, Page
+from services.gateway.domain.refusals import BadRequest, Missing
+from services.gateway.ports import ArtifactStore, FileView, Views
+from shared.events import DatasetReady, DatasetRejected, DatasetUploaded
+from shared.security import Key
+
+PURPOSE = "fine-tune"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The use cases over files."""
+
+    views: Views[FileView]
+    artifacts: ArtifactStore
+
+    async def upload(
+        self, path: Path, filename: str, purpose: str, key: Key, idempotency_key: str | None = None
+    ) -> FileView:
+        """Store what lies at `path` and announce it; the view and the announcement are one write."""
+        if purpose != PURPOSE:
+            raise BadRequest(f"'purpose' must be '{PURPOSE}'.", param="purpose", code="invalid_value")
+        if path.stat().st_size == 0:
+            raise BadRequest("The file is empty.", param="file", code="invalid_value")
+        artifact = await asyncio.to_thread(self.artifacts.put_file, path)
+        now = time.time()
+        event = DatasetUploaded(
+            file_id=names.new_id("file", key.id, idempotency_key),
+            filename=clean_filename(filename),
+            artifact=artifact,
+            owner=key.name,
+            created_at=int(now),
+        )
+        digest = names.digest([artifact.sha256, event.filename])
+        view = FileView(id=event.file_id, at=now, request_digest=digest, upload=event, known=True)
+        if await self.views.create(view, [event]):
+            return view
+        return _same(await self.views.get(view.id), digest)
+
+    async def get(self, file_id: str) -> FileView:
+        found = await self.views.get(file_id)
+        if found is None or not found.known:
+            raise Missing(f"No such File object: {file_id}", param="id")
+        return found
+
+    async def page(self, cursor: Cursor, purpose: str | None, *, oldest_first: bool) -> Page[FileView]:
+        if purpose not in (None, PURPOSE):
+            return Page([], False)
+        return await self.views.page(cursor, oldest_first=oldest_first, known=True)
+
+    async def content(self, file_id: str) -> tuple[FileView, bytes]:
+        found = await self.get(file_id)
+        assert found.upload is not None
+        return found, await asyncio.to_thread(self.artifacts.read, found.upload.artifact)
+
+    async def delete(self, file_id: str) -> None:
+        """Hide a file. Its content stays where jobs that train on it can read it."""
+        await self.get(file_id)
+        await self.views.change(file_id, lambda f: (f.model_copy(update={"known": False, "deleted": True}), []))
+
+    async def uploaded(self, event: DatasetUploaded) -> None:
+        """Somebody announced a file, perhaps by posting the event."""
+        at = float(event.created_at or int(time.time()))
+
+        def decide(view: FileView) -> tuple[FileView, list[DatasetUploaded]] | None:
+            if view.upload is not None:
+                return None
+            return view.model_copy(update={"upload": event, "at": at, "known": not view.deleted}), []
+
+        await self.views.settle(FileView(id=event.file_id), decide)
+
+    async def ready(self, event: DatasetReady) -> None:
+        await self.views.settle(FileView(id=event.file_id), lambda f: (f.model_copy(update={"ready": event}), []))
+
+    async def rejected(self, event: DatasetRejected) -> None:
+        await self.views.settle(FileView(id=event.file_id), lambda f: (f.model_copy(update={"rejected": event}), []))
+
+
+def _same(known: FileView | None, digest: str) -> FileView:
+    if known is None or known.request_digest != digest:
+        raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
+    return known

@@ -1,0 +1,126 @@
+"""What is heard of jobs, written into their views and event lists; the order in which it is heard does not matter."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.domain import messages
+from services.gateway.domain.checkpoint import checkpoint_id
+from services.gateway.domain.job import learn
+from services.gateway.domain.messages import JobMessage
+from services.gateway.ports import CheckpointView, JobView, MessageView, Views
+from services.gateway.service.files import Files
+from services.gateway.service.jobs import Jobs
+from shared.events import (
+    Candidate,
+    CheckpointSaved,
+    DatasetRejected,
+    EvalDone,
+    ModelApproved,
+    ModelDeployed,
+    ModelRejected,
+    ReviewOpened,
+    TrainingFinished,
+    TrainingProgress,
+    TrainingQueued,
+    TrainingRequested,
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """One method for each event about a job."""
+
+    jobs: Jobs
+    files: Files
+    views: Views[JobView]
+    checkpoints: Views[CheckpointView]
+
+    async def rejected_file(self, event: DatasetRejected) -> None:
+        """Fail every job that was to train on a bad file."""
+        await self.files.rejected(event)
+        file = await self.files.views.get(event.file_id)
+        assert file is not None
+        for param in ("training_file", "validation_file"):
+            for job in await self.views.where(**{f"requested__{param}": event.file_id}):
+                await self.jobs.fail(job.id, file, param)
+
+    async def requested(self, event: TrainingRequested) -> None:
+        at = float(event.created_at or int(time.time()))
+
+        def decide(job: JobView) -> tuple[JobView, list[Any]] | None:
+            if job.requested is not None:
+                return None
+            return job.model_copy(update={"requested": event, "known": True, "at": at}), []
+
+        await self.jobs.tell(messages.requested(event))
+        await self.jobs.look_at_files(await self.views.settle(JobView(id=event.job_id), decide))
+
+    async def queued(self, event: TrainingQueued) -> None:
+        await self._learn(event.job_id, messages.queued(event.job_id), queued=True)
+
+    async def progressed(self, event: TrainingProgress) -> None:
+        await self.jobs.tell(messages.started(event.job_id))
+
+        def decide(job: JobView) -> tuple[JobView, list[Any]]:
+            seen = job.progress
+            newest = event if seen is None or (event.attempt, event.step) > (seen.attempt, seen.step) else seen
+            return learn(job, time.time(), started=True, progress=newest), []
+
+        await self.jobs.tell(messages.progress(event))
+        await self.views.settle(JobView(id=event.job_id), decide)
+
+    async def checkpoint_saved(self, event: CheckpointSaved) -> None:
+        made = event.candidate
+        await self.checkpoints.settle(
+            _heard_of(made), lambda c: (c.model_copy(update={"saved": True, "metrics": event.metrics}), [])
+        )
+        await self._learn(made.job_id, messages.checkpoint(event), started=True)
+
+    async def scored(self, event: EvalDone) -> None:
+        await self.checkpoints.settle(
+            _heard_of(event.candidate), lambda c: (c.model_copy(update={"evals": {**c.evals, event.suite: event}}), [])
+        )
+        await self.jobs.tell(messages.scored(event))
+
+    async def finished(self, event: TrainingFinished) -> None:
+        await self._learn(event.job_id, messages.finished(event), finished=event)
+
+    async def review_opened(self, event: ReviewOpened) -> None:
+        await self._learn(event.candidate.job_id, messages.review_opened(event), review=event)
+
+    async def approved(self, event: ModelApproved) -> None:
+        await self._learn(event.candidate.job_id, messages.approved(event), approved=event)
+
+    async def rejected(self, event: ModelRejected) -> None:
+        await self._learn(event.job_id, messages.rejected(event), rejected=event)
+
+    async def deployed(self, event: ModelDeployed) -> None:
+        await self._learn(event.candidate.job_id, messages.deployed(event), deployed=event)
+
+    async def _learn(self, job_id: str, message: JobMessage, **facts: Any) -> None:
+        # The entry comes first: an entry told twice is one entry, a fact without its entry would stay without.
+        await self.jobs.tell(message)
+        await self.views.settle(JobView(id=job_id), lambda job: (learn(job, time.time(), **facts), []))
+
+
+@dataclass(frozen=True)
+class Chronicle:
+    """Writes job event lists."""
+
+    views: Views[MessageView]
+
+    async def tell(self, message: JobMessage) -> None:
+        """Add an entry, once."""
+        await self.views.create(MessageView.model_validate({**message.model_dump(), "at": time.time()}))
+
+
+def _heard_of(candidate: Candidate) -> CheckpointView:
+    return CheckpointView(
+        id=checkpoint_id(candidate),
+        at=time.time(),
+        job_id=candidate.job_id,
+        step=candidate.step,
+        model_name=candidate.model_name,
+        candidate=candidate,
+    )

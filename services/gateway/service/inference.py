@@ -1,0 +1,161 @@
+"""Inference: a public name becomes a version, a version a replica, and the answer comes back under the public name."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.domain.chat import ChatRequest
+from services.gateway.domain.deployment import Target
+from services.gateway.domain.fleet import Fleet, Replica
+from services.gateway.domain.names import loaded_name
+from services.gateway.domain.refusals import BadRequest, Busy, EngineRefused, NoReplica, NotPermitted, no_model
+from services.gateway.domain.wire import EventCutter, error_of, renamed
+from services.gateway.ports import Answer, CheckpointView, Engine, EngineUnreachable, JobView, Views
+from services.gateway.service.deployments import Deployments, Directory
+from services.gateway.service.loader import FAILURES, Loader
+from shared.security import Key
+
+# The first replica, and one more chance on another or the same.
+TRIES = 2
+
+
+@dataclass
+class Served:
+    """An answer of one version. `body` is the whole of it, None for a stream, which must be read or closed."""
+
+    target: Target
+    answer: Answer
+    replica: Replica
+    body: bytes | None = None
+    closed: bool = False
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """The server-sent events, each as soon as it arrives; raises `EngineUnreachable` when they break off."""
+        cutter = EventCutter()
+        async for chunk in self.answer.chunks():
+            for event in cutter.cut(chunk):
+                yield renamed(event, self.target.loaded, self.target.public)
+        self.replica.answered_at = time.monotonic()
+
+    def close(self) -> None:
+        """Leave the engine, which stops its work for an answer that nobody waits for."""
+        if not self.closed:
+            self.closed = True
+            self.answer.close()
+            self.replica.in_flight -= 1
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The use cases of those who only call models. `max_in_flight` requests are answered at once."""
+
+    directory: Directory
+    fleet: Fleet
+    engine: Engine
+    loader: Loader
+    deployments: Deployments
+    jobs: Views[JobView]
+    checkpoints: Views[CheckpointView]
+    max_in_flight: int
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every name that can be called with the scope `infer`."""
+        return [self.model(name) for name in self.directory.catalog.names()]
+
+    def model(self, name: str) -> dict[str, Any]:
+        """One of them, in OpenAI's shape with its lineage; raises `Missing`."""
+        catalog = self.directory.catalog
+        if (target := catalog.find(name)) is None:
+            raise no_model(name)
+        return {
+            "id": name,
+            "object": "model",
+            "created": catalog.created[name],
+            "owned_by": "assay",
+            "root": target.version,
+            "parent": catalog.parents[name],
+        }
+
+    async def chat(self, request: ChatRequest, key: Key) -> Served:
+        """Ask the version that the name means now; raises a `Refusal`."""
+        target = self.directory.catalog.find(request.model) or await self._beyond_catalog(request.model, key)
+        if self.fleet.in_flight >= self.max_in_flight:
+            raise Busy("Too many requests are being answered; try again shortly.", code="rate_limit_exceeded")
+        await self._ensure(target)
+        tried: list[str] = []
+        while len(tried) < TRIES and (able := self.fleet.serving(target.base, target.loaded)):
+            replica = min(able, key=lambda r: (r.url in tried, r.in_flight))
+            tried.append(replica.url)
+            if served := await self._ask(replica, target, request):
+                return served
+        raise NoReplica(f"No engine can answer for {request.model!r} now.", code="service_unavailable")
+
+    async def _ask(self, replica: Replica, target: Target, request: ChatRequest) -> Served | None:
+        """One try; None when another replica, or another moment, may do better."""
+        replica.in_flight += 1
+        try:
+            answer = await self.engine.chat(replica.url, request.addressed_to(target.loaded))
+        except BaseException as error:
+            replica.in_flight -= 1
+            if not isinstance(error, EngineUnreachable):
+                raise
+            self._suspect(replica)
+            return None
+        served = Served(target, answer, replica)
+        if answer.status == 200 and request.stream:
+            return served
+        try:
+            served.body = renamed(await answer.read(), target.loaded, target.public)
+        except EngineUnreachable:
+            self._suspect(replica)
+            return None
+        finally:
+            served.close()
+        return self._judged(served)
+
+    def _judged(self, served: Served) -> Served | None:
+        """A whole answer that the caller may have, or the engine's error in our terms."""
+        status, target, replica = served.answer.status, served.target, served.replica
+        if status == 200:
+            replica.answered_at = time.monotonic()
+            return served
+        if status == 404 and target.candidate is not None:
+            # The engine was started again faster than the loop looks: it must load this version first.
+            replica.loaded.discard(target.loaded)
+            self.deployments.changed.set()
+            return None
+        error = error_of(served.body or b"")
+        message = str(error.get("message") or "The engine gave no reason.").replace(target.loaded, target.public)
+        if 400 <= status < 500:
+            raise BadRequest(message, param=error.get("param"), code="invalid_request")
+        self._suspect(replica)
+        raise EngineRefused(502, message, code="engine_error")
+
+    def _suspect(self, replica: Replica) -> None:
+        replica.doubt()
+        self.deployments.changed.set()
+
+    async def _ensure(self, target: Target) -> None:
+        """See that some replica holds what no deployment keeps loaded: a checkpoint, or an old version."""
+        if target.candidate is None:
+            return
+        try:
+            if not self.fleet.serving(target.base, target.loaded) or target.loaded in self.loader.lent:
+                await self.loader.lend(target.candidate)
+        except FAILURES as error:
+            raise NoReplica(f"{target.public!r} cannot be loaded now: {error}", code="model_not_loaded") from None
+
+    async def _beyond_catalog(self, name: str, key: Key) -> Target:
+        """Names that are no deployment: checkpoints, for those who train, and models that wait for people."""
+        for found in await self.checkpoints.where(model_name=name, saved=True):
+            made = found.candidate
+            if not key.allows("train"):
+                message = f"{name!r} is a checkpoint: calling it needs an API key with the scope 'train'."
+                raise NotPermitted(message, param="model", code="model_not_approved")
+            if made.base_model in self.fleet.pools:
+                return Target(name, made.base_model, loaded_name(made), made.version, made)
+        for job in await self.jobs.where(fine_tuned_model=name, status="succeeded"):
+            state = "was not approved" if job.rejected else "is not approved yet"
+            raise NotPermitted(f"The model {job.model!r} {state}.", param="model", code="model_not_approved")
+        raise no_model(name)

@@ -1,0 +1,122 @@
+"""Jobs: asked for, shown, cancelled."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.gateway.domain import messages, names
+from services.gateway.domain.job import learn
+from services.gateway.domain.job_request import JobRequest
+from services.gateway.domain.pages import Cursor, Page
+from services.gateway.domain.refusals import BadRequest, Missing, no_model
+from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView, Tell, Views
+from shared.events import TrainingCancelRequested, TrainingRequested
+from shared.security import Key
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The use cases over fine-tuning jobs."""
+
+    views: Views[JobView]
+    files: Views[FileView]
+    messages: Views[MessageView]
+    checkpoints: Views[CheckpointView]
+    deployments: Views[DeploymentView]
+    tell: Tell
+    base_models: Sequence[str]
+
+    async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:
+        """Ask for a job; the view and the request for its training are one write."""
+        if asked.model not in self.base_models:
+            raise no_model(asked.model)
+        if asked.suffix in self.base_models:
+            raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
+        file = await self._file(asked.training_file, "training_file")
+        if asked.validation_file:
+            await self._file(asked.validation_file, "validation_file")
+        now = time.time()
+        event = TrainingRequested(
+            job_id=names.new_id("ftjob", key.id, idempotency_key),
+            training_file=file.id,
+            validation_file=asked.validation_file,
+            spec=asked.spec(),
+            owner=key.name,
+            created_at=int(now),
+        )
+        digest = names.digest(asked.model_dump(mode="json"))
+        view = JobView(id=event.job_id, at=now, request_digest=digest, known=True, requested=event)
+        if not await self.views.create(view, [event]):
+            return await self._same(view.id, digest)
+        await self.tell(messages.requested(event))
+        return await self.look_at_files(view)
+
+    async def look_at_files(self, job: JobView) -> JobView:
+        """Fail a job whose file was found bad before the job was known."""
+        assert job.requested is not None
+        for param in ("training_file", "validation_file"):
+            file = await self.files.get(getattr(job.requested, param) or "")
+            if file and file.failure:
+                return await self.fail(job.id, file, param) or job
+        return job
+
+    async def fail(self, job_id: str, file: FileView, param: str) -> JobView | None:
+        """End a job because of its file."""
+        assert file.failure is not None
+        failure = file.failure.model_copy(update={"param": param, "code": f"invalid_{param}"})
+        job = await self.views.change(job_id, lambda job: (learn(job, time.time(), bad_file=failure), []))
+        if job and job.status == "failed":
+            await self.tell(messages.failed(job_id, failure.message))
+        return job
+
+    async def get(self, job_id: str) -> JobView:
+        found = await self.views.get(job_id)
+        if found is None or not found.known:
+            raise Missing(f"Could not find fine tune: {job_id}", param="fine_tuning_job_id", code="fine_tune_not_found")
+        return found
+
+    async def page(self, cursor: Cursor) -> Page[JobView]:
+        return await self.views.page(cursor, known=True)
+
+    async def cancel(self, job_id: str) -> JobView:
+        """Stop a job that is not over."""
+        job = await self.get(job_id)
+        if job.over and not job.cancelled:
+            message = f"Job has already completed: {job_id} is {job.status}"
+            raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
+
+        def decide(job: JobView) -> tuple[JobView, list[TrainingCancelRequested]] | None:
+            if job.over:
+                return None
+            return learn(job, time.time(), cancelled=True), [TrainingCancelRequested(job_id=job_id)]
+
+        changed = await self.views.change(job_id, decide) or job
+        if changed.cancelled:
+            await self.tell(messages.cancelled(job_id))
+        return changed
+
+    async def events(self, job_id: str, cursor: Cursor) -> Page[MessageView]:
+        await self.get(job_id)
+        return await self.messages.page(cursor, job_id=job_id)
+
+    async def checkpoint_page(self, job_id: str, cursor: Cursor) -> Page[CheckpointView]:
+        await self.get(job_id)
+        return await self.checkpoints.page(cursor, job_id=job_id, saved=True)
+
+    async def evidence(self, job_id: str) -> tuple[JobView, list[CheckpointView], DeploymentView | None]:
+        """All that led to a job's outcome: the job, its checkpoints by step, and its deployment."""
+        job = await self.get(job_id)
+        found = await self.checkpoints.where(job_id=job_id)
+        return job, sorted(found, key=lambda c: c.step), await self.deployments.get(job_id)
+
+    async def _file(self, file_id: str, param: str) -> FileView:
+        found = await self.files.get(file_id)
+        if found is None or not found.known:
+            raise BadRequest(f"Invalid file ID: {file_id}", param=param, code="invalid_file_id")
+        return found
+
+    async def _same(self, job_id: str, digest: str) -> JobView:
+        known = await self.get(job_id)
+        if known.request_digest != digest:
+            raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
+        return known

@@ -1,0 +1,85 @@
+"""Getting weights into a replica and seeing that it answers with them."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.gateway.domain.fleet import Fleet, Replica
+from services.gateway.domain.names import loaded_name
+from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGone, EngineUnreachable
+from shared import telemetry
+from shared.artifacts import ArtifactError
+from shared.events import Candidate
+
+FAILURES = (EngineError, EngineUnreachable, ArtifactError, OSError)
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Looks at replicas and loads adapters; at most `on_demand` of those that no deployment wants."""
+
+    engine: Engine
+    artifacts: ArtifactStore
+    fleet: Fleet
+    cache: Path
+    probe_s: float
+    on_demand: int
+    lent: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
+    """What was loaded because somebody called it, the least recently used first."""
+    locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
+
+    async def look(self, replica: Replica) -> None:
+        """Note whether a replica answers, and what it no longer holds."""
+        try:
+            names = await self.engine.models(replica.url)
+            if replica.base not in names:
+                replica.went_down(f"serves {', '.join(sorted(names)) or 'nothing'}, not {replica.base}")
+                return
+            replica.lists(names)
+            # An engine can be dead while its API still lists models: only an answer counts.
+            if time.monotonic() - replica.answered_at >= self.probe_s:
+                await self.engine.probe(replica.url, replica.base)
+                replica.answered_at = time.monotonic()
+        except (EngineError, EngineGone) as error:
+            replica.went_down(str(error))
+        except EngineUnreachable as error:
+            replica.was_silent(str(error))
+        else:
+            replica.up = True
+
+    async def load(self, replica: Replica, candidate: Candidate) -> None:
+        """Make a replica serve a checkpoint; raises one of `FAILURES`."""
+        name = loaded_name(candidate)
+        async with self.locks.setdefault((replica.url, name), asyncio.Lock()):
+            if replica.serves(name):
+                return
+            folder = await asyncio.to_thread(self.artifacts.fetch_folder, candidate.adapter, self.cache)
+            await self.engine.load(replica.url, name, folder.resolve())
+            await self.engine.probe(replica.url, name)
+            replica.loaded.add(name)
+            _log.info("adapter loaded", replica=replica.url, name=name)
+
+    async def lend(self, candidate: Candidate) -> None:
+        """Load what no deployment keeps loaded on one replica, in place of what was not called for longest."""
+        name, base = loaded_name(candidate), candidate.base_model
+        self.lent[name] = candidate
+        self.lent.move_to_end(name)
+        while len(self.lent) > self.on_demand:
+            self.lent.popitem(last=False)
+        if not self.fleet.serving(base, name):
+            up = sorted(self.fleet.up(base), key=lambda replica: replica.in_flight)
+            if up:
+                await self.load(up[0], candidate)
+
+    async def retire(self, replica: Replica, wanted: set[str]) -> None:
+        """Unload what this gateway loaded and what is neither wanted nor among the last that were called by name."""
+        for name in sorted(replica.loaded - wanted - self.lent.keys()):
+            # First no new request goes there; those under way keep the weights until they are answered.
+            replica.loaded.discard(name)
+            try:
+                await self.engine.unload(replica.url, name)
+            except (EngineError, EngineUnreachable) as error:
+                _log.warning("not unloaded", replica=replica.url, name=name, error=str(error))

@@ -1,0 +1,1 @@
+"""Trainer: turns a checked dataset into checkpoints of a fine-tuned model."""

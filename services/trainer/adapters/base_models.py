@@ -1,0 +1,47 @@
+"""The base models named in the settings: folders on this machine, or names on a hub."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from services.trainer.ports import BaseModel, UnknownBaseModel
+
+_WIDTHS = ("hidden_size", "n_embd", "d_model")
+
+
+@dataclass(frozen=True)
+class NamedBaseModels:
+    """`paths` maps each name to a folder or a hub's name."""
+
+    paths: Mapping[str, str]
+
+    async def find(self, name: str) -> BaseModel:
+        if name not in self.paths:
+            known = ", ".join(sorted(self.paths)) or "none: set TRAINER_BASE_MODELS"
+            raise UnknownBaseModel(f"the base model {name!r} cannot be trained here; known are {known}")
+        path = self.paths[name]
+        try:
+            config = await asyncio.to_thread(_config, path)
+        except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise UnknownBaseModel(f"the base model {name!r} cannot be read: {error}") from error
+        return BaseModel(name=name, path=path, hidden_size=_hidden_size(name, config))
+
+
+def _config(path: str) -> dict[str, Any]:
+    folder = Path(path)
+    file = folder / "config.json" if folder.is_dir() or folder.is_absolute() else hf_hub_download(path, "config.json")
+    return json.loads(Path(file).read_text())
+
+
+def _hidden_size(name: str, config: dict[str, Any]) -> int:
+    text = config.get("text_config", config)
+    for key in _WIDTHS:
+        if isinstance(text.get(key), int):
+            return text[key]
+    raise UnknownBaseModel(f"the base model {name!r} does not say how wide it is in its config.json")

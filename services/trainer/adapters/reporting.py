@@ -1,0 +1,111 @@
+"""Tells the parent process about each step and each checkpoint of a running job."""
+
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from services.trainer.adapters.processor import memory_bytes
+from services.trainer.adapters.trl import AnswerTrainer
+from services.trainer.domain.messages import CheckpointWritten, StepDone
+from services.trainer.domain.plan import TrainingPlan
+from shared.artifacts import Artifacts
+from shared.child import Parent
+from shared.events import TrainingMetrics
+
+_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+
+
+class LossDiverged(Exception):
+    """The loss is no longer a number."""
+
+
+class Stopped(Exception):
+    """The parent asked the job to stop."""
+
+
+class Reporting(TrainerCallback):
+    """`progress` after each step, `checkpoint` at the plan's steps. `tokens_at[n]` counts all tokens of n steps."""
+
+    def __init__(self, plan: TrainingPlan, parent: Parent, artifacts: Artifacts, tokens_at: list[int]) -> None:
+        self._plan = plan
+        self._parent = parent
+        self._artifacts = artifacts
+        self._tokens_at = tokens_at
+        self._metrics = TrainingMetrics(step=0)
+        self._started = time.monotonic()
+        self._stop = False
+        self.trainer: AnswerTrainer
+
+    def stop(self) -> None:
+        """End the job before its next step; safe to call in a signal handler."""
+        self._stop = True
+
+    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._stop:
+            raise Stopped
+        self._started = time.monotonic()
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        due = state.global_step in self._plan.checkpoint_steps
+        control.should_save = due
+        control.should_evaluate = due and self.trainer.eval_dataset is not None
+
+    def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any) -> None:
+        if "grad_norm" not in logs:
+            return
+        step = state.global_step
+        seconds = time.monotonic() - self._started
+        loss, accuracy = self.trainer.tallies[True].take() or (math.nan, math.nan)
+        if not math.isfinite(loss):
+            raise LossDiverged(f"the loss is not a number at step {step} of {self._plan.total_steps}")
+        self._metrics = TrainingMetrics(
+            step=step,
+            train_loss=loss,
+            train_mean_token_accuracy=accuracy,
+            learning_rate=logs["learning_rate"],
+            grad_norm=_finite(logs["grad_norm"]),
+            tokens_per_s=(self._tokens_at[step] - self._tokens_at[step - 1]) / seconds,
+            memory_bytes=memory_bytes(),
+        )
+        done = StepDone(
+            step=step,
+            total_steps=self._plan.total_steps,
+            metrics=self._metrics,
+            trained_tokens=self._tokens_at[step],
+        )
+        self._parent.send(done.model_dump(mode="json"))
+
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if scored := self.trainer.tallies[False].take():
+            loss, accuracy = _finite(scored[0]), scored[1]
+            self._metrics = self._metrics.model_copy(
+                update={
+                    "valid_loss": loss,
+                    "valid_mean_token_accuracy": accuracy,
+                    "full_valid_loss": loss,
+                    "full_valid_mean_token_accuracy": accuracy,
+                }
+            )
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        adapter_folder = folder.with_name(f"adapter-{state.global_step}")
+        adapter_folder.mkdir()
+        for name in _ADAPTER_FILES:
+            shutil.copyfile(folder / name, adapter_folder / name)
+        # The adapter's files lie in the store once: the state names the same ones.
+        adapter = self._artifacts.put_folder(adapter_folder)
+        saved = self._artifacts.put_folder(folder)
+        shutil.rmtree(adapter_folder)
+        shutil.rmtree(folder)
+        written = CheckpointWritten(step=state.global_step, adapter=adapter, state=saved, metrics=self._metrics)
+        self._parent.send(written.model_dump(mode="json"))
+
+
+def _finite(value: float) -> float | None:
+    value = float(value)
+    return value if math.isfinite(value) else None

@@ -1,0 +1,193 @@
+"""TRL, PEFT and transformers: their names and habits stay in this file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from torch.nn import functional
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from services.trainer.adapters import training_state
+from services.trainer.adapters.rows import IGNORED, TokenRow
+from services.trainer.domain.plan import TrainingPlan, row_order
+
+_LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier")
+
+
+class BaseModelUnusable(Exception):
+    """A base model is not there, or is not one that can be trained from safetensors."""
+
+
+class AnswerTally:
+    """Sums over the answer tokens that were scored since the last `take`."""
+
+    def __init__(self) -> None:
+        self._loss = self._correct = self._tokens = 0.0
+
+    def add(self, loss_sum: float, correct: float, tokens: float) -> None:
+        self._loss, self._correct, self._tokens = self._loss + loss_sum, self._correct + correct, self._tokens + tokens
+
+    def take(self) -> tuple[float, float] | None:
+        """Mean loss in nats and share of right tokens, and start again; None where nothing was scored."""
+        loss, correct, tokens = self._loss, self._correct, self._tokens
+        self.__init__()
+        return (loss / tokens, correct / tokens) if tokens else None
+
+
+class AnswerTrainer(SFTTrainer):
+    """TRL's trainer, scoring answer tokens alone and keeping its state without pickles."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.tallies = {True: AnswerTally(), False: AnswerTally()}
+        """Answer tokens scored while training (True) and while validating (False)."""
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        log_probs, right = self._score(model, inputs)
+        tokens = log_probs.numel()
+        self.tallies[self.model.training].add(-log_probs.sum().item(), right.sum().item(), tokens)
+        wanted = tokens if num_items_in_batch is None else num_items_in_batch
+        loss = -log_probs.sum() / torch.as_tensor(wanted, device=log_probs.device).clamp(min=1)
+        if num_items_in_batch is not None:
+            # The count covers every process, and the gradients are averaged over them.
+            loss = loss * self.accelerator.num_processes
+        return (loss, None) if return_outputs else loss
+
+    def _score(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each answer token's log-probability, and whether it was the likeliest: both of shape (answer tokens,)."""
+        if self.accelerator.num_processes > 1 or self.args.device.type != "cpu" or self._changes_logits():
+            scored = model(**inputs, use_cache=False, fused_lm_head=True)
+            return scored.log_probs[scored.label_mask], scored.is_top1[scored.label_mask]
+        # TRL's own head, without Triton, scores padding and prompts too, and does so again in the backward pass.
+        labels = inputs["labels"][:, 1:]
+        answers = labels != IGNORED
+        base = self.model.get_base_model()
+        hidden = base.base_model(inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+        logits = base.get_output_embeddings()(hidden.last_hidden_state[:, :-1][answers]).float()
+        log_probs = -functional.cross_entropy(logits, labels[answers], reduction="none")
+        return log_probs, logits.detach().argmax(-1) == labels[answers]
+
+    def _changes_logits(self) -> bool:
+        config = self.model.config.get_text_config()
+        return any(getattr(config, name, None) for name in _LOGIT_CHANGES)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Checkpoints carry no card: the service that publishes a model writes one."""
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        # No layer of the base model is trained, so none needs a look at a hub whether it was changed.
+        self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        training_state.save_optimizer(self.optimizer, Path(output_dir))
+        training_state.save_scheduler(self.lr_scheduler, Path(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            training_state.load_optimizer(self.optimizer, Path(checkpoint))
+            training_state.load_scheduler(self.lr_scheduler, Path(checkpoint))
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        training_state.save_random(Path(output_dir))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            training_state.load_random(Path(checkpoint))
+
+
+def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
+    """The plan in TRL's words. Row order and the times of checkpoints are the plan's own."""
+    return SFTConfig(
+        output_dir=str(output_dir),
+        max_steps=plan.total_steps,
+        per_device_train_batch_size=plan.batch_size,
+        per_device_eval_batch_size=max(8, plan.batch_size),
+        learning_rate=plan.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=plan.warmup_steps,
+        weight_decay=0.0,
+        max_length=None,
+        train_sampling_strategy="sequential",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        seed=plan.seed,
+        bf16=bf16,
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=False,
+        dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
+    )
+
+
+def lora_config(plan: TrainingPlan) -> LoraConfig:
+    """LoRA on every linear layer but the head."""
+    return LoraConfig(
+        r=plan.lora_rank,
+        lora_alpha=plan.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """A base model's tokenizer; raises `BaseModelUnusable` when it has none or no chat template."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise BaseModelUnusable(f"the tokenizer cannot be read: {error}") from error
+    if not tokenizer.chat_template:
+        raise BaseModelUnusable("the base model has no chat template, so conversations cannot be written for it")
+    return tokenizer
+
+
+def load_model(path: str, bf16: bool) -> PreTrainedModel:
+    """A base model from safetensors, never from a pickle or with code of its own."""
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        return AutoModelForCausalLM.from_pretrained(
+            path, config=config, dtype=torch.bfloat16 if bf16 else torch.float32, use_safetensors=True
+        )
+    except (OSError, ValueError) as error:
+        raise BaseModelUnusable(f"the base model cannot be read: {error}") from error
+
+
+def trainer(
+    plan: TrainingPlan,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    train: list[TokenRow],
+    validation: list[TokenRow],
+    output_dir: Path,
+    bf16: bool,
+) -> AnswerTrainer:
+    """A trainer over the whole job's rows in the plan's order."""
+    order = row_order([len(row["input_ids"]) for row in train], plan)
+    made = AnswerTrainer(
+        model=model,
+        args=sft_config(plan, output_dir, bf16),
+        train_dataset=Dataset.from_list(list(train)).select(order),
+        eval_dataset=Dataset.from_list(list(validation)) if validation else None,
+        processing_class=tokenizer,
+        peft_config=lora_config(plan),
+    )
+    # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
+    made.remove_callback(PrinterCallback)
+    made.model.peft_config["default"].base_model_name_or_path = plan.base_model
+    return made

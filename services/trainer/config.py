@@ -1,0 +1,26 @@
+"""Settings of the trainer, prefix `TRAINER_`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Beside the common settings: what can be trained here, and how."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINER_", env_file=".env", extra="ignore")
+
+    http_port: int = 8082
+    base_models: dict[str, str] = Field(default_factory=dict)
+    """Each base model's name, and its folder or its name on a hub."""
+    organization: str = Field(default="assay", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """The third part of `ft:<base>:<organization>:…`."""
+    work_dir: Path | None = None
+    """Where running jobs keep what they need for a while; the system's temporary folder when unset."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    niceness: int = Field(default=10, ge=0, le=19)
+    """How far training stands back behind everything else on the machine."""

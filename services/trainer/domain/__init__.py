@@ -1,0 +1,1 @@
+"""What the trainer knows and decides, free of any technology."""

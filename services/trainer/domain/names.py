@@ -1,0 +1,25 @@
+"""The names of models and jobs, in the form that OpenAI's clients know."""
+
+import hashlib
+
+_SHORT_ID_LENGTH = 8
+
+
+def short_id(job_id: str) -> str:
+    """Eight characters that stand for a job in the names of its models."""
+    return hashlib.sha256(job_id.encode()).hexdigest()[:_SHORT_ID_LENGTH]
+
+
+def model_name(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
+    """The fine-tuned model's name, `ft:<base>:<org>:<suffix>:<id>`; the suffix is empty where none was asked for."""
+    return f"ft:{base_model}:{organization}:{suffix or ''}:{short_id(job_id)}"
+
+
+def checkpoint_name(base_model: str, organization: str, suffix: str | None, job_id: str, step: int) -> str:
+    """One checkpoint's name, `<model name>:ckpt-step-<n>`."""
+    return f"{model_name(base_model, organization, suffix, job_id)}:ckpt-step-{step}"
+
+
+def job_id_for_file(file_id: str) -> str:
+    """The id of the job that a file starts by itself: the same for the same file, however often it is announced."""
+    return f"ftjob-{hashlib.sha256(f'train/{file_id}'.encode()).hexdigest()[:24]}"

@@ -1,0 +1,149 @@
+"""What exactly a job will do: every hyperparameter decided, and why, before anything is trained."""
+
+import math
+import random
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from shared.events import TrainingSpec, Value
+
+MAX_LENGTH_TOKENS = 1024
+_LORA_RANK = 16
+_LORA_ALPHA_PER_RANK = 2
+_N_CHECKPOINTS = 3
+_WARMUP_SHARE = 0.06
+_SKILL_STEPS = 120
+_MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
+# Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
+_BATCHES_PER_GROUP = 16
+
+
+class PlanRefused(Exception):
+    """A job cannot be planned; `code` is for programs, the text for people."""
+
+    def __init__(self, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.param = param
+
+
+class TrainingPlan(Value):
+    """A decided job. `reasons` says for each hyperparameter that was "auto" why it got its value.
+
+    `checkpoint_steps` are optimizer steps, counted from 1; the last is `total_steps`.
+    """
+
+    job_id: str
+    base_model: str
+    model_name: str
+    seed: int
+    rows: int = Field(ge=1)
+    n_epochs: float
+    batch_size: int
+    total_steps: int = Field(ge=1)
+    checkpoint_steps: tuple[int, ...]
+    learning_rate: float
+    warmup_steps: int
+    lora_rank: int
+    lora_alpha: int
+    max_length: int = MAX_LENGTH_TOKENS
+    reasons: dict[str, str] = Field(default_factory=dict)
+
+
+def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, hidden_size: int) -> TrainingPlan:
+    """Decide every hyperparameter of a job over `rows` training rows of a base model `hidden_size` wide.
+
+    Raises `PlanRefused` when there is nothing to train on.
+    """
+    if rows < 1:
+        raise PlanRefused("empty_training_split", "the dataset's training split has no rows", "training_file")
+    asked = spec.hyperparameters
+    reasons: dict[str, str] = {}
+    batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
+    n_epochs = asked.n_epochs or _auto_epochs(rows, batch_size, reasons)
+    total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
+    learning_rate = asked.learning_rate or _auto_learning_rate(hidden_size, reasons) * (
+        asked.learning_rate_multiplier or 1.0
+    )
+    rank = asked.lora_rank or _LORA_RANK
+    if asked.lora_rank is None:
+        reasons["lora_rank"] = f"{rank} holds what a few thousand rows teach, in 1 to 4 % of the parameters"
+    if asked.n_checkpoints is None:
+        reasons["n_checkpoints"] = f"{_N_CHECKPOINTS}, evenly spaced: enough to see the scores rise or fall"
+    return TrainingPlan(
+        job_id=job_id,
+        base_model=spec.base_model,
+        model_name=name,
+        seed=spec.seed,
+        rows=rows,
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        total_steps=total_steps,
+        checkpoint_steps=checkpoint_schedule(total_steps, asked.n_checkpoints or _N_CHECKPOINTS),
+        learning_rate=learning_rate,
+        warmup_steps=round(total_steps * _WARMUP_SHARE),
+        lora_rank=rank,
+        lora_alpha=rank * _LORA_ALPHA_PER_RANK,
+        reasons=reasons,
+    )
+
+
+def checkpoint_schedule(total_steps: int, n_checkpoints: int) -> tuple[int, ...]:
+    """`n_checkpoints` steps, evenly spaced and ending with the last; fewer when there are fewer steps."""
+    count = min(n_checkpoints, total_steps)
+    return tuple(sorted({math.ceil(total_steps * i / count) for i in range(1, count + 1)}))
+
+
+def row_order(lengths: Sequence[int], plan: TrainingPlan) -> list[int]:
+    """The row behind each position of the whole job: `total_steps * batch_size` indices into `lengths` (tokens a row).
+
+    Planned as a whole and not drawn on the way, so that a resumed job sees what an uninterrupted one would have seen.
+    Each epoch holds each row once; rows of like length share a batch.
+    """
+    wanted = plan.total_steps * plan.batch_size
+    order: list[int] = []
+    epoch = 0
+    while len(order) < wanted:
+        order += _epoch_order(lengths, plan.batch_size, random.Random(f"{plan.seed}/{epoch}"))  # noqa: S311
+        epoch += 1
+    return order[:wanted]
+
+
+def _epoch_order(lengths: Sequence[int], batch_size: int, rng: random.Random) -> list[int]:
+    rows = list(range(len(lengths)))
+    rng.shuffle(rows)
+    group = batch_size * _BATCHES_PER_GROUP
+    batches: list[list[int]] = []
+    for start in range(0, len(rows), group):
+        alike = sorted(rows[start : start + group], key=lambda row: lengths[row])
+        batches += [alike[i : i + batch_size] for i in range(0, len(alike), batch_size)]
+    rng.shuffle(batches)
+    return [row for batch in batches for row in batch]
+
+
+def _auto_batch_size(rows: int, reasons: dict[str, str]) -> int:
+    size = 4 if rows < 1000 else 8 if rows < 4000 else 16
+    reasons["batch_size"] = (
+        f"{size}: many small steps teach more than few large ones while rows are scarce ({rows} here)"
+    )
+    return size
+
+
+def _auto_epochs(rows: int, batch_size: int, reasons: dict[str, str]) -> float:
+    """As many passes as make up the steps in which LoRA learns a small skill, within bounds."""
+    epochs = round(min(_MAX_EPOCHS, max(_MIN_EPOCHS, _SKILL_STEPS * batch_size / rows)), 2)
+    reasons["n_epochs"] = (
+        f"{epochs:g}: about {_SKILL_STEPS} steps teach a small skill; a large file is read {_MIN_EPOCHS} times"
+    )
+    return epochs
+
+
+def _auto_learning_rate(hidden_size: int, reasons: dict[str, str]) -> float:
+    """Wider models want smaller steps: 5e-4 at a width of 2 000, falling with width to the power 0.78.
+
+    The form is that of "LoRA Without Regret" (Schulman and others, 2025), whose fit over Llama models has that power.
+    """
+    rate = float(f"{5e-4 * (2000 / hidden_size) ** 0.78:.1e}")
+    reasons["learning_rate"] = f"{rate:g}: fits LoRA on a model that is {hidden_size} wide"
+    return rate

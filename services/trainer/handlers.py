@@ -1,0 +1,15 @@
+"""The events that the trainer hears."""
+
+from services.trainer.service import Runs
+from services.trainer.supervision import Supervision
+from shared.bus import Bus
+from shared.events import DatasetReady, DatasetRejected, TrainingCancelRequested, TrainingQueued, TrainingRequested
+
+
+def subscribe(bus: Bus, runs: Runs, supervision: Supervision) -> None:
+    """One use case for each event."""
+    bus.subscribe(TrainingRequested, runs.request)
+    bus.subscribe(DatasetReady, runs.dataset_ready)
+    bus.subscribe(DatasetRejected, runs.dataset_rejected)
+    bus.subscribe(TrainingCancelRequested, runs.cancel)
+    bus.subscribe(TrainingQueued, supervision.train)

@@ -1,0 +1,117 @@
+"""Two evaluators and one scoring, in memory and over a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.evaluator.adapters.mongo import MongoScoringStore
+from services.evaluator.domain.lease import LeaseLost, Scoring
+from services.evaluator.domain.results import Scored, Target
+from services.evaluator.domain.suite import CannotBeScored
+from services.evaluator.ports import ScoringRecord, ScoringStore
+from services.evaluator.scorings import Scorings
+from shared.events import Artifact, Score
+from shared.settings import CommonSettings
+from shared.store import Store
+
+NOTHING = Artifact(uri="file:///nowhere", sha256="0" * 64, bytes=0)
+BASE = Target(base_model="base", test=NOTHING)
+
+
+@dataclass
+class MemoryScoringStore:
+    scorings: dict[str, Scoring] = field(default_factory=dict)
+
+    async def create(self, key: str, scoring: Scoring) -> bool:
+        return self.scorings.setdefault(key, scoring) is scoring
+
+    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None:
+        if key in self.scorings:
+            self.scorings[key] = decide(self.scorings[key]) or self.scorings[key]
+        return self.scorings.get(key)
+
+
+@dataclass
+class SlowScorer:
+    """Takes its time and counts how often it was asked."""
+
+    duration_s: float = 0.2
+    asked: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def score(self, target: Target) -> Scored:
+        self.asked.append(target.key)
+        await asyncio.sleep(self.duration_s)
+        if self.error is not None:
+            raise self.error
+        value = Score(value=len(self.asked) / 10, n=1)
+        return Scored(scores={"exact_match": value}, answers=NOTHING, duration_s=self.duration_s)
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[ScoringStore]:
+    if request.param == "memory":
+        yield MemoryScoringStore()
+        return
+    common: CommonSettings = request.getfixturevalue("common")
+    database = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
+    yield MongoScoringStore(database.collection("scorings", ScoringRecord))
+    database.close()
+
+
+async def test_racing_evaluators_score_the_base_once_and_agree(store) -> None:
+    scorer = SlowScorer()
+    evaluators = [Scorings(store, scorer, lease_s=30) for _ in range(4)]
+    found = await asyncio.gather(*(evaluator.obtain(BASE) for evaluator in evaluators))
+    assert len(scorer.asked) == 1
+    assert all(scored == found[0] for scored in found)
+    assert await evaluators[0].obtain(BASE) == found[0]
+    assert len(scorer.asked) == 1
+
+
+async def test_who_finds_the_base_taken_is_told_at_once(store) -> None:
+    first, second = (Scorings(store, SlowScorer(), lease_s=30) for _ in range(2))
+    work = asyncio.create_task(first.obtain(BASE))
+    await asyncio.sleep(0.1)
+    assert await second.obtain_if_free(BASE) is None
+    assert await second.obtain_if_free(BASE) is None
+    assert await second.obtain(BASE) == await work
+
+
+async def test_a_lease_is_renewed_while_the_work_goes_on(store) -> None:
+    slow, other = SlowScorer(duration_s=1.5), SlowScorer()
+    work = asyncio.create_task(Scorings(store, slow, lease_s=0.6).obtain(BASE))
+    await asyncio.sleep(0.1)
+    assert await Scorings(store, other, lease_s=0.6).obtain(BASE) == await work
+    assert other.asked == []
+
+
+async def test_a_dead_evaluators_scoring_is_taken_over_when_its_lease_ends(store) -> None:
+    dead = Scoring(owner="dead", expires_at=1000.0)
+    await store.create(BASE.key, dead)
+    clock = [999.0]
+    heir = Scorings(store, SlowScorer(), lease_s=30, now=lambda: clock[0])
+    assert await heir.obtain_if_free(BASE) is None
+    clock[0] = 1000.0
+    assert await heir.obtain_if_free(BASE) is not None
+
+
+async def test_a_stopped_or_failed_evaluator_gives_its_scoring_back_at_once(store) -> None:
+    stopped = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=600).obtain(BASE))
+    await asyncio.sleep(0.1)
+    stopped.cancel()
+    await asyncio.wait({stopped})
+    failing = SlowScorer(error=CannotBeScored("adapter_refused", "no"))
+    with pytest.raises(CannotBeScored):
+        await Scorings(store, failing, lease_s=600).obtain(BASE)
+    assert await Scorings(store, SlowScorer(), lease_s=600).obtain_if_free(BASE) is not None
+
+
+async def test_one_who_was_asleep_stops_when_another_has_taken_over(store) -> None:
+    asleep = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=0.6).obtain(BASE))
+    await asyncio.sleep(0.05)
+    await store.change(BASE.key, lambda known: known.model_copy(update={"owner": "another", "expires_at": 10.0**12}))
+    with pytest.raises(LeaseLost):
+        await asyncio.wait_for(asleep, 5)
