@@ -33,7 +33,7 @@ def exact_match(answers: Sequence[str], references: Sequence[str]) -> Measured:
     return _mean(tuple(float(_matches(a, r)) for a, r in zip(answers, references, strict=True)))
 
 
-def json_field_accuracy(answers: Sequence[str], references: Sequence[str]) -> Measured | None:
+def json_fields(answers: Sequence[str], references: Sequence[str]) -> Measured | None:
     """The share of the reference's fields whose value the answer has; 0 for an answer that is no JSON object. The mean.
 
     References that are no JSON object are left out; None when none is.
@@ -64,7 +64,7 @@ def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
 
 METRICS: dict[str, Metric] = {
     "exact_match": exact_match,
-    "json_field_accuracy": json_field_accuracy,
+    "json_fields": json_fields,
     "bleu": bleu,
     "rouge_l": rouge_l,
 }

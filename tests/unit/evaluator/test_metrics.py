@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.domain.metrics import bleu, exact_match, json_field_accuracy, measure, rouge_l
+from services.evaluator.domain.metrics import bleu, exact_match, json_fields, measure, rouge_l
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_an_exact_match_is_equal_as_text_or_as_json(answer, reference, value) ->
     ],
 )
 def test_field_accuracy_is_the_share_of_the_references_fields_that_are_right(answer, value) -> None:
-    measured = json_field_accuracy([answer], ['{"city":"Rome","zip":null,"no":1,"x":{"y":[1]}}'])
+    measured = json_fields([answer], ['{"city":"Rome","zip":null,"no":1,"x":{"y":[1]}}'])
     assert measured is not None
     assert measured.items == (value,)
 
 
 def test_field_accuracy_leaves_out_references_that_are_no_json_objects() -> None:
-    measured = json_field_accuracy(['{"a":1}', "x"], ['{"a":1}', "free text"])
+    measured = json_fields(['{"a":1}', "x"], ['{"a":1}', "free text"])
     assert measured is not None
     assert measured.items == (1, None)
     assert (measured.score.value, measured.score.n) == (1, 1)
-    assert json_field_accuracy(["x", "3"], ["free text", "3"]) is None
+    assert json_fields(["x", "3"], ["free text", "3"]) is None
 
 
 def test_bleu_of_a_known_pair_is_sacrebleus_figure() -> None:
@@ -77,9 +77,9 @@ def test_rouge_l_counts_words_in_order_and_chinese_by_character() -> None:
 
 def test_a_question_that_got_no_answer_counts_against_the_model() -> None:
     measured = measure(["", '{"a":1}'], ['{"a":1}', '{"a":1}'])
-    for name in ("exact_match", "json_field_accuracy", "rouge_l"):
+    for name in ("exact_match", "json_fields", "rouge_l"):
         assert (measured[name].score.value, measured[name].score.n) == (0.5, 2)
-    assert "json_field_accuracy" not in measure(["x"], ["y"])
+    assert "json_fields" not in measure(["x"], ["y"])
 
 
 @settings(max_examples=60, deadline=None)

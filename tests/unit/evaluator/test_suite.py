@@ -48,7 +48,7 @@ def test_a_target_is_the_same_for_the_same_weights_on_the_same_questions() -> No
 
 def test_samples_hold_both_answers_beside_the_reference_and_errors_stay_visible() -> None:
     items = read_items(conversation("q1", "r1") + conversation("q2", "r2"))
-    scores = {"exact_match": (1.0, 0.0), "json_field_accuracy": (None, 0.5)}
+    scores = {"exact_match": (1.0, 0.0), "json_fields": (None, 0.5)}
     mine = answer_lines(items, [Answer("r1"), Answer("", error="400 too long")], scores)
     base = answer_lines(items, [Answer("\ud800"), Answer("b2")], {"exact_match": (0.0, 0.0)})
     first, second = read_lines(sample_lines(mine, base))
@@ -61,4 +61,4 @@ def test_samples_hold_both_answers_beside_the_reference_and_errors_stay_visible(
         "base_scores": {"exact_match": 0.0},
     }
     assert (second["answer"], second["error"], second["base_answer"]) == ("", "400 too long", "b2")
-    assert second["scores"] == {"exact_match": 0.0, "json_field_accuracy": 0.5}
+    assert second["scores"] == {"exact_match": 0.0, "json_fields": 0.5}
