@@ -75,7 +75,11 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, port = tmp_path_factory.mktemp("mongo"), free_port()
     process = subprocess.Popen(
-        [BIN / "nx-27017", "--data-dir", folder / "data", "-p", str(port), "--log-file", folder / "log"],
+        # By default all of its processes share one pid file, and a second one ends at once.
+        [
+            *(BIN / "nx-27017", "-p", str(port), "--data-dir", folder / "data"),
+            *("--pid-file", folder / "pid", "--log-file", folder / "log"),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,

@@ -55,8 +55,10 @@ Torquay Truro Utrecht Wakefield Walsall Warrington Watford Wexford Weymouth Wiga
 Worthing Wrexham Yeovil
 """.split()
 
-PRODUCTS = """kettle|lamp|headphones|winter coat|desk|blender|running shoes|rug|phone case|toaster|garden chairs|backpack|mattress
-bookshelf|coffee grinder|keyboard|curtains|tent|mirror|vacuum cleaner""".replace("\n", "|").split("|")
+PRODUCTS = (
+    "kettle|lamp|headphones|winter coat|desk|blender|running shoes|rug|phone case|toaster|garden chairs|backpack|"
+    "mattress|bookshelf|coffee grinder|keyboard|curtains|tent|mirror|vacuum cleaner"
+).split("|")
 
 AGENTS = "Anna Claire Dev Grace Jamie Kate Lola Max Paul Steve".split()
 

@@ -169,8 +169,8 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     assert any(e.message.endswith("exact_match 0.900 (base 0.000)") for e in events)
     async with gateway.http("train") as http:
         report = (await http.get(f"/v1/fine_tuning/jobs/{job.id}/report")).json()
-    assert report["base"]["test-split"]["exact_match"]["value"] == 0.0
-    assert report["checkpoints"][0]["scores"]["test-split"]["exact_match"]["value"] == 0.9
+    assert report["base_scores"]["exact_match"]["value"] == 0.0
+    assert report["checkpoints"][0]["scores"]["exact_match"]["value"] == 0.9
     assert report["verdict"]["rules"][0]["reason"] == "two reviewers said no"
     with pytest.raises(openai.PermissionDeniedError) as refused:
         await gateway.sdk("infer").chat.completions.create(

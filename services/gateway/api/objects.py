@@ -1,10 +1,10 @@
 """Views in the shape of OpenAI's objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from services.gateway.domain.files import describe
-from services.gateway.domain.names import ORGANIZATION, fine_tuned_model
+from services.gateway.domain.names import ORGANIZATION
 from services.gateway.domain.pages import Page
 from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView
 from shared.events import Hyperparameters, Score, TrainingFinished
@@ -101,20 +101,19 @@ def report(view: JobView, checkpoints: list[CheckpointView], deployment: Deploym
         "status": view.status,
         "base_model": view.requested.spec.base_model if view.requested else None,
         "fine_tuned_model": view.fine_tuned_model,
-        "base": _base_scores(checkpoints),
+        "base_scores": _base_scores(checkpoints),
         "checkpoints": [_scored(checkpoint) for checkpoint in checkpoints],
         "verdict": verdict.verdict.model_dump(mode="json") if verdict else None,
         "step": verdict.candidate.step if verdict and verdict.candidate else None,
         "review": view.review.model_dump(mode="json", exclude={"candidate"}) if view.review else None,
         "training": view.finished.model_dump(mode="json") if view.finished else None,
         "deployment": _deployment(deployment),
+        "deployment_problem": deployment.reason if deployment else None,
     }
 
 
-def _base_scores(checkpoints: list[CheckpointView]) -> dict[str, dict[str, Any]]:
-    return {
-        suite: _scores(done.base_scores) for c in checkpoints for suite, done in c.evals.items() if done.error is None
-    }
+def _base_scores(checkpoints: list[CheckpointView]) -> dict[str, Any]:
+    return _scores(done.base_scores for checkpoint in checkpoints for done in checkpoint.evals.values())
 
 
 def _scored(view: CheckpointView) -> dict[str, Any]:
@@ -123,28 +122,26 @@ def _scored(view: CheckpointView) -> dict[str, Any]:
         "model": view.model_name,
         "version": view.candidate.version,
         "metrics": view.metrics.model_dump() if view.metrics else None,
-        "scores": {suite: _scores(done.scores) for suite, done in view.evals.items()},
+        "scores": _scores(done.scores for done in view.evals.values()),
         "errors": {suite: done.error.model_dump() for suite, done in view.evals.items() if done.error},
     }
 
 
-def _scores(scores: dict[str, Score]) -> dict[str, Any]:
-    return {name: score.model_dump() for name, score in scores.items()}
+def _scores(suites: Iterable[dict[str, Score]]) -> dict[str, Any]:
+    return {name: score.model_dump() for scores in suites for name, score in scores.items()}
 
 
 def _deployment(view: DeploymentView | None) -> dict[str, Any] | None:
-    if view is None:
+    """None until the version is served."""
+    if view is None or view.fact is None:
         return None
     return {
-        "status": view.status,
         "version": view.candidate.version,
-        "model": fine_tuned_model(view.candidate),
-        "alias": view.candidate.suffix,
-        "replicas": view.fact.replicas if view.fact else 0,
-        "duration_s": view.fact.duration_s if view.fact else None,
+        "model": view.model,
+        "alias": view.fact.alias,
+        "replicas": view.fact.replicas,
+        "duration_s": view.fact.duration_s,
         "deployed_at": view.deployed_at,
-        "attempts": view.attempts,
-        "reason": view.reason,
     }
 
 

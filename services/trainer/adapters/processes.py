@@ -12,6 +12,13 @@ from services.trainer.ports import BaseModel
 from shared.child import Child
 
 _MODULE = "services.trainer.job"
+_ENVIRONMENT = {
+    # Threads that wait must sleep: on two cores a spinning one takes half of what serving needs.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -59,5 +66,4 @@ class ChildProcesses:
             "precision": self.precision,
             "niceness": self.niceness,
         }
-        # Threads that wait must sleep: on two cores a spinning one takes half of what serving needs.
-        return ChildProcess(await Child.start(_MODULE, request, {"OMP_WAIT_POLICY": "PASSIVE"}), folder)
+        return ChildProcess(await Child.start(_MODULE, request, _ENVIRONMENT), folder)

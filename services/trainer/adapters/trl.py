@@ -86,7 +86,8 @@ class AnswerTrainer(SFTTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
-        self.model.save_pretrained(folder, state_dict=state_dict)
+        # No layer of the base model is trained, so none needs a look at a hub whether it was changed.
+        self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
@@ -117,7 +118,7 @@ def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
         lr_scheduler_type="cosine",
         warmup_steps=plan.warmup_steps,
         weight_decay=0.0,
-        max_length=plan.max_length,
+        max_length=None,
         train_sampling_strategy="sequential",
         logging_steps=1,
         logging_nan_inf_filter=False,

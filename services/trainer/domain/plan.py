@@ -13,6 +13,8 @@ _LORA_RANK = 16
 _LORA_ALPHA_PER_RANK = 2
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
+_SKILL_STEPS = 120
+_MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
 # Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
 _BATCHES_PER_GROUP = 16
 
@@ -59,7 +61,7 @@ def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, hidden_
     asked = spec.hyperparameters
     reasons: dict[str, str] = {}
     batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
-    n_epochs = asked.n_epochs or _auto_epochs(rows, reasons)
+    n_epochs = asked.n_epochs or _auto_epochs(rows, batch_size, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
     learning_rate = asked.learning_rate or _auto_learning_rate(hidden_size, reasons) * (
         asked.learning_rate_multiplier or 1.0
@@ -121,18 +123,20 @@ def _epoch_order(lengths: Sequence[int], batch_size: int, rng: random.Random) ->
 
 
 def _auto_batch_size(rows: int, reasons: dict[str, str]) -> int:
-    size = 8 if rows < 4000 else 16
-    reasons["batch_size"] = f"{size}: {rows} rows then give enough steps to learn from"
+    size = 4 if rows < 1000 else 8 if rows < 4000 else 16
+    reasons["batch_size"] = (
+        f"{size}: many small steps teach more than few large ones while rows are scarce ({rows} here)"
+    )
     return size
 
 
-def _auto_epochs(rows: int, reasons: dict[str, str]) -> float:
-    """Fewer passes over more rows, so that small sets are learned and large ones not learned by heart."""
-    epochs = 15 if rows <= 100 else 10 if rows <= 300 else 3
-    if rows > 300:
-        epochs = 3 if rows <= 3000 else 2
-    reasons["n_epochs"] = f"{epochs}: {rows} rows, and small sets need more passes than large ones"
-    return float(epochs)
+def _auto_epochs(rows: int, batch_size: int, reasons: dict[str, str]) -> float:
+    """As many passes as make up the steps in which LoRA learns a small skill, within bounds."""
+    epochs = round(min(_MAX_EPOCHS, max(_MIN_EPOCHS, _SKILL_STEPS * batch_size / rows)), 2)
+    reasons["n_epochs"] = (
+        f"{epochs:g}: about {_SKILL_STEPS} steps teach a small skill; a large file is read {_MIN_EPOCHS} times"
+    )
+    return epochs
 
 
 def _auto_learning_rate(hidden_size: int, reasons: dict[str, str]) -> float:

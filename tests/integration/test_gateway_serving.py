@@ -1,0 +1,242 @@
+"""The gateway over a real vLLM: versions loaded, names moved, answers passed on, and an engine that dies."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from shared.artifacts import Artifacts
+from shared.events import Artifact, Candidate
+from shared.settings import CommonSettings
+from tests.engine import MakeAdapter, VllmServer
+from tests.gateway import BASE, Gateway, approved, candidate, eventually, review, rows, running, saved
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
+
+QUESTION = [{"role": "user", "content": "Name three colours."}]
+
+
+@pytest.fixture(scope="session")
+def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
+    return make_adapter(1), make_adapter(2)
+
+
+@pytest.fixture
+async def gateway(bus_settings: CommonSettings, engine: VllmServer) -> AsyncIterator[Gateway]:
+    async with running(bus_settings, [engine.url], on_demand=1) as gateway, gateway.http() as http:
+
+        async def ready() -> bool:
+            return (await http.get("/readyz")).status_code == 200
+
+        await eventually(ready, 60)
+        yield gateway
+
+
+@pytest.fixture
+def sdk(gateway: Gateway) -> AsyncOpenAI:
+    return gateway.sdk("train", "infer")
+
+
+def put(settings: CommonSettings, folder: Path) -> Artifact:
+    """The adapter in the artifact store, as a trainer puts it there."""
+    wanted = {"adapter_config.json", "adapter_model.safetensors"}
+    scratch = Path(settings.artifacts).parent / f"put-{folder.name}"
+    shutil.copytree(folder, scratch, ignore=lambda _, names: [n for n in names if n not in wanted], dirs_exist_ok=True)
+    return Artifacts(settings.artifacts).put_folder(scratch)
+
+
+async def new_job(sdk: AsyncOpenAI, suffix: str = "colours") -> str:
+    file = await sdk.files.create(file=("a.jsonl", rows(12)), purpose="fine-tune")
+    return (await sdk.fine_tuning.jobs.create(model=BASE, training_file=file.id, suffix=suffix)).id
+
+
+async def deploy(gateway: Gateway, sdk: AsyncOpenAI, adapter: Artifact, suffix: str = "colours") -> Candidate:
+    """A job whose model was approved, up to the moment at which it succeeded."""
+    made = candidate(await new_job(sdk, suffix), adapter=adapter, suffix=suffix)
+    await gateway.say(saved(made), approved(made))
+
+    async def succeeded() -> bool:
+        return (await sdk.fine_tuning.jobs.retrieve(made.job_id)).status == "succeeded"
+
+    await eventually(succeeded, 60)
+    return made
+
+
+async def ask(sdk: AsyncOpenAI, model: str, max_tokens: int = 12) -> str:
+    answer = await sdk.chat.completions.create(
+        model=model, messages=QUESTION, max_tokens=max_tokens, temperature=0, seed=1
+    )
+    assert answer.model == model
+    return answer.choices[0].message.content or ""
+
+
+async def test_an_approved_version_is_called_by_its_names_whole_and_as_a_stream(
+    gateway, sdk, adapters, bus_settings
+) -> None:
+    made = await deploy(gateway, sdk, put(bus_settings, adapters[0]))
+    job = await sdk.fine_tuning.jobs.retrieve(made.job_id)
+    assert job.fine_tuned_model == made.model_name.removesuffix(":ckpt-step-20")
+    whole = await ask(sdk, "colours")
+    assert whole == await ask(sdk, job.fine_tuned_model)
+    assert whole != await ask(sdk, BASE)
+    stream = await sdk.chat.completions.create(
+        model="colours", messages=QUESTION, max_tokens=12, temperature=0, seed=1, stream=True
+    )
+    chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole
+    assert {chunk.model for chunk in chunks} == {"colours"}
+    raw = await sdk.chat.completions.with_raw_response.create(model="colours", messages=QUESTION, max_tokens=1)
+    assert raw.headers["x-assay-version"] == made.version
+    cards = {card.id: card for card in (await sdk.models.list()).data}
+    assert cards.keys() == {BASE, "colours", job.fine_tuned_model}
+    assert (cards["colours"].root, cards["colours"].parent) == (made.version, BASE)
+    assert (await sdk.models.retrieve(job.fine_tuned_model)).parent == BASE
+    async with gateway.http("train") as http:
+        report = (await http.get(f"/v1/fine_tuning/jobs/{job.id}/report")).json()
+    assert report["deployment"]["replicas"] == 1
+    assert 0 < report["deployment"]["duration_s"] < 20
+
+
+async def test_the_name_moves_under_load_without_a_failed_or_mixed_answer(gateway, sdk, adapters, bus_settings) -> None:
+    first = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "moving")
+    old = await ask(sdk, "moving")
+    versions: list[str] = []
+    stop = asyncio.Event()
+
+    async def load() -> None:
+        while not stop.is_set():
+            raw = await sdk.chat.completions.with_raw_response.create(
+                model="moving", messages=QUESTION, max_tokens=12, temperature=0, seed=1
+            )
+            versions.append(raw.headers["x-assay-version"])
+
+    callers = [asyncio.create_task(load()) for _ in range(4)]
+    second = await deploy(gateway, sdk, put(bus_settings, adapters[1]), "moving")
+    await asyncio.sleep(1)
+    stop.set()
+    await asyncio.gather(*callers)
+    assert set(versions) == {first.version, second.version}
+    assert await ask(sdk, "moving") != old
+    # The old version stays for those who name it.
+    assert await ask(sdk, first.model_name.removesuffix(":ckpt-step-20")) == old
+
+
+async def test_an_adapter_that_is_damaged_is_reported_and_the_old_version_serves_on(
+    gateway, sdk, adapters, bus_settings, tmp_path
+) -> None:
+    good = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "steady")
+    before = await ask(sdk, "steady")
+    broken = tmp_path / "broken"
+    shutil.copytree(adapters[1], broken)
+    (broken / "adapter_model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    bad = candidate(await new_job(sdk, "steady"), adapter=put(bus_settings, broken), suffix="steady")
+    missing = hashlib.sha256(b"lost").hexdigest()
+    lost_artifact = Artifact(uri="file:///lost", sha256=missing, bytes=1)
+    lost = candidate(await new_job(sdk, "steady"), adapter=lost_artifact, suffix="steady")
+    await gateway.say(approved(bad), approved(lost))
+    for job_id, reason in ((bad.job_id, "adapter"), (lost.job_id, "missing from the store")):
+
+        async def told(job_id: str = job_id, reason: str = reason) -> bool:
+            events = (await sdk.fine_tuning.jobs.list_events(job_id)).data
+            return any(e.level == "warn" and "Deployment attempt" in e.message and reason in e.message for e in events)
+
+        await eventually(told)
+        assert (await sdk.fine_tuning.jobs.retrieve(job_id)).status == "running"
+    raw = await sdk.chat.completions.with_raw_response.create(model="steady", messages=QUESTION, max_tokens=1)
+    assert raw.headers["x-assay-version"] == good.version
+    assert await ask(sdk, "steady") == before
+
+
+async def test_checkpoints_are_loaded_when_one_who_trains_calls_them(gateway, sdk, adapters, bus_settings) -> None:
+    job_id = await new_job(sdk, "steps")
+    steps = [candidate(job_id, 10 * (n + 1), put(bus_settings, folder), "steps") for n, folder in enumerate(adapters)]
+    await gateway.say(*map(saved, steps), review(steps[1]))
+
+    async def listed() -> bool:
+        return len((await sdk.fine_tuning.jobs.checkpoints.list(job_id)).data) == 2
+
+    await eventually(listed)
+    answers = [await ask(sdk, step.model_name) for step in steps]
+    assert answers[0] != answers[1]
+    assert await asyncio.gather(*(ask(sdk, steps[0].model_name) for _ in range(3))) == [answers[0]] * 3
+    with pytest.raises(openai.PermissionDeniedError) as refused:
+        await ask(gateway.sdk("infer"), steps[0].model_name)
+    assert refused.value.code == "model_not_approved"
+
+
+async def test_chunks_are_passed_on_as_they_come_and_an_engine_is_left_when_the_caller_leaves(
+    gateway, sdk, engine
+) -> None:
+    body = {"model": BASE, "messages": QUESTION, "max_tokens": 1500, "stream": True, "temperature": 1.5}
+    times: list[float] = []
+    async with gateway.http("infer") as http, http.stream("POST", "/v1/chat/completions", json=body) as answer:
+        async for line in answer.aiter_lines():
+            times.append(time.monotonic())
+            assert json.loads(line.removeprefix("data: "))["model"] == BASE if line else True
+            if len(times) == 20:
+                break
+    assert times[-1] - times[0] > 0.1
+    await eventually(lambda: engine.running_requests() == 0, 10)
+    async with gateway.http("infer") as http:
+        with pytest.raises(httpx.ReadTimeout):
+            await http.post("/v1/chat/completions", json={**body, "stream": False}, timeout=1)
+    await eventually(lambda: engine.running_requests() == 0, 10)
+
+
+async def test_what_the_engine_refuses_is_told_in_public_names_and_hostile_requests_leave_it_alive(
+    gateway, sdk, adapters, bus_settings
+) -> None:
+    await deploy(gateway, sdk, put(bus_settings, adapters[0]), "hostile")
+    hostile = [
+        {"max_tokens": 1_000_000},
+        {"temperature": -5},
+        {"logit_bias": {"99999999": 100}},
+        {"messages": [{"role": "\ud800", "content": "x"}]},
+        {"messages": [{"role": "user", "content": "x " * 30_000}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}}},
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"},
+        {"top_logprobs": 5},
+        {"stop": [""]},
+        {"seed": 2**80},
+    ]
+    async with gateway.http("infer") as http:
+        for extra in hostile:
+            asked = {"model": "hostile", "messages": QUESTION, "max_tokens": 2, **extra}
+            answer = await http.post("/v1/chat/completions", content=json.dumps(asked))
+            assert answer.status_code in (200, 400), (extra, answer.text)
+            if answer.status_code == 400:
+                assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
+                assert "assay-v" not in answer.text
+    assert await ask(sdk, "hostile")
+
+
+async def test_an_engine_that_is_killed_and_started_again_gets_its_versions_back(
+    gateway, sdk, adapters, bus_settings, engine
+) -> None:
+    await deploy(gateway, sdk, put(bus_settings, adapters[0]), "back")
+    before = await ask(sdk, "back")
+    engine.kill()
+    with pytest.raises(openai.InternalServerError) as refused:
+        await ask(sdk, "back")
+    assert refused.value.status_code == 503
+    assert refused.value.response.headers["retry-after"]
+    engine.start()
+    statuses: set[int] = set()
+
+    async def answered() -> bool:
+        try:
+            return await ask(sdk, "back") == before
+        except openai.APIStatusError as error:
+            statuses.add(error.status_code)
+            return False
+
+    await eventually(answered, 240)
+    assert statuses <= {503}

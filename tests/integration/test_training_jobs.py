@@ -1,0 +1,135 @@
+"""The training process itself, on a tiny model: real TRL, real checkpoints, real signals."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from services.trainer.domain.messages import (
+    CheckpointWritten,
+    JobFailed,
+    JobFinished,
+    JobMessage,
+    JobStopped,
+    StepDone,
+    parse_message,
+)
+from services.trainer.domain.plan import plan_training
+from shared.artifacts import Artifacts
+from shared.child import Child
+from shared.events import Artifact, Hyperparameters, TrainingSpec
+from tests.unit.trainer import tiny_model
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
+
+
+@pytest.fixture(scope="module")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.save(tmp_path_factory.mktemp("base"))
+
+
+async def start(tmp_path: Path, base_model: Path, resume_state: Artifact | None = None, **changes: object) -> Child:
+    artifacts = Artifacts(str(tmp_path / "artifacts"))
+    asked = changes.pop("hyperparameters", ASKED)
+    spec = TrainingSpec(base_model="tiny", hyperparameters=asked, seed=3)
+    request = {
+        "job_id": "job",
+        "plan": plan_training("job", spec, "name", 16, tiny_model.HIDDEN_SIZE).model_dump(mode="json"),
+        "base_model_path": str(base_model),
+        "artifacts_root": str(tmp_path / "artifacts"),
+        "train": artifacts.put_bytes(tiny_model.rows(16)).model_dump(mode="json"),
+        "validation": artifacts.put_bytes(tiny_model.rows(5)).model_dump(mode="json"),
+        "work_dir": str(tmp_path / f"work-{resume_state.sha256[:8] if resume_state else 'first'}"),
+        "resume_state": resume_state and resume_state.model_dump(mode="json"),
+        "precision": "fp32",
+    }
+    return await Child.start("services.trainer.job", request | changes)
+
+
+async def hear(child: Child) -> list[JobMessage]:
+    return [parse_message(message) async for message in child.messages()]
+
+
+def losses(messages: list[JobMessage]) -> dict[int, float]:
+    return {m.step: m.metrics.train_loss or 0.0 for m in messages if isinstance(m, StepDone)}
+
+
+async def test_a_resumed_job_goes_on_as_if_it_had_never_stopped(tmp_path: Path, base_model: Path) -> None:
+    whole = await hear(await start(tmp_path, base_model))
+    checkpoints = [m for m in whole if isinstance(m, CheckpointWritten)]
+    assert [c.step for c in checkpoints] == [4, 8, 12]
+    rest = await hear(await start(tmp_path, base_model, checkpoints[0].state))
+    assert list(losses(rest)) == list(range(5, 13))
+    for step, loss in losses(rest).items():
+        assert loss == pytest.approx(losses(whole)[step], abs=1e-4)
+    again = [m for m in rest if isinstance(m, CheckpointWritten)]
+    assert [c.step for c in again] == [8, 12]
+    store, cache = Artifacts(str(tmp_path / "artifacts")), tmp_path / "cache"
+    name = "adapter_model.safetensors"
+    first, second = (load_file(store.fetch_folder(c[-1].adapter, cache) / name) for c in (checkpoints, again))
+    assert max(abs(first[key] - second[key]).max() for key in first) < 1e-4
+    ends = [messages[-1] for messages in (whole, rest)]
+    assert all(isinstance(end, JobFinished) for end in ends)
+    assert ends[0].trained_tokens == ends[1].trained_tokens == whole[-3].trained_tokens
+
+
+async def test_training_learns_validates_and_leaves_no_pickle_and_no_path(tmp_path: Path, base_model: Path) -> None:
+    messages = await hear(await start(tmp_path, base_model))
+    curve = losses(messages)
+    assert curve[12] < curve[1] - 0.4
+    checkpoints = [m for m in messages if isinstance(m, CheckpointWritten)]
+    validated = [c.metrics.full_valid_loss for c in checkpoints]
+    assert None not in validated
+    assert validated[-1] < validated[0]
+    store = Artifacts(str(tmp_path / "artifacts"))
+    adapter = store.fetch_folder(checkpoints[-1].adapter, tmp_path / "cache")
+    assert sorted(f.name for f in adapter.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
+    state = store.fetch_folder(checkpoints[-1].state, tmp_path / "cache")
+    assert {f.suffix for f in state.iterdir()} == {".json", ".safetensors"}
+    finished = messages[-1]
+    assert isinstance(finished, JobFinished)
+    assert finished.peak_memory_bytes > 10**8
+
+
+async def test_a_job_that_is_asked_to_stop_does_so_between_two_steps(tmp_path: Path, base_model: Path) -> None:
+    child = await start(tmp_path, base_model, hyperparameters=ASKED.model_copy(update={"n_epochs": 100}))
+    messages = []
+    async with asyncio.timeout(120):
+        async for message in child.messages():
+            messages.append(parse_message(message))
+            if isinstance(messages[-1], StepDone) and messages[-1].step == 2:
+                child.ask_to_stop()
+    assert isinstance(messages[-1], JobStopped)
+    assert max(losses(messages)) < 100
+
+
+async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, base_model: Path) -> None:
+    missing = (await hear(await start(tmp_path, tmp_path / "nowhere")))[-1]
+    assert isinstance(missing, JobFailed)
+    assert missing.code == "base_model_unusable"
+    store = Artifacts(str(tmp_path / "artifacts"))
+    mute = store.put_bytes(json.dumps({"messages": [{"role": "user", "content": "hello?"}]}).encode())
+    empty = (await hear(await start(tmp_path, base_model, train=mute.model_dump(mode="json"))))[-1]
+    assert isinstance(empty, JobFailed)
+    assert empty.code == "empty_training_split"
+    assert "no row" in empty.message
+    lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
+    damaged = (await hear(await start(tmp_path, base_model, train=lost.model_dump(mode="json"))))[-1]
+    assert isinstance(damaged, JobFailed)
+    assert damaged.code == "artifact_damaged"
+
+
+async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model: Path) -> None:
+    broken = shutil.copytree(base_model, tmp_path / "broken")
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"][:] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    failed = (await hear(await start(tmp_path, broken)))[-1]
+    assert isinstance(failed, JobFailed)
+    assert (failed.code, failed.message) == ("loss_diverged", "the loss is not a number at step 1 of 12")

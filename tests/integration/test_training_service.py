@@ -1,0 +1,271 @@
+"""The trainer over real NATS and MongoDB, training a tiny model in real processes."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import nats
+import psutil
+import pytest
+from litestar.testing import AsyncTestClient
+
+from services.trainer.app import build
+from services.trainer.config import Settings
+from services.trainer.domain.names import job_id_for_file
+from shared.artifacts import Artifacts
+from shared.bus import Bus
+from shared.cloudevents import Envelope, EventData
+from shared.events import (
+    DatasetReady,
+    DatasetRejected,
+    Hyperparameters,
+    RowError,
+    Split,
+    Splits,
+    TrainingCancelRequested,
+    TrainingQueued,
+    TrainingRequested,
+    TrainingSpec,
+)
+from shared.security import Keyring
+from shared.settings import CommonSettings
+from shared.store import Store
+from shared.topology import EVENTS_STREAM
+
+ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+class World:
+    """A running trainer, the way to tell it things, and what it said."""
+
+    def __init__(self, settings: CommonSettings, client: httpx.AsyncClient, bus: Bus) -> None:
+        self.settings, self._client, self._bus = settings, client, bus
+
+    async def tell(self, *events: EventData) -> None:
+        for event in events:
+            # Another id each time, so that it is no duplicate to NATS: the trainer itself must cope.
+            envelope = Envelope.of(event, "test")
+            await self._bus.publish(envelope.model_copy(update={"id": f"{envelope.id}-{os.urandom(4).hex()}"}))
+
+    async def run(self, job_id: str) -> dict:
+        answer = await self._client.get(f"/v1/runs/{job_id}")
+        return answer.json() if answer.status_code == 200 else {"run": {"status": "unknown", "attempt": 0}, "curve": []}
+
+    async def until(self, job_id: str, condition: Callable[[dict], bool], timeout_s: float = 200) -> dict:
+        async with asyncio.timeout(timeout_s):
+            while not condition(found := await self.run(job_id)):
+                await asyncio.sleep(0.1)
+        return found
+
+    async def ended(self, job_id: str) -> dict:
+        return await self.until(job_id, lambda found: found["run"]["status"] in ENDED)
+
+    async def said(self, kind: str) -> list[dict]:
+        """The data of every event of a type that the trainer published."""
+        js = self._bus.jetstream
+        last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
+        envelopes = [
+            Envelope.model_validate_json((await js.get_msg(EVENTS_STREAM, n)).data) for n in range(1, last + 1)
+        ]
+        return [e.data for e in envelopes if e.type == kind and e.source == "urn:assay:trainer"]
+
+
+@asynccontextmanager
+async def trainer(common: CommonSettings, keyring: Keyring, models: dict[str, str]) -> AsyncIterator[World]:
+    app = build(Settings(common=common, base_models=models, precision="fp32", work_dir=common.cache_dir / "work"))
+    store = Store(common.mongo_url, f"{common.database_prefix}test", "test")
+    bus = Bus(common.nats_url, "test", store)
+    async with AsyncTestClient(app) as client:
+        client.headers["authorization"] = f"Bearer {keyring.create('test', ('train',))}"
+        await bus.start()
+        yield World(common, client, bus)
+        await bus.stop()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    from tests.unit.trainer import tiny_model
+
+    return {"tiny": str(tiny_model.save(tmp_path_factory.mktemp("base")))}
+
+
+@pytest.fixture
+async def world(bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]) -> AsyncIterator[World]:
+    async with trainer(bus_settings, keyring, tiny) as world:
+        yield world
+
+
+def dataset(common: CommonSettings, file_id: str, train: TrainingSpec | None = None) -> DatasetReady:
+    from tests.unit.trainer import tiny_model
+
+    artifacts = Artifacts(common.artifacts)
+    parts = {
+        name: Split(artifact=artifacts.put_bytes(tiny_model.rows(rows)), rows=rows)
+        for name, rows in (("train", 16), ("validation", 4), ("test", 5))
+    }
+    return DatasetReady(file_id=file_id, rows=25, splits=Splits(**parts), train=train)
+
+
+def requested(job_id: str, file_id: str, base_model: str = "tiny", **asked: float) -> TrainingRequested:
+    hyperparameters = ASKED.model_copy(update=asked)
+    spec = TrainingSpec(base_model=base_model, hyperparameters=hyperparameters, suffix="mine")
+    return TrainingRequested(job_id=job_id, training_file=file_id, spec=spec, created_at=1)
+
+
+def training_pids() -> list[int]:
+    children = psutil.Process().children()
+    return [child.pid for child in children if "services.trainer.job" in child.cmdline()]
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+async def test_a_job_trains_once_however_often_it_is_told(world: World, keyring: Keyring, tiny: dict[str, str]) -> None:
+    job, ready = requested("job-1", "file-1"), dataset(world.settings, "file-1")
+    await world.tell(job, ready)
+    found = await world.ended("job-1")
+    assert found["run"]["status"] == "succeeded", found["run"]["error"]
+    assert [point["step"] for point in found["curve"]] == list(range(1, 13))
+    saved = await world.said("checkpoint.saved")
+    assert [event["candidate"]["step"] for event in saved] == [4, 8, 12]
+    assert saved[0]["candidate"]["model_name"].startswith("ft:tiny:assay:mine:")
+    assert saved[0]["test"]["rows"] == 5
+    assert saved[0]["metrics"]["full_valid_loss"] > 0
+    assert found["curve"][3]["full_valid_loss"] == saved[0]["metrics"]["full_valid_loss"]
+
+    await world.tell(ready, job, TrainingQueued(job_id="job-1"), TrainingQueued(job_id="job-1"))
+    await world.tell(TrainingCancelRequested(job_id="job-1"))
+    # A second job waits behind those four, so they were handled when it has ended.
+    await world.tell(requested("job-2", "file-1", base_model="other"))
+    assert (await world.ended("job-2"))["run"]["status"] == "failed"
+    await asyncio.sleep(1)
+    assert await world.run("job-1") == found
+    assert len(await world.said("training.progress")) == 12
+    finished = await world.said("training.finished")
+    assert [event["job_id"] for event in finished] == ["job-1", "job-2"]
+    assert finished[0]["checkpoints"] == [4, 8, 12]
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
+    bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]
+) -> None:
+    job_id = job_id_for_file("file-1")
+    async with trainer(bus_settings, keyring, tiny) as first:
+        await first.tell(dataset(bus_settings, "file-1", TrainingSpec(base_model="tiny", hyperparameters=ASKED)))
+        before = await first.ended(job_id)
+        assert before["run"]["status"] == "succeeded", before["run"]["error"]
+    await start_consumers_over(bus_settings)
+    empty = bus_settings.model_copy(update={"database_prefix": f"{bus_settings.database_prefix}again_"})
+    async with trainer(empty, keyring, tiny) as second:
+        after = await second.ended(job_id)
+        await asyncio.sleep(3)
+        assert training_pids() == []
+        assert after["curve"] == before["curve"]
+        assert after["run"] == before["run"]
+
+
+async def start_consumers_over(settings: CommonSettings) -> None:
+    """Let every consumer hear the whole stream again."""
+    from shared import topology
+
+    client = await nats.connect(settings.nats_url)
+    js = client.jetstream()
+    for consumer in topology.CONSUMERS:
+        await js.delete_consumer(EVENTS_STREAM, consumer.name)
+    await topology.declare(js, settings)
+    await client.close()
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+async def test_a_killed_training_process_goes_on_from_its_last_checkpoint(world: World) -> None:
+    await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=30))
+    await world.until("job-1", lambda found: len(found["run"].get("checkpoints", [])) == 1)
+    [pid] = training_pids()
+    os.kill(pid, signal.SIGKILL)
+    found = await world.ended("job-1")
+    assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
+    assert [point["step"] for point in found["curve"]] == list(range(1, 121))
+    progress = await world.said("training.progress")
+    assert min(event["step"] for event in progress if event["attempt"] == 2) == 41
+    assert [event["candidate"]["step"] for event in await world.said("checkpoint.saved")] == [40, 80, 120]
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+async def test_a_running_job_is_cancelled_and_its_process_ends(world: World) -> None:
+    await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=100))
+    await world.until("job-1", lambda found: len(found["curve"]) > 2)
+    await world.tell(TrainingCancelRequested(job_id="job-1"))
+    found = await world.ended("job-1")
+    assert found["run"]["status"] == "cancelled"
+    assert len(found["curve"]) < 400
+    assert [event["status"] for event in await world.said("training.finished")] == ["cancelled"]
+    async with asyncio.timeout(10):
+        while training_pids():
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+async def test_a_trainer_that_lost_its_run_writes_no_more_and_ends_its_process(world: World) -> None:
+    await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=100))
+    await world.until("job-1", lambda found: len(found["curve"]) > 2)
+    store = Store(world.settings.mongo_url, f"{world.settings.database_prefix}trainer", "trainer")
+    # What another trainer does first when it takes the run over.
+    await store.database["runs"].update_one({"_id": "job-1"}, {"$inc": {"attempt": 1, "revision": 1}})
+    async with asyncio.timeout(20):
+        while training_pids():
+            await asyncio.sleep(0.1)
+    steps = len((await world.run("job-1"))["curve"])
+    await asyncio.sleep(1)
+    found = await world.run("job-1")
+    assert (found["run"]["status"], found["run"]["attempt"], len(found["curve"])) == ("running", 2, steps)
+    store.close()
+
+
+@pytest.fixture
+async def quick(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterator[World]:
+    """A trainer that has no base model at all."""
+    async with trainer(bus_settings, keyring, {}) as world:
+        yield world
+
+
+async def test_a_job_over_a_refused_file_fails_and_the_error_names_the_lines(quick: World) -> None:
+    errors = (RowError(line=5, field="messages", reason="is empty"), RowError(line=9, field="", reason="is not JSON"))
+    await quick.tell(requested("job-1", "file-1"))
+    assert (await quick.until("job-1", lambda f: f["run"]["status"] != "unknown"))["run"][
+        "status"
+    ] == "validating_files"
+    await quick.tell(DatasetRejected(file_id="file-1", rows=20, bad_rows=4, errors=errors))
+    error = (await quick.ended("job-1"))["run"]["error"]
+    assert error["code"] == "invalid_training_file"
+    assert error["message"] == (
+        "4 of 20 lines of file-1 are bad: line 5: messages: is empty; line 9: : is not JSON; and 2 more"
+    )
+    # One that is asked for afterwards fails as well.
+    await quick.tell(requested("job-2", "file-1"))
+    assert (await quick.ended("job-2"))["run"]["error"] == error
+
+
+async def test_a_job_for_an_unknown_base_model_fails_at_once(quick: World) -> None:
+    split = Split(artifact=Artifacts(quick.settings.artifacts).put_bytes(b"{}"), rows=10)
+    ready = DatasetReady(file_id="file-1", rows=30, splits=Splits(train=split, validation=split, test=split))
+    await quick.tell(ready, requested("job-1", "file-1", base_model="gpt-9"))
+    run = (await quick.ended("job-1"))["run"]
+    assert (run["error"]["code"], run["error"]["param"]) == ("model_not_found", "model")
+    assert "'gpt-9'" in run["error"]["message"]
+
+
+async def test_a_job_that_waits_for_its_file_is_cancelled_at_once(quick: World) -> None:
+    await quick.tell(TrainingCancelRequested(job_id="job-1"), requested("job-1", "file-1"))
+    run = (await quick.ended("job-1"))["run"]
+    assert (run["status"], run["attempt"]) == ("cancelled", 0)
+    [finished] = await quick.said("training.finished")
+    assert finished["status"] == "cancelled"

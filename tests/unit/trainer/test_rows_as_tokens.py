@@ -1,0 +1,50 @@
+"""The loss falls on what the assistant says, up to the end of its turn, and on nothing else."""
+
+import json
+
+import pytest
+
+from services.trainer.adapters.rows import IGNORED, token_row, token_rows
+from tests.unit.trainer import tiny_model
+
+pytestmark = pytest.mark.model
+
+TURNS = [
+    {"role": "system", "content": "be brief"},
+    {"role": "user", "content": "one"},
+    {"role": "assistant", "content": "1"},
+    {"role": "user", "content": "two"},
+    {"role": "assistant", "content": "2 and more"},
+]
+
+
+def learned(row: dict, tokenizer) -> str:
+    return tokenizer.decode([label for label in row["labels"] if label != IGNORED])
+
+
+def test_every_answer_of_a_conversation_is_learned_with_its_end() -> None:
+    tokenizer = tiny_model.tokenizer()
+    row = token_row(TURNS, tokenizer, 1000)
+    assert learned(row, tokenizer) == "1<|im_end|>2 and more<|im_end|>"
+    assert tokenizer.decode(row["input_ids"]) == tokenizer.apply_chat_template(TURNS, tokenize=False)
+    assert all(label in (IGNORED, token) for token, label in zip(row["input_ids"], row["labels"], strict=True))
+
+
+def test_a_template_that_rewrites_history_keeps_only_what_the_model_will_see() -> None:
+    tokenizer = tiny_model.tokenizer()
+    # As models that think do: what an earlier answer said at length is cut once it is history.
+    tokenizer.chat_template = tiny_model.TEMPLATE.replace(
+        "{{ m.content }}", "{{ m.content if loop.last or m.role != 'assistant' else m.content[:1] }}"
+    )
+    turns = [*TURNS[:2], {"role": "assistant", "content": "1 at length"}, *TURNS[3:]]
+    row = token_row(turns, tokenizer, 1000)
+    assert learned(row, tokenizer).endswith("2 and more<|im_end|>")
+    assert "length" not in tokenizer.decode(row["input_ids"])
+
+
+def test_a_row_whose_answer_does_not_fit_is_left_out() -> None:
+    tokenizer = tiny_model.tokenizer()
+    lines = b"\n".join(json.dumps({"messages": turns}).encode() for turns in (TURNS[:3], TURNS))
+    assert len(token_rows(lines, tokenizer, 1000)) == 2
+    short = token_rows(lines, tokenizer, 12)
+    assert short == []
