@@ -16,9 +16,6 @@ import httpx
 import nats
 import pytest
 
-from deploy.local import base_model, processor
-from deploy.local.programs import programs
-from deploy.local.settings import BASE_MODEL, LocalSettings
 from shared import topology
 from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope
@@ -26,55 +23,22 @@ from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split,
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.conftest import free_port
+from tests.engine import BASE_MODEL, MakeAdapter, VllmServer, base_model, engine, make_adapter  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT, LONG = '{"city": "Rome"}', "A long answer. " * 40
 
 
-@dataclass(frozen=True)
-class Served:
-    """A running vLLM, the folder of its base model, and two adapters for it."""
-
-    url: str
-    model: Path
-    adapters: tuple[Path, Path]
-
-    def answered(self) -> int:
-        """How many requests it has answered so far."""
-        lines = httpx.get(f"{self.url}/metrics", timeout=30).text.splitlines()
-        return int(sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:request_success_total")))
-
-
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    settings = LocalSettings(state_dir=tmp_path_factory.mktemp("engine"), vllm_port=free_port(), vllm_kv_cache_gib=1)
-    base_model.unpack(settings.base_model_dir)
-    adapters = _random_adapters(settings.base_model_dir, tmp_path_factory.mktemp("adapters"))
-    [program] = [program for program in programs(settings) if program.name == "vllm"]
-    quirks = processor.environment_without_amx() if processor.faults_on_amx() else {}
-    environment = {**os.environ, **program.environment, **quirks}
-    process = subprocess.Popen(program.command, env=environment, start_new_session=True)
-    try:
-        _wait_until_ready(f"{settings.vllm_url}/health", 300)
-        yield Served(settings.vllm_url, settings.base_model_dir, adapters)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _random_adapters(model: Path, folder: Path) -> tuple[Path, Path]:
+def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
     """Two adapters that change what the model says, though to nothing good."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
+    return make_adapter(1), make_adapter(2)
 
-    made: list[Path] = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        config = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
-        get_peft_model(AutoModelForCausalLM.from_pretrained(model), config).save_pretrained(folder / str(seed))
-        made.append(folder / str(seed))
-    return made[0], made[1]
+
+def answered(server: VllmServer) -> int:
+    """How many requests the engine has answered so far."""
+    lines = httpx.get(f"{server.url}/metrics", timeout=60).text.splitlines()
+    return int(sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:request_success_total")))
 
 
 def _wait_until_ready(url: str, timeout_s: float) -> None:
@@ -99,7 +63,7 @@ class Evaluator:
 
 
 @contextmanager
-def evaluator(settings: CommonSettings, served: Served, folder: Path, instance: str) -> Iterator[Evaluator]:
+def evaluator(settings: CommonSettings, served: VllmServer, folder: Path, instance: str) -> Iterator[Evaluator]:
     port = free_port()
     environment = {
         **os.environ,
@@ -180,22 +144,22 @@ async def _busy(js: nats.js.JetStreamContext) -> bool:
 
 
 async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
-    bus_settings, keyring: Keyring, served: Served, tmp_path
+    bus_settings, keyring: Keyring, engine, adapters, tmp_path
 ) -> None:
     files = Artifacts(bus_settings.artifacts)
     events = [
         checkpoint(bus_settings, files.put_folder(folder), step, SHORT)
-        for step, folder in zip((10, 20), served.adapters, strict=True)
+        for step, folder in zip((10, 20), adapters, strict=True)
     ]
-    answered = served.answered()
+    before = answered(engine)
     with ExitStack() as stack:
-        both = [stack.enter_context(evaluator(bus_settings, served, tmp_path, f"evaluator-{n}")) for n in (1, 2)]
+        both = [stack.enter_context(evaluator(bus_settings, engine, tmp_path, f"evaluator-{n}")) for n in (1, 2)]
         await send(bus_settings, *events)
         first, second = await evaluations(bus_settings, 2)
-        assert served.answered() - answered == 3 * 12
+        assert answered(engine) - before == 3 * 12
         await send(bus_settings, *events)
         await nothing_is_left(bus_settings, done=2)
-        assert served.answered() - answered == 3 * 12
+        assert answered(engine) - before == 3 * 12
         assert all('"evaluated"' in each.log.read_text() for each in both)
 
         assert (first.candidate, second.candidate) == (events[0].candidate, events[1].candidate)
@@ -208,7 +172,7 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
         assert {"prompt", "reference", "answer", "base_answer", "scores"} <= set(rows[0])
         assert any(row["answer"] != row["base_answer"] for row in rows), "the adapter was not used"
 
-        models = httpx.get(f"{served.url}/v1/models").json()["data"]
+        models = httpx.get(f"{engine.url}/v1/models").json()["data"]
         assert [model["id"] for model in models] == [BASE_MODEL]
         key = {"authorization": f"Bearer {keyring.create('test', ('train',))}"}
         listed = httpx.get(f"{both[0].url}/v1/evaluations", params={"job_id": "job-1"}, headers=key).json()
@@ -223,21 +187,19 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
 
 
 async def test_when_an_evaluator_is_killed_in_mid_score_the_other_ends_its_work(
-    bus_settings, served: Served, tmp_path
+    bus_settings, engine, adapters, tmp_path
 ) -> None:
-    event = checkpoint(
-        bus_settings, Artifacts(bus_settings.artifacts).put_folder(served.adapters[0]), 10, LONG, rows=16
-    )
-    with evaluator(bus_settings, served, tmp_path, "victim") as victim:
-        answered = served.answered()
+    event = checkpoint(bus_settings, Artifacts(bus_settings.artifacts).put_folder(adapters[0]), 10, LONG, rows=16)
+    with evaluator(bus_settings, engine, tmp_path, "victim") as victim:
+        before = answered(engine)
         await send(bus_settings, event)
         async with asyncio.timeout(120):
-            while served.answered() == answered:
+            while answered(engine) == before:
                 await asyncio.sleep(0.1)
         victim.process.send_signal(signal.SIGKILL)
         victim.process.wait()
         assert '"evaluated"' not in victim.log.read_text()
-        with evaluator(bus_settings, served, tmp_path, "heir"):
+        with evaluator(bus_settings, engine, tmp_path, "heir"):
             [done] = await evaluations(bus_settings, 1)
             await nothing_is_left(bus_settings, done=1)
     assert done.error is None
@@ -246,19 +208,19 @@ async def test_when_an_evaluator_is_killed_in_mid_score_the_other_ends_its_work(
 
 
 async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_the_engine_lives(
-    bus_settings, served: Served, tmp_path
+    bus_settings, engine, adapters, tmp_path
 ) -> None:
     files = Artifacts(bus_settings.artifacts)
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "adapter_config.json").write_bytes((served.adapters[0] / "adapter_config.json").read_bytes())
+    (broken / "adapter_config.json").write_bytes((adapters[0] / "adapter_config.json").read_bytes())
     (broken / "adapter_model.safetensors").write_bytes(b"\xff" * 5000)
     missing = Artifact(uri="file:///nowhere", sha256="0" * 64, bytes=1)
     events = [
         checkpoint(bus_settings, files.put_folder(broken), 10, SHORT),
         checkpoint(bus_settings, missing, 20, SHORT),
     ]
-    with evaluator(bus_settings, served, tmp_path, "evaluator-1"):
+    with evaluator(bus_settings, engine, tmp_path, "evaluator-1"):
         await send(bus_settings, *events)
         refused, damaged = await evaluations(bus_settings, 2)
         await nothing_is_left(bus_settings, done=2)
@@ -268,4 +230,4 @@ async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_th
     assert damaged.error is not None
     assert damaged.error.code == "artifact_damaged"
     assert refused.scores == damaged.scores == {}
-    assert httpx.get(f"{served.url}/health").status_code == 200
+    assert httpx.get(f"{engine.url}/health").status_code == 200
