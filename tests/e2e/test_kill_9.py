@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of everything: the run ends right, nothing is trained or scored twice, nothing accepted is lost."""
+"""`kill -9` in the middle of everything: the run ends right, once, and nothing that was accepted is lost."""
 
 import time
 from collections import Counter
