@@ -108,7 +108,7 @@ async def test_an_approved_version_is_called_by_its_names_whole_and_as_a_stream(
 async def test_the_name_moves_under_load_without_a_failed_or_mixed_answer(gateway, sdk, adapters, bus_settings) -> None:
     first = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "moving")
     old = await ask(sdk, "moving")
-    versions: list[str] = []
+    answers: dict[str, set[str]] = {}
     stop = asyncio.Event()
 
     async def load() -> None:
@@ -116,14 +116,17 @@ async def test_the_name_moves_under_load_without_a_failed_or_mixed_answer(gatewa
             raw = await sdk.chat.completions.with_raw_response.create(
                 model="moving", messages=QUESTION, max_tokens=12, temperature=0, seed=1
             )
-            versions.append(raw.headers["x-assay-version"])
+            text = raw.parse().choices[0].message.content or ""
+            answers.setdefault(raw.headers["x-assay-version"], set()).add(text)
 
     callers = [asyncio.create_task(load()) for _ in range(4)]
     second = await deploy(gateway, sdk, put(bus_settings, adapters[1]), "moving")
-    await asyncio.sleep(1)
+    await eventually(lambda: second.version in answers, 60)
     stop.set()
+    # A request that failed would fail its caller.
     await asyncio.gather(*callers)
-    assert set(versions) == {first.version, second.version}
+    assert answers.keys() == {first.version, second.version}
+    assert answers[first.version].isdisjoint(answers[second.version])
     assert await ask(sdk, "moving") != old
     # The old version stays for those who name it.
     assert await ask(sdk, first.model_name.removesuffix(":ckpt-step-20")) == old

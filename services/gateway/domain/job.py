@@ -89,7 +89,7 @@ def _status(job: Job) -> Status:
         return "succeeded"
     if job.rejected:
         return "failed"
-    if job.started or trained:
+    if job.started or trained or job.approved:
         return "running"
     return "queued" if job.queued else "validating_files"
 
