@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs lint test test-fast lock
+.PHONY: help setup demo up down status logs lint test test-fast lock contract
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: setup ## every test, the end-to-end one included
 
 test-fast: setup ## what needs no model: unit, contract, integration
 	$(PYTEST) -m "not model" --durations=5 tests/unit tests/contract tests/integration
+
+contract: setup ## write docs/asyncapi.json out of shared/events.py
+	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json
 
 lock: setup ## resolve the locks again; make lock UPGRADE=--upgrade for newer versions
 	@$(BIN)/python -m deploy.local.lock $(UPGRADE)

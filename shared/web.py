@@ -71,6 +71,8 @@ def build(
             security=[{"key": []}],
             components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         ),
+        # Litestar would else set up the root logger anew, without JSON.
+        logging_config=None,
         debug=False,
     )
 

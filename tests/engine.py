@@ -5,12 +5,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from deploy.local import processor
 from deploy.local.base_model import unpack
 from deploy.local.programs import Program, programs
 from deploy.local.settings import LocalSettings
@@ -75,7 +76,10 @@ def base_model(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
 
 @pytest.fixture(scope="session")
 def engine(base_model: LocalSettings) -> Iterator[VllmServer]:
-    program = next(program for program in programs(base_model) if program.name == "vllm")
+    amx = not processor.faults_on_amx()
+    program = next(program for program in programs(base_model, amx) if program.name == "vllm")
+    extra = {} if amx else processor.environment_without_amx()
+    program = replace(program, environment={**program.environment, **extra})
     server = VllmServer(base_model.vllm_url, program, base_model.state / "vllm.log")
     server.start()
     try:

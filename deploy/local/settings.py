@@ -32,8 +32,9 @@ class LocalSettings(BaseSettings):
 
     nats_max_file_store_gib: int = Field(default=4, ge=1, description="disk that event streams may take")
     vllm_kv_cache_gib: int = Field(default=2, ge=1, description="memory for attention keys and values")
+    # `auto` leaves one core to a training run; two threads that wait for each other starve beside one.
     vllm_cores: str = Field(default="auto", description="cores that vLLM computes on, such as `0-1`, or `auto`")
-    ready_timeout_s: float = Field(default=300.0, gt=0)
+    ready_timeout_s: float = Field(default=600.0, gt=0)
 
     @property
     def state(self) -> Path:

@@ -62,7 +62,7 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
 def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
     amx = not processor.faults_on_amx()
     all_programs = programs(settings, amx)
-    _refuse_taken_ports(all_programs)
+    refuse_taken_ports(all_programs)
     say(f"state in {settings.state}")
     if base_model.unpack(settings.base_model_dir):
         say("base model unpacked")
@@ -76,22 +76,28 @@ def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
     say(f"{len(all_programs)} programs started under supervisord")
 
 
-def _refuse_taken_ports(all_programs: tuple[Program, ...]) -> None:
-    wanted = [(port, setting, p.name) for p in all_programs for setting, port in p.ports.items()]
+def refuse_taken_ports(all_programs: tuple[Program, ...]) -> None:
+    """Raise `StackError` that names each port another program holds, and the setting that moves it."""
+    wanted = [
+        (p.environment.get("ASSAY_HTTP_HOST", "127.0.0.1"), port, setting, p.name)
+        for p in all_programs
+        for setting, port in p.ports.items()
+    ]
     complaints = [
         f"port {port} for {name} is taken by another program: free it, or set {setting} to another port"
-        for port, setting, name in wanted
-        if _taken(port)
+        for host, port, setting, name in wanted
+        if is_taken(host, port)
     ]
     if complaints:
         raise StackError("\n".join(complaints))
 
 
-def _taken(port: int) -> bool:
+def is_taken(host: str, port: int) -> bool:
+    """Whether a server bound to this address would fail now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False

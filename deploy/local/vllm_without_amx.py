@@ -12,7 +12,7 @@ def _not_supported() -> bool:
     return False
 
 
-torch.cpu._is_amx_tile_supported = _not_supported
+torch.cpu._is_amx_tile_supported = _not_supported  # pyright: ignore[reportPrivateUsage]
 
 if __name__ == "__main__":
     runpy.run_module("vllm.entrypoints.openai.api_server", run_name="__main__")

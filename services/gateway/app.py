@@ -86,6 +86,8 @@ def _ready(fleet: Fleet) -> web.Check:
 def _reconciling(deployments: Deployments) -> Lifespan:
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
+        # Before the first request, so that no name is unknown for a moment after a restart.
+        await deployments.remember()
         loop = asyncio.create_task(deployments.run())
         try:
             yield

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, Router, post
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import Receive, Scope, Send
@@ -18,6 +19,9 @@ from services.gateway.domain import chat
 from services.gateway.ports import EngineUnreachable
 from services.gateway.service.inference import Inference, Served
 from shared.web import allow
+
+# As nginx logs it; nobody is there to read it.
+CALLER_LEFT = 499
 
 
 class StreamedAnswer(ASGIStreamingResponse):
@@ -71,7 +75,7 @@ async def _while_connected(request: Request[Any, Any, Any], work: Coroutine[Any,
     try:
         await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
-            doing.cancel()
+            raise HTTPException("The caller hung up.", status_code=CALLER_LEFT)
         return await doing
     finally:
         leaving.cancel()

@@ -50,6 +50,12 @@ class Deployments:
         await self.views.create(DeploymentView(id=event.candidate.job_id, at=time.time(), candidate=event.candidate))
         self.changed.set()
 
+    async def remember(self) -> list[DeploymentView]:
+        """Let the names mean what is kept, before or after the engines were looked at."""
+        kept = await self.views.where()
+        self.directory.catalog = Catalog(tuple(self.fleet.pools), kept)
+        return kept
+
     async def run(self) -> None:
         """Compare and repair until cancelled."""
         while True:
@@ -66,8 +72,7 @@ class Deployments:
 
     async def reconcile(self) -> None:
         """One round: look at every replica, load what it lacks, move the names, unload what is old."""
-        kept = await self.views.where()
-        self.directory.catalog = Catalog(tuple(self.fleet.pools), kept)
+        kept = await self.remember()
         chosen = wanted(kept, self.keep)
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
         for deployment in chosen:
@@ -122,7 +127,7 @@ class Deployments:
             return view.model_copy(update=done), [fact]
 
         await self.views.change(deployment.id, decide)
-        self.directory.catalog = Catalog(tuple(self.fleet.pools), await self.views.where())
+        await self.remember()
         _log.info("deployed", job_id=deployment.id, version=deployment.candidate.version, duration_s=fact.duration_s)
 
     async def _tell_outcomes(self) -> None:

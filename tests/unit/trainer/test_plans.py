@@ -40,7 +40,7 @@ def test_a_wider_model_learns_in_smaller_steps() -> None:
     spec = TrainingSpec(base_model="base")
     rates = [plan_training("job", spec, "name", 100, width).learning_rate for width in (576, 2000, 4096)]
     assert rates == sorted(rates, reverse=True)
-    assert rates[1] == pytest.approx(5e-4)
+    assert rates[1] == pytest.approx(7.5e-4)
 
 
 def test_fewer_rows_are_read_more_often() -> None:

@@ -1,0 +1,68 @@
+"""`make lint` fails when a service imports another, or a layer reaches outwards."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SERVICES = ("ingest", "trainer", "evaluator", "review", "gateway")
+MODULES = (
+    "__init__",
+    "__main__",
+    "app",
+    "api",
+    "handlers",
+    "config",
+    "service",
+    "ports",
+    "domain",
+    "adapters/__init__",
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Empty modules in the project's layout, under its real rules."""
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    modules = [f"services/{service}/{module}" for service in SERVICES for module in MODULES]
+    for module in ("services/__init__", "shared/__init__", "shared/store", "deploy/__init__", *modules):
+        (tmp_path / f"{module}.py").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{module}.py").touch()
+    # The one import of motor that the rules except.
+    (tmp_path / "shared/store.py").write_text("import motor\n")
+    return tmp_path
+
+
+def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+
+
+def test_the_layout_itself_breaks_no_rule(tree: Path):
+    result = lint_imports(tree)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "statement"),
+    [
+        ("services/ingest/service", "import services.trainer.domain"),
+        ("shared/__init__", "import services.ingest.domain"),
+        ("services/ingest/service", "import deploy"),
+        ("services/review/domain", "import services.review.ports"),
+        ("services/review/domain", "import torch"),
+        ("services/review/domain", "import nats"),
+        ("services/review/domain", "import litestar"),
+        ("services/review/domain", "from motor.motor_asyncio import AsyncIOMotorClient"),
+        ("services/review/domain", "import shared.store"),
+        ("services/review/adapters/__init__", "import motor"),
+        ("services/gateway/api", "import services.gateway.adapters"),
+    ],
+)
+def test_an_import_against_the_rules_is_refused(tree: Path, module: str, statement: str):
+    (tree / f"{module}.py").write_text(f"{statement}\n")
+    result = lint_imports(tree)
+    assert result.returncode == 1
+    assert "BROKEN" in result.stdout

@@ -1,0 +1,133 @@
+"""What callers may send: job parameters, chat parameters, pages and events."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.domain import chat, job_request, pages, posting
+from services.gateway.domain.refusals import BadRequest
+from shared.events import EVENTS, Hyperparameters
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+JOB = {"model": "m", "training_file": "file-1"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def refusal(body: Any) -> BadRequest:
+    with pytest.raises(BadRequest) as refused:
+        job_request.read(body)
+    return refused.value
+
+
+def test_auto_native_and_old_hyperparameters_are_understood() -> None:
+    hyperparameters = {"n_epochs": "auto", "batch_size": 4, "learning_rate": 1e-3, "lora_rank": 16, "n_checkpoints": 3}
+    expected = Hyperparameters(batch_size=4, learning_rate=1e-3, lora_rank=16, n_checkpoints=3)
+    method = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
+    assert job_request.read({**JOB, "method": method}).spec().hyperparameters == expected
+    assert job_request.read({**JOB, "hyperparameters": hyperparameters}).spec().hyperparameters == expected
+    assert job_request.read({**JOB, "method": {"type": "supervised"}}).spec().hyperparameters == Hyperparameters()
+
+
+def test_the_review_policy_travels_in_the_metadata() -> None:
+    spec = job_request.read({**JOB, "metadata": {"policy": "strict", "team": "x"}, "seed": 3}).spec()
+    assert (spec.policy, spec.metadata, spec.seed) == ("strict", {"policy": "strict", "team": "x"}, 3)
+    assert job_request.read({**JOB, "integrations": []}).spec().policy is None
+
+
+@pytest.mark.parametrize(
+    ("extra", "param"),
+    [
+        ({"method": {"type": "dpo", "dpo": {}}}, "method.type"),
+        ({"method": {"supervised": {"hyperparameters": {"n_epochs": "many"}}}}, None),
+        ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
+        ({"hyperparameters": {"batch_size": "8"}}, "hyperparameters.batch_size"),
+        ({"hyperparameters": {"optimizer": "x"}}, "hyperparameters.optimizer"),
+        ({"integrations": [{"type": "wandb"}]}, "integrations"),
+        ({"metadata": {str(n): "x" for n in range(17)}}, "metadata"),
+        ({"metadata": {"k": "x" * 513}}, "metadata"),
+        ({"metadata": {"k": 1}}, "metadata.k"),
+        ({"suffix": "a/../b"}, "suffix"),
+        ({"seed": -1}, "seed"),
+        ({"seed": "7"}, "seed"),
+        ({"unknown": 1}, "unknown"),
+        ({"training_file": {"$ne": None}}, "training_file"),
+    ],
+)
+def test_a_bad_job_parameter_is_refused_by_name(extra: dict[str, Any], param: str | None) -> None:
+    found = refusal({**JOB, **extra})
+    assert found.message
+    assert found.param == param or (param is None and (found.param or "").endswith("n_epochs"))
+
+
+def test_a_missing_parameter_is_named() -> None:
+    assert (refusal({"model": "m"}).param, refusal({"model": "m"}).code) == (
+        "training_file",
+        "missing_required_parameter",
+    )
+
+
+@given(st.dictionaries(st.sampled_from([*JOB, "method", "hyperparameters", "metadata", "suffix", "x"]), JSON) | JSON)
+def test_whatever_is_sent_is_a_job_or_a_refusal(body: Any) -> None:
+    with suppress(BadRequest):
+        assert job_request.read(body).spec().base_model == body["model"]
+
+
+@given(st.dictionaries(st.sampled_from([*sorted(chat.PASSED_ON), "model", "echo"]), JSON) | JSON)
+def test_whatever_is_sent_is_a_chat_request_or_a_refusal(body: Any) -> None:
+    with suppress(BadRequest):
+        admitted = chat.admit(body, 16)
+        assert admitted.addressed_to("other")["model"] == "other"
+        assert admitted.body.keys() <= chat.PASSED_ON
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"n": 17},
+        {"n": True},
+        {"prompt_logprobs": None},
+        {"structured_outputs": {}},
+        {"guided_json": {}},
+        {"vllm_xargs": {}},
+        {"logits_processors": []},
+        {"max_tokens": 0},
+        {"response_format": {"type": "structural_tag"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"x": "y" * 40_000}}}},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
+        {"messages": [{"role": "user", "content": json.loads('"\\ud800"')}]},
+        {"messages": []},
+    ],
+)
+def test_what_can_harm_the_engine_is_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        chat.admit({**CHAT, **extra}, 16)
+
+
+def test_openais_own_bookkeeping_is_taken_and_left_out() -> None:
+    admitted = chat.admit({**CHAT, "user": "u", "metadata": {}, "store": False, "stop": None, "n": 2}, 16)
+    assert admitted.body == {"messages": CHAT["messages"], "n": 2}
+
+
+def test_pages_have_limits_and_know_whether_more_follows() -> None:
+    assert pages.cursor(None, None, default=20, largest=100).limit == 20
+    for limit in (0, -1, 101):
+        with pytest.raises(BadRequest):
+            pages.cursor(None, limit, default=20, largest=100)
+    assert pages.Page.of([1, 2, 3], 2) == pages.Page([1, 2], True)
+    assert pages.Page.of([1, 2], 2) == pages.Page([1, 2], False)
+
+
+def test_each_event_type_has_the_scope_of_those_who_may_state_it() -> None:
+    scopes = {name: posting.scope_of(name) for name in EVENTS}
+    assert scopes["dataset.uploaded"] == scopes["training.requested"] == "train"
+    assert scopes["review.scored"] == "review"
+    assert scopes["feedback.recorded"] == "infer"
+    assert {scopes[name] for name in ("dataset.ready", "model.approved", "eval.done", "checkpoint.saved")} == {"admin"}
