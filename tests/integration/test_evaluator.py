@@ -16,6 +16,7 @@ import httpx
 import nats
 import pytest
 
+from deploy.local.settings import BASE_MODEL
 from shared import topology
 from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope
@@ -23,7 +24,7 @@ from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split,
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.conftest import free_port
-from tests.engine import BASE_MODEL, MakeAdapter, VllmServer, base_model, engine, make_adapter  # noqa: F401 (fixtures)
+from tests.engine import MakeAdapter, VllmServer
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT, LONG = '{"city": "Rome"}', "A long answer. " * 40
