@@ -25,12 +25,27 @@ def client(local_stack: LocalStack) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="module")
-def job(client: openai.OpenAI) -> FineTuningJob:
-    """The example, trained, scored, approved and deployed: the main job, done once for this module."""
+def job(local_stack: LocalStack, client: openai.OpenAI) -> FineTuningJob:
+    """The main job, done once for this module, through the `kill -9` of a trainer, an evaluator and NATS."""
     with (EXAMPLES / "train.jsonl").open("rb") as file:
         uploaded = client.files.create(file=file, purpose="fine-tune")
     job = client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id, suffix=SUFFIX, seed=7)
+    eventually(lambda: bool(list(client.fine_tuning.jobs.checkpoints.list(job.id))), 300, "the first checkpoint")
+    local_stack.kill("trainer")
+    eventually(lambda: evaluator_at_work(local_stack, job.id) is not None, 120, "an evaluator at work")
+    local_stack.kill(evaluator_at_work(local_stack, job.id) or "evaluator-1")
+    local_stack.kill("nats")
     return finished(client, job.id)
+
+
+def evaluator_at_work(local_stack: LocalStack, job_id: str) -> str | None:
+    """The evaluator that has begun to score a checkpoint of the job and has not finished, by their logs."""
+    for name in ("evaluator-1", "evaluator-2"):
+        lines = (local_stack.settings.logs / f"{name}.log").read_text().splitlines()
+        about = [line for line in lines if job_id in line and '"evaluat' in line]
+        if about and '"evaluating"' in about[-1]:
+            return name
+    return None
 
 
 def test_the_example_becomes_a_model_that_does_the_task(local_stack: LocalStack, job: FineTuningJob) -> None:
@@ -151,12 +166,16 @@ def test_requests_that_must_be_refused_are_and_the_engine_lives(local_stack: Loc
     assert answer.choices[0].message.content
 
 
-async def test_each_thing_happened_once(local_stack: LocalStack, job: FineTuningJob) -> None:
-    counted = Counter((e.type, e.id) for e in await events_of(local_stack.settings, job.id))
-    types = Counter(kind for kind, _ in counted)
+async def test_nothing_was_trained_or_scored_twice(local_stack: LocalStack, job: FineTuningJob) -> None:
+    events = {e.id: e for e in await events_of(local_stack.settings, job.id)}.values()
+    counted = Counter(e.type for e in events)
     report = local_stack.report(job.id)
-    assert types["training.finished"] == types["model.approved"] == types["model.deployed"] == 1
-    assert types["checkpoint.saved"] == types["eval.done"] == len(report["checkpoints"])
+    assert counted["training.finished"] == counted["model.approved"] == counted["model.deployed"] == 1
+    assert counted["checkpoint.saved"] == counted["eval.done"] == len(report["checkpoints"])
+    progress = [e.data for e in events if e.type == "training.progress"]
+    assert {data["attempt"] for data in progress} >= {1, 2}, "the trainer was not killed in mid-job"
+    second = [data["step"] for data in progress if data["attempt"] == 2]
+    assert min(second) == min(c["step"] for c in report["checkpoints"]) + 1, "it did not resume from its checkpoint"
 
 
 def test_two_evaluators_score_at_the_same_time(local_stack: LocalStack, job: FineTuningJob) -> None:
@@ -197,6 +216,35 @@ def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
     assert client.chat.completions.create(**question).choices[0].message.content
     assert any("score" in rule["rule"] for rule in local_stack.report(job.id)["verdict"]["rules"])
     time.sleep(0)
+
+
+def test_vllm_comes_back_serving_the_approved_version(local_stack: LocalStack, job: FineTuningJob) -> None:
+    client = local_stack.client("infer").with_options(max_retries=0)
+    question = {"model": SUFFIX, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8, "temperature": 0}
+    before = client.chat.completions.create(**question).choices[0].message.content
+    local_stack.kill("vllm")
+    with pytest.raises(openai.InternalServerError) as refused:
+        client.chat.completions.create(**question)
+    assert refused.value.status_code == 503
+    assert int(refused.value.response.headers["retry-after"]) > 0
+    answers: list[str | None] = []
+
+    def answered() -> bool:
+        try:
+            answers.append(client.chat.completions.create(**question).choices[0].message.content)
+        except openai.InternalServerError:
+            time.sleep(1)
+        return bool(answers)
+
+    eventually(answered, 300, "vLLM serves the approved version again")
+    assert answers == [before]
+
+
+def test_a_file_accepted_while_nats_is_away_is_not_lost(local_stack: LocalStack, client: openai.OpenAI) -> None:
+    local_stack.kill("nats")
+    with (EXAMPLES / "train.jsonl").open("rb") as file:
+        file_id = client.files.create(file=file, purpose="fine-tune").id
+    eventually(lambda: client.files.retrieve(file_id).status == "processed", 60, "the file is processed")
 
 
 def _key(client: openai.OpenAI) -> dict[str, str]:
