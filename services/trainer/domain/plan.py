@@ -13,8 +13,8 @@ _LORA_RANK = 16
 _LORA_ALPHA_PER_RANK = 2
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
-_SKILL_STEPS = 120
-_MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
+_SKILL_STEPS = 100
+_MIN_EPOCHS, _MAX_EPOCHS = 1.25, 15.0
 # Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
 _BATCHES_PER_GROUP = 16
 
