@@ -18,7 +18,7 @@ from deploy.local.settings import LocalSettings
 from tests.conftest import free_port
 
 MakeAdapter = Callable[[int], Path]
-READY_TIMEOUT_S = 240
+READY_TIMEOUT_S = 300
 
 
 @dataclass

@@ -19,7 +19,7 @@ from shared.settings import CommonSettings
 from tests.engine import MakeAdapter, VllmServer
 from tests.gateway import BASE, Gateway, approved, candidate, eventually, review, rows, running, saved
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 QUESTION = [{"role": "user", "content": "Name three colours."}]
 
