@@ -47,10 +47,9 @@ def scores(report: dict[str, Any]) -> Table:
     table = Table(title="Scores on the test split", header_style="bold")
     for title in ("metric", "base", *(f"step {checkpoint['step']}" for checkpoint in report["checkpoints"])):
         table.add_column(title, justify="left" if title == "metric" else "right")
-    for suite, base_scores in report["base"].items():
-        for metric, score in base_scores.items():
-            cells = [_score(checkpoint["scores"].get(suite, {}).get(metric)) for checkpoint in report["checkpoints"]]
-            table.add_row(f"{metric.replace('_', ' ')} (n={score['n']})", _score(score), *cells)
+    for metric, score in report["base_scores"].items():
+        cells = [_score(checkpoint["scores"].get(metric)) for checkpoint in report["checkpoints"]]
+        table.add_row(f"{metric.replace('_', ' ')} (n={score['n']})", _score(score), *cells)
     return table
 
 
