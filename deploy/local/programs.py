@@ -68,7 +68,7 @@ def _vllm(settings: LocalSettings, amx: bool) -> Program:
         "host": "127.0.0.1",
         "port": str(settings.vllm_port),
         "max-model-len": "2048",
-        "max-lora-rank": "64",
+        "max-lora-rank": str(settings.vllm_max_lora_rank),
         "max-loras": "4",
         "max-cpu-loras": "16",
         "max-num-seqs": "32",
@@ -97,6 +97,7 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
     engine = {"EVALUATOR_ENGINE_URL": settings.vllm_url}
     pools = {
         "GATEWAY_ENGINES": json.dumps({BASE_MODEL: [settings.vllm_url]}),
+        "GATEWAY_MAX_LORA_RANK": str(settings.vllm_max_lora_rank),
         "ASSAY_HTTP_HOST": settings.gateway_host,
     }
     return (

@@ -47,7 +47,9 @@ def build(settings: Settings) -> Litestar:
 
     stored = Files(file_views, artifacts)
     tell = Chronicle(message_views).tell
-    tuning = Jobs(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, bases)
+    tuning = Jobs(
+        *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, bases), settings.max_lora_rank
+    )
     history = History(tuning, stored, job_views, checkpoint_views)
     loader = Loader(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand)
     directory = Directory(Catalog(bases, []))

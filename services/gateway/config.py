@@ -17,6 +17,8 @@ class Settings(ServiceSettings):
     engine_api_key: str | None = None
     engine_timeout_s: float = Field(default=600.0, gt=0)
     """The longest silence of an engine within one answer."""
+    max_lora_rank: int = Field(default=16, ge=1)
+    """The engines' own `--max-lora-rank`: what is above it could be trained but not served."""
     max_body_bytes: int = Field(default=4 * 1024**2, ge=1024)
     max_file_bytes: int = Field(default=100 * 1024**2, ge=1024)
     max_choices: int = Field(default=16, ge=1)

@@ -25,6 +25,7 @@ class Jobs:
     deployments: Views[DeploymentView]
     tell: Tell
     base_models: Sequence[str]
+    max_lora_rank: int
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:
         """Ask for a job; the view and the request for its training are one write."""
@@ -32,6 +33,9 @@ class Jobs:
             raise no_model(asked.model)
         if asked.suffix in self.base_models:
             raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
+        if (asked.spec().hyperparameters.lora_rank or 0) > self.max_lora_rank:
+            reason = f"'lora_rank' can be at most {self.max_lora_rank}: the engines here serve no adapter above it."
+            raise BadRequest(reason, param="lora_rank", code="invalid_value")
         file = await self._file(asked.training_file, "training_file")
         if asked.validation_file:
             await self._file(asked.validation_file, "validation_file")
