@@ -24,6 +24,8 @@ from deploy.local.supervision import SupervisionError
 EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction" / "train.jsonl"
 SUFFIX = "address-extractor"
 QUESTION = "hi its Marta Lindgren, pls send the kettle to 48 Harbour Lane, Brighton BN2 7QF. my nr is 07700 900412 thx"
+# Two, for scoring takes its time from training on a machine of two cores; the rest is "auto".
+_METHOD: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_checkpoints": 2}}}
 _TERMINAL = ("succeeded", "failed", "cancelled")
 _POLL_S = 1.0
 _AFTERGLOW_S = 3.0
@@ -115,7 +117,9 @@ def _start_job(console: Console, client: openai.OpenAI) -> FineTuningJob:
     with EXAMPLES.open("rb") as file:
         uploaded = client.files.create(file=file, purpose="fine-tune")
     console.print(f"[green]✓[/] uploaded {EXAMPLES.name}, {uploaded.bytes} bytes, as {uploaded.id}")
-    job = client.fine_tuning.jobs.create(model=BASE_MODEL, training_file=uploaded.id, suffix=SUFFIX, seed=7)
+    job = client.fine_tuning.jobs.create(
+        model=BASE_MODEL, training_file=uploaded.id, suffix=SUFFIX, seed=7, method=_METHOD
+    )
     console.print(f"[green]✓[/] job {job.id} on {job.model}")
     return job
 

@@ -13,8 +13,8 @@ _LORA_RANK = 16
 _LORA_ALPHA_PER_RANK = 2
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
-_SKILL_STEPS = 80
-_MIN_EPOCHS, _MAX_EPOCHS = 1.0, 15.0
+_SKILL_STEPS = 120
+_MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
 # Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
 _BATCHES_PER_GROUP = 16
 
@@ -134,7 +134,7 @@ def _auto_epochs(rows: int, batch_size: int, reasons: dict[str, str]) -> float:
     """As many passes as make up the steps in which LoRA learns a small skill, within bounds."""
     epochs = round(min(_MAX_EPOCHS, max(_MIN_EPOCHS, _SKILL_STEPS * batch_size / rows)), 2)
     reasons["n_epochs"] = (
-        f"{epochs:g}: about {_SKILL_STEPS} steps teach a small skill; a large file is read {_MIN_EPOCHS:g} time(s)"
+        f"{epochs:g}: about {_SKILL_STEPS} steps teach a small skill; a large file is read {_MIN_EPOCHS:g} times"
     )
     return epochs
 

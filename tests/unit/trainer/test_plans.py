@@ -19,9 +19,9 @@ def plan(rows: int = 320, **asked: float) -> TrainingPlan:
 
 def test_what_is_auto_is_chosen_and_explained() -> None:
     chosen = plan()
-    assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 1.0, 80)
+    assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 1.5, 120)
     assert set(chosen.reasons) == {"batch_size", "n_epochs", "learning_rate", "lora_rank", "n_checkpoints"}
-    assert "80 steps" in chosen.reasons["n_epochs"]
+    assert "120 steps" in chosen.reasons["n_epochs"]
 
 
 def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
