@@ -11,6 +11,7 @@ import httpx
 import nats
 import openai
 import pytest
+from openai.types.fine_tuning import FineTuningJob
 
 from deploy.local import stack
 from deploy.local.settings import LocalSettings
@@ -76,7 +77,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> No
         time.sleep(0.5)
 
 
-def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 500) -> openai.types.fine_tuning.FineTuningJob:
+def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 500) -> FineTuningJob:
     """The job once it has ended, however it did."""
     deadline = time.monotonic() + timeout_s
     while (job := client.fine_tuning.jobs.retrieve(job_id)).status not in TERMINAL:
