@@ -179,11 +179,6 @@ async def test_nothing_was_trained_or_scored_twice(local_stack: LocalStack, job:
     assert min(second) == min(c["step"] for c in report["checkpoints"]) + 1, "it did not resume from its checkpoint"
 
 
-def test_two_evaluators_score_at_the_same_time(local_stack: LocalStack, job: FineTuningJob) -> None:
-    logs = [(local_stack.settings.logs / f"evaluator-{n}.log").read_text() for n in (1, 2)]
-    assert all('"evaluated"' in log for log in logs), "one evaluator did all the work"
-
-
 def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
     """A short training, gates that let it pass, two reviewers, and the model is called only after they agreed."""
     client = local_stack.client("admin")
