@@ -1,19 +1,17 @@
 """When each program of the stack is ready: the real thing is asked, not only whether a port is open."""
 
-import socket
-import struct
 import time
 from collections.abc import Callable
 
-import bson
 import httpx
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from deploy.local.settings import BASE_MODEL, LocalSettings
 
 Probe = Callable[[], None]
 _TIMEOUT_S = 5.0
 _COMPLETION_TIMEOUT_S = 60.0
-_OP_MSG = 2013
 
 
 class NotReady(Exception):
@@ -77,20 +75,12 @@ def complete(engine_url: str) -> None:
 
 
 def ping_mongo(port: int) -> None:
-    """One `ping` command in MongoDB's wire protocol (OP_MSG), answered with `ok: 1`.
-
-    Source: MongoDB wire protocol, OP_MSG: header of four int32, flag bits, one section of kind 0 with a BSON document.
-    """
-    command = struct.pack("<IB", 0, 0) + bson.encode({"ping": 1, "$db": "admin"})
-    with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
-        connection.sendall(struct.pack("<iiii", 16 + len(command), 1, 0, _OP_MSG) + command)
-        with connection.makefile("rb") as answer:
-            header = answer.read(16)
-            if len(header) < 16:
-                raise NotReady("mongo closed the connection")
-            body = answer.read(struct.unpack("<i", header[:4])[0] - 16)
-    if bson.decode(body[5:]).get("ok") != 1:
-        raise NotReady("mongo does not answer a ping")
+    """Raise `NotReady` unless MongoDB's driver gets an answer to a ping."""
+    with MongoClient[dict[str, object]]("127.0.0.1", port, serverSelectionTimeoutMS=int(_TIMEOUT_S * 1000)) as client:
+        try:
+            client.admin.command("ping")
+        except PyMongoError as error:
+            raise NotReady(f"mongo does not answer a ping: {error}") from error
 
 
 def _ready_at(url: str) -> Probe:

@@ -105,7 +105,7 @@ def _check_the_machine(lock_name: str) -> None:
     if sys.version_info[:2] != (3, 11):
         raise SetUpError(f"Python 3.11 is needed, not {platform.python_version()}: make setup PYTHON=<a python3.11>")
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise SetUpError(f"the lock '{lock_name}' is for Linux on x86-64; use the container images on other machines")
+        raise SetUpError(f"the lock '{lock_name}' is for Linux on x86-64; other machines have none yet")
 
 
 def _digest(*paths: Path) -> str:
