@@ -52,7 +52,7 @@ def _is_whole(target: Path, source: Path) -> bool:
 
 def _convert(source: Path, target: Path) -> None:
     # Before the first import of transformers, which would else ask a hub for what lies beside the file.
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, GgufConfig
     from transformers.utils import logging

@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ _METHOD: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_chec
 _TERMINAL = ("succeeded", "failed", "cancelled")
 _POLL_S = 1.0
 _AFTERGLOW_S = 3.0
+_TOLD_STEPS = 10
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Watch:
     losses: list[float] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)
+    """What was not printed yet, for those who see no live table."""
     _seen: set[str] = field(default_factory=set)
 
     def update(self) -> None:
@@ -57,7 +61,10 @@ class Watch:
     def _add(self, event: Any) -> None:
         if event.type != "metrics":
             self.messages.append(event.message)
+            self.news.append(event.message)
             return
+        if (event.data or {}).get("step", 0) % _TOLD_STEPS == 0:
+            self.news.append(event.message)
         self.metrics = {**self.metrics, **(event.data or {})}
         if (loss := self.metrics.get("train_loss")) is not None:
             self.losses.append(loss)
@@ -132,12 +139,12 @@ def _swapped_names(client: openai.OpenAI) -> list[str]:
 
 def _follow(console: Console, watch: Watch, load: Load) -> None:
     """Watch until training has ended, then put load on and watch until the verdict and the swap."""
-    with Live(watch.render(), console=console, refresh_per_second=2, transient=True) as live:
+    with _shown(console, watch) as show:
 
         def watch_until(done: Callable[[], bool]) -> None:
             while not done():
                 watch.update()
-                live.update(watch.render())
+                show()
                 time.sleep(_POLL_S)
 
         watch_until(lambda: watch.trained)
@@ -145,6 +152,23 @@ def _follow(console: Console, watch: Watch, load: Load) -> None:
             watch_until(lambda: watch.ended)
             time.sleep(_AFTERGLOW_S)
         watch.update()
+        show()
+
+
+@contextmanager
+def _shown(console: Console, watch: Watch) -> Generator[Callable[[], None]]:
+    """Gives what to call after each look: a live table in a terminal, lines as things happen elsewhere."""
+    if not console.is_terminal:
+        yield lambda: _print_news(console, watch)
+        return
+    with Live(watch.render(), console=console, refresh_per_second=2, transient=True) as live:
+        yield lambda: live.update(watch.render())
+
+
+def _print_news(console: Console, watch: Watch) -> None:
+    for message in watch.news:
+        console.print(Text(f"· {message}"), soft_wrap=True)
+    watch.news.clear()
 
 
 def _ask(console: Console, client: openai.OpenAI) -> None:
