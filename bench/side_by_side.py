@@ -97,10 +97,9 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; floats with three significant digits, numbers to the right."""
     cells = [list(columns), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-    for row in cells:
-        print(
-            "  ".join(c.ljust(w) if at == 0 else c.rjust(w) for at, (c, w) in enumerate(zip(row, widths, strict=True)))
-        )
+    for first, *others in cells:
+        numbers = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        print("  ".join((first.ljust(widths[0]), *numbers)))
     print()
 
 
