@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 .PHONY: help setup demo up down status logs lint test test-fast lock contract
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## make .venv from locks/cpu.txt (or LOCK=dev, gpu); instant when it is there
 	@$(PYTHON) deploy/local/set_up.py $(LOCK)
@@ -43,6 +43,9 @@ test-fast: setup ## what needs no model: unit, contract, integration
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json
+
+bench-%: setup ## a side-by-side benchmark: bench-gateway, ...
+	@$(BIN)/python -m bench.$*
 
 lock: setup ## resolve the locks again; make lock UPGRADE=--upgrade for newer versions
 	@$(BIN)/python -m deploy.local.lock $(UPGRADE)

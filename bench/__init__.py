@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: each is one command that ends with one line of JSON."""
