@@ -131,9 +131,12 @@ class Candidate(Value):
     model_name: str
     """The name of this checkpoint that one can call, such as `ft:<base>:<org>:<suffix>:<id>:ckpt-step-<step>`."""
     adapter: Artifact
+    """The weights' folder: a LoRA adapter, or for freeze and full the whole model's safetensors and config.json."""
     lora_rank: int
+    """0 for freeze and full."""
     suffix: str | None = None
     policy: str | None = None
+    tuning: Literal["lora", "freeze", "full"] = "lora"
 
     @property
     def version(self) -> str:
@@ -366,6 +369,26 @@ class ModelDeployed(EventData):
         return f"{self.candidate.job_id}/{self.candidate.version}"
 
 
+class ModelDeploymentFailed(EventData):
+    """An attempt to serve a version failed, and what was served before serves on.
+
+    `replica` is the engine's URL, None where none was reached; after a `permanent` failure there is no further attempt.
+    """
+
+    type: ClassVar[str] = "model.deployment_failed"
+    candidate: Candidate
+    reason: str
+    replica: str | None
+    attempt: int
+    permanent: bool
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.version}/{self.attempt}"
+
+
 class ModelRolledBack(EventData):
     """An alias went back to an earlier version."""
 
@@ -416,6 +439,7 @@ EVENTS: Mapping[str, type[EventData]] = {
         ModelApproved,
         ModelRejected,
         ModelDeployed,
+        ModelDeploymentFailed,
         ModelRolledBack,
         FeedbackRecorded,
     )
