@@ -217,6 +217,38 @@ class TrainingCancelRequested(EventData):
         return self.job_id
 
 
+class TrainingPauseRequested(EventData):
+    """Somebody asked for a job to hold.
+
+    `change` rises with each pause and each resume of a job. The two are heard on ways of their own, perhaps not in
+    the order in which they were said: the one with the highest `change` holds.
+    """
+
+    type: ClassVar[str] = "training.pause_requested"
+    job_id: str
+    change: int = Field(ge=1)
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.change}"
+
+
+class TrainingResumeRequested(EventData):
+    """Somebody asked for a paused job to go on; `change` is as in `training.pause_requested`."""
+
+    type: ClassVar[str] = "training.resume_requested"
+    job_id: str
+    change: int = Field(ge=1)
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.change}"
+
+
 class TrainingQueued(EventData):
     """A job has its data and waits for a trainer: the trainers' work queue."""
 
@@ -300,6 +332,20 @@ class EvalDone(EventData):
 
     def natural_key(self) -> str:
         return f"{self.candidate.job_id}/{self.candidate.step}/{self.suite}"
+
+
+class JobEnded(EventData):
+    """A fine-tuning job is over for its caller: its model can be called or waits for people alone, or it failed."""
+
+    type: ClassVar[str] = "job.ended"
+    job_id: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    fine_tuned_model: str | None = None
+    error: Failure | None = None
+    owner: str = ""
+
+    def aggregate_id(self) -> str:
+        return self.job_id
 
 
 class ReviewOpened(EventData):
@@ -429,11 +475,14 @@ EVENTS: Mapping[str, type[EventData]] = {
         DatasetRejected,
         TrainingRequested,
         TrainingCancelRequested,
+        TrainingPauseRequested,
+        TrainingResumeRequested,
         TrainingQueued,
         TrainingProgress,
         CheckpointSaved,
         TrainingFinished,
         EvalDone,
+        JobEnded,
         ReviewOpened,
         ReviewScored,
         ModelApproved,

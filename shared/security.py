@@ -26,13 +26,22 @@ class NotAllowed(Exception):
 
 
 class Key(BaseModel):
-    """A key as it is kept. `created_at` is in Unix seconds."""
+    """A key as it is kept: its secret's digest, what it may do, and how much. Times are in Unix seconds."""
 
     id: str
     name: str = Field(min_length=1, max_length=64)
     sha256: str
     scopes: tuple[Scope, ...]
     created_at: int
+    requests_per_minute: int | None = Field(default=None, ge=1, le=10**9)
+    tokens_per_minute: int | None = Field(default=None, ge=1, le=10**12)
+    token_budget: int | None = Field(default=None, ge=0, le=10**15)
+    """Tokens in all that this key may use, prompts and answers together; None for no limit, as with the two above."""
+    expires_at: int | None = Field(default=None, ge=0, le=2**53)
+    disabled: bool = False
+    previous_sha256: str | None = None
+    """The digest before the last rotation, which holds until `previous_until`."""
+    previous_until: int = 0
 
     def allows(self, scope: Scope) -> bool:
         """Whether this key may do what `scope` names; an admin may do all."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.domain import checkpoint, deployment, files, job, messages
+from services.gateway.domain import checkpoint, deployment, files, job, messages, usage
 from services.gateway.domain.pages import Cursor, Page
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
@@ -29,6 +29,10 @@ class CheckpointView(checkpoint.Checkpoint, Entity):
 
 class DeploymentView(deployment.Deployment, Entity):
     """The wish to serve a version, and how far it came, as it is kept."""
+
+
+class UsageView(usage.Usage, Entity):
+    """What a key used in a day as it is kept, in the collection `usage`."""
 
 
 V = TypeVar("V", bound=Entity)
