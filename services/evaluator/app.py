@@ -5,11 +5,11 @@ from litestar import Litestar
 from services.evaluator import api, handlers
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoScoringStore
+from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoScoringStore
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
-from services.evaluator.ports import Evaluation, ScoringRecord
+from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
 from shared import web
@@ -29,6 +29,7 @@ def build(settings: Settings) -> Litestar:
     )
     evaluations = Evaluations(
         MongoEvaluationStore(store.collection("evaluations", Evaluation)),
+        MongoProductionStore(store.collection("production", ProductionRecord)),
         scorings,
         artifacts,
         protocol=_protocol(settings),
