@@ -110,18 +110,23 @@ async def test_a_job_that_is_asked_to_stop_does_so_between_two_steps(tmp_path: P
 
 
 async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, base_model: Path) -> None:
-    missing = (await hear(await start(tmp_path, tmp_path / "nowhere")))[-1]
-    assert isinstance(missing, JobFailed)
-    assert missing.code == "base_model_unusable"
     store = Artifacts(str(tmp_path / "artifacts"))
     mute = store.put_bytes(json.dumps({"messages": [{"role": "user", "content": "hello?"}]}).encode())
-    empty = (await hear(await start(tmp_path, base_model, train=mute.model_dump(mode="json"))))[-1]
-    assert isinstance(empty, JobFailed)
+    lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
+
+    async def failure(model: Path, **changes: object) -> JobFailed:
+        last = (await hear(await start(tmp_path, model, **changes)))[-1]
+        assert isinstance(last, JobFailed)
+        return last
+
+    missing, empty, damaged = await asyncio.gather(
+        failure(tmp_path / "nowhere"),
+        failure(base_model, train=mute.model_dump(mode="json")),
+        failure(base_model, train=lost.model_dump(mode="json")),
+    )
+    assert missing.code == "base_model_unusable"
     assert empty.code == "empty_training_split"
     assert "no row" in empty.message
-    lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
-    damaged = (await hear(await start(tmp_path, base_model, train=lost.model_dump(mode="json"))))[-1]
-    assert isinstance(damaged, JobFailed)
     assert damaged.code == "artifact_damaged"
 
 
