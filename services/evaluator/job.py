@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.answering import Adapter, Answering
 from services.evaluator.config import Settings
@@ -64,12 +65,15 @@ async def score(settings: Settings, target: Target) -> Scored:
         answers = await answering.answers(
             target.base_model, adapter, items, answer_tokens(references, settings.max_tokens)
         )
-    measured = metrics.measure([answer.text for answer in answers], references)
+    more = registry.load(settings.metrics)
+    measured = metrics.measure([answer.text for answer in answers], references, more)
     lines = answer_lines(items, answers, {name: value.items for name, value in measured.items()})
     return Scored(
         scores={name: value.score for name, value in measured.items()},
         answers=artifacts.put_bytes(lines),
         duration_s=time.monotonic() - started,
+        intervals={name: value.interval for name, value in measured.items() if value.interval is not None},
+        item_errors=sum(answer.error is not None for answer in answers),
     )
 
 
