@@ -1,12 +1,17 @@
 """What the trainer answers by HTTP: its runs, what was decided for each and why, and their curves."""
 
+import json
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pydantic import BaseModel
 
+from services.trainer.domain.curve import smooth
+from services.trainer.domain.diagnosis import Diagnosis, diagnose
 from services.trainer.domain.run import Run
 from services.trainer.service import Runs
 from shared.events import TrainingMetrics
@@ -14,19 +19,52 @@ from shared.web import NotFound, allow
 
 
 class RunDetail(BaseModel):
-    """A run with its curve: the metrics of each step."""
+    """A run with its curve, the metrics of each step, and what the curve shows.
+
+    `smoothed_train_loss` has one value for each point of the curve that has a training loss.
+    """
 
     run: Run
     curve: list[TrainingMetrics]
+    smoothed_train_loss: list[float]
+    diagnoses: list[Diagnosis]
 
 
 @get("/{job_id:str}")
 async def run(job_id: FromPath[str], runs: NamedDependency[Runs]) -> RunDetail:
-    """One run: its plan with the reasons, its checkpoints and its curve."""
+    """One run: its plan with the reasons, its checkpoints, its curve and what that shows."""
+    return await _detail(job_id, runs)
+
+
+@get("/{job_id:str}/live")
+async def live(
+    job_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    last_step: Annotated[int, Parameter(header="Last-Event-ID", ge=0, required=False)] = 0,
+) -> ServerSentEvent:
+    """A run as it goes, as server-sent events: `metrics` a step, whose number is the event's id, and one `end`.
+
+    The stream can be taken up again after any step, by the header `Last-Event-ID`.
+    """
+    await _detail(job_id, runs)
+    return ServerSentEvent(_messages(job_id, runs, last_step))
+
+
+async def _messages(job_id: str, runs: Runs, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
+    async for point in runs.live(job_id, last_step):
+        yield ServerSentEventMessage(event="metrics", id=str(point.step), data=point.model_dump_json(exclude_none=True))
+    detail = await _detail(job_id, runs)
+    ended = {"status": detail.run.status, "diagnoses": [diagnosis.model_dump() for diagnosis in detail.diagnoses]}
+    yield ServerSentEventMessage(event="end", data=json.dumps(ended))
+
+
+async def _detail(job_id: str, runs: Runs) -> RunDetail:
     found = await runs.get(job_id)
     if found is None:
         raise NotFound(f"there is no run {job_id!r}")
-    return RunDetail(run=found, curve=await runs.curve(job_id))
+    curve = await runs.curve(job_id)
+    smoothed = smooth([point.train_loss for point in curve if point.train_loss is not None])
+    return RunDetail(run=found, curve=curve, smoothed_train_loss=smoothed, diagnoses=list(diagnose(curve)))
 
 
 @get("/")
@@ -35,4 +73,4 @@ async def newest(runs: NamedDependency[Runs], limit: Annotated[int, Parameter(ge
     return await runs.newest(limit)
 
 
-routes = Router("/v1/runs", route_handlers=[run, newest], guards=[allow("train")], tags=["runs"])
+routes = Router("/v1/runs", route_handlers=[run, live, newest], guards=[allow("train")], tags=["runs"])

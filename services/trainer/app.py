@@ -5,6 +5,7 @@ from litestar import Litestar
 from services.trainer import api, handlers
 from services.trainer.adapters.archive import FileArchive
 from services.trainer.adapters.base_models import NamedBaseModels
+from services.trainer.adapters.gauges import PrometheusFigures
 from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
 from services.trainer.adapters.processes import ChildProcesses
 from services.trainer.config import Settings
@@ -30,7 +31,7 @@ def build(settings: Settings) -> Litestar:
     base_models = NamedBaseModels(settings.base_models)
     processes = ChildProcesses(common.artifacts, settings.work_dir, settings.precision, settings.niceness)
     runs = Runs(run_store, archive, base_models, settings.organization)
-    supervision = Supervision(run_store, archive, base_models, processes, settings.organization)
+    supervision = Supervision(run_store, archive, base_models, processes, PrometheusFigures(), settings.organization)
     handlers.subscribe(bus, runs, supervision)
     return web.build(
         "trainer",

@@ -94,3 +94,11 @@ class TrainingProcesses(Protocol):
     """Starts training processes."""
 
     async def start(self, run: Run, base_model: BaseModel) -> TrainingProcess: ...
+
+
+class Figures(Protocol):
+    """Where the operator sees what running jobs do."""
+
+    def show(self, job_id: str, metrics: TrainingMetrics) -> None: ...
+
+    def forget(self, job_id: str) -> None: ...

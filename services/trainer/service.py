@@ -1,6 +1,8 @@
 """The use cases around a run: request it, give it its data, cancel it, look at it."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from services.trainer.domain.names import job_id_for_file, model_name
@@ -19,6 +21,7 @@ from shared.events import (
 )
 
 _NAMED_LINES = 5
+_LOOK_EVERY_S = 1.0
 
 
 class NotYetKnown(Exception):
@@ -95,6 +98,21 @@ class Runs:
 
     async def curve(self, job_id: str) -> list[TrainingMetrics]:
         return await self.store.curve(job_id)
+
+    async def live(self, job_id: str, after_step: int = 0) -> AsyncIterator[TrainingMetrics]:
+        """Each step's figures beyond `after_step`, as they come and again when validation adds to them, to the end."""
+        told: dict[int, TrainingMetrics] = {}
+        ended = False
+        while not ended:
+            run = await self.store.get(job_id)
+            # Asked before the curve: what an ended run's curve holds then is all of it.
+            ended = run is None or run.ended
+            for point in await self.store.curve(job_id):
+                if point.step > after_step and told.get(point.step) != point:
+                    told[point.step] = point
+                    yield point
+            if not ended:
+                await asyncio.sleep(_LOOK_EVERY_S)
 
     async def newest(self, limit: int) -> list[Run]:
         return await self.store.newest(limit)

@@ -20,6 +20,7 @@ from services.trainer.ports import (
     BaseModels,
     CurvePoint,
     Decision,
+    Figures,
     RunStore,
     TrainingProcess,
     TrainingProcesses,
@@ -66,6 +67,7 @@ class Supervision:
     archive: Archive
     base_models: BaseModels
     processes: TrainingProcesses
+    figures: Figures
     organization: str
 
     async def train(self, event: TrainingQueued) -> None:
@@ -120,6 +122,7 @@ class Supervision:
             return await self._crashed(run, death)
         finally:
             watch.cancel()
+            self.figures.forget(run.id)
             await process.kill()
 
     async def _watch(self, run: Run, process: TrainingProcess) -> None:
@@ -154,6 +157,7 @@ class Supervision:
 
     async def _progress(self, run: Run, done: StepDone, pace: _Pace) -> None:
         await self._hold(run)
+        self.figures.show(run.id, done.metrics)
         event = TrainingProgress(
             job_id=run.id,
             attempt=run.attempt,
@@ -186,6 +190,7 @@ class Supervision:
         changed = await self._change(run.id, decide)
         if not changed.held_by(run.attempt):
             raise RunLost
+        self.figures.show(run.id, written.metrics)
         point = CurvePoint(job_id=run.id, attempt=run.attempt, metrics=written.metrics)
         await self.store.add_point(point)
 

@@ -1,6 +1,7 @@
 """The trainer over real NATS and MongoDB, training a tiny model in real processes."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -54,6 +55,16 @@ class World:
     async def run(self, job_id: str) -> dict:
         answer = await self._client.get(f"/v1/runs/{job_id}")
         return answer.json() if answer.status_code == 200 else {"run": {"status": "unknown", "attempt": 0}, "curve": []}
+
+    async def live(self, job_id: str, last_step: int = 0) -> list[dict[str, str]]:
+        """The run's server-sent events to its end."""
+        headers = {"last-event-id": str(last_step)} if last_step else {}
+        text = (await self._client.get(f"/v1/runs/{job_id}/live", headers=headers)).text
+        blocks = (block for block in text.replace("\r\n", "\n").split("\n\n") if "event:" in block)
+        return [dict(line.split(": ", 1) for line in block.splitlines() if ": " in line) for block in blocks]
+
+    async def metrics(self) -> str:
+        return (await self._client.get("/metrics")).text
 
     async def until(self, job_id: str, condition: Callable[[dict], bool], timeout_s: float = 200) -> dict:
         async with asyncio.timeout(timeout_s):
@@ -136,6 +147,13 @@ async def test_a_job_trains_once_however_often_it_is_told(world: World, keyring:
     assert saved[0]["test"]["rows"] == 5
     assert saved[0]["metrics"]["full_valid_loss"] > 0
     assert found["curve"][3]["full_valid_loss"] == saved[0]["metrics"]["full_valid_loss"]
+    assert len(found["smoothed_train_loss"]) == 12
+    assert [d["finding"] for d in found["diagnoses"]]
+    told = await world.live("job-1")
+    assert [event.get("id") for event in told] == [*(str(step) for step in range(1, 13)), None]
+    assert json.loads(told[3]["data"])["full_valid_loss"] == saved[0]["metrics"]["full_valid_loss"]
+    assert json.loads(told[-1]["data"]) == {"status": "succeeded", "diagnoses": found["diagnoses"]}
+    assert len(await world.live("job-1", last_step=10)) == 3
 
     await world.tell(ready, job, TrainingQueued(job_id="job-1"), TrainingQueued(job_id="job-1"))
     await world.tell(TrainingCancelRequested(job_id="job-1"))
@@ -202,6 +220,7 @@ async def test_a_killed_training_process_goes_on_from_its_last_checkpoint(world:
 async def test_a_running_job_is_cancelled_and_its_process_ends(world: World) -> None:
     await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=100))
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
+    assert 'assay_training_loss_nats{job_id="job-1"}' in await world.metrics()
     await world.tell(TrainingCancelRequested(job_id="job-1"))
     found = await world.ended("job-1")
     assert found["run"]["status"] == "cancelled"
@@ -210,6 +229,7 @@ async def test_a_running_job_is_cancelled_and_its_process_ends(world: World) -> 
     async with asyncio.timeout(10):
         while training_pids():
             await asyncio.sleep(0.1)
+    assert 'job_id="job-1"' not in await world.metrics()
 
 
 @pytest.mark.model

@@ -1,4 +1,4 @@
-"""Rows laid end to end, none of them padded and none of them seeing another."""
+"""Rows laid end to end: none padded, none seeing another, and what all of them begin with there only once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,19 +17,33 @@ _PLAIN_ATTENTION = {"llama", "mistral", "qwen2", "qwen3", "smollm3"}
 def pack(rows: Sequence[TokenRow]) -> dict[str, Any]:
     """One sequence of N tokens, `input_ids`, `position_ids` and `shift_labels` of shape (1, N).
 
-    `shift_labels` holds what each position is to predict. What stands behind a row's last answer is left out, and so is
-    the last answer's own last token as an input: nothing that is scored depends on them. `row_lengths` sums to N.
+    What all rows begin with, such as one system message, stands there once: the first `shared` tokens. The rest of each
+    row follows, in `row_lengths` that sum to N - `shared`. `shift_labels` holds what each position is to predict. What
+    stands behind a row's last answer is left out, and so is the last answer's own last token as an input: nothing that
+    is scored depends on them.
     """
-    ids, targets, positions, lengths = [], [], [], []
+    shared = _shared(rows)
+    ids, positions = rows[0]["input_ids"][:shared], list(range(shared))
+    targets, lengths = [IGNORED] * shared, []
     for row in rows:
         length = max(i for i, label in enumerate(row["labels"]) if label != IGNORED)
-        ids += row["input_ids"][:length]
-        targets += row["labels"][1 : length + 1]
-        positions += range(length)
-        lengths.append(length)
+        ids += row["input_ids"][shared:length]
+        targets += row["labels"][shared + 1 : length + 1]
+        positions += range(shared, length)
+        lengths.append(length - shared)
     labels = torch.tensor([targets])
     packed = {"input_ids": torch.tensor([ids]), "position_ids": torch.tensor([positions])}
-    return packed | {"labels": labels, "shift_labels": labels, "row_lengths": tuple(lengths)}
+    return packed | {"labels": labels, "shift_labels": labels, "row_lengths": tuple(lengths), "shared": shared}
+
+
+def _shared(rows: Sequence[TokenRow]) -> int:
+    """How many tokens all rows begin with, the last of them not yet asked for an answer; 0 for a single row."""
+    if len(rows) < 2:
+        return 0
+    before_answers = min(next(i for i, label in enumerate(row["labels"]) if i and label != IGNORED) - 1 for row in rows)
+    first, others = rows[0]["input_ids"], rows[1:]
+    alike = (at for at in range(before_answers) if any(row["input_ids"][at] != first[at] for row in others))
+    return next(alike, before_answers)
 
 
 def can_pack(model: PreTrainedModel) -> bool:
@@ -53,27 +67,38 @@ def _attend(
     attention_mask: torch.Tensor | None,
     *,
     row_lengths: Sequence[int],
+    shared: int = 0,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention within each row: `query` (1, heads, N, width), `key` and `value` with as many heads or fewer."""
+    """Causal attention within each row, to its own tokens and the shared ones.
+
+    `query` is (1, heads, N, width), `key` and `value` have as many heads or fewer.
+    """
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    rows = zip(*(tensor.split(row_lengths, 2) for tensor in (query, key, value)), strict=True)
+    parts = [tensor.split((shared, *row_lengths), 2) for tensor in (query, key, value)]
+    (first_q, *queries), (first_k, *keys), (first_v, *values) = parts
     settings: dict[str, Any] = {"dropout_p": dropout, "scale": scaling}
-    seen = [
-        functional.scaled_dot_product_attention(q, k, v, **settings, **_bounds(q, sliding_window)) for q, k, v in rows
-    ]
+    seen = []
+    if shared:
+        bounds = _bounds(shared, 0, sliding_window, query.device)
+        seen.append(functional.scaled_dot_product_attention(first_q, first_k, first_v, **settings, **bounds))
+    for q, own_k, own_v in zip(queries, keys, values, strict=True):
+        k, v = (torch.cat((first_k, own_k), 2), torch.cat((first_v, own_v), 2)) if shared else (own_k, own_v)
+        bounds = _bounds(q.shape[2], shared, sliding_window, query.device)
+        seen.append(functional.scaled_dot_product_attention(q, k, v, **settings, **bounds))
     return torch.cat(seen, 2).transpose(1, 2), None
 
 
-def _bounds(query: torch.Tensor, window: int | None) -> dict[str, Any]:
-    length = query.shape[2]
-    if window is None or length <= window:
+def _bounds(length: int, before: int, window: int | None, device: torch.device) -> dict[str, Any]:
+    """What `length` queries may see of `before` shared tokens and of one another."""
+    total = before + length
+    if not before and (window is None or total <= window):
         return {"is_causal": True}
-    at = torch.arange(length, device=query.device)
-    back = at[:, None] - at[None, :]
-    return {"attn_mask": (back >= 0) & (back < window)}
+    at = torch.arange(total, device=device)
+    back = at[before:, None] - at[None, :]
+    return {"attn_mask": (back >= 0) if window is None else (back >= 0) & (back < window)}

@@ -75,7 +75,7 @@ class AnswerTrainer(SFTTrainer):
         targets = inputs["shift_labels"]
         answers = targets != IGNORED
         base = self.model.get_base_model()
-        read = {name: inputs[name] for name in ("input_ids", "position_ids", "row_lengths")}
+        read = {name: inputs[name] for name in ("input_ids", "position_ids", "row_lengths", "shared")}
         hidden = base.base_model(**read, use_cache=False).last_hidden_state[answers]
         loss, right = answer_loss(hidden, base.get_output_embeddings().weight, targets[answers])
         return loss, right, len(hidden)

@@ -66,10 +66,17 @@ def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+def unlike(rows: list[TokenRow]) -> list[TokenRow]:
+    """The same rows, each with a first token of its own."""
+    return [TokenRow(input_ids=[n, *row["input_ids"][1:]], labels=row["labels"]) for n, row in enumerate(rows)]
+
+
 @pytest.mark.parametrize("window", [None, 20])
-def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None) -> None:
+@pytest.mark.parametrize("alike", [True, False])
+def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None, alike: bool) -> None:
     tokenizer = tiny_model.tokenizer()
     rows = token_rows(tiny_model.rows(9), tokenizer, 1000)
+    rows = rows if alike else unlike(rows)
     plain, _ = adapted(base)
     inputs = padded(rows)
     if window is not None:
@@ -86,9 +93,12 @@ def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None)
     # Seven products in each of two layers.
     assert fuse(fast) == 14
     batch = pack(rows)
-    assert batch["input_ids"].shape[1] == sum(batch["row_lengths"]) < sum(len(row["input_ids"]) for row in rows)
+    # The turn's frame and "say ", in which a blank is one byte.
+    assert batch["shared"] == (len(tokenizer("<|im_start|>user\nsay ")["input_ids"]) if alike else 0)
+    assert batch["input_ids"].shape[1] == batch["shared"] + sum(batch["row_lengths"])
+    assert batch["input_ids"].shape[1] < sum(len(row["input_ids"]) for row in rows)
     answers = batch["shift_labels"] != IGNORED
-    read = {name: batch[name] for name in ("input_ids", "position_ids", "row_lengths")}
+    read = {name: batch[name] for name in ("input_ids", "position_ids", "row_lengths", "shared")}
     hidden = inner.model(**read, use_cache=False, sliding_window=window).last_hidden_state[answers]
     loss, _ = answer_loss(hidden, inner.lm_head.weight, batch["shift_labels"][answers])
     mean = loss / answers.sum()
@@ -104,3 +114,13 @@ def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None)
 def test_what_is_not_plain_lora_keeps_its_own_products(base: str, settings: dict[str, object]) -> None:
     model, _ = adapted(base, **settings)
     assert fuse(model) == 0
+
+
+def test_what_rows_share_ends_before_the_first_answer() -> None:
+    row = TokenRow(input_ids=[1, 2, 3, 4], labels=[IGNORED, IGNORED, 3, 4])
+    assert pack([row, row])["shared"] == 1
+    assert pack([row])["shared"] == 0
+    # Text that is learned from its first token on.
+    text = TokenRow(input_ids=[1, 2, 3], labels=[1, 2, 3])
+    both = pack([text, text])
+    assert (both["shared"], both["row_lengths"], both["shift_labels"].tolist()) == (0, (2, 2), [[2, 3, 2, 3]])
