@@ -16,6 +16,10 @@ from shared.settings import CommonSettings
 EVENTS_STREAM = "ASSAY_EVENTS"
 DEAD_STREAM = "ASSAY_DEAD"
 DEAD_PREFIX = "dead"
+KEYS_BUCKET = "ASSAY_KEYS"
+KEYS_STREAM = f"KV_{KEYS_BUCKET}"
+KEYS_PREFIX = f"$KV.{KEYS_BUCKET}"
+KEYS_MAX_BYTES = 16 * 1024**2
 ADVISORIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{EVENTS_STREAM}.>"
 ACK_WAIT_S = 30.0
 MAX_DELIVER = 20
@@ -100,6 +104,22 @@ def _stream(name: str, subjects: list[str], max_bytes: int, replicas: int) -> St
     )
 
 
+def keys_bucket(settings: CommonSettings) -> StreamConfig:
+    """The last state of each API key that was made or changed by HTTP, as one of NATS's key-value buckets."""
+    return StreamConfig(
+        name=KEYS_STREAM,
+        subjects=[f"{KEYS_PREFIX}.>"],
+        max_msgs_per_subject=1,
+        max_bytes=KEYS_MAX_BYTES,
+        num_replicas=settings.event_replicas,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        deny_delete=True,
+    )
+
+
 def consumer_config(consumer: Consumer) -> ConsumerConfig:
     """A durable pull consumer with explicit acknowledgement."""
     return ConsumerConfig(
@@ -114,7 +134,7 @@ def consumer_config(consumer: Consumer) -> ConsumerConfig:
 
 async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
     """Create or update everything; running it again changes nothing, and no message is lost by it."""
-    for stream in streams(settings):
+    for stream in (*streams(settings), keys_bucket(settings)):
         assert stream.name is not None
         try:
             await js.stream_info(stream.name)

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from shared import security, telemetry
 from shared.bus import Bus
+from shared.keys import SharedKeys
 from shared.outbox import Outbox
 from shared.security import Keyring
 from shared.settings import ServiceSettings
@@ -50,6 +51,7 @@ def build(
     lifespan: Sequence[Lifespan] = (),
     dependencies: Mapping[str, Any],
     exception_handlers: Mapping[Any, Any] | None = None,
+    keyring: Keyring | None = None,
 ) -> Litestar:
     """A service's HTTP application with everything that all of them have.
 
@@ -59,7 +61,7 @@ def build(
     return Litestar(
         route_handlers=[healthz, readyz, Metrics, *routes],
         lifespan=list(lifespan),
-        state=State({"checks": dict(checks), "keyring": Keyring(settings.common.keys_file)}),
+        state=State({"checks": dict(checks), "keyring": keyring or Keyring(settings.common.keys_file)}),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
         middleware=[TraceMiddleware(), PrometheusConfig(app_name=f"assay_{service}", group_path=True).middleware],
         exception_handlers={**_PROBLEMS, **(exception_handlers or {})},
@@ -94,19 +96,22 @@ def serve(app: Litestar, settings: ServiceSettings) -> None:
 
 
 def connections(store: Store, bus: Bus) -> Lifespan:
-    """The lifespan that every service has: indexes, outbox relay, and the bus last in, first out."""
+    """The lifespan that every service has: indexes, outbox relay, shared keys, and the bus last in, first out."""
 
     @asynccontextmanager
-    async def run(_app: Litestar) -> AsyncGenerator[None]:
+    async def run(app: Litestar) -> AsyncGenerator[None]:
+        keys = SharedKeys(bus, app.state.keyring)
         await _until_ready(store.prepare, "mongo")
         await _until_ready(bus.start, "nats")
         await _until_ready(bus.check, "topology")
-        relay = asyncio.create_task(Outbox(store, bus.publish).run())
+        await _until_ready(keys.catch_up, "keys")
+        background = [asyncio.create_task(work) for work in (Outbox(store, bus.publish).run(), keys.follow())]
         try:
             yield
         finally:
             await bus.stop()
-            relay.cancel()
+            for task in background:
+                task.cancel()
             store.close()
 
     return run
@@ -117,8 +122,9 @@ def allow(scope: security.Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any]
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
         key = connection.app.state.keyring.authenticate(connection.headers.get("authorization"))
-        security.require(key, scope)
+        # Known before it is refused, so that the audit log can tell who tried.
         connection.state.key = key
+        security.require(key, scope)
 
     return guard
 

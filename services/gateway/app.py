@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from litestar import Litestar
 
 from services.gateway import handlers
+from services.gateway.adapters.keys import NatsKeyStore
 from services.gateway.adapters.mongo import MongoViews
 from services.gateway.adapters.stream import NatsEventStream
 from services.gateway.adapters.vllm import VllmEngine
-from services.gateway.api import chat, errors, events, files, jobs, models
+from services.gateway.api import chat, errors, events, files, jobs, keys, models
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
@@ -20,11 +21,14 @@ from services.gateway.service.files import Files
 from services.gateway.service.history import Chronicle, History
 from services.gateway.service.inference import Inference
 from services.gateway.service.jobs import Jobs
+from services.gateway.service.keys import Keys
 from services.gateway.service.loader import Loader
 from services.gateway.service.posting import Posting
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.keys import SharedKeys
+from shared.security import Keyring
 from shared.store import Store
 from shared.web import Lifespan, Unavailable
 
@@ -34,6 +38,7 @@ def build(settings: Settings) -> Litestar:
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
     bus = Bus(common.nats_url, "gateway", store)
+    keyring = Keyring(common.keys_file)
     artifacts = Artifacts(common.artifacts)
     engine = VllmEngine(settings.engine_api_key, settings.engine_timeout_s)
     fleet = Fleet(settings.engines)
@@ -63,7 +68,10 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "gateway",
         settings,
-        [files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes, events.events, events.letters],
+        [
+            *(files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes),
+            *(events.events, events.letters, keys.routes),
+        ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engines": _ready(fleet)},
         lifespan=[engine.running, web.connections(store, bus), _reconciling(deployments)],
         dependencies={
@@ -71,8 +79,10 @@ def build(settings: Settings) -> Litestar:
             "jobs": tuning,
             "inference": inference,
             "stream": Posting(NatsEventStream(bus)),
+            "keys": Keys(NatsKeyStore(SharedKeys(bus, keyring))),
             "settings": settings,
         },
+        keyring=keyring,
         exception_handlers=errors.HANDLERS,
     )
 

@@ -8,6 +8,7 @@ from services.gateway.domain import checkpoint, deployment, files, job, messages
 from services.gateway.domain.pages import Cursor, Page
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
+from shared.security import Key
 from shared.store import Entity
 
 
@@ -58,6 +59,20 @@ class Views(Protocol[V]):
 
     async def page(self, cursor: Cursor, *, oldest_first: bool = False, **fields: Any) -> Page[V]:
         """A page of them by their time; raises `BadRequest` when the cursor's entry is not there."""
+        ...
+
+
+class KeyStore(Protocol):
+    """The API keys that all services share; what writes raises `Unavailable` while NATS is away."""
+
+    def all(self) -> Sequence[Key]: ...
+
+    async def get(self, key_id: str) -> Key | None: ...
+
+    async def create(self, key: Key) -> None: ...
+
+    async def change(self, key_id: str, decide: Callable[[Key], Key]) -> Key | None:
+        """Change a key, atomically; None when it is not there. `decide` may be asked again, so it must be pure."""
         ...
 
 

@@ -31,10 +31,10 @@ class NatsEventStream:
     bus: Bus
 
     async def publish(self, envelope: Envelope) -> None:
-        await _reach(self.bus.publish(envelope))
+        await reach(self.bus.publish(envelope))
 
     async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
-        state = (await _reach(self._js.stream_info(DEAD_STREAM))).state
+        state = (await reach(self._js.stream_info(DEAD_STREAM))).state
         newest = state.last_seq if before is None else min(before - 1, state.last_seq)
         letters: list[DeadLetter] = []
         for place in range(newest, max(state.first_seq, newest - MAX_PLACES, 1) - 1, -1):
@@ -53,7 +53,7 @@ class NatsEventStream:
             message = await self._message(EVENTS_STREAM, advisory["stream_seq"])
         envelope = _event(message)
         # The consumer that failed never noted it as handled, the others did: only that one handles it again.
-        await _reach(
+        await reach(
             self._js.publish(
                 envelope.type,
                 envelope.model_dump_json(exclude_none=True).encode(),
@@ -62,7 +62,7 @@ class NatsEventStream:
                 headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}"},
             )
         )
-        await _reach(self._js.delete_msg(DEAD_STREAM, place))
+        await reach(self._js.delete_msg(DEAD_STREAM, place))
         return envelope.type
 
     @property
@@ -74,12 +74,13 @@ class NatsEventStream:
 
     async def _message(self, stream: str, place: int) -> RawStreamMsg | None:
         try:
-            return await _reach(self._js.get_msg(stream, place))
+            return await reach(self._js.get_msg(stream, place))
         except NotFoundError:
             return None
 
 
-async def _reach(call: Awaitable[T]) -> T:
+async def reach(call: Awaitable[T]) -> T:
+    """What NATS answers; raises `Unavailable` while it does not, and passes on that something is not there."""
     try:
         return await call
     except NotFoundError:

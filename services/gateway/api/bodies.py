@@ -17,5 +17,10 @@ async def json_body(request: Request[Any, Any, Any]) -> Any:
         raise BadRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
 
 
+async def optional_json_body(request: Request[Any, Any, Any]) -> Any:
+    """The body as plain JSON values, an empty object where there is none; raises `BadRequest`."""
+    return await json_body(request) if await request.body() else {}
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
