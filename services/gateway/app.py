@@ -10,11 +10,12 @@ from services.gateway import handlers
 from services.gateway.adapters.mongo import MongoViews
 from services.gateway.adapters.stream import NatsEventStream
 from services.gateway.adapters.vllm import VllmEngine
-from services.gateway.api import chat, errors, events, files, jobs, models
+from services.gateway.adapters.weight_files import WeightFiles
+from services.gateway.api import chat, errors, events, files, jobs, models, versions
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
-from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView
+from services.gateway.ports import AliasView, CheckpointView, DeploymentView, FileView, JobView, MessageView
 from services.gateway.service.deployments import Deployments, Directory
 from services.gateway.service.files import Files
 from services.gateway.service.history import Chronicle, History
@@ -22,6 +23,7 @@ from services.gateway.service.inference import Inference
 from services.gateway.service.jobs import Jobs
 from services.gateway.service.loader import Loader
 from services.gateway.service.posting import Posting
+from services.gateway.service.versions import Versions
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -43,7 +45,8 @@ def build(settings: Settings) -> Litestar:
     job_views = MongoViews(store.collection("jobs", JobView, ["fine_tuned_model", "requested.training_file"]))
     message_views = MongoViews(store.collection("messages", MessageView, ["job_id"]))
     checkpoint_views = MongoViews(store.collection("checkpoints", CheckpointView, ["job_id", "model_name"]))
-    deployment_views = MongoViews(store.collection("deployments", DeploymentView))
+    alias_views = MongoViews(store.collection("aliases", AliasView))
+    deployment_views = MongoViews(store.collection("deployments", DeploymentView, ["candidate.suffix"]))
 
     stored = Files(file_views, artifacts)
     tell = Chronicle(message_views).tell
@@ -51,10 +54,21 @@ def build(settings: Settings) -> Litestar:
         *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, bases), settings.max_lora_rank
     )
     history = History(tuning, stored, job_views, checkpoint_views)
-    loader = Loader(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand)
+    loader = Loader(
+        *(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand),
+        *(WeightFiles(), settings.max_lora_rank),
+    )
     directory = Directory(Catalog(bases, []))
     deployments = Deployments(
-        deployment_views, job_views, history, fleet, loader, directory, settings.keep_versions, settings.reconcile_s
+        deployment_views,
+        alias_views,
+        job_views,
+        history,
+        fleet,
+        loader,
+        directory,
+        settings.keep_versions,
+        settings.reconcile_s,
     )
     inference = Inference(
         directory, fleet, engine, loader, deployments, job_views, checkpoint_views, settings.max_in_flight
@@ -63,13 +77,22 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "gateway",
         settings,
-        [files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes, events.events, events.letters],
+        [
+            files.routes(settings.max_file_bytes),
+            jobs.routes,
+            models.routes,
+            versions.routes,
+            chat.routes,
+            events.events,
+            events.letters,
+        ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engines": _ready(fleet)},
         lifespan=[engine.running, web.connections(store, bus), _reconciling(deployments)],
         dependencies={
             "files": stored,
             "jobs": tuning,
             "inference": inference,
+            "versions": Versions(deployments),
             "stream": Posting(NatsEventStream(bus)),
             "settings": settings,
         },

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from services.gateway.domain import checkpoint, deployment, files, job, messages, usage
+from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
+from services.gateway.domain.weights import Tensor
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
 from shared.store import Entity
@@ -29,6 +31,10 @@ class CheckpointView(checkpoint.Checkpoint, Entity):
 
 class DeploymentView(deployment.Deployment, Entity):
     """The wish to serve a version, and how far it came, as it is kept."""
+
+
+class AliasView(deployment.Alias, Entity):
+    """A stable name that was turned back, as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -71,6 +77,16 @@ class ArtifactStore(Protocol):
     def fetch_folder(self, artifact: Artifact, cache: Path) -> Path: ...
 
 
+class WeightFolders(Protocol):
+    """Weights on a disk that engines read too; each raises `UnfitWeights` for what is damaged."""
+
+    def adapter(self, folder: Path) -> AdapterFiles: ...
+
+    def base(self, root: str) -> Mapping[str, Tensor]:
+        """The base model's tensors below an engine's own path; empty where nothing of it can be read from here."""
+        ...
+
+
 class EngineUnreachable(Exception):
     """An engine gave no answer: it is not there, or broke off before the first byte."""
 
@@ -104,7 +120,9 @@ class Answer(Protocol):
 class Engine(Protocol):
     """vLLM replicas by URL; each call raises `EngineUnreachable`, or `EngineError` when it is refused."""
 
-    async def models(self, url: str) -> set[str]: ...
+    async def models(self, url: str) -> dict[str, str]:
+        """What can be called, and the path from which the engine itself loaded it."""
+        ...
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         """Make an adapter callable; nothing happens when it is already."""

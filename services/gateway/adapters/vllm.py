@@ -69,9 +69,9 @@ class VllmEngine:
             self._open = session
             yield
 
-    async def models(self, url: str) -> set[str]:
+    async def models(self, url: str) -> dict[str, str]:
         answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
-        return {model["id"] for model in answer["data"]}
+        return {model["id"]: model.get("root") or "" for model in answer["data"]}
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.

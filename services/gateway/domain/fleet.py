@@ -1,6 +1,6 @@
 """What is observed of the engines: which replicas answer, and which versions each of them was seen to answer with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Looks in a row that a busy engine may leave unanswered.
@@ -15,6 +15,8 @@ class Replica:
     base: str
     up: bool = False
     reason: str = "not seen yet"
+    root: str = ""
+    """The path from which the engine says that it loaded its base model."""
     loaded: set[str] = field(default_factory=set[str])
     in_flight: int = 0
     unanswered: int = 0
@@ -41,10 +43,10 @@ class Replica:
         if self.unanswered >= PATIENCE:
             self.went_down(reason)
 
-    def lists(self, names: set[str]) -> None:
+    def lists(self, names: Collection[str]) -> None:
         """Forget what the engine no longer lists, as after a restart."""
         self.unanswered = 0
-        self.loaded &= names
+        self.loaded.intersection_update(names)
 
 
 class Fleet:

@@ -1,6 +1,16 @@
 """Names, versions and replicas: who is asked for what."""
 
-from services.gateway.domain.deployment import Catalog, Deployment, backoff_s, wanted
+from services.gateway.domain.deployment import (
+    MAX_REFUSALS,
+    Alias,
+    Catalog,
+    Deployment,
+    backoff_s,
+    current,
+    failed_attempt,
+    lines,
+    wanted,
+)
 from services.gateway.domain.fleet import PATIENCE, Fleet
 from services.gateway.domain.wire import EventCutter, error_of, renamed
 from tests.gateway import BASE, candidate
@@ -24,6 +34,22 @@ def test_an_alias_means_the_newest_approval_that_is_served_whatever_was_deployed
     assert catalog.parents["address"] == BASE
 
 
+def test_an_alias_that_was_turned_back_stays_there_until_something_newer_is_deployed() -> None:
+    line = [deployment(f"a{n}", float(n)) for n in range(4)]
+    version = line[0].candidate.version
+    alias = Alias(id="address", at=9.0, version=version, beyond=3.0)
+    target = Catalog([BASE], line, [alias]).find("address")
+    assert target is not None
+    assert target.version == version
+    # It is kept loaded though it is not among the newest.
+    assert {d.id for d in wanted(line, 2, [alias])} == {"a3", "a2", "a0"}
+    assert {d.id for d in wanted(line, 2)} == {"a3", "a2"}
+    pending = deployment("a4", 4.0, status="pending")
+    assert current(lines([*line, pending])["address"], alias) == line[0]
+    newer = deployment("a4", 4.0)
+    assert current(lines([*line, newer])["address"], alias) == newer
+
+
 def test_a_base_model_cannot_be_hidden_by_an_alias() -> None:
     target = Catalog([BASE], [deployment("a", 1.0, suffix=BASE)]).find(BASE)
     assert target is not None
@@ -40,6 +66,24 @@ def test_failures_wait_longer_each_time_up_to_a_minute() -> None:
     waits = [backoff_s(n) for n in range(1, 12)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (1.0, 60.0)
+
+
+def test_a_failure_is_for_good_when_the_weights_are_unfit_or_it_was_refused_too_often_and_never_for_an_absence() -> (
+    None
+):
+    waiting = deployment("a", 0.0, status="pending")
+    unfit = failed_attempt(waiting, "rank", "http://a", "unfit", now=10.0)
+    assert unfit.status == "failed"
+    assert unfit.failure is not None
+    assert (unfit.failure.permanent, unfit.failure.attempt, unfit.failure.replica) == (True, 1, "http://a")
+    assert wanted([unfit], keep=3) == []
+    absent = refused = waiting
+    for n in range(1, MAX_REFUSALS + 1):
+        absent = failed_attempt(absent, "away", None, "absent", now=10.0)
+        refused = failed_attempt(refused, "no", "http://a", "refused", now=10.0)
+        assert absent.status == "pending"
+        assert absent.next_try_at == 10.0 + backoff_s(n)
+        assert refused.status == ("failed" if n == MAX_REFUSALS else "pending")
 
 
 def test_a_replica_is_only_asked_for_what_it_was_seen_to_answer_with() -> None:
