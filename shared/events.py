@@ -102,6 +102,36 @@ class Score(Value):
     n: int = Field(ge=0)
 
 
+class Interval(Value):
+    """Where a figure lies with probability `level`. `seed` is that of the draws, None where nothing was drawn."""
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    level: float = Field(gt=0, lt=1)
+    method: str
+    seed: int | None = None
+
+
+class Comparison(Value):
+    """One metric of two models on the same `n` items: `difference` is the first's mean item value less the other's.
+
+    `gained` items score higher than in the other model, `lost` lower. `p_adjusted` is corrected for all metrics
+    compared at once, and `verdict` follows from it alone: 5 % of comparisons of equals may call a difference.
+    """
+
+    metric: str
+    against: str
+    difference: float = Field(allow_inf_nan=False)
+    interval: Interval
+    p_value: float = Field(ge=0, le=1)
+    p_adjusted: float = Field(ge=0, le=1)
+    test: str
+    n: int = Field(ge=1)
+    gained: int = Field(ge=0)
+    lost: int = Field(ge=0)
+    verdict: Literal["better", "worse", "no_difference"]
+
+
 class RuleOutcome(Value):
     """One rule of a policy: what was measured, what was demanded, and whether it held."""
 
@@ -316,6 +346,8 @@ class EvalDone(EventData):
     """A checkpoint was scored on the test split, beside its base model on the same items.
 
     `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`.
+    `intervals` are those of `scores`, by metric; `comparisons` are with the base model, one for each metric.
+    `item_errors` counts the questions that the engine refused, which count as empty answers.
     """
 
     type: ClassVar[str] = "eval.done"
@@ -326,6 +358,11 @@ class EvalDone(EventData):
     samples: Artifact
     duration_s: float = 0.0
     error: Failure | None = None
+    intervals: dict[str, Interval] = Field(default_factory=dict)
+    base_intervals: dict[str, Interval] = Field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    item_errors: int = Field(default=0, ge=0)
+    base_item_errors: int = Field(default=0, ge=0)
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id

@@ -18,6 +18,8 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 
 BIN = Path(sys.executable).parent
+# Where the checkout's own stack keeps its base model: it is unpacked once for all.
+MODELS = Path(__file__).parents[1] / ".assay" / "models"
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from deploy.local import processor
 from deploy.local.base_model import unpack
 from deploy.local.programs import Program, programs
 from deploy.local.settings import LocalSettings
-from tests.conftest import free_port
+from tests.conftest import MODELS, free_port
 
 MakeAdapter = Callable[[int], Path]
 READY_TIMEOUT_S = 300
@@ -69,7 +69,9 @@ class VllmServer:
 @pytest.fixture(scope="session")
 def base_model(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
     """A local stack's settings, with the base model unpacked where they say."""
-    settings = LocalSettings(state_dir=tmp_path_factory.mktemp("stack"), vllm_port=free_port(), vllm_kv_cache_gib=1)
+    settings = LocalSettings(
+        state_dir=tmp_path_factory.mktemp("stack"), models_dir=MODELS, vllm_port=free_port(), vllm_kv_cache_gib=1
+    )
     unpack(settings.base_model_dir)
     return settings
 

@@ -18,6 +18,7 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ASSAY_", env_file=".env", extra="ignore")
 
     state_dir: Path = Path(".assay")
+    models_dir: Path | None = Field(default=None, description="unpacked base models; `models` in the state folder")
     log_level: str = "INFO"
 
     gateway_host: str = "127.0.0.1"
@@ -63,7 +64,7 @@ class LocalSettings(BaseSettings):
 
     @property
     def base_model_dir(self) -> Path:
-        return self.state / "models" / BASE_MODEL
+        return (self.models_dir or self.state / "models").resolve() / BASE_MODEL
 
     @property
     def supervisor_config(self) -> Path:

@@ -9,16 +9,19 @@ from pydantic import BaseModel
 
 from services.evaluator.ports import Evaluation
 from services.evaluator.service import Evaluations
-from shared.events import Failure
+from shared.events import Comparison, EvalDone, Failure, Interval
 from shared.web import NotFound, allow
 
 
 class Figures(BaseModel):
-    """One metric, for the checkpoint and for its base model, over `n` items."""
+    """One metric, for the checkpoint and for its base model, over `n` items, and whether they differ."""
 
     value: float
     base_value: float | None
     n: int
+    interval: Interval | None
+    base_interval: Interval | None
+    against_base: Comparison | None
 
 
 class EvaluationView(BaseModel):
@@ -32,26 +35,38 @@ class EvaluationView(BaseModel):
     scores: dict[str, Figures]
     duration_s: float
     evaluated_at: int
+    item_errors: int
+    base_item_errors: int
     error: Failure | None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Self:
         done = evaluation.done
-        bases = done.base_scores
         return cls(
             job_id=evaluation.job_id,
             step=evaluation.step,
             model=done.candidate.model_name,
             base_model=done.candidate.base_model,
             suite=done.suite,
-            scores={
-                name: Figures(value=score.value, base_value=bases[name].value if name in bases else None, n=score.n)
-                for name, score in done.scores.items()
-            },
+            scores={name: _figures(done, name) for name in done.scores},
             duration_s=done.duration_s,
             evaluated_at=int(evaluation.evaluated_at),
+            item_errors=done.item_errors,
+            base_item_errors=done.base_item_errors,
             error=done.error,
         )
+
+
+def _figures(done: EvalDone, name: str) -> Figures:
+    base = done.base_scores.get(name)
+    return Figures(
+        value=done.scores[name].value,
+        base_value=None if base is None else base.value,
+        n=done.scores[name].n,
+        interval=done.intervals.get(name),
+        base_interval=done.base_intervals.get(name),
+        against_base=next((found for found in done.comparisons if found.metric == name), None),
+    )
 
 
 @get("/")

@@ -7,6 +7,7 @@ from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoScoringStore
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
+from services.evaluator.domain import metrics
 from services.evaluator.ports import Evaluation, ScoringRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
@@ -25,7 +26,12 @@ def build(settings: Settings) -> Litestar:
     scorings = Scorings(
         MongoScoringStore(store.collection("scorings", ScoringRecord)), ChildScorer(settings), settings.lease_s
     )
-    evaluations = Evaluations(MongoEvaluationStore(store.collection("evaluations", Evaluation)), scorings, artifacts)
+    evaluations = Evaluations(
+        MongoEvaluationStore(store.collection("evaluations", Evaluation)),
+        scorings,
+        artifacts,
+        protocol=f"metrics-{metrics.VERSION}-tokens-{settings.max_tokens}",
+    )
     handlers.subscribe(bus, evaluations)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(

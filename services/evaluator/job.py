@@ -70,6 +70,8 @@ async def score(settings: Settings, target: Target) -> Scored:
         scores={name: value.score for name, value in measured.items()},
         answers=artifacts.put_bytes(lines),
         duration_s=time.monotonic() - started,
+        intervals={name: value.interval for name, value in measured.items() if value.interval is not None},
+        item_errors=sum(answer.error is not None for answer in answers),
     )
 
 

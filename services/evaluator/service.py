@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.evaluator.domain.results import Scored, Target, read_lines, sample_lines
+from services.evaluator.domain.comparison import compare
+from services.evaluator.domain.results import Scored, Target, item_scores, read_lines, sample_lines
 from services.evaluator.domain.suite import CannotBeScored, suite_name
 from services.evaluator.ports import Evaluation, EvaluationStore, Files
 from services.evaluator.scorings import Scorings
@@ -23,6 +24,8 @@ class Evaluations:
     store: EvaluationStore
     scorings: Scorings
     files: Files
+    protocol: str
+    """Tells apart ways of asking and measuring."""
     now: Callable[[], float] = time.time
 
     async def evaluate(self, event: CheckpointSaved) -> None:
@@ -55,7 +58,7 @@ class Evaluations:
         return read_lines(await asyncio.to_thread(self.files.read, evaluation.done.samples), limit)
 
     async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
-        target = Target.checkpoint(event.candidate, event.test.artifact)
+        target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
         # The base model first if nobody is at it; else the checkpoint, while another does the base model.
         base = await self.scorings.obtain_if_free(target.base)
         checkpoint = await self.scorings.obtain(target)
@@ -64,14 +67,19 @@ class Evaluations:
         return await asyncio.to_thread(self._done, event, checkpoint, base)
 
     def _done(self, event: CheckpointSaved, checkpoint: Scored, base: Scored) -> EvalDone:
-        samples = sample_lines(self.files.read(checkpoint.answers), self.files.read(base.answers))
+        mine, others = self.files.read(checkpoint.answers), self.files.read(base.answers)
         return EvalDone(
             candidate=event.candidate,
             suite=suite_name(event.test.artifact),
             scores=checkpoint.scores,
             base_scores=base.scores,
-            samples=self.files.put_bytes(samples),
+            samples=self.files.put_bytes(sample_lines(mine, others)),
             duration_s=checkpoint.duration_s,
+            intervals=checkpoint.intervals,
+            base_intervals=base.intervals,
+            comparisons=compare(item_scores(mine), item_scores(others), "base"),
+            item_errors=checkpoint.item_errors,
+            base_item_errors=base.item_errors,
         )
 
     def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:

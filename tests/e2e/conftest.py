@@ -19,7 +19,7 @@ from deploy.local.supervision import Supervisor
 from shared.cloudevents import Envelope
 from shared.security import Keyring, Scope
 from shared.topology import EVENTS_STREAM
-from tests.conftest import free_port
+from tests.conftest import MODELS, free_port
 
 PORTS = [name for name in LocalSettings.model_fields if name.endswith("_port")]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction"
@@ -60,7 +60,7 @@ class LocalStack:
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     folder = tmp_path_factory.mktemp("assay")
-    settings = LocalSettings(state_dir=folder, **{name: free_port() for name in PORTS})
+    settings = LocalSettings(state_dir=folder, models_dir=MODELS, **{name: free_port() for name in PORTS})
     try:
         stack.up(settings, print)
         yield LocalStack(settings)

@@ -224,16 +224,19 @@ def test_vllm_comes_back_serving_the_approved_version(local_stack: LocalStack, j
     assert refused.value.status_code == 503
     assert int(refused.value.response.headers["retry-after"]) > 0
     answers: list[str | None] = []
+    statuses: set[int] = set()
 
     def answered() -> bool:
         try:
             answers.append(client.chat.completions.create(**question).choices[0].message.content)
-        except openai.InternalServerError:
+        except openai.InternalServerError as error:
+            statuses.add(error.status_code)
             time.sleep(1)
         return bool(answers)
 
     eventually(answered, 300, "vLLM serves the approved version again")
     assert answers == [before]
+    assert statuses <= {503}
 
 
 def test_a_file_accepted_while_nats_is_away_is_not_lost(local_stack: LocalStack, client: openai.OpenAI) -> None:

@@ -167,6 +167,11 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
         assert first.suite == f"test-split@{events[0].test.artifact.sha256[:16]}"
         assert first.base_scores == second.base_scores
         assert set(first.scores) == set(first.base_scores) == {"exact_match", "json_fields", "bleu", "rouge_l"}
+        assert set(first.intervals) == set(first.base_intervals) == set(first.scores)
+        assert {(found.metric, found.against, found.n) for found in first.comparisons} == {
+            (name, "base", 12) for name in first.scores
+        }
+        assert first.item_errors == first.base_item_errors == 0
         assert {score.n for score in (*first.scores.values(), *first.base_scores.values())} == {12}
         rows = [json.loads(line) for line in files.read(first.samples).splitlines()]
         assert len(rows) == 12

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
-from shared.events import Score
+from services.evaluator.domain import statistics
+from shared.events import Interval, Score
+
+# Part of a scoring's key: raise it with any change of a metric's figures, and nothing old is taken for new.
+VERSION = 2
 
 _NOT_JSON = object()
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -19,10 +23,11 @@ _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric: each item's value, None where it does not apply, and the aggregate over the others."""
+    """One metric: each item's value, None where it does not apply; over the others the aggregate and its interval."""
 
     items: tuple[float | None, ...]
     score: Score
+    interval: Interval | None
 
 
 Metric = Callable[[Sequence[str], Sequence[str]], Measured | None]
@@ -49,10 +54,13 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
     it dominates the references. Orders longer than the texts are left out: else a right answer of three words were 0.
     """
     metric = BLEU(effective_order=True, tokenize="zh" if _mostly_chinese(references) else "13a")
-    pairs = zip(answers, references, strict=True)
-    items = tuple(_unit(metric.sentence_score(a, [r]).score) for a, r in pairs)
+    sentences = [metric.sentence_score(a, [r]) for a, r in zip(answers, references, strict=True)]
     corpus = metric.corpus_score(list(answers), [list(references)]).score
-    return Measured(items, Score(value=_unit(corpus), n=len(items)))
+    return Measured(
+        tuple(_unit(sentence.score) for sentence in sentences),
+        Score(value=_unit(corpus), n=len(sentences)),
+        statistics.statistic_interval(lambda drawn: _corpus_bleu([sentences[at] for at in drawn]), len(sentences)),
+    )
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
@@ -85,7 +93,16 @@ class _Tokens:
 
 def _mean(items: tuple[float | None, ...]) -> Measured:
     values = [value for value in items if value is not None]
-    return Measured(items, Score(value=sum(values) / len(values) if values else 0.0, n=len(values)))
+    score = Score(value=sum(values) / len(values) if values else 0.0, n=len(values))
+    return Measured(items, score, statistics.mean_interval(values) if values else None)
+
+
+def _corpus_bleu(sentences: Sequence[BLEUScore]) -> float:
+    """Corpus BLEU from each sentence's counts of matching and all n-grams and its lengths."""
+    correct = [sum(column) for column in zip(*(sentence.counts for sentence in sentences), strict=True)]
+    total = [sum(column) for column in zip(*(sentence.totals for sentence in sentences), strict=True)]
+    lengths = [sum(s.sys_len for s in sentences), sum(s.ref_len for s in sentences)]
+    return _unit(BLEU.compute_bleu(correct, total, *lengths, effective_order=True).score)
 
 
 def _unit(percent: float) -> float:

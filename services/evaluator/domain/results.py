@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.evaluator.domain.suite import Item
-from shared.events import Artifact, Candidate, Score
+from shared.events import Artifact, Candidate, Interval, Score
 
 
 class Target(BaseModel):
-    """A model to be scored on a test split: the base model itself, or with an adapter on it."""
+    """A model to be scored on a test split: the base model itself, or with an adapter on it.
+
+    `protocol` tells apart ways of asking and measuring, so that a score of one is not taken for another's.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,21 +23,28 @@ class Target(BaseModel):
     test: Artifact
     adapter: Artifact | None = None
     version: str | None = None
+    protocol: str = ""
 
     @classmethod
-    def checkpoint(cls, candidate: Candidate, test: Artifact) -> "Target":
-        return cls(base_model=candidate.base_model, test=test, adapter=candidate.adapter, version=candidate.version)
+    def checkpoint(cls, candidate: Candidate, test: Artifact, protocol: str = "") -> "Target":
+        return cls(
+            base_model=candidate.base_model,
+            test=test,
+            adapter=candidate.adapter,
+            version=candidate.version,
+            protocol=protocol,
+        )
 
     @property
     def base(self) -> "Target":
         """The base model on the same test split."""
-        return Target(base_model=self.base_model, test=self.test)
+        return Target(base_model=self.base_model, test=self.test, protocol=self.protocol)
 
     @property
     def key(self) -> str:
-        """The same for the same weights on the same questions, whatever job they belong to."""
+        """The same for the same weights on the same questions, asked and measured alike, whatever the job."""
         weights = self.base_model if self.adapter is None else f"{self.base_model}+{self.adapter.sha256}"
-        return f"{weights}/{self.test.sha256}"
+        return f"{weights}/{self.test.sha256}" + (f"/{self.protocol}" if self.protocol else "")
 
     @property
     def adapter_name(self) -> str | None:
@@ -50,6 +60,8 @@ class Scored(BaseModel):
     scores: dict[str, Score]
     answers: Artifact
     duration_s: float
+    intervals: dict[str, Interval] = Field(default_factory=dict)
+    item_errors: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,11 @@ def sample_lines(checkpoint: bytes, base: bytes) -> bytes:
     for mine, other in zip(read_lines(checkpoint), read_lines(base), strict=True):
         rows.append({**mine, "base_answer": other["answer"], "base_scores": other["scores"]})
     return _lines(rows)
+
+
+def item_scores(content: bytes) -> list[dict[str, float]]:
+    """Each line's scores by metric."""
+    return [row["scores"] for row in read_lines(content)]
 
 
 def read_lines(content: bytes, limit: int | None = None) -> list[dict[str, Any]]:

@@ -1,17 +1,20 @@
 """TRL, PEFT and transformers: their names and habits stay in this file."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from services.trainer.adapters import training_state
+from services.trainer.adapters.answer_loss import answer_loss
+from services.trainer.adapters.lora_product import fuse
+from services.trainer.adapters.packing import can_pack, keep_rows_apart, pack
 from services.trainer.adapters.rows import IGNORED, TokenRow
 from services.trainer.domain.plan import TrainingPlan, row_order
 
@@ -42,6 +45,7 @@ class AnswerTrainer(SFTTrainer):
     """TRL's trainer, scoring answer tokens alone and keeping its state without pickles."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
+        self.packs = "data_collator" in settings
         super().__init__(*args, **settings)
         self.tallies = {True: AnswerTally(), False: AnswerTally()}
         """Answer tokens scored while training (True) and while validating (False)."""
@@ -53,33 +57,28 @@ class AnswerTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        log_probs, right = self._score(model, inputs)
-        tokens = log_probs.numel()
-        self.tallies[self.model.training].add(-log_probs.sum().item(), right.sum().item(), tokens)
+        loss, right, tokens = self._score(model, inputs)
+        self.tallies[self.model.training].add(loss.item(), right.item(), tokens)
         wanted = tokens if num_items_in_batch is None else num_items_in_batch
-        loss = -log_probs.sum() / torch.as_tensor(wanted, device=log_probs.device).clamp(min=1)
+        loss = loss / torch.as_tensor(wanted, device=loss.device).clamp(min=1)
         if num_items_in_batch is not None:
             # The count covers every process, and the gradients are averaged over them.
             loss = loss * self.accelerator.num_processes
         return (loss, None) if return_outputs else loss
 
-    def _score(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Each answer token's log-probability, and whether it was the likeliest: both of shape (answer tokens,)."""
-        if self.accelerator.num_processes > 1 or self.args.device.type != "cpu" or self._changes_logits():
+    def _score(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """The answer tokens' summed loss, how many of them were the likeliest, and how many there are."""
+        if not self.packs:
             scored = model(**inputs, use_cache=False, fused_lm_head=True)
-            return scored.log_probs[scored.label_mask], scored.is_top1[scored.label_mask]
+            return -scored.log_probs.sum(), scored.is_top1.sum(), int(scored.label_mask.sum())
         # TRL's own head, without Triton, scores padding and prompts too, and does so again in the backward pass.
-        labels = inputs["labels"][:, 1:]
-        answers = labels != IGNORED
+        targets = inputs["shift_labels"]
+        answers = targets != IGNORED
         base = self.model.get_base_model()
-        hidden = base.base_model(inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
-        logits = base.get_output_embeddings()(hidden.last_hidden_state[:, :-1][answers]).float()
-        log_probs = -functional.cross_entropy(logits, labels[answers], reduction="none")
-        return log_probs, logits.detach().argmax(-1) == labels[answers]
-
-    def _changes_logits(self) -> bool:
-        config = self.model.config.get_text_config()
-        return any(getattr(config, name, None) for name in _LOGIT_CHANGES)
+        read = {name: inputs[name] for name in ("input_ids", "position_ids", "row_lengths")}
+        hidden = base.base_model(**read, use_cache=False).last_hidden_state[answers]
+        loss, right = answer_loss(hidden, base.get_output_embeddings().weight, targets[answers])
+        return loss, right, len(hidden)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Checkpoints carry no card: the service that publishes a model writes one."""
@@ -146,6 +145,11 @@ def lora_config(plan: TrainingPlan) -> LoraConfig:
     )
 
 
+def _changes_logits(model: PreTrainedModel) -> bool:
+    config = model.config.get_text_config()
+    return any(getattr(config, name, None) for name in _LOGIT_CHANGES) or model.get_output_embeddings().bias is not None
+
+
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
     """A base model's tokenizer; raises `BaseModelUnusable` when it has none or no chat template."""
     try:
@@ -179,6 +183,9 @@ def trainer(
 ) -> AnswerTrainer:
     """A trainer over the whole job's rows in the plan's order."""
     order = row_order([len(row["input_ids"]) for row in train], plan)
+    packed = can_pack(model) and not _changes_logits(model) and int(os.environ.get("WORLD_SIZE", "1")) == 1
+    if packed:
+        keep_rows_apart(model)
     made = AnswerTrainer(
         model=model,
         args=sft_config(plan, output_dir, bf16),
@@ -186,7 +193,9 @@ def trainer(
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=tokenizer,
         peft_config=lora_config(plan),
+        **({"data_collator": pack} if packed else {}),
     )
+    fuse(made.model)
     # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
     made.remove_callback(PrinterCallback)
     made.model.peft_config["default"].base_model_name_or_path = plan.base_model

@@ -42,6 +42,8 @@ def test_a_target_is_the_same_for_the_same_weights_on_the_same_questions() -> No
     assert checkpoint.base == Target(base_model="m", test=TEST)
     assert checkpoint.key != checkpoint.base.key
     assert checkpoint.base.key == f"m/{TEST.sha256}"
+    assert checkpoint.key != checkpoint.model_copy(update={"protocol": "metrics-3"}).key
+    assert checkpoint.model_copy(update={"protocol": "p"}).base.protocol == "p"
     assert (checkpoint.adapter_name, checkpoint.base.adapter_name) == ("eval-v-cd", None)
     assert suite_name(TEST) == "test-split@abababababababab"
 

@@ -1,0 +1,119 @@
+"""Intervals and tests: equal to the reference libraries, and right as often as they say."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sacrebleu.metrics.bleu import BLEU
+from scipy.stats import binomtest, permutation_test
+
+from services.evaluator.domain import statistics
+from services.evaluator.domain.comparison import compare, paired
+from services.evaluator.domain.metrics import bleu, exact_match, rouge_l
+
+SIMULATIONS = 200
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (37, 50), (999, 1000)])
+def test_a_proportions_interval_is_wilsons_as_scipy_has_it(right, n) -> None:
+    ours, theirs = statistics.wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
+    assert (ours.low, ours.high) == (pytest.approx(theirs.low, abs=1e-9), pytest.approx(theirs.high, abs=1e-9))
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (3, 9), (9, 3), (40, 40), (700, 900)])
+def test_mcnemar_is_scipys_exact_binomial_test(gained, lost) -> None:
+    expected = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    assert statistics.mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
+
+
+def test_sign_flips_come_near_the_exact_permutation_test() -> None:
+    differences = np.random.default_rng(3).normal(0.2, 0.4, size=12)
+    exact = permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True, axis=0
+    )
+    assert statistics.sign_flips(differences.tolist()) == pytest.approx(exact.pvalue, abs=0.02)
+
+
+def test_holm_of_a_worked_example() -> None:
+    # 0.01 x 4, 0.02 x 3 = 0.06, 0.03 x 2 = 0.06, and 0.04 x 1 may not be less than those before it.
+    assert statistics.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_an_interval_holds_its_mean_and_is_the_same_again(values) -> None:
+    interval = statistics.mean_interval(values)
+    spare = 1e-9 if interval.method == "wilson" else (max(values) - min(values)) / 2 + 1e-9
+    assert interval.low - spare <= sum(values) / len(values) <= interval.high + spare
+    assert interval == statistics.mean_interval(values)
+
+
+def test_a_bootstrap_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(11)
+    held = 0
+    for _ in range(SIMULATIONS):
+        interval = statistics.mean_interval(generator.beta(2, 3, size=100).tolist())
+        held += interval.low <= 0.4 <= interval.high
+    assert held / SIMULATIONS >= 0.9
+
+
+def test_scores_say_how_sure_they_are() -> None:
+    answers, references = ["a b c d", "x", "the cat sat"], ["a b c d", "y", "the cat sat down"]
+    assert exact_match(answers, references).interval == statistics.wilson(1, 3)
+    for measured in (bleu(answers, references), rouge_l(answers, references)):
+        assert measured.interval is not None
+        assert measured.interval.low <= measured.score.value <= measured.interval.high
+        assert (measured.interval.method, measured.interval.seed) == ("bootstrap", 0)
+
+
+def test_bleus_interval_is_drawn_from_sacrebleus_own_figure() -> None:
+    from services.evaluator.domain.metrics import _corpus_bleu
+
+    answers, references = ["the cat sat on a mat", "a dog", "we go home now"], ["the cat sat on the mat", "a", "we go"]
+    metric = BLEU(effective_order=True)
+    sentences = [metric.sentence_score(a, [r]) for a, r in zip(answers, references, strict=True)]
+    assert _corpus_bleu(sentences) == pytest.approx(metric.corpus_score(answers, [references]).score / 100, abs=1e-9)
+
+
+def test_a_model_against_itself_is_called_different_no_more_often_than_stated() -> None:
+    """200 comparisons of two draws from the same per-item chances, four metrics each, as seeds would give."""
+    generator = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(SIMULATIONS):
+        chances = generator.beta(2, 2, size=120)
+        runs = [_run(chances, generator) for _ in range(2)]
+        wrong += any(found.verdict != "no_difference" for found in compare(runs[0], runs[1], "base"))
+    # 10 of 200 is the stated rate; 17 is its upper 99 % limit.
+    assert wrong <= 17
+
+
+def test_a_planted_difference_is_found_with_the_documented_power() -> None:
+    """200 items, 5 % turn wrong and 15 % turn right."""
+    generator = np.random.default_rng(6)
+    found = 0
+    for _ in range(SIMULATIONS):
+        fate = generator.choice([-1, 0, 1], p=[0.05, 0.80, 0.15], size=200)
+        found += paired([(float(f >= 0), float(f <= 0)) for f in fate]).p_value <= 0.05
+    assert found / SIMULATIONS >= 0.8
+
+
+def test_a_difference_that_chance_explains_is_none_and_a_clear_one_has_a_direction() -> None:
+    worse = compare([{"a": 0.0}] * 20, [{"a": 1.0}] * 20, "base")[0]
+    assert (worse.verdict, worse.gained, worse.lost, worse.difference) == ("worse", 0, 20, -1)
+    assert compare([{"a": 1.0}] * 20, [{"a": 0.0}] * 20, "base")[0].verdict == "better"
+    assert compare([{"a": 1.0}] * 3, [{"a": 0.0}] * 3, "base")[0].verdict == "no_difference"
+
+
+def test_only_items_that_both_have_are_compared() -> None:
+    mine = [{"a": 1.0, "b": 0.5}, {"a": 0.0}, {"a": 1.0, "only": 1.0}]
+    others = [{"a": 1.0, "b": 0.5}, {"a": 1.0, "b": 0.1}, {"a": 1.0}]
+    assert [(found.metric, found.n) for found in compare(mine, others, "base")] == [("a", 3), ("b", 1)]
+
+
+def _run(chances: np.ndarray, generator: np.random.Generator) -> list[dict[str, float]]:
+    right = generator.random(len(chances)) < chances
+    soft = np.clip(chances[:, None] + generator.normal(0, 0.2, size=(len(chances), 3)), 0, 1)
+    return [
+        {"exact": float(r), "f": float(s[0]), "g": float(s[1]), "h": float(s[2])}
+        for r, s in zip(right, soft, strict=True)
+    ]

@@ -1,0 +1,106 @@
+"""What makes training fast changes no loss and no gradient."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch.nn import functional
+from transformers import LlamaForCausalLM
+
+from services.trainer.adapters.answer_loss import answer_loss
+from services.trainer.adapters.lora_product import fuse
+from services.trainer.adapters.packing import can_pack, keep_rows_apart, pack
+from services.trainer.adapters.rows import IGNORED, TokenRow, token_rows
+from tests.unit.trainer import tiny_model
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_model.save(tmp_path_factory.mktemp("base")))
+
+
+@pytest.mark.parametrize("frozen_head", [True, False])
+def test_the_answer_loss_is_cross_entropy_in_value_and_gradients(frozen_head: bool) -> None:
+    torch.manual_seed(1)
+    hidden, head = torch.randn(600, 24, requires_grad=True), torch.randn(91, 24, requires_grad=not frozen_head)
+    targets = torch.randint(0, 91, (600,))
+    plain = functional.cross_entropy(hidden @ head.T, targets, reduction="sum")
+    wanted = torch.autograd.grad(plain / 7, [hidden] if frozen_head else [hidden, head])
+    loss, right = answer_loss(hidden, head, targets)
+    (loss / 7).backward()
+    assert loss.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert right == (hidden @ head.T).argmax(1).eq(targets).sum()
+    for found, true in zip((hidden.grad, head.grad), wanted, strict=False):
+        torch.testing.assert_close(found, true, rtol=1e-4, atol=1e-5)
+    assert frozen_head is (head.grad is None)
+
+
+def test_without_gradients_the_answer_loss_keeps_none() -> None:
+    hidden, head = torch.randn(5, 8, requires_grad=True), torch.randn(11, 8)
+    with torch.no_grad():
+        loss, _ = answer_loss(hidden, head, torch.zeros(5, dtype=torch.long))
+    assert not loss.requires_grad
+
+
+def adapted(base: str, **settings: object) -> tuple[torch.nn.Module, LlamaForCausalLM]:
+    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    torch.manual_seed(2)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, **settings)
+    return get_peft_model(model, config), model
+
+
+def padded(rows: list[TokenRow]) -> dict[str, torch.Tensor]:
+    longest = max(len(row["input_ids"]) for row in rows)
+    fill = [longest - len(row["input_ids"]) for row in rows]
+    return {
+        "input_ids": torch.tensor([[*row["input_ids"], *[0] * n] for row, n in zip(rows, fill, strict=True)]),
+        "labels": torch.tensor([[*row["labels"], *[IGNORED] * n] for row, n in zip(rows, fill, strict=True)]),
+        "attention_mask": torch.tensor(
+            [[*[1] * len(row["input_ids"]), *[0] * n] for row, n in zip(rows, fill, strict=True)]
+        ),
+    }
+
+
+def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("window", [None, 20])
+def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None) -> None:
+    tokenizer = tiny_model.tokenizer()
+    rows = token_rows(tiny_model.rows(9), tokenizer, 1000)
+    plain, _ = adapted(base)
+    inputs = padded(rows)
+    if window is not None:
+        length = inputs["input_ids"].shape[1]
+        at = torch.arange(length)
+        seen = (at[:, None] >= at) & (at[:, None] - at < window)
+        inputs["attention_mask"] = seen[None, None] & inputs["attention_mask"].bool()[:, None, None]
+    wanted = plain(**inputs).loss
+    wanted.backward()
+
+    fast, inner = adapted(base)
+    assert can_pack(inner)
+    keep_rows_apart(inner)
+    # Seven products in each of two layers.
+    assert fuse(fast) == 14
+    batch = pack(rows)
+    assert batch["input_ids"].shape[1] == sum(batch["row_lengths"]) < sum(len(row["input_ids"]) for row in rows)
+    answers = batch["shift_labels"] != IGNORED
+    read = {name: batch[name] for name in ("input_ids", "position_ids", "row_lengths")}
+    hidden = inner.model(**read, use_cache=False, sliding_window=window).last_hidden_state[answers]
+    loss, _ = answer_loss(hidden, inner.lm_head.weight, batch["shift_labels"][answers])
+    mean = loss / answers.sum()
+    mean.backward()
+    assert mean.item() == pytest.approx(wanted.item(), abs=1e-5)
+    true, found = gradients(plain), gradients(fast)
+    assert true.keys() == found.keys()
+    for name in true:
+        torch.testing.assert_close(found[name], true[name], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
+def test_what_is_not_plain_lora_keeps_its_own_products(base: str, settings: dict[str, object]) -> None:
+    model, _ = adapted(base, **settings)
+    assert fuse(model) == 0
