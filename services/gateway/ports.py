@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.domain import checkpoint, deployment, files, job, messages, usage
+from services.gateway.domain import checkpoint, deployment, files, job, messages, pool, usage
 from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.weights import Tensor
@@ -35,6 +35,10 @@ class DeploymentView(deployment.Deployment, Entity):
 
 class AliasView(deployment.Alias, Entity):
     """A stable name that was turned back, as it is kept."""
+
+
+class PoolView(pool.Pool, Entity):
+    """A pool as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -165,5 +169,7 @@ class EventStream(Protocol):
         ...
 
 
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host; raises `OSError` or `TimeoutError` where they cannot be known now."""
 Wake = Callable[[], None]
 Tell = Callable[[messages.JobMessage], Awaitable[None]]

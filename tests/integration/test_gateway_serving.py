@@ -20,6 +20,7 @@ from safetensors.numpy import save
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, ModelDeploymentFailed, ModelRolledBack
 from shared.settings import CommonSettings
+from tests.conftest import free_port
 from tests.engine import MakeAdapter, VllmServer
 from tests.gateway import BASE, Gateway, approved, candidate, eventually, review, rows, running, saved
 from tests.weights import pair
@@ -184,6 +185,37 @@ async def test_the_name_moves_and_turns_back_under_load_without_a_failed_or_mixe
     assert answers[first.version].isdisjoint(answers[second.version])
     # The old version stays for those who name it.
     assert await ask(sdk, first.model_name.removesuffix(":ckpt-step-20")) == old
+
+
+async def test_an_engine_leaves_its_pool_and_comes_back_with_its_versions(
+    gateway, sdk, adapters, bus_settings, engine
+) -> None:
+    made = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "drained")
+    before = await ask(sdk, "drained")
+    body = {"model": "drained", "messages": QUESTION, "max_tokens": 60, "stream": True}
+    async with gateway.http("admin", "infer") as http:
+        async with http.stream("POST", "/v1/chat/completions", json=body) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            await http.put(f"/v1/pools/{BASE}", json={"replicas": []})
+            [pool] = (await http.get("/v1/pools")).json()["data"]
+            assert [(e["url"], e["state"], e["in_flight"]) for e in pool["engines"]] == [(engine.url, "draining", 1)]
+            with pytest.raises(openai.InternalServerError) as refused:
+                await ask(sdk, "drained")
+            assert refused.value.status_code == 503
+            # What was begun is finished.
+            assert [line async for line in lines if line][-1] == "data: [DONE]"
+        changed = await http.put(
+            f"/v1/pools/{BASE}", json={"replicas": [engine.url, f"http://127.0.0.1:{free_port()}"]}
+        )
+        assert changed.status_code == 200
+
+        async def answered() -> bool:
+            [pool] = (await http.get("/v1/pools")).json()["data"]
+            return pool["engines"][0]["versions"] == [f"assay-{made.version}"]
+
+        await eventually(answered)
+    assert await ask(sdk, "drained") == before
 
 
 async def test_what_cannot_be_served_fails_as_an_event_with_its_reason_and_the_old_version_serves_on(

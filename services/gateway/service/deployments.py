@@ -12,6 +12,7 @@ from services.gateway.domain.weights import UnfitWeights
 from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, Views
 from services.gateway.service.history import History
 from services.gateway.service.loader import FAILURES, Loader
+from services.gateway.service.pools import Pools
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed
@@ -34,6 +35,7 @@ class Deployments:
     aliases: Views[AliasView]
     jobs: Views[JobView]
     history: History
+    pools: Pools
     fleet: Fleet
     loader: Loader
     directory: Directory
@@ -75,6 +77,7 @@ class Deployments:
 
     async def reconcile(self) -> None:
         """One round: look at every replica, load what it lacks, move the names, unload what is old."""
+        await self.pools.arrange()
         chosen = await self.remember()
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
         for deployment in chosen:

@@ -37,6 +37,8 @@ class Loader:
 
     async def look(self, replica: Replica) -> None:
         """Note whether a replica answers, and what it no longer holds."""
+        if time.monotonic() < replica.rests_until:
+            return
         try:
             names = await self.engine.models(replica.url)
             if replica.base not in names:
@@ -47,8 +49,10 @@ class Loader:
             # An engine can be dead while its API still lists models: only an answer counts.
             if time.monotonic() - replica.answered_at >= self.probe_s:
                 await self.engine.probe(replica.url, replica.base)
-                replica.answered_at = time.monotonic()
-        except (EngineError, EngineGone) as error:
+                replica.passed_probe(time.monotonic())
+        except EngineError as error:
+            replica.failed_probe(str(error), time.monotonic())
+        except EngineGone as error:
             replica.went_down(str(error))
         except EngineUnreachable as error:
             replica.was_silent(str(error))

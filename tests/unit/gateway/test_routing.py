@@ -1,5 +1,7 @@
 """Names, versions and replicas: who is asked for what."""
 
+import pytest
+
 from services.gateway.domain.deployment import (
     MAX_REFUSALS,
     Alias,
@@ -11,7 +13,9 @@ from services.gateway.domain.deployment import (
     lines,
     wanted,
 )
-from services.gateway.domain.fleet import PATIENCE, Fleet
+from services.gateway.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
+from services.gateway.domain.pool import Pool, address_url, check_base, check_url, seeded, to_discover
+from services.gateway.domain.refusals import BadRequest
 from services.gateway.domain.wire import EventCutter, error_of, renamed
 from tests.gateway import BASE, candidate
 
@@ -114,6 +118,84 @@ def test_a_busy_engine_may_be_silent_for_a_while_and_one_that_went_down_must_sho
     replica.went_down("nobody listens")
     replica.up = True
     assert not replica.serves("assay-v-1")
+
+
+def test_a_replica_that_failed_some_requests_in_a_row_is_asked_nothing_until_it_passes_a_probe() -> None:
+    [replica] = Fleet({BASE: ["http://a"]}).replicas
+    replica.up = True
+    replica.passed_probe(now=1.0)
+    for _ in range(STRIKES - 1):
+        replica.doubt()
+    assert replica.serves(BASE)
+    # An answer in between, and it begins anew.
+    replica.answered_at = 2.0
+    replica.doubt()
+    assert replica.serves(BASE)
+    for _ in range(STRIKES):
+        replica.doubt()
+    assert replica.up
+    assert not replica.serves(BASE)
+    replica.passed_probe(now=3.0)
+    assert replica.serves(BASE)
+
+
+def test_an_engine_that_fails_its_probes_is_left_alone_for_longer_each_time() -> None:
+    [replica] = Fleet({BASE: ["http://a"]}).replicas
+    rests = []
+    for _ in range(8):
+        replica.failed_probe("500", now=100.0)
+        rests.append(replica.rests_until - 100.0)
+    assert rests == [1, 2, 4, 8, 16, LONGEST_REST_S, LONGEST_REST_S, LONGEST_REST_S]
+    assert not replica.up
+
+
+def test_a_replica_that_leaves_its_pool_finishes_what_it_answers_and_one_that_stays_keeps_what_is_known() -> None:
+    fleet = Fleet({BASE: ["http://a", "http://b"]})
+    staying, leaving = fleet.replicas
+    staying.loaded.add("assay-v-1")
+    leaving.up, leaving.in_flight = True, 2
+    fleet.arrange({BASE: ["http://a", "http://c"], "other": ["http://d"]})
+    assert [r.url for r in fleet.pools[BASE]] == ["http://a", "http://c"]
+    assert fleet.pools[BASE][0] is staying
+    assert fleet.serving(BASE, BASE) == []
+    assert (fleet.draining, fleet.in_flight) == ([leaving], 2)
+    leaving.in_flight = 0
+    fleet.arrange({"other": ["http://d"]})
+    assert (fleet.draining, list(fleet.pools)) == ([], ["other"])
+
+
+def test_settings_win_where_they_were_changed_and_else_what_was_said_to_the_running_gateway() -> None:
+    pool = Pool(id=BASE, at=1.0, replicas=["http://said"], seed=["http://a"], removed=True)
+    assert seeded(pool, ["http://a"], now=2.0) is None
+    changed = seeded(pool, ["http://b"], now=2.0)
+    assert changed is not None
+    assert (changed.replicas, changed.seed, changed.removed) == (["http://b"], ["http://b"], False)
+
+
+def test_an_engines_url_is_scheme_host_and_port_and_nothing_else() -> None:
+    assert check_url("http://a:8000/") == "http://a:8000"
+    assert to_discover(check_url("dns+http://vllm.default.svc:8000")) == ("vllm.default.svc", 8000)
+    assert to_discover("http://a:8000") is None
+    assert address_url("10.0.0.1", 80) == "http://10.0.0.1:80"
+    assert address_url("::1", 80) == "http://[::1]:80"
+    for wrong in (
+        *(
+            "",
+            "a:8000",
+            "file:///etc/passwd",
+            "http://",
+            "http://a/pause",
+            "http://a?x",
+            "http://u:p@a",
+            "dns+http://a",
+        ),
+        *("http://a:99999", "http://[", "http://a#x", "ftp://a", "http://a//"),
+    ):
+        with pytest.raises(BadRequest):
+            check_url(wrong)
+    for wrong in ("", "../x", "a b", "x" * 300, "a\n"):
+        with pytest.raises(BadRequest):
+            check_base(wrong)
 
 
 def test_events_are_whole_however_the_network_cuts_them() -> None:
