@@ -13,6 +13,8 @@ from services.gateway.ports import EngineError, EngineGone, EngineUnreachable
 
 CONTROL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
+# A round of looks waits for its slowest engine, and so do all other pools.
+PROBE_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 3.0
 
 
@@ -87,7 +89,7 @@ class VllmEngine:
 
     async def probe(self, url: str, name: str) -> None:
         body = {"model": name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-        answer = await self._call("POST", f"{url}/v1/chat/completions", LOAD_TIMEOUT_S, body)
+        answer = await self._call("POST", f"{url}/v1/chat/completions", PROBE_TIMEOUT_S, body)
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 

@@ -25,16 +25,16 @@ class RollbackRequest(BaseModel):
     reason: str = Field(default="asked for", max_length=500)
 
 
-@post("/{path:path}", status_code=200)
+@post("/{name:path}", status_code=200)
 async def act(
-    path: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
+    name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:
     """`POST /v1/models/{alias}/rollback`: let a stable name mean the version before, or the one in `version`."""
-    name = unquote(str(path)).removeprefix("/")
-    if not name.endswith(ROLLBACK):
+    wanted = unquote(str(name)).removeprefix("/")
+    if not wanted.endswith(ROLLBACK):
         raise NotFoundException
     asked = RollbackRequest.model_validate(await json_body(request) if await request.body() else {})
-    fact = await versions.roll_back(name.removesuffix(ROLLBACK), asked.version, asked.reason)
+    fact = await versions.roll_back(wanted.removesuffix(ROLLBACK), asked.version, asked.reason)
     return {"object": "model.rollback", **fact.model_dump()}
 
 

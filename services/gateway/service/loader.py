@@ -75,7 +75,10 @@ class Loader:
         """The adapter's folder, whole and fit for this engine: one that is not could end it for everybody."""
         if candidate.tuning != "lora":
             raise UnfitWeights(f"{candidate.tuning} weights are a whole model, and this pool serves adapters")
-        folder = self.artifacts.fetch_folder(candidate.adapter, self.cache)
+        try:
+            folder = self.artifacts.fetch_folder(candidate.adapter, self.cache)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
         base = Base(frozenset({replica.base, replica.root}), self.folders.base(replica.root))
         check(self.folders.adapter(folder), base, self.max_rank)
         return folder
