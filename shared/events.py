@@ -346,7 +346,8 @@ class EvalDone(EventData):
     """A checkpoint was scored on the test split, beside its base model on the same items.
 
     `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`.
-    `intervals` are those of `scores`, by metric; `comparisons` are with the base model, one for each metric.
+    `intervals` are those of `scores`, by metric; `comparisons` hold one for each metric with the base model and, where
+    another version of the same alias and base model is in production, as `production` names it, with that.
     `item_errors` counts the questions that the engine refused, which count as empty answers.
     """
 
@@ -363,6 +364,8 @@ class EvalDone(EventData):
     comparisons: tuple[Comparison, ...] = ()
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
+    production: str | None = None
+    production_scores: dict[str, Score] = Field(default_factory=dict)
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id

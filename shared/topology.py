@@ -50,6 +50,8 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("trainer", events.TrainingCancelRequested),
     Consumer("trainer", events.TrainingQueued, long=True),
     Consumer("evaluator", events.CheckpointSaved, long=True),
+    Consumer("evaluator", events.ModelDeployed),
+    Consumer("evaluator", events.ModelRolledBack),
     Consumer("review", events.EvalDone),
     Consumer("review", events.TrainingFinished),
     Consumer("gateway", events.DatasetUploaded),

@@ -14,7 +14,7 @@ from shared.web import NotFound, allow
 
 
 class Figures(BaseModel):
-    """One metric, for the checkpoint and for its base model, over `n` items, and whether they differ."""
+    """One metric, for the checkpoint and for its base model, over `n` items, and whether it differs from others."""
 
     value: float
     base_value: float | None
@@ -22,6 +22,8 @@ class Figures(BaseModel):
     interval: Interval | None
     base_interval: Interval | None
     against_base: Comparison | None
+    production_value: float | None
+    against_production: Comparison | None
 
 
 class EvaluationView(BaseModel):
@@ -35,6 +37,7 @@ class EvaluationView(BaseModel):
     scores: dict[str, Figures]
     duration_s: float
     evaluated_at: int
+    production: str | None
     item_errors: int
     base_item_errors: int
     error: Failure | None
@@ -51,6 +54,7 @@ class EvaluationView(BaseModel):
             scores={name: _figures(done, name) for name in done.scores},
             duration_s=done.duration_s,
             evaluated_at=int(evaluation.evaluated_at),
+            production=done.production,
             item_errors=done.item_errors,
             base_item_errors=done.base_item_errors,
             error=done.error,
@@ -58,14 +62,17 @@ class EvaluationView(BaseModel):
 
 
 def _figures(done: EvalDone, name: str) -> Figures:
-    base = done.base_scores.get(name)
+    base, production = done.base_scores.get(name), done.production_scores.get(name)
+    compared = {found.against: found for found in done.comparisons if found.metric == name}
     return Figures(
         value=done.scores[name].value,
         base_value=None if base is None else base.value,
         n=done.scores[name].n,
         interval=done.intervals.get(name),
         base_interval=done.base_intervals.get(name),
-        against_base=next((found for found in done.comparisons if found.metric == name), None),
+        against_base=compared.get("base"),
+        production_value=None if production is None else production.value,
+        against_production=compared.get("production"),
     )
 
 

@@ -4,11 +4,12 @@ from litestar import Litestar
 
 from services.evaluator import api, handlers
 from services.evaluator.adapters.child import ChildScorer
-from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoScoringStore
+from services.evaluator.adapters.metrics import registry
+from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoScoringStore
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
-from services.evaluator.ports import Evaluation, ScoringRecord
+from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
 from shared import web
@@ -18,7 +19,7 @@ from shared.store import Store
 
 
 def build(settings: Settings) -> Litestar:
-    """The whole service, not yet connected to anything."""
+    """The whole service, not yet connected to anything; raises `UnknownMetric`."""
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     bus = Bus(common.nats_url, "evaluator", store)
@@ -28,9 +29,10 @@ def build(settings: Settings) -> Litestar:
     )
     evaluations = Evaluations(
         MongoEvaluationStore(store.collection("evaluations", Evaluation)),
+        MongoProductionStore(store.collection("production", ProductionRecord)),
         scorings,
         artifacts,
-        protocol=f"metrics-{metrics.VERSION}-tokens-{settings.max_tokens}",
+        protocol=_protocol(settings),
     )
     handlers.subscribe(bus, evaluations)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
@@ -42,3 +44,9 @@ def build(settings: Settings) -> Litestar:
         lifespan=[web.connections(store, bus)],
         dependencies={"evaluations": evaluations},
     )
+
+
+def _protocol(settings: Settings) -> str:
+    """What a scoring depends on beside weights and questions."""
+    more = "+".join(sorted(registry.known(settings.metrics)))
+    return "-".join(filter(None, (f"metrics-{metrics.VERSION}", more, f"tokens-{settings.max_tokens}")))

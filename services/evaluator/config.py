@@ -17,6 +17,8 @@ class Settings(ServiceSettings):
     concurrency: int = Field(default=16, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
     """The most tokens of one answer, however long the references are."""
+    metrics: tuple[str, ...] = ()
+    """Metrics beside those that are always measured, as a JSON list of names."""
     request_timeout_s: float = Field(default=300, gt=0)
     engine_wait_s: float = Field(default=180, ge=0)
     """How long a scoring waits for an engine that is away before the event goes back to the bus."""

@@ -2,9 +2,11 @@
 
 from services.evaluator.service import Evaluations
 from shared.bus import Bus
-from shared.events import CheckpointSaved
+from shared.events import CheckpointSaved, ModelDeployed, ModelRolledBack
 
 
 def subscribe(bus: Bus, evaluations: Evaluations) -> None:
     """One use case for each event."""
     bus.subscribe(CheckpointSaved, evaluations.evaluate)
+    bus.subscribe(ModelDeployed, evaluations.deployed)
+    bus.subscribe(ModelRolledBack, evaluations.rolled_back)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.answering import Adapter, Answering
 from services.evaluator.config import Settings
@@ -64,7 +65,8 @@ async def score(settings: Settings, target: Target) -> Scored:
         answers = await answering.answers(
             target.base_model, adapter, items, answer_tokens(references, settings.max_tokens)
         )
-    measured = metrics.measure([answer.text for answer in answers], references)
+    more = registry.load(settings.metrics)
+    measured = metrics.measure([answer.text for answer in answers], references, more)
     lines = answer_lines(items, answers, {name: value.items for name, value in measured.items()})
     return Scored(
         scores={name: value.score for name, value in measured.items()},

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.evaluator.domain.lease import Scoring
+from services.evaluator.domain.production import Production
 from services.evaluator.domain.results import Answer, Scored, Target
 from shared.cloudevents import EventData
 from shared.events import Artifact, EvalDone
@@ -32,6 +33,22 @@ class ScoringRecord(Entity):
     """A scoring as it is kept; `id` is its target's key."""
 
     scoring: Scoring
+
+
+class ProductionRecord(Entity):
+    """What an alias means, as it is kept; `id` is the alias."""
+
+    production: Production
+
+
+class ProductionStore(Protocol):
+    """Keeps what each alias means. Each call is one atomic step."""
+
+    async def get(self, alias: str) -> Production | None: ...
+
+    async def create(self, alias: str, production: Production) -> bool: ...
+
+    async def change(self, alias: str, decide: Callable[[Production], Production | None]) -> None: ...
 
 
 class EvaluationStore(Protocol):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.evaluator.domain.comparison import compare
+from services.evaluator.domain.production import Production
 from services.evaluator.domain.results import Scored, Target, item_scores, read_lines, sample_lines
 from services.evaluator.domain.suite import CannotBeScored, suite_name
-from services.evaluator.ports import Evaluation, EvaluationStore, Files
+from services.evaluator.ports import Evaluation, EvaluationStore, Files, ProductionStore
 from services.evaluator.scorings import Scorings
 from shared import telemetry
-from shared.events import CheckpointSaved, EvalDone, Failure
+from shared.events import CheckpointSaved, Comparison, EvalDone, Failure, ModelDeployed, ModelRolledBack
 
 _log = telemetry.logger(__name__)
 
@@ -22,6 +23,7 @@ class Evaluations:
     """The use cases over evaluations. `now` gives Unix seconds."""
 
     store: EvaluationStore
+    production: ProductionStore
     scorings: Scorings
     files: Files
     protocol: str
@@ -46,6 +48,16 @@ class Evaluations:
         scores = {name: score.value for name, score in done.scores.items()}
         _log.info("evaluated", step=candidate.step, scores=scores, error=done.error and done.error.message)
 
+    async def deployed(self, event: ModelDeployed) -> None:
+        """Note what an alias means now."""
+        if event.alias is None or await self.production.create(event.alias, Production.of(event.candidate)):
+            return
+        await self.production.change(event.alias, lambda known: known.deployed(event.candidate))
+
+    async def rolled_back(self, event: ModelRolledBack) -> None:
+        """Note that an alias means an earlier version again."""
+        await self.production.change(event.alias, lambda known: known.rolled_back(event.version))
+
     async def get(self, job_id: str, step: int) -> Evaluation | None:
         return await self.store.get(f"{job_id}/{step}")
 
@@ -64,9 +76,27 @@ class Evaluations:
         checkpoint = await self.scorings.obtain(target)
         if base is None:
             base = await self.scorings.obtain(target.base)
-        return await asyncio.to_thread(self._done, event, checkpoint, base)
+        rival = await self._rival(event)
+        return await asyncio.to_thread(self._done, event, checkpoint, base, rival)
 
-    def _done(self, event: CheckpointSaved, checkpoint: Scored, base: Scored) -> EvalDone:
+    async def _rival(self, event: CheckpointSaved) -> tuple[str, Scored] | None:
+        """The version in production on the same questions; None where there is none, or it cannot be scored."""
+        suffix = event.candidate.suffix
+        known = await self.production.get(suffix) if suffix else None
+        candidate = known.rival(event.candidate) if known else None
+        if candidate is None:
+            return None
+        try:
+            scored = await self.scorings.obtain(Target.checkpoint(candidate, event.test.artifact, self.protocol))
+        except CannotBeScored as error:
+            # The checkpoint's own scores stand without it.
+            _log.warning("production cannot be scored", version=candidate.version, error=str(error))
+            return None
+        return candidate.version, scored
+
+    def _done(
+        self, event: CheckpointSaved, checkpoint: Scored, base: Scored, rival: tuple[str, Scored] | None
+    ) -> EvalDone:
         mine, others = self.files.read(checkpoint.answers), self.files.read(base.answers)
         return EvalDone(
             candidate=event.candidate,
@@ -77,10 +107,18 @@ class Evaluations:
             duration_s=checkpoint.duration_s,
             intervals=checkpoint.intervals,
             base_intervals=base.intervals,
-            comparisons=compare(item_scores(mine), item_scores(others), "base"),
+            comparisons=self._compared(mine, others, rival),
+            production=rival[0] if rival else None,
+            production_scores=rival[1].scores if rival else {},
             item_errors=checkpoint.item_errors,
             base_item_errors=base.item_errors,
         )
+
+    def _compared(self, mine: bytes, base: bytes, rival: tuple[str, Scored] | None) -> tuple[Comparison, ...]:
+        with_base = compare(item_scores(mine), item_scores(base), "base")
+        if rival is None:
+            return with_base
+        return with_base + compare(item_scores(mine), item_scores(self.files.read(rival[1].answers)), "production")
 
     def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:
         return EvalDone(

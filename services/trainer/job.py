@@ -11,6 +11,7 @@ from services.trainer.adapters.processor import choose_precision, peak_memory_by
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
 from services.trainer.adapters.rows import TokenRow, token_rows
 from services.trainer.adapters.trl import BaseModelUnusable, load_model, load_tokenizer, trainer
+from services.trainer.domain.advice import advised
 from services.trainer.domain.messages import JobFailed, JobFinished, JobMessage, JobStopped
 from services.trainer.domain.plan import TrainingPlan, row_order
 from shared.artifacts import ArtifactError, Artifacts
@@ -49,7 +50,7 @@ def main(parent: Parent) -> None:
         code = _failure_code(error)
         if code is None:
             raise
-        _send(parent, JobFailed(code=code, message=str(error)))
+        _send(parent, JobFailed(code=code, message=advised(code, str(error))))
     else:
         seconds = time.monotonic() - started
         peak = peak_memory_bytes()
@@ -98,6 +99,8 @@ def _failure_code(error: Exception) -> str | None:
     """The code of a failure that trying again would not mend; None for one that it might."""
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
         return "out_of_memory"
+    if "No space left on device" in str(error):
+        return "disk_full"
     codes = {
         BaseModelUnusable: "base_model_unusable",
         EmptySplit: "empty_training_split",

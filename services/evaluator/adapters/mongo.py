@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.evaluator.domain.lease import Scoring
-from services.evaluator.ports import Evaluation, ScoringRecord
+from services.evaluator.domain.production import Production
+from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
 from shared.cloudevents import EventData
 from shared.store import Collection, Decision
 
@@ -41,3 +42,24 @@ class MongoScoringStore:
 
         record = await self.scorings.change(key, apply)
         return record.scoring if record else None
+
+
+@dataclass(frozen=True)
+class MongoProductionStore:
+    """One document an alias."""
+
+    aliases: Collection[ProductionRecord]
+
+    async def get(self, alias: str) -> Production | None:
+        record = await self.aliases.get(alias)
+        return record.production if record else None
+
+    async def create(self, alias: str, production: Production) -> bool:
+        return await self.aliases.create(ProductionRecord(id=alias, production=production))
+
+    async def change(self, alias: str, decide: Callable[[Production], Production | None]) -> None:
+        def apply(record: ProductionRecord) -> Decision[ProductionRecord] | None:
+            changed = decide(record.production)
+            return None if changed is None else (record.model_copy(update={"production": changed}), ())
+
+        await self.aliases.change(alias, apply)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
 
 def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
     """F-measure of the longest common subsequence (Lin 2004) by rouge-score, over words and CJK signs; the mean."""
-    scorer = RougeScorer(["rougeL"], tokenizer=_Tokens())
+    scorer = RougeScorer(["rougeL"], tokenizer=Tokens())
     pairs = zip(answers, references, strict=True)
     return _mean(tuple(float(scorer.score(r, a)["rougeL"].fmeasure) for a, r in pairs))
 
@@ -78,13 +78,15 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def measure(answers: Sequence[str], references: Sequence[str]) -> dict[str, Measured]:
-    """Every metric that applies to these references, by name."""
-    measured = {name: metric(answers, references) for name, metric in METRICS.items()}
+def measure(
+    answers: Sequence[str], references: Sequence[str], more: Mapping[str, Metric] | None = None
+) -> dict[str, Measured]:
+    """Every metric that applies to these references, by name; `more` are asked for beside those of this file."""
+    measured = {name: metric(answers, references) for name, metric in {**METRICS, **(more or {})}.items()}
     return {name: value for name, value in measured.items() if value is not None}
 
 
-class _Tokens:
+class Tokens:
     """Words in lower case, and each CJK character by itself: rouge-score's own tokenizer drops what is not ASCII."""
 
     def tokenize(self, text: str) -> list[str]:
@@ -101,8 +103,8 @@ def _corpus_bleu(sentences: Sequence[BLEUScore]) -> float:
     """Corpus BLEU from each sentence's counts of matching and all n-grams and its lengths."""
     correct = [sum(column) for column in zip(*(sentence.counts for sentence in sentences), strict=True)]
     total = [sum(column) for column in zip(*(sentence.totals for sentence in sentences), strict=True)]
-    lengths = [sum(s.sys_len for s in sentences), sum(s.ref_len for s in sentences)]
-    return _unit(BLEU.compute_bleu(correct, total, *lengths, effective_order=True).score)
+    sys_len, ref_len = sum(s.sys_len for s in sentences), sum(s.ref_len for s in sentences)
+    return _unit(BLEU.compute_bleu(correct, total, sys_len, ref_len, effective_order=True).score)
 
 
 def _unit(percent: float) -> float:

@@ -30,6 +30,11 @@ class NamedBaseModels:
             config = await asyncio.to_thread(_config, path)
         except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
             raise UnknownBaseModel(f"the base model {name!r} cannot be read: {error}") from error
+        if "auto_map" in config:
+            raise UnknownBaseModel(
+                f"the base model {name!r} asks for code of its own to be run (auto_map in its config.json), which is "
+                "never done here: name one that transformers knows by itself"
+            )
         return BaseModel(name=name, path=path, hidden_size=_hidden_size(name, config))
 
 

@@ -1,0 +1,76 @@
+"""One side of `bench.training`: trains some steps by Assay or by TRL's defaults, prints a line of JSON."""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+
+from bench.training_rows import rows
+from services.trainer.adapters.processor import choose_precision
+from services.trainer.adapters.rows import IGNORED, token_rows
+from services.trainer.adapters.trl import load_model, load_tokenizer, trainer
+from services.trainer.domain.plan import plan_training
+from shared.events import Hyperparameters, TrainingSpec
+
+
+def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, seed: int) -> None:
+    data = rows(steps * batch, seed)
+    make = {"assay": _assay, "trl": _trl}[side]
+    torch.manual_seed(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(model, data, steps, batch, rate, rank, seed, Path(folder))
+        started = time.perf_counter()
+        made.train()
+        seconds = time.perf_counter() - started
+    losses = [entry["loss"] for entry in made.state.log_history if "loss" in entry]
+    print(json.dumps({"seconds": seconds, "losses": losses}))
+
+
+def _assay(
+    model: str, data: list[Any], steps: int, batch: int, rate: float, rank: int, seed: int, folder: Path
+) -> SFTTrainer:
+    asked = Hyperparameters(n_epochs=1, batch_size=batch, learning_rate=rate, lora_rank=rank)
+    spec = TrainingSpec(base_model="base", hyperparameters=asked, seed=seed)
+    plan = plan_training("bench", spec, "bench", steps * batch, 576).model_copy(update={"warmup_steps": 0})
+    tokenizer = load_tokenizer(model)
+    train = token_rows("\n".join(json.dumps(row) for row in data).encode(), tokenizer, 4096)
+    for row in train:
+        # The others' templates teach the line break behind the end of a turn, which Assay leaves out.
+        taught = max(i for i, label in enumerate(row["labels"]) if label != IGNORED)
+        row["labels"][taught:] = row["input_ids"][taught:]
+    bf16 = choose_precision() == "bf16"
+    made = trainer(plan, load_model(model, bf16), tokenizer, train, [], folder, bf16)
+    # All sides read the rows in the order of the file.
+    made.train_dataset = Dataset.from_list(list(train))
+    return made
+
+
+def _trl(
+    model: str, data: list[Any], steps: int, batch: int, rate: float, rank: int, seed: int, folder: Path
+) -> SFTTrainer:
+    split = [{"prompt": row["messages"][:-1], "completion": row["messages"][-1:]} for row in data]
+    settings = {"per_device_train_batch_size": batch, "max_steps": steps, "learning_rate": rate, "seed": seed}
+    same = {"lr_scheduler_type": "cosine", "train_sampling_strategy": "sequential", "logging_steps": 1}
+    return SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
+        args=SFTConfig(folder, use_cpu=True, save_strategy="no", report_to=[], disable_tqdm=True, **settings, **same),
+        train_dataset=Dataset.from_list(split),
+        processing_class=AutoTokenizer.from_pretrained(model),
+        peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+
+
+if __name__ == "__main__":
+    side, model, *numbers = sys.argv[1:]
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    steps, batch, rate, rank, seed = numbers
+    main(side, model, int(steps), int(batch), float(rate), int(rank), int(seed))

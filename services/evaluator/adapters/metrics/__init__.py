@@ -1,0 +1,1 @@
+"""Metrics beyond the four that are always measured, each behind Hugging Face `evaluate`'s interface."""

@@ -1,0 +1,16 @@
+"""What to do about a job that failed for a reason that trying again would not mend."""
+
+ADVICE = {
+    "out_of_memory": "Ask for a smaller batch_size or lora_rank, shorten the longest rows, or use a larger machine.",
+    "disk_full": "Free space where artifacts and running jobs are kept, then start the job again.",
+    "loss_diverged": "Ask for a lower learning_rate (a third is a good next try), and look for rows that are not text.",
+    "empty_training_split": "Shorten the rows, or give each of them an answer by the assistant.",
+    "base_model_unusable": "Name another base model: one that has safetensors and a chat template.",
+    "artifact_damaged": "Upload the file again and start a new job.",
+}
+
+
+def advised(code: str, message: str) -> str:
+    """The message with what to do about it, where that is known."""
+    advice = ADVICE.get(code)
+    return message if advice is None else f"{message.rstrip('.')}. {advice}"

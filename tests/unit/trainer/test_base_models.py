@@ -1,0 +1,35 @@
+"""A base model is read from its config alone, and code that it brings along is never run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.trainer.adapters.base_models import NamedBaseModels
+from services.trainer.ports import UnknownBaseModel
+
+
+def models(folder: Path, config: dict[str, object]) -> NamedBaseModels:
+    (folder / "config.json").write_text(json.dumps(config))
+    return NamedBaseModels({"mine": str(folder)})
+
+
+async def test_a_base_model_says_how_wide_it_is(tmp_path: Path) -> None:
+    assert (await models(tmp_path, {"hidden_size": 576}).find("mine")).hidden_size == 576
+
+
+async def test_a_base_model_that_asks_for_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    config = {"hidden_size": 576, "auto_map": {"AutoModelForCausalLM": "modeling_mine.Mine"}}
+    with pytest.raises(UnknownBaseModel, match=r"auto_map.*never done here"):
+        await models(tmp_path, config).find("mine")
+
+
+@pytest.mark.parametrize("config", [{}, {"hidden_size": "wide"}])
+async def test_a_config_without_a_width_is_refused(tmp_path: Path, config: dict[str, object]) -> None:
+    with pytest.raises(UnknownBaseModel, match="how wide"):
+        await models(tmp_path, config).find("mine")
+
+
+async def test_a_name_that_nobody_knows_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(UnknownBaseModel, match="known are mine"):
+        await models(tmp_path, {}).find("theirs")
