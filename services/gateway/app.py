@@ -12,7 +12,7 @@ from services.gateway.adapters.mongo import MongoViews
 from services.gateway.adapters.stream import NatsEventStream
 from services.gateway.adapters.vllm import VllmEngine
 from services.gateway.adapters.weight_files import WeightFiles
-from services.gateway.api import chat, errors, events, files, jobs, models, versions
+from services.gateway.api import chat, errors, events, files, jobs, models
 from services.gateway.api import pools as pools_api
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
@@ -78,7 +78,6 @@ def build(settings: Settings) -> Litestar:
             files.routes(settings.max_file_bytes),
             jobs.routes,
             models.routes,
-            versions.routes,
             pools_api.routes,
             chat.routes,
             events.events,

@@ -172,7 +172,13 @@ async def test_the_name_moves_and_turns_back_under_load_without_a_failed_or_mixe
         raw = await another.sdk("infer").models.with_raw_response.retrieve("moving")
         assert raw.parse().root == first.version
         async with another.http("admin") as http:
-            await http.post("/v1/models/moving/rollback", json={"version": second.version})
+
+            async def moved_on() -> bool:
+                asked = {"version": second.version}
+                return (await http.post("/v1/models/moving/rollback", json=asked)).status_code == 200
+
+            # Not before it has seen the engine itself.
+            await eventually(moved_on)
 
     async def forward() -> bool:
         return await ask(sdk, "moving") != old
@@ -192,7 +198,8 @@ async def test_an_engine_leaves_its_pool_and_comes_back_with_its_versions(
 ) -> None:
     made = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "drained")
     before = await ask(sdk, "drained")
-    body = {"model": "drained", "messages": QUESTION, "max_tokens": 60, "stream": True}
+    story = [{"role": "user", "content": "Tell a very long story about the sea."}]
+    body = {"model": BASE, "messages": story, "max_tokens": 150, "stream": True, "temperature": 1.5}
     async with gateway.http("admin", "infer") as http:
         async with http.stream("POST", "/v1/chat/completions", json=body) as answer:
             lines = answer.aiter_lines()

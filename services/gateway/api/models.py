@@ -7,19 +7,19 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from services.gateway.api.versions import VERSIONS, shown
+from services.gateway.api.versions import VERSIONS, act, shown
 from services.gateway.service.inference import Inference
 from services.gateway.service.versions import Versions
 from shared.web import allow
 
 
-@get("/")
+@get("/", guards=[allow("infer")])
 async def listed(inference: NamedDependency[Inference]) -> dict[str, Any]:
     """Every model that can be called: base models, fine-tuned ones, and the stable names of the newest approved."""
     return {"object": "list", "data": inference.models()}
 
 
-@get("/{name:path}")
+@get("/{name:path}", guards=[allow("infer")])
 async def one(
     name: FromPath[str], inference: NamedDependency[Inference], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:
@@ -30,4 +30,5 @@ async def one(
     return inference.model(wanted)
 
 
-routes = Router("/v1/models", route_handlers=[listed, one], guards=[allow("infer")], tags=["models"])
+# One router, since a path has one; the scopes differ.
+routes = Router("/v1/models", route_handlers=[listed, one, act], tags=["models"])

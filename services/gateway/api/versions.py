@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, Router, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -25,7 +25,7 @@ class RollbackRequest(BaseModel):
     reason: str = Field(default="asked for", max_length=500)
 
 
-@post("/{name:path}", status_code=200)
+@post("/{name:path}", status_code=200, guards=[allow("admin")])
 async def act(
     name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:
@@ -53,6 +53,3 @@ def shown(line: Line) -> dict[str, Any]:
         for deployment in reversed(line.versions)
     ]
     return {"object": "list", "alias": line.alias, "data": data}
-
-
-routes = Router("/v1/models", route_handlers=[act], guards=[allow("admin")], tags=["models"])
