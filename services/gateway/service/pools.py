@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.gateway.domain.fleet import Fleet
 from services.gateway.domain.pool import MAX_REPLICAS, Pool, address_url, check_base, check_url, seeded, to_discover
@@ -30,12 +31,12 @@ class Pools:
         for base, urls in self.seeds.items():
             empty = PoolView(id=base, at=now, replicas=list(urls), seed=list(urls))
 
-            def decide(known: PoolView, urls: Sequence[str] = urls) -> tuple[PoolView, list[None]] | None:
+            def decide(known: PoolView, urls: Sequence[str] = urls) -> tuple[PoolView, list[Any]] | None:
                 changed = seeded(known, urls, now)
                 return None if changed is None else (PoolView.model_validate(changed.model_dump()), [])
 
             if not await self.views.create(empty):
-                await self.views.change(base, decide)  # type: ignore[arg-type]
+                await self.views.change(base, decide)
 
     async def arrange(self) -> None:
         """Let the fleet be what is kept."""
