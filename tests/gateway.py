@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import uvicorn
@@ -33,8 +33,10 @@ from shared.events import (
 from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
 from shared.store import Store
+from shared.topology import EVENTS_STREAM
 from tests.conftest import free_port
 
+E = TypeVar("E", bound=EventData)
 BASE = "smollm2-135m-instruct"
 
 
@@ -56,6 +58,14 @@ class Gateway:
         return httpx.AsyncClient(
             base_url=self.url, headers={"authorization": f"Bearer {self.key(*scopes)}"}, timeout=60
         )
+
+    async def heard(self, event: type[E]) -> list[E]:
+        """Every event of that type so far, the oldest first."""
+        js = self.bus.jetstream
+        last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
+        messages = [await js.get_msg(EVENTS_STREAM, place) for place in range(1, last + 1)]
+        found = [Envelope.model_validate_json(m.data) for m in messages if m.subject == event.type]
+        return [event.model_validate(envelope.data) for envelope in found]
 
     async def say(self, *facts: EventData) -> None:
         for fact in facts:

@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager, suppress
 from litestar import Litestar
 
 from services.gateway import handlers
+from services.gateway.adapters.dns import addresses
 from services.gateway.adapters.keys import NatsKeyStore
 from services.gateway.adapters.mongo import MongoViews
 from services.gateway.adapters.stream import NatsEventStream
 from services.gateway.adapters.vllm import VllmEngine
+from services.gateway.adapters.weight_files import WeightFiles
 from services.gateway.api import chat, errors, events, files, jobs, keys, models
+from services.gateway.api import pools as pools_api
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
-from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView
+from services.gateway.ports import AliasView, CheckpointView, DeploymentView, FileView, JobView, MessageView, PoolView
 from services.gateway.service.deployments import Deployments, Directory
 from services.gateway.service.files import Files
 from services.gateway.service.history import Chronicle, History
@@ -23,7 +26,9 @@ from services.gateway.service.inference import Inference
 from services.gateway.service.jobs import Jobs
 from services.gateway.service.keys import Keys
 from services.gateway.service.loader import Loader
+from services.gateway.service.pools import Pools
 from services.gateway.service.posting import Posting
+from services.gateway.service.versions import Versions
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -41,25 +46,31 @@ def build(settings: Settings) -> Litestar:
     keyring = Keyring(common.keys_file)
     artifacts = Artifacts(common.artifacts)
     engine = VllmEngine(settings.engine_api_key, settings.engine_timeout_s)
-    fleet = Fleet(settings.engines)
-    bases = tuple(fleet.pools)
+    fleet = Fleet({})
 
     file_views = MongoViews(store.collection("files", FileView))
     job_views = MongoViews(store.collection("jobs", JobView, ["fine_tuned_model", "requested.training_file"]))
     message_views = MongoViews(store.collection("messages", MessageView, ["job_id"]))
     checkpoint_views = MongoViews(store.collection("checkpoints", CheckpointView, ["job_id", "model_name"]))
-    deployment_views = MongoViews(store.collection("deployments", DeploymentView))
+    alias_views = MongoViews(store.collection("aliases", AliasView))
+    deployment_views = MongoViews(store.collection("deployments", DeploymentView, ["candidate.suffix"]))
 
     stored = Files(file_views, artifacts)
     tell = Chronicle(message_views).tell
     tuning = Jobs(
-        *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, bases), settings.max_lora_rank
+        *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, fleet.pools),
+        settings.max_lora_rank,
     )
     history = History(tuning, stored, job_views, checkpoint_views)
-    loader = Loader(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand)
-    directory = Directory(Catalog(bases, []))
+    loader = Loader(
+        *(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand),
+        *(WeightFiles(), settings.max_lora_rank),
+    )
+    directory = Directory(Catalog((), []))
+    pools = Pools(MongoViews(store.collection("pools", PoolView)), fleet, addresses, settings.engines)
     deployments = Deployments(
-        deployment_views, job_views, history, fleet, loader, directory, settings.keep_versions, settings.reconcile_s
+        *(deployment_views, alias_views, job_views, history, pools, fleet, loader, directory),
+        *(settings.keep_versions, settings.reconcile_s),
     )
     inference = Inference(
         directory, fleet, engine, loader, deployments, job_views, checkpoint_views, settings.max_in_flight
@@ -69,8 +80,14 @@ def build(settings: Settings) -> Litestar:
         "gateway",
         settings,
         [
-            *(files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes),
-            *(events.events, events.letters, keys.routes),
+            files.routes(settings.max_file_bytes),
+            jobs.routes,
+            models.routes,
+            pools_api.routes,
+            chat.routes,
+            events.events,
+            events.letters,
+            keys.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engines": _ready(fleet)},
         lifespan=[engine.running, web.connections(store, bus), _reconciling(deployments)],
@@ -78,6 +95,8 @@ def build(settings: Settings) -> Litestar:
             "files": stored,
             "jobs": tuning,
             "inference": inference,
+            "versions": Versions(deployments),
+            "deployments": deployments,
             "stream": Posting(NatsEventStream(bus)),
             "keys": Keys(NatsKeyStore(SharedKeys(bus, keyring))),
             "settings": settings,
@@ -99,6 +118,8 @@ def _reconciling(deployments: Deployments) -> Lifespan:
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
         # Before the first request, so that no name is unknown for a moment after a restart.
+        await deployments.pools.seed()
+        await deployments.pools.arrange()
         await deployments.remember()
         loop = asyncio.create_task(deployments.run())
         try:

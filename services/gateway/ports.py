@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.domain import checkpoint, deployment, files, job, messages, usage
+from services.gateway.domain import checkpoint, deployment, files, job, messages, pool, usage
+from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
+from services.gateway.domain.weights import Tensor
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
 from shared.security import Key
@@ -30,6 +32,14 @@ class CheckpointView(checkpoint.Checkpoint, Entity):
 
 class DeploymentView(deployment.Deployment, Entity):
     """The wish to serve a version, and how far it came, as it is kept."""
+
+
+class AliasView(deployment.Alias, Entity):
+    """A stable name that was turned back, as it is kept."""
+
+
+class PoolView(pool.Pool, Entity):
+    """A pool as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -86,6 +96,16 @@ class ArtifactStore(Protocol):
     def fetch_folder(self, artifact: Artifact, cache: Path) -> Path: ...
 
 
+class WeightFolders(Protocol):
+    """Weights on a disk that engines read too; each raises `UnfitWeights` for what is damaged."""
+
+    def adapter(self, folder: Path) -> AdapterFiles: ...
+
+    def base(self, root: str) -> Mapping[str, Tensor]:
+        """The base model's tensors below an engine's own path; empty where nothing of it can be read from here."""
+        ...
+
+
 class EngineUnreachable(Exception):
     """An engine gave no answer: it is not there, or broke off before the first byte."""
 
@@ -119,7 +139,9 @@ class Answer(Protocol):
 class Engine(Protocol):
     """vLLM replicas by URL; each call raises `EngineUnreachable`, or `EngineError` when it is refused."""
 
-    async def models(self, url: str) -> set[str]: ...
+    async def models(self, url: str) -> dict[str, str]:
+        """What can be called, and the path from which the engine itself loaded it."""
+        ...
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         """Make an adapter callable; nothing happens when it is already."""
@@ -162,5 +184,7 @@ class EventStream(Protocol):
         ...
 
 
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host; raises `OSError` or `TimeoutError` where they cannot be known now."""
 Wake = Callable[[], None]
 Tell = Callable[[messages.JobMessage], Awaitable[None]]

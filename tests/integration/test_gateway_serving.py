@@ -5,19 +5,25 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
+from safetensors.numpy import save
 
 from shared.artifacts import Artifacts
-from shared.events import Artifact, Candidate
+from shared.events import Artifact, Candidate, ModelDeploymentFailed, ModelRolledBack
 from shared.settings import CommonSettings
+from tests.conftest import free_port
 from tests.engine import MakeAdapter, VllmServer
 from tests.gateway import BASE, Gateway, approved, candidate, eventually, review, rows, running, saved
+from tests.weights import pair
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -51,6 +57,25 @@ def put(settings: CommonSettings, folder: Path) -> Artifact:
     scratch = Path(settings.artifacts).parent / f"put-{folder.name}"
     shutil.copytree(folder, scratch, ignore=lambda _, names: [n for n in names if n not in wanted], dirs_exist_ok=True)
     return Artifacts(settings.artifacts).put_folder(scratch)
+
+
+def damaged(scratch: Path, folder: Path, change: Callable[[bytes], bytes]) -> Path:
+    """A copy of an adapter's folder whose weights were changed."""
+    copy = scratch / f"damaged-{uuid4().hex}"
+    shutil.copytree(folder, copy)
+    weights = copy / "adapter_model.safetensors"
+    weights.write_bytes(change(weights.read_bytes()))
+    return copy
+
+
+async def failures(gateway: Gateway, made: Candidate) -> list[ModelDeploymentFailed]:
+    return [failed for failed in await gateway.heard(ModelDeploymentFailed) if failed.candidate == made]
+
+
+async def status(sdk: AsyncOpenAI, job_id: str, wanted: str) -> Any:
+    """The job, once it has the wanted status; None before."""
+    job = await sdk.fine_tuning.jobs.retrieve(job_id)
+    return job if job.status == wanted else None
 
 
 async def new_job(sdk: AsyncOpenAI, suffix: str = "colours") -> str:
@@ -105,7 +130,9 @@ async def test_an_approved_version_is_called_by_its_names_whole_and_as_a_stream(
     assert 0 < report["deployment"]["duration_s"] < 20
 
 
-async def test_the_name_moves_under_load_without_a_failed_or_mixed_answer(gateway, sdk, adapters, bus_settings) -> None:
+async def test_the_name_moves_and_turns_back_under_load_without_a_failed_or_mixed_answer(
+    gateway, sdk, adapters, bus_settings, engine
+) -> None:
     first = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "moving")
     old = await ask(sdk, "moving")
     answers: dict[str, set[str]] = {}
@@ -122,40 +149,120 @@ async def test_the_name_moves_under_load_without_a_failed_or_mixed_answer(gatewa
     callers = [asyncio.create_task(load()) for _ in range(4)]
     second = await deploy(gateway, sdk, put(bus_settings, adapters[1]), "moving")
     await eventually(lambda: second.version in answers, 60)
+    assert await ask(sdk, "moving") != old
+    async with gateway.http("admin", "infer") as http:
+        told = (await http.post("/v1/models/moving/rollback", json={"reason": "worse"})).json()
+        assert (told["version"], told["previous_version"]) == (first.version, second.version)
+        # At once: the old version was kept loaded.
+        assert await ask(sdk, "moving") == old
+        listed = (await http.get("/v1/models/moving/versions")).json()["data"]
+        assert [(v["version"], v["current"]) for v in listed] == [(second.version, False), (first.version, True)]
+        again = await http.post("/v1/models/moving/rollback")
+        assert (again.status_code, again.json()["error"]["code"]) == (400, "no_earlier")
+        assert (await http.post("/v1/models/moving/rollback", json={"version": "v-0"})).status_code == 404
+        assert (await http.post(f"/v1/models/{BASE}/rollback")).status_code == 404
+        assert (await http.post("/v1/models/ft:a/b/rollback")).status_code == 404
+        assert (await http.post("/v1/models/moving/rollback", json={"n": 1})).status_code == 400
+    async with gateway.http("infer", "train") as http:
+        assert (await http.post("/v1/models/moving/rollback")).status_code == 403
+    [fact] = await eventually(lambda: gateway.heard(ModelRolledBack))
+    assert (fact.alias, fact.version, fact.reason) == ("moving", first.version, "worse")
+    async with running(bus_settings, [engine.url]) as another:
+        # A gateway that starts later knows it too.
+        raw = await another.sdk("infer").models.with_raw_response.retrieve("moving")
+        assert raw.parse().root == first.version
+        async with another.http("admin") as http:
+
+            async def moved_on() -> bool:
+                asked = {"version": second.version}
+                return (await http.post("/v1/models/moving/rollback", json=asked)).status_code == 200
+
+            # Not before it has seen the engine itself.
+            await eventually(moved_on)
+
+    async def forward() -> bool:
+        return await ask(sdk, "moving") != old
+
+    await eventually(forward)
     stop.set()
     # A request that failed would fail its caller.
     await asyncio.gather(*callers)
     assert answers.keys() == {first.version, second.version}
     assert answers[first.version].isdisjoint(answers[second.version])
-    assert await ask(sdk, "moving") != old
     # The old version stays for those who name it.
     assert await ask(sdk, first.model_name.removesuffix(":ckpt-step-20")) == old
 
 
-async def test_an_adapter_that_is_damaged_is_reported_and_the_old_version_serves_on(
-    gateway, sdk, adapters, bus_settings, tmp_path
+async def test_an_engine_leaves_its_pool_and_comes_back_with_its_versions(
+    gateway, sdk, adapters, bus_settings, engine
+) -> None:
+    made = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "drained")
+    before = await ask(sdk, "drained")
+    story = [{"role": "user", "content": "Tell a very long story about the sea."}]
+    body = {"model": BASE, "messages": story, "max_tokens": 150, "stream": True, "temperature": 1.5}
+    async with gateway.http("admin", "infer") as http:
+        async with http.stream("POST", "/v1/chat/completions", json=body) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            await http.put(f"/v1/pools/{BASE}", json={"replicas": []})
+            [pool] = (await http.get("/v1/pools")).json()["data"]
+            assert [(e["url"], e["state"], e["in_flight"]) for e in pool["engines"]] == [(engine.url, "draining", 1)]
+            with pytest.raises(openai.InternalServerError) as refused:
+                await ask(sdk, "drained")
+            assert refused.value.status_code == 503
+            # What was begun is finished.
+            assert [line async for line in lines if line][-1] == "data: [DONE]"
+        changed = await http.put(
+            f"/v1/pools/{BASE}", json={"replicas": [engine.url, f"http://127.0.0.1:{free_port()}"]}
+        )
+        assert changed.status_code == 200
+
+        async def answered() -> bool:
+            [pool] = (await http.get("/v1/pools")).json()["data"]
+            return pool["engines"][0]["versions"] == [f"assay-{made.version}"]
+
+        await eventually(answered)
+    assert await ask(sdk, "drained") == before
+
+
+async def test_what_cannot_be_served_fails_as_an_event_with_its_reason_and_the_old_version_serves_on(
+    gateway, sdk, adapters, bus_settings, engine, tmp_path
 ) -> None:
     good = await deploy(gateway, sdk, put(bus_settings, adapters[0]), "steady")
     before = await ask(sdk, "steady")
-    broken = tmp_path / "broken"
-    shutil.copytree(adapters[1], broken)
-    (broken / "adapter_model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
-    bad = candidate(await new_job(sdk, "steady"), adapter=put(bus_settings, broken), suffix="steady")
-    missing = hashlib.sha256(b"lost").hexdigest()
-    lost_artifact = Artifact(uri="file:///lost", sha256=missing, bytes=1)
-    lost = candidate(await new_job(sdk, "steady"), adapter=lost_artifact, suffix="steady")
-    await gateway.say(approved(bad), approved(lost))
-    for job_id, reason in ((bad.job_id, "adapter"), (lost.job_id, "missing from the store")):
+    lost = Artifact(uri="file:///lost", sha256=hashlib.sha256(b"lost").hexdigest(), bytes=1)
+    unfit = {
+        "not whole": (damaged(tmp_path, adapters[1], lambda content: content[:-100]), True),
+        "header": (damaged(tmp_path, adapters[1], lambda _: b"\x08\x00\x00\x00\x00\x00\x00\x00{]      "), True),
+        "another base model": (damaged(tmp_path, adapters[1], lambda _: save(pair(inputs=7))), True),
+        "rank 32 is above": (damaged(tmp_path, adapters[1], lambda _: save(pair(rank=32))), True),
+    }
+    cases = {reason: (put(bus_settings, folder), permanent) for reason, (folder, permanent) in unfit.items()}
+    cases["missing from the store"] = (lost, False)
+    for reason, (artifact, permanent) in cases.items():
+        bad = candidate(await new_job(sdk, "steady"), adapter=artifact, suffix="steady")
+        await gateway.say(approved(bad))
+        told = await eventually(lambda bad=bad: failures(gateway, bad))
+        assert reason in told[0].reason
+        assert (told[0].permanent, told[0].attempt, told[0].replica) == (permanent, 1, engine.url)
 
-        async def told(job_id: str = job_id, reason: str = reason) -> bool:
+        async def job_knows(job_id: str = bad.job_id, reason: str = reason, level: str = "warn") -> bool:
             events = (await sdk.fine_tuning.jobs.list_events(job_id)).data
-            return any(e.level == "warn" and "Deployment attempt" in e.message and reason in e.message for e in events)
+            return any(e.level == level and "Deployment attempt 1" in e.message and reason in e.message for e in events)
 
-        await eventually(told)
-        assert (await sdk.fine_tuning.jobs.retrieve(job_id)).status == "running"
+        await eventually(lambda know=job_knows, p=permanent: know(level="error" if p else "warn"))
+        job = await eventually(lambda id=bad.job_id, p=permanent: status(sdk, id, "failed" if p else "running"))
+        assert not permanent or (job.error.code == "deployment_failed" and reason in job.error.message)
+        async with gateway.http("train") as http:
+            report = (await http.get(f"/v1/fine_tuning/jobs/{bad.job_id}/report")).json()
+        assert reason in report["deployment_problem"]
+        assert report["deployment_failed"] is permanent
     raw = await sdk.chat.completions.with_raw_response.create(model="steady", messages=QUESTION, max_tokens=1)
     assert raw.headers["x-assay-version"] == good.version
     assert await ask(sdk, "steady") == before
+    # By now a second try of what is unfit would have come.
+    tries = Counter(f.candidate.job_id for f in await gateway.heard(ModelDeploymentFailed) if f.permanent)
+    assert set(tries.values()) == {1}
 
 
 async def test_checkpoints_are_loaded_when_one_who_trains_calls_them(gateway, sdk, adapters, bus_settings) -> None:

@@ -13,6 +13,8 @@ from services.gateway.ports import EngineError, EngineGone, EngineUnreachable
 
 CONTROL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
+# A round of looks waits for its slowest engine, and so do all other pools.
+PROBE_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 3.0
 
 
@@ -69,9 +71,9 @@ class VllmEngine:
             self._open = session
             yield
 
-    async def models(self, url: str) -> set[str]:
+    async def models(self, url: str) -> dict[str, str]:
         answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
-        return {model["id"] for model in answer["data"]}
+        return {model["id"]: model.get("root") or "" for model in answer["data"]}
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.
@@ -87,7 +89,7 @@ class VllmEngine:
 
     async def probe(self, url: str, name: str) -> None:
         body = {"model": name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-        answer = await self._call("POST", f"{url}/v1/chat/completions", LOAD_TIMEOUT_S, body)
+        answer = await self._call("POST", f"{url}/v1/chat/completions", PROBE_TIMEOUT_S, body)
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 

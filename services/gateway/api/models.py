@@ -7,20 +7,28 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from services.gateway.api.versions import VERSIONS, act, shown
 from services.gateway.service.inference import Inference
+from services.gateway.service.versions import Versions
 from shared.web import allow
 
 
-@get("/")
+@get("/", guards=[allow("infer")])
 async def listed(inference: NamedDependency[Inference]) -> dict[str, Any]:
     """Every model that can be called: base models, fine-tuned ones, and the stable names of the newest approved."""
     return {"object": "list", "data": inference.models()}
 
 
-@get("/{name:path}")
-async def one(name: FromPath[str], inference: NamedDependency[Inference]) -> dict[str, Any]:
-    """One of them; a base model's name may hold slashes."""
-    return inference.model(unquote(str(name).removeprefix("/")))
+@get("/{name:path}", guards=[allow("infer")])
+async def one(
+    name: FromPath[str], inference: NamedDependency[Inference], versions: NamedDependency[Versions]
+) -> dict[str, Any]:
+    """One of them, or with `/versions` behind a stable name all of its versions; a name may hold slashes."""
+    wanted = unquote(str(name).removeprefix("/"))
+    if wanted.endswith(VERSIONS):
+        return shown(await versions.of(wanted.removesuffix(VERSIONS)))
+    return inference.model(wanted)
 
 
-routes = Router("/v1/models", route_handlers=[listed, one], guards=[allow("infer")], tags=["models"])
+# One router, since a path has one; the scopes differ.
+routes = Router("/v1/models", route_handlers=[listed, one, act], tags=["models"])

@@ -109,6 +109,8 @@ def report(view: JobView, checkpoints: list[CheckpointView], deployment: Deploym
         "training": view.finished.model_dump(mode="json") if view.finished else None,
         "deployment": _deployment(deployment),
         "deployment_problem": deployment.reason if deployment else None,
+        "deployment_failed": deployment.status == "failed" if deployment else False,
+        "deployment_attempts": deployment.attempts if deployment else 0,
     }
 
 

@@ -1,10 +1,14 @@
 """What is observed of the engines: which replicas answer, and which versions each of them was seen to answer with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Looks in a row that a busy engine may leave unanswered.
 PATIENCE = 3
+# Requests in a row that may fail before a replica must answer a probe again.
+STRIKES = 3
+LONGEST_REST_S = 30.0
+NEVER = float("-inf")
 
 
 @dataclass
@@ -15,25 +19,45 @@ class Replica:
     base: str
     up: bool = False
     reason: str = "not seen yet"
+    root: str = ""
+    """The path from which the engine says that it loaded its base model."""
     loaded: set[str] = field(default_factory=set[str])
     in_flight: int = 0
     unanswered: int = 0
-    answered_at: float = float("-inf")
+    answered_at: float = NEVER
     """When it last gave a whole answer, on the monotonic clock."""
+    strikes: int = 0
+    """Requests that failed since the last whole answer."""
+    falls: int = 0
+    """Probes that it failed since it last passed one."""
+    rests_until: float = NEVER
+    """When it may be probed again, on the monotonic clock."""
 
     def serves(self, name: str) -> bool:
-        return self.up and (name == self.base or name in self.loaded)
+        return self.up and self.strikes < STRIKES and (name == self.base or name in self.loaded)
 
     def went_down(self, reason: str) -> None:
         """It may come back as a new process that holds nothing: what it held must be shown again."""
         self.up = False
         self.reason = reason
         self.loaded.clear()
-        self.doubt()
+        self.strikes = 0
+        self.answered_at = NEVER
+
+    def failed_probe(self, reason: str, now: float) -> None:
+        """It is there and does not work: it is left alone, each time for longer."""
+        self.went_down(reason)
+        self.rests_until = now + min(LONGEST_REST_S, 2.0**self.falls)
+        self.falls = min(self.falls + 1, 10)
+
+    def passed_probe(self, now: float) -> None:
+        self.answered_at = now
+        self.strikes = self.falls = 0
 
     def doubt(self) -> None:
-        """Let the next look ask it for a real answer."""
-        self.answered_at = float("-inf")
+        """A request failed: let the next look ask for a real answer, and after some in a row wait for it."""
+        self.strikes = self.strikes + 1 if self.answered_at == NEVER else 1
+        self.answered_at = NEVER
 
     def was_silent(self, reason: str) -> None:
         """It did not answer a look in time, which an engine under load may do."""
@@ -41,17 +65,29 @@ class Replica:
         if self.unanswered >= PATIENCE:
             self.went_down(reason)
 
-    def lists(self, names: set[str]) -> None:
+    def lists(self, names: Collection[str]) -> None:
         """Forget what the engine no longer lists, as after a restart."""
         self.unanswered = 0
-        self.loaded &= names
+        self.loaded.intersection_update(names)
 
 
 class Fleet:
-    """All replicas of all pools."""
+    """All replicas of all pools, and those that left but still answer what they were asked."""
 
     def __init__(self, pools: Mapping[str, Sequence[str]]) -> None:
-        self.pools = {base: tuple(Replica(url.rstrip("/"), base) for url in urls) for base, urls in pools.items()}
+        self.pools: dict[str, tuple[Replica, ...]] = {}
+        self.draining: list[Replica] = []
+        self.arrange(pools)
+
+    def arrange(self, pools: Mapping[str, Sequence[str]]) -> None:
+        """Take up new replicas, keep what is known of those that stay, and ask the others for nothing more."""
+        before = {(replica.base, replica.url): replica for replica in self.replicas}
+        urls = {base: list(dict.fromkeys(url.rstrip("/") for url in some)) for base, some in pools.items()}
+        # In place: others hold this mapping to know which base models there are.
+        self.pools.clear()
+        for base, some in urls.items():
+            self.pools[base] = tuple(before.pop((base, url), None) or Replica(url, base) for url in some)
+        self.draining = [replica for replica in (*self.draining, *before.values()) if replica.in_flight]
 
     @property
     def replicas(self) -> list[Replica]:
@@ -59,7 +95,7 @@ class Fleet:
 
     @property
     def in_flight(self) -> int:
-        return sum(replica.in_flight for replica in self.replicas)
+        return sum(replica.in_flight for replica in (*self.replicas, *self.draining))
 
     def up(self, base: str) -> list[Replica]:
         return [replica for replica in self.pools.get(base, ()) if replica.up]

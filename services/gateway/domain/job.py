@@ -10,6 +10,7 @@ from shared.events import (
     Failure,
     ModelApproved,
     ModelDeployed,
+    ModelDeploymentFailed,
     ModelRejected,
     ReviewOpened,
     TrainingFinished,
@@ -41,6 +42,8 @@ class Job(BaseModel):
     approved: ModelApproved | None = None
     rejected: ModelRejected | None = None
     deployed: ModelDeployed | None = None
+    undeployed: ModelDeploymentFailed | None = None
+    """Its approved version was given up."""
     fine_tuned_model: str | None = None
     """The name of the model that a verdict, or a review under way, is about."""
     status: Status = "validating_files"
@@ -87,7 +90,7 @@ def _status(job: Job) -> Status:
     # People take their time: what waits for them counts as made, and may be called once they agree.
     if job.review or job.deployed:
         return "succeeded"
-    if job.rejected:
+    if job.rejected or job.undeployed:
         return "failed"
     if job.started or trained or job.approved:
         return "running"
@@ -101,6 +104,8 @@ def _error(job: Job, status: Status) -> Failure | None:
         return job.bad_file
     if job.finished and job.finished.status == "failed":
         return job.finished.error or Failure(code="training_failed", message="The training failed.")
+    if job.undeployed:
+        return Failure(code="deployment_failed", message=job.undeployed.reason)
     assert job.rejected is not None
     return Failure(code="model_not_approved", message=reasons(job.rejected))
 

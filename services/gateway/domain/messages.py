@@ -11,6 +11,7 @@ from shared.events import (
     EvalDone,
     ModelApproved,
     ModelDeployed,
+    ModelDeploymentFailed,
     ModelRejected,
     ReviewOpened,
     Score,
@@ -126,8 +127,11 @@ def deployed(event: ModelDeployed) -> JobMessage:
     return tell(event.candidate.job_id, "deployed", told, version=event.candidate.version, duration_s=event.duration_s)
 
 
-def not_deployed(job_id: str, attempt: int, reason: str) -> JobMessage:
-    return tell(job_id, f"not-deployed/{reason}", f"Deployment attempt {attempt} failed: {reason}", "warn")
+def not_deployed(event: ModelDeploymentFailed) -> JobMessage:
+    level: Level = "error" if event.permanent else "warn"
+    told = f"Deployment attempt {event.attempt} failed{' for good' if event.permanent else ''}: {event.reason}"
+    key = f"not-deployed/{event.permanent}/{event.reason}"
+    return tell(event.candidate.job_id, key, told, level, replica=event.replica, permanent=event.permanent)
 
 
 def _base(event: EvalDone, name: str) -> str:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.gateway.domain import messages
-from services.gateway.domain.deployment import Catalog, Deployment, backoff_s, wanted
+from services.gateway.domain.deployment import Catalog, Cause, Deployment, backoff_s, failed_attempt, wanted
 from services.gateway.domain.fleet import Fleet, Replica
-from services.gateway.ports import DeploymentView, JobView, Views
+from services.gateway.domain.weights import UnfitWeights
+from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, Views
 from services.gateway.service.history import History
 from services.gateway.service.loader import FAILURES, Loader
+from services.gateway.service.pools import Pools
 from shared import telemetry
-from shared.events import ModelApproved, ModelDeployed
+from shared.artifacts import ArtifactError
+from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed
 
 _log = telemetry.logger(__name__)
 
@@ -29,8 +32,10 @@ class Deployments:
     """Keeps engines and names as the approvals want them. `keep` versions of each alias stay loaded."""
 
     views: Views[DeploymentView]
+    aliases: Views[AliasView]
     jobs: Views[JobView]
     history: History
+    pools: Pools
     fleet: Fleet
     loader: Loader
     directory: Directory
@@ -50,11 +55,11 @@ class Deployments:
         await self.views.create(DeploymentView(id=event.candidate.job_id, at=time.time(), candidate=event.candidate))
         self.changed.set()
 
-    async def remember(self) -> list[DeploymentView]:
-        """Let the names mean what is kept, before or after the engines were looked at."""
-        kept = await self.views.where()
-        self.directory.catalog = Catalog(tuple(self.fleet.pools), kept)
-        return kept
+    async def remember(self) -> list[Deployment]:
+        """Let the names mean what is kept, before or after the engines were looked at; what engines should hold."""
+        kept, aliases = await self.views.where(), await self.aliases.where()
+        self.directory.catalog = Catalog(tuple(self.fleet.pools), kept, aliases)
+        return wanted(kept, self.keep, aliases)
 
     async def run(self) -> None:
         """Compare and repair until cancelled."""
@@ -72,8 +77,8 @@ class Deployments:
 
     async def reconcile(self) -> None:
         """One round: look at every replica, load what it lacks, move the names, unload what is old."""
-        kept = await self.remember()
-        chosen = wanted(kept, self.keep)
+        await self.pools.arrange()
+        chosen = await self.remember()
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
         for deployment in chosen:
             if deployment.status == "pending":
@@ -100,14 +105,14 @@ class Deployments:
         except FAILURES as error:
             self.retries[key] = (attempts + 1, time.time() + backoff_s(attempts + 1))
             _log.warning("adapter not loaded", replica=replica.url, name=deployment.loaded_name, error=str(error))
-            await self._note_failure(deployment, str(error) or type(error).__name__)
+            await self._note_failure(deployment, str(error) or type(error).__name__, replica.url, _cause(error))
             return
         self.retries.pop(key, None)
 
     async def _finish(self, deployment: Deployment) -> None:
         """The names move when every replica that is up answers with the new version."""
         if deployment.candidate.base_model not in self.fleet.pools:
-            await self._note_failure(deployment, f"no pool serves {deployment.candidate.base_model!r}")
+            await self._note_failure(deployment, f"no pool serves {deployment.candidate.base_model!r}", None, "absent")
             return
         up = self.fleet.up(deployment.candidate.base_model)
         if not up or not all(replica.serves(deployment.loaded_name) for replica in up):
@@ -121,7 +126,7 @@ class Deployments:
         )
 
         def decide(view: DeploymentView) -> tuple[DeploymentView, list[ModelDeployed]] | None:
-            if view.status == "deployed":
+            if view.status != "pending":
                 return None
             done = {"status": "deployed", "deployed_at": now, "fact": fact, "reason": None}
             return view.model_copy(update=done), [fact]
@@ -132,15 +137,31 @@ class Deployments:
 
     async def _tell_outcomes(self) -> None:
         """Write finished deployments into their jobs: each once, also where a crash came between the two."""
-        for deployment in await self.views.where(status="deployed", told=False):
-            if deployment.fact:
+        for deployment in await self.views.where(told=False):
+            if deployment.status == "deployed" and deployment.fact:
                 await self.history.deployed(deployment.fact)
+            elif deployment.status == "failed" and deployment.failure:
+                await self.history.not_deployed(deployment.failure)
+            else:
+                continue
             await self.views.change(deployment.id, lambda view: (view.model_copy(update={"told": True}), []))
 
-    async def _note_failure(self, deployment: Deployment, reason: str) -> None:
-        if deployment.status != "pending" or time.time() < deployment.next_try_at:
-            return
-        attempts = deployment.attempts + 1
-        update = {"reason": reason, "attempts": attempts, "next_try_at": time.time() + backoff_s(attempts)}
-        await self.views.change(deployment.id, lambda view: (view.model_copy(update=update), []))
-        await self.history.jobs.tell(messages.not_deployed(deployment.id, attempts, reason))
+    async def _note_failure(self, deployment: Deployment, reason: str, replica: str | None, cause: Cause) -> None:
+        now = time.time()
+
+        def decide(view: DeploymentView) -> tuple[DeploymentView, list[ModelDeploymentFailed]] | None:
+            # Another replica's failure, or another gateway's, was this same attempt.
+            if view.status != "pending" or view.attempts != deployment.attempts or now < view.next_try_at:
+                return None
+            failed = failed_attempt(view, reason, replica, cause, now)
+            return failed, [failed.failure] if failed.failure else []
+
+        changed = await self.views.change(deployment.id, decide)
+        if changed and changed.failure and changed.attempts == deployment.attempts + 1:
+            await self.history.jobs.tell(messages.not_deployed(changed.failure))
+
+
+def _cause(error: Exception) -> Cause:
+    if isinstance(error, UnfitWeights):
+        return "unfit"
+    return "refused" if isinstance(error, (EngineError, ArtifactError)) else "absent"

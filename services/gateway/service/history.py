@@ -18,6 +18,7 @@ from shared.events import (
     EvalDone,
     ModelApproved,
     ModelDeployed,
+    ModelDeploymentFailed,
     ModelRejected,
     ReviewOpened,
     TrainingFinished,
@@ -97,6 +98,10 @@ class History:
 
     async def deployed(self, event: ModelDeployed) -> None:
         await self._learn(event.candidate.job_id, messages.deployed(event), deployed=event)
+
+    async def not_deployed(self, event: ModelDeploymentFailed) -> None:
+        """A version was given up."""
+        await self._learn(event.candidate.job_id, messages.not_deployed(event), undeployed=event)
 
     async def _learn(self, job_id: str, message: JobMessage, **facts: Any) -> None:
         # The entry comes first: an entry told twice is one entry, a fact without its entry would stay without.

@@ -1,7 +1,7 @@
 """Jobs: asked for, shown, cancelled."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.gateway.domain import messages, names
@@ -24,7 +24,7 @@ class Jobs:
     checkpoints: Views[CheckpointView]
     deployments: Views[DeploymentView]
     tell: Tell
-    base_models: Sequence[str]
+    base_models: Collection[str]
     max_lora_rank: int
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:

@@ -6,14 +6,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.gateway.domain.adapter import Base, check
 from services.gateway.domain.fleet import Fleet, Replica
 from services.gateway.domain.names import loaded_name
-from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGone, EngineUnreachable
+from services.gateway.domain.weights import UnfitWeights
+from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGone, EngineUnreachable, WeightFolders
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import Candidate
 
-FAILURES = (EngineError, EngineUnreachable, ArtifactError, OSError)
+FAILURES = (EngineError, EngineUnreachable, ArtifactError, UnfitWeights, OSError)
 _log = telemetry.logger(__name__)
 
 
@@ -27,23 +29,30 @@ class Loader:
     cache: Path
     probe_s: float
     on_demand: int
+    folders: WeightFolders
+    max_rank: int
     lent: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
     """What was loaded because somebody called it, the least recently used first."""
     locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
 
     async def look(self, replica: Replica) -> None:
         """Note whether a replica answers, and what it no longer holds."""
+        if time.monotonic() < replica.rests_until:
+            return
         try:
             names = await self.engine.models(replica.url)
             if replica.base not in names:
                 replica.went_down(f"serves {', '.join(sorted(names)) or 'nothing'}, not {replica.base}")
                 return
-            replica.lists(names)
+            replica.root = names[replica.base]
+            replica.lists(names.keys())
             # An engine can be dead while its API still lists models: only an answer counts.
             if time.monotonic() - replica.answered_at >= self.probe_s:
                 await self.engine.probe(replica.url, replica.base)
-                replica.answered_at = time.monotonic()
-        except (EngineError, EngineGone) as error:
+                replica.passed_probe(time.monotonic())
+        except EngineError as error:
+            replica.failed_probe(str(error), time.monotonic())
+        except EngineGone as error:
             replica.went_down(str(error))
         except EngineUnreachable as error:
             replica.was_silent(str(error))
@@ -56,11 +65,23 @@ class Loader:
         async with self.locks.setdefault((replica.url, name), asyncio.Lock()):
             if replica.serves(name):
                 return
-            folder = await asyncio.to_thread(self.artifacts.fetch_folder, candidate.adapter, self.cache)
+            folder = await asyncio.to_thread(self._checked, replica, candidate)
             await self.engine.load(replica.url, name, folder.resolve())
             await self.engine.probe(replica.url, name)
             replica.loaded.add(name)
             _log.info("adapter loaded", replica=replica.url, name=name)
+
+    def _checked(self, replica: Replica, candidate: Candidate) -> Path:
+        """The adapter's folder, whole and fit for this engine: one that is not could end it for everybody."""
+        if candidate.tuning != "lora":
+            raise UnfitWeights(f"{candidate.tuning} weights are a whole model, and this pool serves adapters")
+        try:
+            folder = self.artifacts.fetch_folder(candidate.adapter, self.cache)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
+        base = Base(frozenset({replica.base, replica.root}), self.folders.base(replica.root))
+        check(self.folders.adapter(folder), base, self.max_rank)
+        return folder
 
     async def lend(self, candidate: Candidate) -> None:
         """Load what no deployment keeps loaded on one replica, in place of what was not called for longest."""

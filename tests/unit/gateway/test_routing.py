@@ -1,7 +1,21 @@
 """Names, versions and replicas: who is asked for what."""
 
-from services.gateway.domain.deployment import Catalog, Deployment, backoff_s, wanted
-from services.gateway.domain.fleet import PATIENCE, Fleet
+import pytest
+
+from services.gateway.domain.deployment import (
+    MAX_REFUSALS,
+    Alias,
+    Catalog,
+    Deployment,
+    backoff_s,
+    current,
+    failed_attempt,
+    lines,
+    wanted,
+)
+from services.gateway.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
+from services.gateway.domain.pool import Pool, address_url, check_base, check_url, seeded, to_discover
+from services.gateway.domain.refusals import BadRequest
 from services.gateway.domain.wire import EventCutter, error_of, renamed
 from tests.gateway import BASE, candidate
 
@@ -24,6 +38,22 @@ def test_an_alias_means_the_newest_approval_that_is_served_whatever_was_deployed
     assert catalog.parents["address"] == BASE
 
 
+def test_an_alias_that_was_turned_back_stays_there_until_something_newer_is_deployed() -> None:
+    line = [deployment(f"a{n}", float(n)) for n in range(4)]
+    version = line[0].candidate.version
+    alias = Alias(id="address", at=9.0, version=version, beyond=3.0)
+    target = Catalog([BASE], line, [alias]).find("address")
+    assert target is not None
+    assert target.version == version
+    # It is kept loaded though it is not among the newest.
+    assert {d.id for d in wanted(line, 2, [alias])} == {"a3", "a2", "a0"}
+    assert {d.id for d in wanted(line, 2)} == {"a3", "a2"}
+    pending = deployment("a4", 4.0, status="pending")
+    assert current(lines([*line, pending])["address"], alias) == line[0]
+    newer = deployment("a4", 4.0)
+    assert current(lines([*line, newer])["address"], alias) == newer
+
+
 def test_a_base_model_cannot_be_hidden_by_an_alias() -> None:
     target = Catalog([BASE], [deployment("a", 1.0, suffix=BASE)]).find(BASE)
     assert target is not None
@@ -40,6 +70,24 @@ def test_failures_wait_longer_each_time_up_to_a_minute() -> None:
     waits = [backoff_s(n) for n in range(1, 12)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (1.0, 60.0)
+
+
+def test_a_failure_is_for_good_when_the_weights_are_unfit_or_it_was_refused_too_often_and_never_for_an_absence() -> (
+    None
+):
+    waiting = deployment("a", 0.0, status="pending")
+    unfit = failed_attempt(waiting, "rank", "http://a", "unfit", now=10.0)
+    assert unfit.status == "failed"
+    assert unfit.failure is not None
+    assert (unfit.failure.permanent, unfit.failure.attempt, unfit.failure.replica) == (True, 1, "http://a")
+    assert wanted([unfit], keep=3) == []
+    absent = refused = waiting
+    for n in range(1, MAX_REFUSALS + 1):
+        absent = failed_attempt(absent, "away", None, "absent", now=10.0)
+        refused = failed_attempt(refused, "no", "http://a", "refused", now=10.0)
+        assert absent.status == "pending"
+        assert absent.next_try_at == 10.0 + backoff_s(n)
+        assert refused.status == ("failed" if n == MAX_REFUSALS else "pending")
 
 
 def test_a_replica_is_only_asked_for_what_it_was_seen_to_answer_with() -> None:
@@ -70,6 +118,84 @@ def test_a_busy_engine_may_be_silent_for_a_while_and_one_that_went_down_must_sho
     replica.went_down("nobody listens")
     replica.up = True
     assert not replica.serves("assay-v-1")
+
+
+def test_a_replica_that_failed_some_requests_in_a_row_is_asked_nothing_until_it_passes_a_probe() -> None:
+    [replica] = Fleet({BASE: ["http://a"]}).replicas
+    replica.up = True
+    replica.passed_probe(now=1.0)
+    for _ in range(STRIKES - 1):
+        replica.doubt()
+    assert replica.serves(BASE)
+    # An answer in between, and it begins anew.
+    replica.answered_at = 2.0
+    replica.doubt()
+    assert replica.serves(BASE)
+    for _ in range(STRIKES):
+        replica.doubt()
+    assert replica.up
+    assert not replica.serves(BASE)
+    replica.passed_probe(now=3.0)
+    assert replica.serves(BASE)
+
+
+def test_an_engine_that_fails_its_probes_is_left_alone_for_longer_each_time() -> None:
+    [replica] = Fleet({BASE: ["http://a"]}).replicas
+    rests = []
+    for _ in range(8):
+        replica.failed_probe("500", now=100.0)
+        rests.append(replica.rests_until - 100.0)
+    assert rests == [1, 2, 4, 8, 16, LONGEST_REST_S, LONGEST_REST_S, LONGEST_REST_S]
+    assert not replica.up
+
+
+def test_a_replica_that_leaves_its_pool_finishes_what_it_answers_and_one_that_stays_keeps_what_is_known() -> None:
+    fleet = Fleet({BASE: ["http://a", "http://b"]})
+    staying, leaving = fleet.replicas
+    staying.loaded.add("assay-v-1")
+    leaving.up, leaving.in_flight = True, 2
+    fleet.arrange({BASE: ["http://a", "http://c"], "other": ["http://d"]})
+    assert [r.url for r in fleet.pools[BASE]] == ["http://a", "http://c"]
+    assert fleet.pools[BASE][0] is staying
+    assert fleet.serving(BASE, BASE) == []
+    assert (fleet.draining, fleet.in_flight) == ([leaving], 2)
+    leaving.in_flight = 0
+    fleet.arrange({"other": ["http://d"]})
+    assert (fleet.draining, list(fleet.pools)) == ([], ["other"])
+
+
+def test_settings_win_where_they_were_changed_and_else_what_was_said_to_the_running_gateway() -> None:
+    pool = Pool(id=BASE, at=1.0, replicas=["http://said"], seed=["http://a"], removed=True)
+    assert seeded(pool, ["http://a"], now=2.0) is None
+    changed = seeded(pool, ["http://b"], now=2.0)
+    assert changed is not None
+    assert (changed.replicas, changed.seed, changed.removed) == (["http://b"], ["http://b"], False)
+
+
+def test_an_engines_url_is_scheme_host_and_port_and_nothing_else() -> None:
+    assert check_url("http://a:8000/") == "http://a:8000"
+    assert to_discover(check_url("dns+http://vllm.default.svc:8000")) == ("vllm.default.svc", 8000)
+    assert to_discover("http://a:8000") is None
+    assert address_url("10.0.0.1", 80) == "http://10.0.0.1:80"
+    assert address_url("::1", 80) == "http://[::1]:80"
+    for wrong in (
+        *(
+            "",
+            "a:8000",
+            "file:///etc/passwd",
+            "http://",
+            "http://a/pause",
+            "http://a?x",
+            "http://u:p@a",
+            "dns+http://a",
+        ),
+        *("http://a:99999", "http://[", "http://a#x", "ftp://a", "http://a//"),
+    ):
+        with pytest.raises(BadRequest):
+            check_url(wrong)
+    for wrong in ("", "../x", "a b", "x" * 300, "a\n"):
+        with pytest.raises(BadRequest):
+            check_base(wrong)
 
 
 def test_events_are_whole_however_the_network_cuts_them() -> None:

@@ -1,0 +1,55 @@
+"""`/v1/models/{alias}/rollback` and `/versions`; a name may hold slashes, so the last part of the path says which."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.gateway.api.bodies import json_body
+from services.gateway.service.versions import Line, Versions
+from shared.web import allow
+
+ROLLBACK, VERSIONS = "/rollback", "/versions"
+
+
+class RollbackRequest(BaseModel):
+    """The body, which may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: str | None = Field(default=None, min_length=1, max_length=64)
+    reason: str = Field(default="asked for", max_length=500)
+
+
+@post("/{name:path}", status_code=200, guards=[allow("admin")])
+async def act(
+    name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
+) -> dict[str, Any]:
+    """`POST /v1/models/{alias}/rollback`: let a stable name mean the version before, or the one in `version`."""
+    wanted = unquote(str(name)).removeprefix("/")
+    if not wanted.endswith(ROLLBACK):
+        raise NotFoundException
+    asked = RollbackRequest.model_validate(await json_body(request) if await request.body() else {})
+    fact = await versions.roll_back(wanted.removesuffix(ROLLBACK), asked.version, asked.reason)
+    return {"object": "model.rollback", **fact.model_dump()}
+
+
+def shown(line: Line) -> dict[str, Any]:
+    """An alias's versions, newest first."""
+    data = [
+        {
+            "object": "model.version",
+            "version": deployment.candidate.version,
+            "model": deployment.model,
+            "job_id": deployment.id,
+            "step": deployment.candidate.step,
+            "deployed_at": int(deployment.deployed_at or deployment.at),
+            "current": deployment is line.current,
+        }
+        for deployment in reversed(line.versions)
+    ]
+    return {"object": "list", "alias": line.alias, "data": data}

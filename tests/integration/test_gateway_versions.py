@@ -1,0 +1,57 @@
+"""A stable name's versions at the door, without an engine: what is listed, and what is refused and why."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.gateway.ports import AliasView, DeploymentView
+from shared.settings import CommonSettings
+from shared.store import Store
+from tests.conftest import free_port
+from tests.gateway import BASE, Gateway, candidate, running
+
+VERSIONS = [candidate(f"job-{n}").version for n in range(3)]
+
+
+@pytest.fixture
+async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
+    """A gateway over a database in which three versions were deployed and the name was turned back to the second."""
+    store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
+    for n in range(3):
+        made = DeploymentView(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
+        await store.collection("deployments", DeploymentView).create(made)
+    turned = AliasView(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
+    await store.collection("aliases", AliasView).create(turned)
+    async with running(bus_settings, [f"http://127.0.0.1:{free_port()}"]) as gateway:
+        yield gateway
+    store.close()
+
+
+async def test_a_name_that_was_turned_back_stays_so_over_a_restart_and_lists_its_versions(gateway) -> None:
+    async with gateway.http("infer") as http:
+        assert (await http.get("/v1/models/address")).json()["root"] == VERSIONS[1]
+        listed = (await http.get("/v1/models/address/versions")).json()
+    shown = [(version["version"], version["current"]) for version in listed["data"]]
+    assert shown == [(VERSIONS[2], False), (VERSIONS[1], True), (VERSIONS[0], False)]
+
+
+async def test_what_cannot_be_turned_back_is_refused_and_the_name_stays(gateway) -> None:
+    async with gateway.http("admin", "infer") as http:
+        tries = [
+            ("/v1/models/address/rollback", None, 503, "service_unavailable"),
+            ("/v1/models/address/rollback", {"version": "v-0"}, 404, "version_not_found"),
+            ("/v1/models/address/rollback", {"version": ""}, 400, "invalid_value"),
+            ("/v1/models/address/rollback", {"n": 1}, 400, "unknown_parameter"),
+            (f"/v1/models/{BASE}/rollback", None, 404, "model_not_found"),
+            ("/v1/models/ft:a%2Fb/c/rollback", None, 404, "model_not_found"),
+            ("/v1/models/address", None, 404, "unknown_url"),
+        ]
+        for path, body, status, code in tries:
+            answer = await (http.post(path) if body is None else http.post(path, json=body))
+            assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), path
+        same = await http.post("/v1/models/address/rollback", json={"version": VERSIONS[1]})
+        assert (same.status_code, same.json()["previous_version"]) == (200, VERSIONS[1])
+        assert (await http.get("/v1/models/nothing/versions")).status_code == 404
+        assert (await http.get("/v1/models/address")).json()["root"] == VERSIONS[1]
+    async with gateway.http("infer", "train", "review") as http:
+        assert (await http.post("/v1/models/address/rollback")).status_code == 403

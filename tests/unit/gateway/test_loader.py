@@ -1,0 +1,75 @@
+"""What never comes as far as an engine: over real files, and engines that nobody started."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import save_file
+
+from services.gateway.adapters.vllm import VllmEngine
+from services.gateway.adapters.weight_files import WeightFiles
+from services.gateway.domain.fleet import Fleet, Replica
+from services.gateway.domain.weights import UnfitWeights
+from services.gateway.ports import EngineGone
+from services.gateway.service.loader import Loader
+from shared.artifacts import ArtifactError, Artifacts
+from shared.events import Artifact, Candidate
+from tests.conftest import free_port
+from tests.gateway import BASE, candidate
+from tests.weights import pair
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Artifacts:
+    return Artifacts(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def loader(store: Artifacts, tmp_path: Path) -> Loader:
+    engine, fleet = VllmEngine(None, 5.0), Fleet({BASE: [f"http://127.0.0.1:{free_port()}"]})
+    return Loader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16)
+
+
+@pytest.fixture
+def adapter(store: Artifacts, tmp_path: Path) -> Artifact:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    config = {"peft_type": "LORA", "lora_alpha": 8, "base_model_name_or_path": BASE}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    save_file(pair(), folder / "adapter_model.safetensors")
+    return store.put_folder(folder)
+
+
+async def load(loader: Loader, made: Candidate) -> None:
+    async with loader.engine.running(None):  # type: ignore[attr-defined]
+        [replica] = loader.fleet.replicas
+        assert isinstance(replica, Replica)
+        await loader.load(replica, made)
+
+
+async def test_only_what_fits_is_asked_of_an_engine(loader: Loader, adapter: Artifact, store: Artifacts) -> None:
+    with pytest.raises(EngineGone):
+        await load(loader, candidate("good", adapter=adapter))
+    whole = candidate("whole", adapter=adapter).model_copy(update={"tuning": "full"})
+    with pytest.raises(UnfitWeights, match="whole model"):
+        await load(loader, whole)
+    for content in (b"[]", b"{}", b"no manifest", b'{"files": {"a": 1}}', b'{"files": 1}'):
+        with pytest.raises(UnfitWeights, match="no folder"):
+            await load(loader, candidate("plain", adapter=store.put_bytes(content)))
+    outside = store.put_bytes(b'{"files": {"../x": {"sha256": "00"}}}')
+    with pytest.raises(ArtifactError, match="outside"):
+        await load(loader, candidate("outside", adapter=outside))
+
+
+async def test_an_artifact_that_was_changed_in_the_store_is_refused_by_its_digest(
+    loader: Loader, adapter: Artifact, tmp_path: Path
+) -> None:
+    for path in (tmp_path / "store").rglob("*"):
+        if path.is_file() and path.stat().st_size > 200 and path.name != adapter.sha256:
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ArtifactError, match="damaged"):
+        await load(loader, candidate("changed", adapter=adapter))
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(ArtifactError, match="missing"):
+        await load(loader, candidate("changed", adapter=adapter))
