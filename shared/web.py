@@ -50,6 +50,7 @@ def build(
     lifespan: Sequence[Lifespan] = (),
     dependencies: Mapping[str, Any],
     exception_handlers: Mapping[Any, Any] | None = None,
+    keyring: Keyring | None = None,
 ) -> Litestar:
     """A service's HTTP application with everything that all of them have.
 
@@ -59,7 +60,7 @@ def build(
     return Litestar(
         route_handlers=[healthz, readyz, Metrics, *routes],
         lifespan=list(lifespan),
-        state=State({"checks": dict(checks), "keyring": Keyring(settings.common.keys_file)}),
+        state=State({"checks": dict(checks), "keyring": keyring or Keyring(settings.common.keys_file)}),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
         middleware=[TraceMiddleware(), PrometheusConfig(app_name=f"assay_{service}", group_path=True).middleware],
         exception_handlers={**_PROBLEMS, **(exception_handlers or {})},
@@ -81,7 +82,7 @@ def _give(value: object) -> Callable[[], Any]:
     return lambda: value
 
 
-def serve(app: Litestar, settings: ServiceSettings) -> None:
+def serve(app: ASGIApp, settings: ServiceSettings) -> None:
     """Answer until SIGTERM; requests in hand are finished first."""
     uvicorn.run(
         app,

@@ -11,6 +11,9 @@ from services.gateway.adapters.mongo import MongoViews
 from services.gateway.adapters.stream import NatsEventStream
 from services.gateway.adapters.vllm import VllmEngine
 from services.gateway.api import chat, errors, events, files, jobs, models
+from services.gateway.api.chat import ChatDoor
+from services.gateway.api.front import Front
+from services.gateway.api.meter import chat_meter
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
@@ -25,16 +28,18 @@ from services.gateway.service.posting import Posting
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.security import Keyring
 from shared.store import Store
 from shared.web import Lifespan, Unavailable
 
 
-def build(settings: Settings) -> Litestar:
+def build(settings: Settings) -> Front:
     """The whole service, not yet connected to anything."""
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
     bus = Bus(common.nats_url, "gateway", store)
     artifacts = Artifacts(common.artifacts)
+    keyring = Keyring(common.keys_file)
     engine = VllmEngine(settings.engine_api_key, settings.engine_timeout_s)
     fleet = Fleet(settings.engines)
     bases = tuple(fleet.pools)
@@ -60,7 +65,8 @@ def build(settings: Settings) -> Litestar:
         directory, fleet, engine, loader, deployments, job_views, checkpoint_views, settings.max_in_flight
     )
     handlers.subscribe(bus, stored, history, deployments)
-    return web.build(
+    door = ChatDoor(inference, keyring, settings.max_choices, settings.max_body_bytes, chat_meter())
+    application = web.build(
         "gateway",
         settings,
         [files.routes(settings.max_file_bytes), jobs.routes, models.routes, chat.routes, events.events, events.letters],
@@ -72,9 +78,12 @@ def build(settings: Settings) -> Litestar:
             "inference": inference,
             "stream": Posting(NatsEventStream(bus)),
             "settings": settings,
+            "chat_door": door,
         },
         exception_handlers=errors.HANDLERS,
+        keyring=keyring,
     )
+    return Front(application, {chat.PATH: door})
 
 
 def _ready(fleet: Fleet) -> web.Check:
