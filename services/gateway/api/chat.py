@@ -19,7 +19,7 @@ from services.gateway.api.errors import encoded, error_body
 from services.gateway.api.meter import Meter
 from services.gateway.domain import chat
 from services.gateway.ports import EngineUnreachable
-from services.gateway.service.inference import Inference, Served
+from services.gateway.service.inference import Inference
 from shared import security, telemetry
 from shared.security import Keyring
 
@@ -70,7 +70,7 @@ class ChatDoor:
             await reply.whole(200, served.body, version)
             return
         try:
-            await reply.stream(_unbroken(served), version)
+            await reply.stream(served.events(), version)
         finally:
             served.close()
 
@@ -88,12 +88,20 @@ class Reply:
         await self._start(status, [(b"content-type", b"application/json"), length, *headers])
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def stream(self, events: AsyncIterator[bytes], *headers: tuple[bytes, bytes]) -> None:
-        """Each event leaves at once, in an HTTP chunk of its own."""
+    async def stream(self, arrivals: AsyncIterator[list[bytes]], *headers: tuple[bytes, bytes]) -> None:
+        """Each event leaves as soon as it is here, in an HTTP chunk of its own."""
         await self._start(200, [*_EVENTS, (b"x-accel-buffering", b"no"), *headers])
-        async for event in events:
-            await self._send({"type": "http.response.body", "body": event, "more_body": True})
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        send = self._send
+        try:
+            async for events in arrivals:
+                for event in events:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+        except EngineUnreachable:
+            # The status was sent long ago: the stream itself has to say that it is not whole.
+            broken = error_body(502, "The engine broke off in the middle of its answer.", code="engine_error")
+            last = b"data: " + json.dumps(broken).encode() + b"\n\n"
+            await send({"type": "http.response.body", "body": last, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def error(self, error: Exception) -> None:
         """What went wrong, where nothing was sent yet."""
@@ -155,16 +163,6 @@ async def _body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> by
             raise HTTPException(status_code=413)
         if not message["more_body"]:
             return content
-
-
-async def _unbroken(served: Served) -> AsyncIterator[bytes]:
-    try:
-        async for event in served.events():
-            yield event
-    except EngineUnreachable:
-        # The status was sent long ago: the stream itself has to say that it is not whole.
-        broken = error_body(502, "The engine broke off in the middle of its answer.", code="engine_error")
-        yield b"data: " + json.dumps(broken).encode() + b"\n\n"
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
