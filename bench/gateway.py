@@ -26,7 +26,7 @@ from bench.mock_engine import EVENTS
 from bench.side_by_side import Ratio, free_port, running, show, verdict
 
 LOAD_CORE, GATEWAY_CORE = 0, 1
-ROUNDS, SECONDS = 5, 1.0
+ROUNDS, SECONDS = 3, 1.0
 WAYS = {"one": 1, "at 16": 16, "at 32": 32, "streams": 16}
 _QUESTION = [{"role": "user", "content": "Hello! I ordered a lamp last week and it has not come. What can I do?"}]
 
