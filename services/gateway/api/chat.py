@@ -26,7 +26,7 @@ from shared.security import Keyring
 PATH = "/v1/chat/completions"
 # As nginx logs it; nobody is there to read it.
 CALLER_LEFT = 499
-# Whoever hangs up sooner costs the engine no more than this; most answers of errors and caches never start the watch.
+# Most answers are here before; whoever hangs up sooner costs the engine no more than this.
 WATCH_AFTER_S = 0.05
 _EVENTS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 Headers = list[tuple[bytes, bytes]]
