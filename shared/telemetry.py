@@ -19,6 +19,7 @@ def configure(service: str, instance: str, level: str) -> None:
     """Send every log line, those of libraries too, to standard error as one JSON object."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _name_the_trace,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -65,10 +66,20 @@ def trace(traceparent: str | None, **fields: Any) -> Generator[str]:
     span = f"00-{trace_id}-{secrets.token_hex(8)}-01"
     token = _traceparent.set(span)
     try:
-        with structlog.contextvars.bound_contextvars(trace_id=trace_id, **fields):
+        if fields:
+            with structlog.contextvars.bound_contextvars(**fields):
+                yield trace_id
+        else:
             yield trace_id
     finally:
         _traceparent.reset(token)
+
+
+def _name_the_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    # Asked for when a line is written: most requests write none.
+    if traceparent := _traceparent.get():
+        event.setdefault("trace_id", traceparent.split("-")[1])
+    return event
 
 
 def _name_the_service(service: str, instance: str) -> structlog.typing.Processor:

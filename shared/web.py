@@ -83,7 +83,7 @@ def _give(value: object) -> Callable[[], Any]:
     return lambda: value
 
 
-def serve(app: Litestar, settings: ServiceSettings) -> None:
+def serve(app: ASGIApp, settings: ServiceSettings) -> None:
     """Answer until SIGTERM; requests in hand are finished first."""
     uvicorn.run(
         app,

@@ -15,6 +15,9 @@ from services.gateway.adapters.vllm import VllmEngine
 from services.gateway.adapters.weight_files import WeightFiles
 from services.gateway.api import chat, errors, events, files, jobs, keys, models
 from services.gateway.api import pools as pools_api
+from services.gateway.api.chat import ChatDoor
+from services.gateway.api.front import Front
+from services.gateway.api.meter import chat_meter
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
@@ -38,7 +41,7 @@ from shared.store import Store
 from shared.web import Lifespan, Unavailable
 
 
-def build(settings: Settings) -> Litestar:
+def build(settings: Settings) -> Front:
     """The whole service, not yet connected to anything."""
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
@@ -76,7 +79,8 @@ def build(settings: Settings) -> Litestar:
         directory, fleet, engine, loader, deployments, job_views, checkpoint_views, settings.max_in_flight
     )
     handlers.subscribe(bus, stored, history, deployments)
-    return web.build(
+    door = ChatDoor(inference, keyring, settings.max_choices, settings.max_body_bytes, chat_meter())
+    application = web.build(
         "gateway",
         settings,
         [
@@ -100,10 +104,12 @@ def build(settings: Settings) -> Litestar:
             "stream": Posting(NatsEventStream(bus)),
             "keys": Keys(NatsKeyStore(SharedKeys(bus, keyring))),
             "settings": settings,
+            "chat_door": door,
         },
         keyring=keyring,
         exception_handlers=errors.HANDLERS,
     )
+    return Front(application, {chat.PATH: door})
 
 
 def _ready(fleet: Fleet) -> web.Check:

@@ -1,6 +1,6 @@
 """What the gateway needs from the outside."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -153,7 +153,9 @@ class Engine(Protocol):
         """One real request for one token."""
         ...
 
-    async def chat(self, url: str, body: Mapping[str, Any]) -> Answer: ...
+    async def chat(self, url: str, body: bytes) -> Answer:
+        """Send a request, which is JSON, and wait for the head of its answer."""
+        ...
 
 
 class DeadLetter(Entity):

@@ -1,7 +1,7 @@
 """vLLM replicas over HTTP."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from services.gateway.adapters.http1 import Connection, Connections
 from services.gateway.ports import EngineError, EngineGone, EngineUnreachable
 
 CONTROL_TIMEOUT_S = 10.0
@@ -32,35 +33,27 @@ def _translated(url: str) -> Generator[None]:
 class VllmAnswer:
     """An answer of which the head was read."""
 
-    response: aiohttp.ClientResponse
-
-    @property
-    def status(self) -> int:
-        return self.response.status
+    connection: Connection
+    connections: Connections
+    status: int
 
     async def read(self) -> bytes:
-        with _translated(str(self.response.url)):
-            return await self.response.read()
+        return await self.connection.read()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        with _translated(str(self.response.url)):
-            async for chunk in self.response.content.iter_any():
-                yield chunk
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self.connection.chunks()
 
     def close(self) -> None:
-        if self.response.content.at_eof():
-            self.response.release()
-        else:
-            # A connection in the middle of an answer is of no further use; vLLM aborts its request when it closes.
-            self.response.close()
+        # A connection in the middle of an answer is of no further use; vLLM aborts its request when it closes.
+        self.connections.give_back(self.connection)
 
 
 class VllmEngine:
-    """One pool of connections to all replicas; opened and closed with the application."""
+    """All replicas; its connections are opened and closed with the application. Chat has a lean client of its own."""
 
     def __init__(self, api_key: str | None, silence_s: float) -> None:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._silence_s = silence_s
+        self._chats = Connections(self._headers, CONNECT_TIMEOUT_S, silence_s)
         self._open: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -69,7 +62,10 @@ class VllmEngine:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         async with aiohttp.ClientSession(connector=connector, headers=self._headers) as session:
             self._open = session
-            yield
+            try:
+                yield
+            finally:
+                self._chats.close()
 
     async def models(self, url: str) -> dict[str, str]:
         answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
@@ -93,10 +89,9 @@ class VllmEngine:
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 
-    async def chat(self, url: str, body: Mapping[str, Any]) -> VllmAnswer:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=self._silence_s)
-        with _translated(url):
-            return VllmAnswer(await self._session.post(f"{url}/v1/chat/completions", json=dict(body), timeout=timeout))
+    async def chat(self, url: str, body: bytes) -> VllmAnswer:
+        connection = await self._chats.post(url, "/v1/chat/completions", body)
+        return VllmAnswer(connection, self._chats, connection.status)
 
     async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)

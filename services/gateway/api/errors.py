@@ -1,5 +1,6 @@
 """Every error in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -86,6 +87,15 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
 def _unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _log.error("unexpected", exc_info=error)
     return answer(500, "This is our fault; the log has the details under the x-request-id.", code="internal_error")
+
+
+def encoded(error: Exception) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Status, body and headers of an error, for answers that are sent without the framework's router."""
+    # Only 404 and 405 look at the request, and those are the router's own.
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    made: Response[Any] = handler(None, error)
+    headers = [(name.lower().encode(), value.encode()) for name, value in made.headers.items()]
+    return made.status_code or 500, json.dumps(made.content).encode(), headers
 
 
 HANDLERS: dict[Any, Any] = {

@@ -1,7 +1,7 @@
 """The bytes that engines answer with: cut into server-sent events, and given their public model name."""
 
 import json
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 _END = b"\n\n"
@@ -11,8 +11,13 @@ def renamed(content: bytes, loaded: str, public: str) -> bytes:
     """The answer under its public name. The model's field comes before any generated text, so the first one is it."""
     if loaded == public:
         return content
-    ours, theirs = json.dumps(public, ensure_ascii=False), json.dumps(loaded, ensure_ascii=False)
-    return content.replace(b'"model":' + theirs.encode(), b'"model":' + ours.encode(), 1)
+    return content.replace(_field(loaded), _field(public), 1)
+
+
+@lru_cache(maxsize=1024)
+def _field(name: str) -> bytes:
+    # Asked for with every event of every stream.
+    return b'"model":' + json.dumps(name, ensure_ascii=False).encode()
 
 
 class EventCutter:
@@ -21,10 +26,9 @@ class EventCutter:
     def __init__(self) -> None:
         self.rest = b""
 
-    def cut(self, chunk: bytes) -> Iterator[bytes]:
+    def cut(self, chunk: bytes) -> list[bytes]:
         *events, self.rest = (self.rest + chunk).split(_END)
-        for event in events:
-            yield event + _END
+        return [event + _END for event in events]
 
 
 def error_of(body: bytes) -> dict[str, Any]:

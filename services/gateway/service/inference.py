@@ -30,12 +30,14 @@ class Served:
     body: bytes | None = None
     closed: bool = False
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """The server-sent events, each as soon as it arrives; raises `EngineUnreachable` when they break off."""
-        cutter = EventCutter()
+    async def events(self) -> AsyncIterator[list[bytes]]:
+        """The server-sent events, those that arrived together together, and at once.
+
+        Raises `EngineUnreachable` when they break off.
+        """
+        cutter, loaded, public = EventCutter(), self.target.loaded, self.target.public
         async for chunk in self.answer.chunks():
-            for event in cutter.cut(chunk):
-                yield renamed(event, self.target.loaded, self.target.public)
+            yield [renamed(event, loaded, public) for event in cutter.cut(chunk)]
         self.replica.answered_at = time.monotonic()
 
     def close(self) -> None:

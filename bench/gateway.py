@@ -1,0 +1,128 @@
+"""`make bench-gateway`: what a gateway costs a caller, beside LiteLLM's proxy and vllm-router, on one core.
+
+The gateway has one core; the load and the mock engine have the other. All are up at once; each round measures one
+after the other, so that a disturbance meets all of them. Reported are medians over the rounds.
+"""
+
+import http.client
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvloop
+
+from bench import gateways
+from bench.gateways import Door
+from bench.http_load import Outcome, measure
+from bench.mock_engine import EVENTS
+from bench.side_by_side import Ratio, free_port, running, show, verdict
+
+LOAD_CORE, GATEWAY_CORE = 0, 1
+ROUNDS, SECONDS = 3, 1.0
+WAYS = {"one": 1, "at 16": 16, "at 32": 32, "streams": 16}
+_QUESTION = [{"role": "user", "content": "Hello! I ordered a lamp last week and it has not come. What can I do?"}]
+
+
+@dataclass
+class Seen:
+    """All outcomes of one door, by way of asking."""
+
+    door: Door
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict[str, list[Outcome]])
+
+    def median(self, way: str, figure: Callable[[Outcome], float]) -> float:
+        return statistics.median(map(figure, self.outcomes[way]))
+
+    @property
+    def row(self) -> list[object]:
+        p50, p99 = (self.median("one", lambda seen, at=at: seen.quantile_ms(at)) for at in (50, 99))
+        rates = [self.median(way, lambda seen: seen.per_second) for way in ("at 16", "at 32", "streams")]
+        chunks = self.median("streams", lambda seen: seen.chunks_per_second)
+        return [self.door.name, p50, p99, *rates, chunks, chunks / rates[-1]]
+
+
+def main() -> int:
+    os.sched_setaffinity(0, {LOAD_CORE})
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port = free_port()
+        mock = [sys.executable, "-m", "bench.mock_engine", str(port)]
+        stack.enter_context(running(mock, port, core=LOAD_CORE))
+        engine = f"http://127.0.0.1:{port}"
+        starts = (gateways.litellm, gateways.vllm_router, gateways.assay)
+        doors = [stack.enter_context(start(engine, folder, GATEWAY_CORE)) for start in starts]
+        seen = [Seen(door) for door in (gateways.direct(engine), *doors)]
+        for each in seen:
+            until_it_answers(each.door)
+        for turn in range(ROUNDS):
+            # The order turns too.
+            for each in seen[turn % len(seen) :] + seen[: turn % len(seen)]:
+                look(each)
+    return report(seen)
+
+
+def until_it_answers(door: Door, timeout_s: float = 60) -> None:
+    """Wait for the first whole answer, and see that it comes under the name that was asked for."""
+    deadline, headers = time.monotonic() + timeout_s, {"content-type": "application/json"}
+    while True:
+        connection = http.client.HTTPConnection(urlsplit(door.url).netloc, timeout=10)
+        connection.request("POST", urlsplit(door.url).path, body(door, False), headers | key(door))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if answer.status == 200:
+            assert json.loads(content)["model"] in (door.model, gateways.BASE), content
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{door.name} answers with {answer.status}: {content[:500]!r}")
+        time.sleep(0.2)
+
+
+def look(each: Seen) -> None:
+    """One round of one door."""
+    for way, connections in WAYS.items():
+        asked = body(each.door, way == "streams")
+        outcome = uvloop.run(measure(each.door.url, asked, each.door.key, connections, SECONDS))
+        each.outcomes.setdefault(way, []).append(outcome)
+
+
+def body(door: Door, stream: bool) -> bytes:
+    asked = {"model": door.model, "messages": _QUESTION, "max_tokens": 64, "temperature": 0.0}
+    return json.dumps(asked | ({"stream": True} if stream else {})).encode()
+
+
+def key(door: Door) -> dict[str, str]:
+    return {"authorization": f"Bearer {door.key}"} if door.key else {}
+
+
+def report(seen: Sequence[Seen]) -> int:
+    """The table, what is on, and the verdict."""
+    columns = ["", "p50 ms", "p99 ms", "req/s at 16", "req/s at 32", "streams/s", "chunks/s", "chunks a stream"]
+    show(columns, [each.row for each in seen])
+    for each in seen:
+        print(f"{each.door.name}: {each.door.on}")
+    print(f"A stream has {EVENTS} events; it is not coalesced when it comes in at least as many HTTP chunks.\n")
+    base, lite, router, ours = (each.row for each in seen)
+    added = {each.door.name: [each.row[1] - base[1], each.row[2] - base[2]] for each in seen[1:]}
+    show(["added ms", "p50", "p99"], [[name, *both] for name, both in added.items()])
+    ratios = [
+        Ratio("added p50 of vllm-router's", added["assay"][0] / added["vllm-router"][0], must=1.5, aim=1.0, most=True),
+        Ratio("requests/s of LiteLLM's", min(ours[at] / lite[at] for at in (3, 4)), must=30, aim=50),
+        Ratio("requests/s of vllm-router's", min(ours[at] / router[at] for at in (3, 4)), must=0.5, aim=0.5),
+        Ratio("streams/s of vllm-router's", ours[5] / router[5], must=1.0, aim=1.0),
+        Ratio("chunks a stream of its events", ours[7] / EVENTS, must=1.0, aim=1.0),
+    ]
+    figures = {each.door.name: [round(value, 4) for value in each.row[1:]] for each in seen}
+    return verdict("gateway", ratios, columns=columns[1:], figures=figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""HTTP/1.1 to engines, as lean as Python allows: requests over kept connections, answers as they arrive."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from services.gateway.ports import EngineGone, EngineUnreachable
+
+# vLLM hangs up after five seconds of silence; a request must not cross that on its way.
+KEEP_S = 3.0
+# What may wait for a slow reader before the engine is held back.
+HIGH_WATER_BYTES = 256 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """One connection, which carries one exchange at a time: ask, then `head`, then `read` or `chunks`."""
+
+    def __init__(self, url: str, silence_s: float) -> None:
+        self.url = url
+        self.silence_s = silence_s
+        self.status = 0
+        self.kept_at = 0.0
+        self.closed = False
+        self._whole = self._reusable = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._held_back = False
+        self._error: EngineUnreachable | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have asyncio's methods but not its classes.
+        self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._watch()
+
+    def ask(self, request: bytes) -> None:
+        """Begin an exchange."""
+        self.status = 0
+        self._whole = self._reusable = False
+        self._heard_at = self._loop.time()
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport.write(request)
+
+    async def head(self) -> None:
+        """Wait for the status and the headers; raises `EngineUnreachable`."""
+        while not self.status:
+            await self._more()
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        while not self._whole:
+            await self._more()
+        return self._take()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's parts, each as soon as it is here."""
+        while True:
+            if self._parts:
+                yield self._take()
+            elif self._whole:
+                return
+            else:
+                await self._more()
+
+    @property
+    def free(self) -> bool:
+        """Whether another request may be sent on it."""
+        return self._whole and self._reusable and not self.closed and not self._parts
+
+    def abort(self) -> None:
+        """Hang up at once, whatever is under way."""
+        self._fail(EngineUnreachable(f"{self.url}: left"))
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(EngineUnreachable(f"{self.url}: no HTTP: {error}"))
+        self._wake()
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+        self._size += len(body)
+        if self._size > HIGH_WATER_BYTES and not self._held_back:
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        self._whole = True
+        self._reusable = self._parser.should_keep_alive()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(EngineUnreachable(f"{self.url}: hung up: {exc or 'end of the stream'}"))
+
+    def _take(self) -> bytes:
+        taken = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        if self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
+        return taken
+
+    async def _more(self) -> None:
+        if self._error:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _watch(self) -> None:
+        """One timer for the connection's life is cheaper than one for each request."""
+        left = self._heard_at + self.silence_s - self._loop.time()
+        if left > 0 or self._held_back:
+            self._timer = self._loop.call_later(max(left, 0.1), self._watch)
+        else:
+            self._fail(EngineUnreachable(f"{self.url}: silent for {self.silence_s:g} s"))
+
+    def _fail(self, error: EngineUnreachable) -> None:
+        if not self.closed:
+            self.closed = True
+            self._error = error
+            self._timer.cancel()
+            self._transport.abort()
+            self._wake()
+
+
+class Connections:
+    """Kept connections by engine; the one used last is used first, so that a quiet time lets the others go."""
+
+    def __init__(self, headers: dict[str, str], connect_timeout_s: float, silence_s: float) -> None:
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._connect_timeout_s = connect_timeout_s
+        self._silence_s = silence_s
+        self._kept: dict[str, list[Connection]] = {}
+        self._heads: dict[tuple[str, str], bytes] = {}
+
+    async def post(self, url: str, path: str, body: bytes) -> Connection:
+        """Send JSON and wait for the answer's head; raises `EngineUnreachable`."""
+        connection = self._pop(url) or await self._connect(url)
+        try:
+            connection.ask(b"%b%d\r\n\r\n%b" % (self._head(url, path), len(body), body))
+            await connection.head()
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep it for the next request where it can carry one; hang up otherwise, and the engine stops its work."""
+        if connection.free:
+            connection.kept_at = asyncio.get_running_loop().time()
+            self._kept.setdefault(connection.url, []).append(connection)
+        else:
+            connection.abort()
+
+    def close(self) -> None:
+        for kept in self._kept.values():
+            for connection in kept:
+                connection.abort()
+        self._kept.clear()
+
+    def _pop(self, url: str) -> Connection | None:
+        kept, oldest = self._kept.get(url), asyncio.get_running_loop().time() - KEEP_S
+        while kept:
+            connection = kept.pop()
+            if connection.free and connection.kept_at > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self, url: str) -> Connection:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        secured = True if parts.scheme == "https" else None
+        made = Connection(url, self._silence_s)
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                await asyncio.get_running_loop().create_connection(lambda: made, parts.hostname, port, ssl=secured)
+        except TimeoutError as error:
+            raise EngineUnreachable(f"{url}: no connection in {self._connect_timeout_s:g} s") from error
+        except OSError as error:
+            raise EngineGone(f"{url}: nobody listens") from error
+        return made
+
+    def _head(self, url: str, path: str) -> bytes:
+        """All but the length, which is another for each request."""
+        if (known := self._heads.get((url, path))) is None:
+            parts = urlsplit(url)
+            lines = f"POST {parts.path}{path} HTTP/1.1\r\nhost: {parts.netloc}\r\n{self._headers}"
+            known = f"{lines}content-type: application/json\r\naccept: */*\r\ncontent-length: ".encode("latin-1")
+            self._heads[url, path] = known
+        return known
