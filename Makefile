@@ -33,10 +33,9 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Two runs, so that the engine of the first has ended before the stack of the second starts its own.
+# In this order: the quick ones first, and the stack is put around the engine that the integration tests started.
 test: setup ## every test, the end-to-end one included
-	$(PYTEST) -v --durations=10 tests/unit tests/contract tests/integration
-	$(PYTEST) -v --durations=10 tests/e2e
+	$(PYTEST) -v --durations=25 tests/unit tests/contract tests/integration tests/e2e
 
 test-fast: setup ## what needs no model: unit, contract, integration
 	$(PYTEST) -m "not model" --durations=5 tests/unit tests/contract tests/integration

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 _LINE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -30,8 +31,11 @@ class Child:
         self._stderr = asyncio.create_task(self._read_stderr())
 
     @classmethod
-    async def start(cls, module: str, request: dict[str, Any], environment: dict[str, str] | None = None) -> "Child":
-        """Start `python -m module`. It reads `request` on its standard input, which stays open as its lifeline."""
+    async def spawn(cls, module: str, environment: dict[str, str] | None = None) -> "Child":
+        """Start `python -m module`, which imports what it needs and waits for its request.
+
+        Its standard input stays open as its lifeline.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -43,10 +47,25 @@ class Child:
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        await process.stdin.drain()
         return cls(process)
+
+    @classmethod
+    async def start(cls, module: str, request: dict[str, Any], environment: dict[str, str] | None = None) -> "Child":
+        """`spawn` and `ask` in one."""
+        child = await cls.spawn(module, environment)
+        await child.ask(request)
+        return child
+
+    async def ask(self, request: dict[str, Any]) -> None:
+        """Give the child the one request of its life; a child that has ended hears nothing, `messages` tells why."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            await self._process.stdin.drain()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
 
     @property
     def pid(self) -> int:
@@ -82,6 +101,37 @@ class Child:
             sys.stderr.write(text)
 
 
+class Children:
+    """Starts children of one module. One more can be kept ready: its imports done, waiting for its request."""
+
+    def __init__(self, module: str, environment: dict[str, str] | None = None) -> None:
+        self._module = module
+        self._environment = environment
+        self._ready: Child | None = None
+        self._making = asyncio.Lock()
+
+    async def keep_ready(self) -> None:
+        """See that a child waits for the next request."""
+        async with self._making:
+            if self._ready is None or not self._ready.alive:
+                self._ready = await Child.spawn(self._module, self._environment)
+
+    async def start(self, request: dict[str, Any]) -> Child:
+        """Give the request to the child that is ready, or to a new one."""
+        child, self._ready = self._ready, None
+        if child is None or not child.alive:
+            child = await Child.spawn(self._module, self._environment)
+        await child.ask(request)
+        return child
+
+    async def close(self) -> None:
+        """End the child that is ready; those that were started are their askers' own."""
+        async with self._making:
+            if self._ready is not None:
+                await self._ready.kill()
+                self._ready = None
+
+
 class Parent:
     """The child's side: the request it was started with, and the way to speak."""
 
@@ -98,7 +148,11 @@ class Parent:
 
 def run(main: Callable[[Parent], None]) -> None:
     """Run a child's `main`. What it prints goes to standard error; it is ended at once when its parent is gone."""
-    request = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        # The parent went, or wanted nothing.
+        return
+    request = json.loads(line)
     channel = os.dup(sys.stdout.fileno())
     # Libraries print; a stray line on the channel would break the protocol.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,10 +1,8 @@
 """Real servers for the tests, each on a free port and in a folder of its own."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +14,12 @@ import pytest
 from shared import topology
 from shared.security import Keyring
 from shared.settings import CommonSettings
+from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter
+from tests.ports import free_port, wait_for_port
+
+__all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter"]
 
 BIN = Path(sys.executable).parent
-# Where the checkout's own stack keeps its base model: it is unpacked once for all.
-MODELS = Path(__file__).parents[1] / ".assay" / "models"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass
@@ -53,16 +47,6 @@ class NatsServer:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
-
-
-def wait_for_port(port: int, timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
 from shared.store import Store
 from shared.topology import EVENTS_STREAM
-from tests.conftest import free_port
+from tests.ports import free_port
 
 E = TypeVar("E", bound=EventData)
 BASE = "smollm2-135m-instruct"

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from deploy.local import base_model, processor, readiness, supervision
@@ -20,15 +20,23 @@ class StackError(Exception):
     """The stack cannot run as asked; the message says what to do."""
 
 
-def up(settings: LocalSettings, say: Say) -> None:
-    """Start what does not run yet and wait until everything is ready. Running it again starts nothing twice."""
+def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
+    """Start what does not run yet and wait until it is ready. Running it again starts nothing twice.
+
+    `only` names the programs that are wanted; empty is all of them.
+    """
     settings.logs.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(settings)
+    amx = not processor.faults_on_amx()
+    wanted = [program for program in programs(settings, amx) if not only or program.name in only]
+    running = supervisor.running()
+    missing = [program for program in wanted if program.name not in running]
+    refuse_taken_ports(missing)
     if supervisor.pid() is None:
-        _start(settings, supervisor, say)
-    else:
-        say("the stack runs already; checking that each part is ready")
-    _wait_until_ready(settings, say)
+        _start_supervision(settings, supervisor, amx, say)
+    supervisor.start_programs([program.name for program in missing])
+    say(f"{len(missing)} programs started under supervisord" if missing else "everything runs already")
+    _wait_until_ready(settings, [program.name for program in wanted], say)
 
 
 def down(settings: LocalSettings, say: Say) -> None:
@@ -59,10 +67,7 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
-    amx = not processor.faults_on_amx()
-    all_programs = programs(settings, amx)
-    refuse_taken_ports(all_programs)
+def _start_supervision(settings: LocalSettings, supervisor: Supervisor, amx: bool, say: Say) -> None:
     say(f"state in {settings.state}")
     if base_model.unpack(settings.base_model_dir):
         say("base model unpacked")
@@ -71,16 +76,15 @@ def _start(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
     for folder in ("nats", "mongo", "artifacts", "cache"):
         (settings.state / folder).mkdir(exist_ok=True)
     settings.nats_config_file.write_text(nats_config(settings))
-    settings.supervisor_config.write_text(supervision.configuration(settings, all_programs, extra))
+    settings.supervisor_config.write_text(supervision.configuration(settings, programs(settings, amx), extra))
     supervisor.start()
-    say(f"{len(all_programs)} programs started under supervisord")
 
 
-def refuse_taken_ports(all_programs: tuple[Program, ...]) -> None:
+def refuse_taken_ports(wanted_programs: Iterable[Program]) -> None:
     """Raise `StackError` that names each port another program holds, and the setting that moves it."""
     wanted = [
         (p.environment.get("ASSAY_HTTP_HOST", "127.0.0.1"), port, setting, p.name)
-        for p in all_programs
+        for p in wanted_programs
         for setting, port in p.ports.items()
     ]
     complaints = [
@@ -118,8 +122,8 @@ def _make_admin_key(settings: LocalSettings) -> None:
     os.replace(temporary, settings.admin_key_file)
 
 
-def _wait_until_ready(settings: LocalSettings, say: Say) -> None:
-    probes = readiness.probes(settings)
+def _wait_until_ready(settings: LocalSettings, names: list[str], say: Say) -> None:
+    probes = {name: probe for name, probe in readiness.probes(settings).items() if name in names}
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         waits = {pool.submit(readiness.wait, probe, settings.ready_timeout_s): name for name, probe in probes.items()}
         failed: list[str] = []

@@ -19,6 +19,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _BIN = Path(sys.executable).parent
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 60.0
+_RUNS = ("RUNNING", "STARTING", "BACKOFF")
+_DONE = "EXITED"
 
 
 class SupervisionError(Exception):
@@ -50,6 +52,7 @@ def _section(settings: LocalSettings, program: Program, extra: dict[str, str]) -
 [program:{program.name}]
 command={_text(shlex.join(program.command))}
 environment={",".join(f"{name}={_quoted(value)}" for name, value in environment.items())}
+autostart=false
 autorestart={"unexpected" if program.one_shot else "true"}
 startsecs={0 if program.one_shot else 2}
 startretries=1000
@@ -103,6 +106,17 @@ class Supervisor:
             raise SupervisionError(f"supervisord did not start: {result.stdout}{result.stderr}".strip())
         self._wait(lambda: self.pid() is not None, _START_TIMEOUT_S, "supervisord does not answer")
 
+    def running(self) -> set[str]:
+        """The programs that run, or that had one thing to do and did it; none when supervisord does not run."""
+        if self.pid() is None:
+            return set()
+        return {state["name"] for state in self.states() if state["statename"] in (*_RUNS, _DONE)}
+
+    def start_programs(self, names: list[str]) -> None:
+        """Start the named programs in this order, without a wait for any of them."""
+        for name in names:
+            self._rpc.startProcess(name, False)
+
     def states(self) -> list[dict[str, Any]]:
         """Of each program: `name`, `statename`, `pid`, `description` and more, as supervisord tells it."""
         return list(self._rpc.getAllProcessInfo())
@@ -110,7 +124,7 @@ class Supervisor:
     def restart(self, name: str) -> None:
         """Stop a program and start it again; raises `SupervisionError` for a name that is not known."""
         try:
-            if self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF"):
+            if self._rpc.getProcessInfo(name)["statename"] in _RUNS:
                 self._rpc.stopProcess(name)
             self._rpc.startProcess(name)
         except Fault as fault:

@@ -29,7 +29,9 @@ def build(settings: Settings) -> Litestar:
     )
     archive = FileArchive(common.artifacts)
     base_models = NamedBaseModels(settings.base_models)
-    processes = ChildProcesses(common.artifacts, settings.work_dir, settings.precision, settings.niceness)
+    processes = ChildProcesses(
+        common.artifacts, settings.work_dir, settings.precision, settings.niceness, settings.keep_ready
+    )
     runs = Runs(run_store, archive, base_models, settings.organization)
     supervision = Supervision(run_store, archive, base_models, processes, PrometheusFigures(), settings.organization)
     handlers.subscribe(bus, runs, supervision)
@@ -38,6 +40,6 @@ def build(settings: Settings) -> Litestar:
         settings,
         [api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
-        lifespan=[web.connections(store, bus)],
+        lifespan=[processes.lifespan, web.connections(store, bus)],
         dependencies={"runs": runs},
     )

@@ -24,3 +24,5 @@ class Settings(ServiceSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     niceness: int = Field(default=10, ge=0, le=19)
     """How far training stands back behind everything else on the machine."""
+    keep_ready: bool = True
+    """Whether a training process waits for the next job, its imports done: seconds sooner, for 0.6 GB of memory."""

@@ -12,7 +12,8 @@ import pytest
 from openai.types.fine_tuning import FineTuningJob
 
 from shared.topology import CONSUMERS, EVENTS_STREAM
-from tests.e2e.conftest import BASE, EXAMPLES, LocalStack, events_of, eventually, finished, stream_of
+from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
+from tests.local_stack import LocalStack
 
 pytestmark = pytest.mark.model
 

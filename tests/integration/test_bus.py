@@ -13,7 +13,8 @@ from shared.events import ModelRolledBack, TrainingCancelRequested, TrainingQueu
 from shared.outbox import Outbox
 from shared.settings import CommonSettings
 from shared.store import Entity, Store
-from tests.conftest import NatsServer, free_port
+from tests.conftest import NatsServer
+from tests.ports import free_port
 
 Handle = Callable[[TrainingQueued], Awaitable[None]]
 

@@ -22,8 +22,8 @@ from shared.cloudevents import Envelope
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.conftest import free_port
-from tests.engine import MakeAdapter, VllmServer
+from tests.local_stack import Engine, MakeAdapter
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT = '{"city": "Rome"}'
@@ -33,12 +33,6 @@ SHORT = '{"city": "Rome"}'
 def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
     """Two adapters that change what the model says, though to nothing good."""
     return make_adapter(1), make_adapter(2)
-
-
-def answered(server: VllmServer) -> int:
-    """How many requests the engine has answered so far."""
-    lines = httpx.get(f"{server.url}/metrics", timeout=60).text.splitlines()
-    return int(sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:request_success_total")))
 
 
 def _wait_until_ready(url: str, timeout_s: float) -> None:
@@ -63,7 +57,7 @@ class Evaluator:
 
 
 @contextmanager
-def evaluator(settings: CommonSettings, served: VllmServer, folder: Path, instance: str) -> Iterator[Evaluator]:
+def evaluator(settings: CommonSettings, served: Engine, folder: Path, instance: str) -> Iterator[Evaluator]:
     port = free_port()
     environment = {
         **os.environ,
@@ -151,15 +145,15 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
         checkpoint(bus_settings, files.put_folder(folder), step, SHORT)
         for step, folder in zip((10, 20), adapters, strict=True)
     ]
-    before = answered(engine)
+    before = engine.answered_requests()
     with ExitStack() as stack:
         both = [stack.enter_context(evaluator(bus_settings, engine, tmp_path, f"evaluator-{n}")) for n in (1, 2)]
         await send(bus_settings, *events)
         first, second = await evaluations(bus_settings, 2)
-        assert answered(engine) - before == 3 * 12
+        assert engine.answered_requests() - before == 3 * 12
         await send(bus_settings, *events)
         await nothing_is_left(bus_settings, done=2)
-        assert answered(engine) - before == 3 * 12
+        assert engine.answered_requests() - before == 3 * 12
         assert all('"evaluated"' in each.log.read_text() for each in both)
 
         assert (first.candidate, second.candidate) == (events[0].candidate, events[1].candidate)

@@ -14,8 +14,9 @@ from shared.cloudevents import Envelope
 from shared.events import TrainingCancelRequested, TrainingRequested, TrainingSpec
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.conftest import NatsServer, free_port
+from tests.conftest import NatsServer
 from tests.gateway import BASE, Gateway, eventually, rows, running
+from tests.ports import free_port
 
 CHAT = {"model": BASE, "messages": [{"role": "user", "content": "hi"}]}
 

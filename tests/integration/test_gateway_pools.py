@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from shared.settings import CommonSettings
-from tests.conftest import free_port
 from tests.gateway import BASE, Gateway, eventually, running
+from tests.ports import free_port
 
 
 def nowhere() -> str:

@@ -20,9 +20,9 @@ from safetensors.numpy import save
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, ModelDeploymentFailed, ModelRolledBack
 from shared.settings import CommonSettings
-from tests.conftest import free_port
-from tests.engine import MakeAdapter, VllmServer
 from tests.gateway import BASE, Gateway, approved, candidate, eventually, review, rows, running, saved
+from tests.local_stack import Engine, MakeAdapter
+from tests.ports import free_port
 from tests.weights import pair
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
@@ -36,7 +36,7 @@ def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-async def gateway(bus_settings: CommonSettings, engine: VllmServer) -> AsyncIterator[Gateway]:
+async def gateway(bus_settings: CommonSettings, engine: Engine) -> AsyncIterator[Gateway]:
     async with running(bus_settings, [engine.url], on_demand=1) as gateway, gateway.http() as http:
 
         async def ready() -> bool:

@@ -7,8 +7,8 @@ import pytest
 from services.gateway.ports import AliasView, DeploymentView
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.conftest import free_port
 from tests.gateway import BASE, Gateway, candidate, running
+from tests.ports import free_port
 
 VERSIONS = [candidate(f"job-{n}").version for n in range(3)]
 

@@ -87,7 +87,8 @@ class World:
 
 @asynccontextmanager
 async def trainer(common: CommonSettings, keyring: Keyring, models: dict[str, str]) -> AsyncIterator[World]:
-    app = build(Settings(common=common, base_models=models, precision="fp32", work_dir=common.cache_dir / "work"))
+    work = common.cache_dir / "work"
+    app = build(Settings(common=common, base_models=models, precision="fp32", work_dir=work, keep_ready=False))
     store = Store(common.mongo_url, f"{common.database_prefix}test", "test")
     bus = Bus(common.nats_url, "test", store)
     async with AsyncTestClient(app) as client:

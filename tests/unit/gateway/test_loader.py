@@ -15,8 +15,8 @@ from services.gateway.ports import EngineGone
 from services.gateway.service.loader import Loader
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Artifact, Candidate
-from tests.conftest import free_port
 from tests.gateway import BASE, candidate
+from tests.ports import free_port
 from tests.weights import pair
 
 

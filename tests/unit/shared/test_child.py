@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.child import Child, ChildDied
+from shared.child import Child, ChildDied, Children
 
 TALKER = """
 import sys, time
@@ -55,6 +55,28 @@ async def test_a_child_that_was_killed_says_by_which_signal(talker: str) -> None
     with pytest.raises(ChildDied) as died:
         await anext(messages)
     assert died.value.returncode == -signal.SIGKILL
+
+
+async def test_a_child_that_was_kept_ready_takes_the_next_request_and_a_dead_one_is_replaced(talker: str) -> None:
+    children = Children(talker)
+    await children.keep_ready()
+    ready = children._ready
+    assert ready is not None
+    await children.keep_ready()
+    child = await children.start({"say": "hello"})
+    assert child is ready
+    assert [message async for message in child.messages()] == [{"echo": "hello"}]
+    await children.keep_ready()
+    assert children._ready is not None
+    os.kill(children._ready.pid, signal.SIGKILL)
+    while children._ready.alive:
+        await asyncio.sleep(0.01)
+    again = await children.start({"say": "hello"})
+    assert [message async for message in again.messages()] == [{"echo": "hello"}]
+    await children.keep_ready()
+    waiting = children._ready
+    await children.close()
+    assert not waiting.alive
 
 
 def test_a_child_ends_when_its_parent_is_killed(talker: str, tmp_path: Path) -> None:

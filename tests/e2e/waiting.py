@@ -1,0 +1,51 @@
+"""What the end-to-end tests wait for, and what they read of the event stream."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nats
+import openai
+from openai.types.fine_tuning import FineTuningJob
+
+from deploy.local.settings import LocalSettings
+from shared.cloudevents import Envelope
+from shared.topology import EVENTS_STREAM
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction"
+BASE = "smollm2-135m-instruct"
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Wait for something to become true, and say what it was when it does not."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s:.0f} s for: {what}")
+        time.sleep(0.5)
+
+
+def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 500) -> FineTuningJob:
+    """The job once it has ended, however it did."""
+    deadline = time.monotonic() + timeout_s
+    while (job := client.fine_tuning.jobs.retrieve(job_id)).status not in TERMINAL:
+        assert time.monotonic() < deadline, f"job still {job.status} after {timeout_s:.0f} s"
+        time.sleep(1)
+    return job
+
+
+async def stream_of(settings: LocalSettings) -> list[bytes]:
+    """Every event of the stream as it lies there, oldest first."""
+    client = await nats.connect(settings.nats_url)
+    js = client.jetstream()
+    last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
+    messages = [await js.get_msg(EVENTS_STREAM, seq) for seq in range(1, last + 1)]
+    await client.close()
+    return [message.data or b"" for message in messages]
+
+
+async def events_of(settings: LocalSettings, job_id: str) -> list[Envelope]:
+    """The events about one job, oldest first."""
+    envelopes = [Envelope.model_validate_json(data) for data in await stream_of(settings)]
+    return [envelope for envelope in envelopes if envelope.subject == job_id]
