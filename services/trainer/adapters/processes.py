@@ -14,8 +14,8 @@ from shared.child import Child, Children
 
 _MODULE = "services.trainer.job"
 _ENVIRONMENT = {
-    # A step is thousands of products of a fraction of a millisecond: threads that sleep at once between them make it 1.6
-    # times slower (2.1 against 1.3 s, two cores). They spin for less than one, then sleep and leave the core to serving.
+    # A step is thousands of products of a fraction of a millisecond. Threads that sleep at once between them made it
+    # 1.6 times slower (2.1 against 1.3 s on two cores); so they spin for less than one, then leave the core to serving.
     "GOMP_SPINCOUNT": "100000",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
