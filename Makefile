@@ -33,12 +33,12 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# In this order: the quick ones first, and the stack is put around the engine that the integration tests started.
+# Two at a time, for most of them wait: one process has all that needs vLLM, the other what trains, and the rest is shared.
 test: setup ## every test, the end-to-end one included
-	$(PYTEST) -v --durations=25 tests/unit tests/contract tests/integration tests/e2e
+	$(PYTEST) -n 2 --dist loadgroup -v --durations=25 tests
 
 test-fast: setup ## what needs no model: unit, contract, integration
-	$(PYTEST) -m "not model" --durations=5 tests/unit tests/contract tests/integration
+	$(PYTEST) -n 2 --dist loadgroup -m "not model" --durations=5 tests
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json

@@ -14,10 +14,10 @@ import pytest
 from shared import topology
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter
+from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
 
-__all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter"]
+__all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
 

@@ -5,6 +5,7 @@ An engine takes a minute to start, so all tests of a run share one: the stack is
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ MakeAdapter = Callable[[int], Path]
 PORTS = [name for name in LocalSettings.model_fields if name.endswith("_port")]
 # Where the checkout's own stack keeps its base model: it is unpacked once for all.
 MODELS = Path(__file__).parents[1] / ".assay" / "models"
+
+
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -76,6 +80,18 @@ class LocalStack:
 
 
 @pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Say:
+    """Tells who watches the run what takes its time, past what pytest captures."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def tell(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"… {line}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
 def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSettings]:
     """Settings of a stack that is down before and after, whatever of it was started between."""
     folder = tmp_path_factory.mktemp("assay")
@@ -92,15 +108,15 @@ def base_model(local_settings: LocalSettings) -> LocalSettings:
 
 
 @pytest.fixture(scope="session")
-def engine(local_settings: LocalSettings) -> Engine:
+def engine(local_settings: LocalSettings, say: Say) -> Engine:
     """vLLM alone; who adds the rest of the stack later finds it running."""
-    stack.up(local_settings, print, only=("vllm",))
+    stack.up(local_settings, say, only=("vllm",))
     return Engine(local_settings.vllm_url)
 
 
 @pytest.fixture(scope="session")
-def local_stack(local_settings: LocalSettings) -> LocalStack:
-    stack.up(local_settings, print)
+def local_stack(local_settings: LocalSettings, say: Say) -> LocalStack:
+    stack.up(local_settings, say)
     return LocalStack(local_settings)
 
 

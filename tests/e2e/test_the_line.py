@@ -13,9 +13,9 @@ from openai.types.fine_tuning import FineTuningJob
 
 from shared.topology import CONSUMERS, EVENTS_STREAM
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
-from tests.local_stack import LocalStack
+from tests.local_stack import LocalStack, Say
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.xdist_group("engine")]
 
 SUFFIX = "address-extractor"
 
@@ -26,17 +26,21 @@ def client(local_stack: LocalStack) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="module")
-def job(local_stack: LocalStack, client: openai.OpenAI) -> FineTuningJob:
+def job(local_stack: LocalStack, client: openai.OpenAI, say: Say) -> FineTuningJob:
     """The main job, done once for this module, through the `kill -9` of a trainer, an evaluator and NATS."""
     with (EXAMPLES / "train.jsonl").open("rb") as file:
         uploaded = client.files.create(file=file, purpose="fine-tune")
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": "auto", "n_checkpoints": 2}}}
     job = client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id, suffix=SUFFIX, seed=7, method=method)
+    say(f"job {job.id} trains")
     eventually(lambda: bool(list(client.fine_tuning.jobs.checkpoints.list(job.id))), 300, "the first checkpoint")
+    say("the first checkpoint is written; the trainer is killed")
     local_stack.kill("trainer")
     eventually(lambda: evaluator_at_work(local_stack, job.id) is not None, 120, "an evaluator at work")
+    say("a checkpoint is being scored; the evaluator is killed, and NATS")
     local_stack.kill(evaluator_at_work(local_stack, job.id) or "evaluator-1")
     local_stack.kill("nats")
+    say("waiting for the end of the job")
     return finished(client, job.id)
 
 

@@ -151,6 +151,8 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     await gateway.say(TrainingQueued(job_id=job.id), progress(job.id, 10), progress(job.id, 20), saved(made))
     await gateway.say(scored(made), finished)
     await eventually(lambda: _told(sdk.fine_tuning.jobs.list_events, job.id, "Training finished"))
+    # Another consumer hears of the steps.
+    await eventually(lambda: _told(sdk.fine_tuning.jobs.list_events, job.id, "Step 20"))
     waiting = await sdk.fine_tuning.jobs.retrieve(job.id)
     assert (waiting.status, waiting.estimated_finish, waiting.trained_tokens) == ("running", 1_900_000_000, 1234)
     await gateway.say(review(made))

@@ -23,7 +23,7 @@ from shared.child import Child
 from shared.events import Artifact, Hyperparameters, TrainingSpec
 from tests.unit.trainer import tiny_model
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300), pytest.mark.xdist_group("training")]
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 

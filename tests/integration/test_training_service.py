@@ -36,6 +36,7 @@ from shared.settings import CommonSettings
 from shared.store import Store
 from shared.topology import EVENTS_STREAM
 
+pytestmark = pytest.mark.xdist_group("training")
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -131,7 +132,15 @@ def requested(job_id: str, file_id: str, base_model: str = "tiny", **asked: floa
 
 def training_pids() -> list[int]:
     children = psutil.Process().children()
-    return [child.pid for child in children if "services.trainer.job" in child.cmdline()]
+    return [child.pid for child in children if _trains(child)]
+
+
+def _trains(process: psutil.Process) -> bool:
+    try:
+        return "services.trainer.job" in process.cmdline()
+    except psutil.NoSuchProcess:
+        # It ended just now.
+        return False
 
 
 @pytest.mark.model
