@@ -28,7 +28,7 @@ QUESTION = "hi its Marta Lindgren, pls send the kettle to 48 Harbour Lane, Brigh
 # Two, for scoring takes its time from training on a machine of two cores; the rest is "auto".
 _METHOD: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_checkpoints": 2}}}
 _TERMINAL = ("succeeded", "failed", "cancelled")
-_POLL_S = 1.0
+_POLL_S = 2.0
 _AFTERGLOW_S = 3.0
 _TOLD_STEPS = 10
 

@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
     work_dir: Path | None = None
     """Where running jobs keep what they need for a while; the system's temporary folder when unset."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    niceness: int = Field(default=10, ge=0, le=19)
+    niceness: int = Field(default=19, ge=0, le=19)
     """How far training stands back behind everything else on the machine."""
     keep_ready: bool = True
     """Whether a training process waits for the next job, its imports done: seconds sooner, for 0.6 GB of memory."""

@@ -31,7 +31,7 @@ class JobRequest(BaseModel):
     work_dir: Path
     resume_state: Artifact | None = None
     precision: str = "auto"
-    niceness: int = 10
+    niceness: int = 19
 
 
 class EmptySplit(Exception):
