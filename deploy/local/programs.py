@@ -13,21 +13,20 @@ _PYTHON = str(_BIN / "python")
 
 @dataclass(frozen=True)
 class Program:
-    """One process under supervisord. `ports` maps a setting's name to the port that the program listens on.
-
-    A one-shot program ends when its work is done; one that `reads_model` starts when the base model is unpacked.
-    """
+    """One process under supervisord. `ports` maps a setting's name to the port that the program listens on."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     one_shot: bool = False
-    reads_model: bool = False
 
 
 def programs(settings: LocalSettings, amx: bool = True) -> tuple[Program, ...]:
-    """All programs, in the order in which they start. Without `amx`, vLLM is kept off these instructions."""
+    """All programs, in the order in which they start; the slowest to get ready goes first.
+
+    Without `amx`, vLLM is kept off these instructions.
+    """
     return (_vllm(settings, amx), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
 
 
@@ -86,7 +85,7 @@ def _vllm(settings: LocalSettings, amx: bool) -> Program:
     }
     server = "vllm.entrypoints.openai.api_server" if amx else "deploy.local.vllm_without_amx"
     command = (_PYTHON, "-m", "deploy.local.whole_group", _PYTHON, "-m", server, *flags)
-    return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port}, reads_model=True)
+    return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 
 
 def _topology(settings: LocalSettings) -> Program:

@@ -37,7 +37,7 @@ class LocalSettings(BaseSettings):
     vllm_kv_cache_gib: int = Field(default=2, ge=1, description="memory for attention keys and values")
     # `auto` leaves one core to a training run; two threads that wait for each other starve beside one.
     vllm_cores: str = Field(default=f"0-{_CORES - 1}", description="cores that vLLM computes on, such as `0-1`")
-    vllm_max_lora_rank: int = Field(default=16, ge=8, description="every adapter costs as much as one of this rank")
+    vllm_max_lora_rank: int = Field(default=8, ge=8, description="every adapter costs as much as one of this rank")
     ready_timeout_s: float = Field(default=600.0, gt=0)
 
     @property

@@ -34,11 +34,7 @@ def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
     refuse_taken_ports(missing)
     if supervisor.pid() is None:
         _start_supervision(settings, supervisor, amx, say)
-    # While the model is unpacked the others get ready.
-    supervisor.start_programs([program.name for program in missing if not program.reads_model])
-    if base_model.unpack(settings.base_model_dir):
-        say("base model unpacked")
-    supervisor.start_programs([program.name for program in missing if program.reads_model])
+    supervisor.start_programs([program.name for program in missing])
     say(f"{len(missing)} programs started under supervisord" if missing else "everything runs already")
     _wait_until_ready(settings, [program.name for program in wanted], say)
 
@@ -73,6 +69,8 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
 
 def _start_supervision(settings: LocalSettings, supervisor: Supervisor, amx: bool, say: Say) -> None:
     say(f"state in {settings.state}")
+    if base_model.unpack(settings.base_model_dir):
+        say("base model unpacked")
     _make_admin_key(settings)
     extra = {} if amx else processor.environment_without_amx()
     for folder in ("nats", "mongo", "artifacts", "cache"):

@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
     http_port: int = 8083
     engine_url: str = "http://127.0.0.1:8000"
     engine_api_key: str = ""
-    concurrency: int = Field(default=16, ge=1, le=1024)
+    concurrency: int = Field(default=32, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
     """The most tokens of one answer, however long the references are."""
     metrics: tuple[str, ...] = ()

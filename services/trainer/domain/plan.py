@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.events import TrainingSpec, Value
 
 MAX_LENGTH_TOKENS = 1024
-_LORA_RANK = 16
+_LORA_RANK = 8
 _LORA_ALPHA_PER_RANK = 2
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
@@ -68,7 +68,7 @@ def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, hidden_
     )
     rank = asked.lora_rank or _LORA_RANK
     if asked.lora_rank is None:
-        reasons["lora_rank"] = f"{rank} holds what a few thousand rows teach, in 1 to 4 % of the parameters"
+        reasons["lora_rank"] = f"{rank} holds what some thousand rows teach, in about 1 to 2 % of the parameters"
     if asked.n_checkpoints is None:
         reasons["n_checkpoints"] = f"{_N_CHECKPOINTS}, evenly spaced: enough to see the scores rise or fall"
     return TrainingPlan(

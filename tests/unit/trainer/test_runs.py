@@ -69,4 +69,4 @@ def test_a_candidate_carries_what_others_need(queued: Run) -> None:
     candidate = queued.candidate(written(3), "org")
     assert candidate.model_name.startswith("ft:base:org:mine:")
     assert candidate.model_name.endswith(":ckpt-step-3")
-    assert (candidate.lora_rank, candidate.adapter) == (16, artifact("a"))
+    assert (candidate.lora_rank, candidate.adapter) == (8, artifact("a"))
