@@ -2,16 +2,24 @@
 
 from litestar import Litestar
 
-from services.evaluator import api, handlers
+from services.evaluator import api, handlers, suites_api
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoScoringStore
+from services.evaluator.adapters.mongo import (
+    MongoEvaluationStore,
+    MongoProductionStore,
+    MongoScoringStore,
+    MongoSuiteStore,
+)
+from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
+from services.evaluator.inquiry import Inquiry
+from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord, SuiteRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
+from services.evaluator.suitebook import Suitebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -27,10 +35,19 @@ def build(settings: Settings) -> Litestar:
     scorings = Scorings(
         MongoScoringStore(store.collection("scorings", ScoringRecord)), ChildScorer(settings), settings.lease_s
     )
+    production = MongoProductionStore(store.collection("production", ProductionRecord))
+    suitebook = Suitebook(
+        MongoSuiteStore(store.collection("suites", SuiteRecord)),
+        SuiteFolders(*settings.suites, SHIPPED),
+        artifacts,
+        registry.check,
+        settings.default_suite,
+    )
     evaluations = Evaluations(
         MongoEvaluationStore(store.collection("evaluations", Evaluation)),
-        MongoProductionStore(store.collection("production", ProductionRecord)),
-        scorings,
+        production,
+        Inquiry(scorings, production, artifacts),
+        suitebook,
         artifacts,
         protocol=_protocol(settings),
     )
@@ -39,10 +56,11 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "evaluator",
         settings,
-        [api.routes],
+        [api.routes, suites_api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[web.connections(store, bus)],
-        dependencies={"evaluations": evaluations},
+        dependencies={"evaluations": evaluations, "suitebook": suitebook},
+        exception_handlers={**api.problems, **suites_api.problems},
     )
 
 

@@ -1,5 +1,7 @@
 """Settings of evaluator, prefix `EVALUATOR_`."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -19,6 +21,10 @@ class Settings(ServiceSettings):
     """The most tokens of one answer, however long the references are."""
     metrics: tuple[str, ...] = ()
     """Metrics beside those that are always measured, as a JSON list of names."""
+    suites: tuple[Path, ...] = ()
+    """Folders with suites of the server's own, as a JSON list."""
+    default_suite: str = ""
+    """The suite of jobs that name none; empty for none."""
     request_timeout_s: float = Field(default=300, gt=0)
     engine_wait_s: float = Field(default=180, ge=0)
     """How long a scoring waits for an engine that is away before the event goes back to the bus."""

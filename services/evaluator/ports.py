@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.results import Answer, Scored, Target
+from services.evaluator.domain.tasks import Suite, Table
 from shared.cloudevents import EventData
 from shared.events import Artifact, EvalDone
 from shared.store import Entity
@@ -39,6 +40,34 @@ class ProductionRecord(Entity):
     """What an alias means, as it is kept; `id` is the alias."""
 
     production: Production
+
+
+class SuiteRecord(Entity):
+    """A suite as it is kept; `id` is its name."""
+
+    suite: Suite
+
+
+class SuiteStore(Protocol):
+    """Keeps the suites that people put, the newest revision of each."""
+
+    async def get(self, name: str) -> Suite | None: ...
+
+    async def names(self) -> list[str]: ...
+
+    async def append(self, name: str, revise: Callable[[Suite | None], Suite | None]) -> Suite:
+        """Keep what `revise` makes of the newest revision, atomically; None for no change."""
+        ...
+
+
+class SuiteFiles(Protocol):
+    """Suites and their tables as files of the server's own. The methods raise `CannotBeScored` for what is broken."""
+
+    def names(self) -> list[str]: ...
+
+    def get(self, name: str) -> Suite | None: ...
+
+    def table(self, name: str, table: Table) -> bytes: ...
 
 
 class ProductionStore(Protocol):
@@ -92,6 +121,17 @@ class Engine(Protocol):
 
     async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
         """The likeliest answer. Raises `AdapterGone`."""
+        ...
+
+    async def tokens(self, model: str, text: str) -> list[int]:
+        """A text as the model's tokens, those that open a text included."""
+        ...
+
+    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+        """The log-probability, in nats, of each of the tokens asked for as the next one; or why the prompt is refused.
+
+        Raises `AdapterGone`.
+        """
         ...
 
 

@@ -1,19 +1,32 @@
 """What evaluator does: score a checkpoint beside its base model, and say how that went."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from services.evaluator.domain.comparison import compare
+from services.evaluator.domain import report
+from services.evaluator.domain.contamination import Training
 from services.evaluator.domain.production import Production
-from services.evaluator.domain.results import Scored, Target, item_scores, read_lines, sample_lines
+from services.evaluator.domain.report import Asked
+from services.evaluator.domain.results import Scored, Target, read_lines, sample_lines
 from services.evaluator.domain.suite import CannotBeScored, suite_name
+from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import Evaluation, EvaluationStore, Files, ProductionStore
-from services.evaluator.scorings import Scorings
+from services.evaluator.suitebook import Plan, Suitebook
 from shared import telemetry
-from shared.events import CheckpointSaved, Comparison, EvalDone, Failure, ModelDeployed, ModelRolledBack
+from shared.events import (
+    Candidate,
+    CheckpointSaved,
+    Contamination,
+    EvalDone,
+    Failure,
+    ModelDeployed,
+    ModelRolledBack,
+    Score,
+)
 
 _log = telemetry.logger(__name__)
 
@@ -24,7 +37,8 @@ class Evaluations:
 
     store: EvaluationStore
     production: ProductionStore
-    scorings: Scorings
+    inquiry: Inquiry
+    suitebook: Suitebook
     files: Files
     protocol: str
     """Tells apart ways of asking and measuring."""
@@ -65,60 +79,73 @@ class Evaluations:
         """A job's evaluations in the order of their steps."""
         return sorted(await self.store.of_job(job_id), key=lambda evaluation: evaluation.step)
 
-    async def samples(self, evaluation: Evaluation, limit: int) -> list[dict[str, Any]]:
-        """The first questions with both answers and their scores."""
-        return read_lines(await asyncio.to_thread(self.files.read, evaluation.done.samples), limit)
+    async def samples(self, evaluation: Evaluation, limit: int | None, task: str = "") -> list[dict[str, Any]] | None:
+        """The first questions with both answers and their scores; None where the suites have no such task."""
+        done = evaluation.done
+        samples = done.task_samples.get(task) if task else done.samples
+        return None if samples is None else read_lines(await asyncio.to_thread(self.files.read, samples), limit)
 
     async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
         target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
-        # The base model first if nobody is at it; else the checkpoint, while another does the base model.
-        base = await self.scorings.obtain_if_free(target.base)
-        checkpoint = await self.scorings.obtain(target)
-        if base is None:
-            base = await self.scorings.obtain(target.base)
-        rival = await self._rival(event)
-        return await asyncio.to_thread(self._done, event, checkpoint, base, rival)
+        rival = await self.inquiry.rival(event.candidate)
+        test = await self.inquiry.ask(target, rival)
+        plans = [plan for name in _suites(event.candidate) if (plan := await self.suitebook.plan(name))]
+        suites = [(plan, await self._suite(plan, target, rival)) for plan in plans]
+        return await asyncio.to_thread(self._done, event, test, suites, rival)
 
-    async def _rival(self, event: CheckpointSaved) -> tuple[str, Scored] | None:
-        """The version in production on the same questions; None where there is none, or it cannot be scored."""
-        suffix = event.candidate.suffix
-        known = await self.production.get(suffix) if suffix else None
-        candidate = known.rival(event.candidate) if known else None
-        if candidate is None:
-            return None
-        try:
-            scored = await self.scorings.obtain(Target.checkpoint(candidate, event.test.artifact, self.protocol))
-        except CannotBeScored as error:
-            # The checkpoint's own scores stand without it.
-            _log.warning("production cannot be scored", version=candidate.version, error=str(error))
-            return None
-        return candidate.version, scored
+    async def _suite(self, plan: Plan, target: Target, rival: Candidate | None) -> "_Outcome":
+        """Each task's answers, or why there are none: one task's failure is no other's."""
+        outcome = _Outcome()
+        for task in plan.tasks:
+            name = f"{plan.name}.{task.name}"
+            if task.artifact is None:
+                assert task.failure is not None
+                outcome.failures[name] = task.failure
+                continue
+            try:
+                outcome.asked.append(await self.inquiry.ask(target.on(task.artifact), rival, task, name))
+            except CannotBeScored as error:
+                outcome.failures[name] = Failure(code=error.code, message=str(error))
+        return outcome
 
     def _done(
-        self, event: CheckpointSaved, checkpoint: Scored, base: Scored, rival: tuple[str, Scored] | None
+        self, event: CheckpointSaved, test: Asked, suites: Sequence[tuple[Plan, "_Outcome"]], rival: Candidate | None
     ) -> EvalDone:
-        mine, others = self.files.read(checkpoint.answers), self.files.read(base.answers)
+        asked = [test, *(each for _plan, outcome in suites for each in outcome.asked)]
+        found = report.comparisons(asked)
+        whole = [(plan.name, outcome.asked) for plan, outcome in suites if not outcome.failures]
+        contamination = self._contamination(event, asked)
+        scores = {**_scores(asked, whole, lambda each: each.checkpoint), **report.contaminated(contamination)}
+        for name, tasks in whole:
+            scores |= report.kept(name, tasks, found)
+        rival_scored = rival is not None and test.production is not None
         return EvalDone(
             candidate=event.candidate,
-            suite=suite_name(event.test.artifact),
-            scores=checkpoint.scores,
-            base_scores=base.scores,
-            samples=self.files.put_bytes(sample_lines(mine, others)),
-            duration_s=checkpoint.duration_s,
-            intervals=checkpoint.intervals,
-            base_intervals=base.intervals,
-            comparisons=self._compared(mine, others, rival),
-            production=rival[0] if rival else None,
-            production_scores=rival[1].scores if rival else {},
-            item_errors=checkpoint.item_errors,
-            base_item_errors=base.item_errors,
+            suite=_name(event, [plan for plan, _outcome in suites]),
+            scores=scores,
+            base_scores=_scores(asked, whole, lambda each: each.base),
+            samples=self.files.put_bytes(sample_lines(test.lines, test.base_lines)),
+            duration_s=sum(each.checkpoint.duration_s for each in asked),
+            intervals=report.intervals(asked, lambda each: each.checkpoint),
+            base_intervals=report.intervals(asked, lambda each: each.base),
+            comparisons=found,
+            production=rival.version if rival and rival_scored else None,
+            production_scores=_scores(asked, whole, lambda each: each.production),
+            item_errors=sum(each.checkpoint.item_errors for each in asked),
+            base_item_errors=sum(each.base.item_errors for each in asked),
+            subjects=report.subjects(asked),
+            task_samples={
+                each.name: self.files.put_bytes(sample_lines(each.lines, each.base_lines)) for each in asked[1:]
+            },
+            task_errors={name: why for _plan, outcome in suites for name, why in outcome.failures.items()},
+            contamination=contamination,
         )
 
-    def _compared(self, mine: bytes, base: bytes, rival: tuple[str, Scored] | None) -> tuple[Comparison, ...]:
-        with_base = compare(item_scores(mine), item_scores(base), "base")
-        if rival is None:
-            return with_base
-        return with_base + compare(item_scores(mine), item_scores(self.files.read(rival[1].answers)), "production")
+    def _contamination(self, event: CheckpointSaved, asked: Sequence[Asked]) -> tuple[Contamination, ...]:
+        if event.train is None:
+            return ()
+        training = Training(self.files.read(event.train.artifact))
+        return tuple(report.contamination(each, training) for each in asked)
 
     def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:
         return EvalDone(
@@ -129,3 +156,32 @@ class Evaluations:
             samples=self.files.put_bytes(b""),
             error=Failure(code=error.code, message=str(error)),
         )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a suite's tasks."""
+
+    asked: list[Asked] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+def _scores(
+    asked: Sequence[Asked], suites: Sequence[tuple[str, Sequence[Asked]]], of: Callable[[Asked], Scored | None]
+) -> dict[str, Score]:
+    found = report.scores(asked, of)
+    for name, tasks in suites:
+        found |= report.suite_scores(name, tasks, of)
+    return found
+
+
+def _suites(candidate: Candidate) -> list[str | None]:
+    named = [name.strip() for name in (candidate.suite or "").split(",")]
+    return list(dict.fromkeys(name for name in named if name)) or [None]
+
+
+def _name(event: CheckpointSaved, plans: Sequence[Plan]) -> str:
+    """The same name for the same questions."""
+    digests = (hashlib.sha256("".join(t.artifact.sha256 for t in p.tasks if t.artifact).encode()) for p in plans)
+    suites = (f"{plan.name}@{digest.hexdigest()[:16]}" for plan, digest in zip(plans, digests, strict=True))
+    return "+".join((suite_name(event.test.artifact), *suites))

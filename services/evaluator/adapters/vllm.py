@@ -76,6 +76,26 @@ class Vllm:
             return Answer("", error=_reason(status, body))
         raise EngineUnavailable(_reason(status, body))
 
+    async def tokens(self, model: str, text: str) -> list[int]:
+        status, body = await self._call("POST", "/tokenize", {"model": model, "prompt": text}, CONTROL_TIMEOUT_S)
+        if status != 200:
+            raise EngineUnavailable(f"the engine cuts no text into tokens: {_reason(status, body)}")
+        return body["tokens"]
+
+    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+        content = {
+            **{"model": model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0},
+            **{"logprobs": len(asked), "logprob_token_ids": list(asked), "return_tokens_as_token_ids": True},
+        }
+        status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
+        if status == 200:
+            return _logprobs(body, asked)
+        if status == 404:
+            raise AdapterGone(f"the engine does not know {model!r}")
+        if status in ITEM_REFUSED:
+            return _reason(status, body)
+        raise EngineUnavailable(_reason(status, body))
+
     async def check(self) -> None:
         """Raise an error unless the server and its engine say that they are well."""
         async with Vllm(self._url, self._api_key, self._timeout_s) as own:
@@ -109,6 +129,14 @@ def _text(body: Any) -> str:
         return body["choices"][0]["message"]["content"] or ""
     except (KeyError, IndexError, TypeError) as error:
         raise EngineUnavailable(f"the engine's answer is no chat completion: {type(error).__name__}") from None
+
+
+def _logprobs(body: Any, asked: Sequence[int]) -> dict[int, float]:
+    try:
+        found = body["choices"][0]["logprobs"]["top_logprobs"][0]
+        return {token: float(found[f"token_id:{token}"]) for token in asked}
+    except (KeyError, IndexError, TypeError) as error:
+        raise EngineUnavailable(f"the engine's answer has no such log-probabilities: {error!r}") from None
 
 
 def _reason(status: int, body: Any) -> str:
