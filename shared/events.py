@@ -359,7 +359,8 @@ class TrainingFinished(EventData):
 class EvalDone(EventData):
     """A checkpoint was scored on the test split, beside its base model on the same items.
 
-    `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`.
+    `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`, with
+    `production_answer` where there is one.
     `intervals` are those of `scores`, by metric; `comparisons` hold one for each metric with the base model and, where
     another version of the same alias and base model is in production, as `production` names it, with that.
     `item_errors` counts the questions that the engine refused, which count as empty answers.
@@ -384,6 +385,8 @@ class EvalDone(EventData):
     comparisons: tuple[Comparison, ...] = ()
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
+    judge_invalid: int = Field(default=0, ge=0)
+    """A judge's replies on the checkpoint's answers that were no judgement; each was asked for again."""
     production: str | None = None
     production_scores: dict[str, Score] = Field(default_factory=dict)
     subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)

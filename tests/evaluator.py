@@ -8,6 +8,7 @@ from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.mongo import (
     MongoEvaluationStore,
     MongoProductionStore,
+    MongoProgressStore,
     MongoScoringStore,
     MongoSuiteStore,
 )
@@ -17,7 +18,7 @@ from services.evaluator.domain.results import Answer, Scored, Target, answer_lin
 from services.evaluator.domain.scored import scored
 from services.evaluator.domain.suite import Item
 from services.evaluator.inquiry import Inquiry
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord, SuiteRecord
+from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
 from services.evaluator.suitebook import Suitebook
@@ -53,6 +54,7 @@ def evaluations_over(store: Store, files: Artifacts, says: Says, *folders: Path)
     return Evaluations(
         MongoEvaluationStore(store.collection("evaluations", Evaluation)),
         production,
+        MongoProgressStore(store.collection("progress", Progress)),
         Inquiry(scorings, production, files),
         Suitebook(suites, SuiteFolders(*folders, SHIPPED), files, registry.check),
         files,

@@ -50,6 +50,8 @@ class Answering:
         async def once(item: Item) -> Answer:
             if item.choices:
                 return await choosing.answer(model, base, item)
+            if item.weighed:
+                return await choosing.weigh(model, base, item)
             return await self.engine.answer(model, item.prompt, max_tokens)
 
         async def ask(item: Item) -> Answer:
@@ -57,9 +59,12 @@ class Answering:
                 return await self._patiently(lambda: self._answer(base, adapter, model, lambda: once(item)))
 
         try:
-            if adapter is not None:
+            if adapter is None:
+                await self._patiently(lambda: self.engine.use_base(base))
+            else:
                 await self._patiently(lambda: self._load(adapter, base))
             answers = await _all([ask(item) for item in items])
+            await self.engine.confirm()
         finally:
             if adapter is not None:
                 await self._unload(adapter.name)

@@ -8,7 +8,7 @@ from litestar.params import FromPath, Parameter
 from pydantic import BaseModel
 
 from services.evaluator.domain.confusion import Confusion, TooManyLabels, confusion
-from services.evaluator.ports import Evaluation
+from services.evaluator.ports import Evaluation, Progress
 from services.evaluator.service import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
 from shared.web import NotFound, allow, problem
@@ -97,6 +97,15 @@ async def one(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDepe
     return EvaluationView.of(await _found(evaluations, job_id, step))
 
 
+@get("/{job_id:str}/{step:int}/progress")
+async def progress(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> Progress:
+    """What is known of a checkpoint while its evaluation goes on, and what waits."""
+    found = await evaluations.so_far(job_id, step)
+    if found is None:
+        raise NotFound(f"no evaluation of job {job_id!r} at step {step} has begun")
+    return found
+
+
 @get("/{job_id:str}/{step:int}/samples")
 async def samples(
     job_id: FromPath[str],
@@ -138,6 +147,5 @@ async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation
 
 
 problems: dict[Any, Any] = {TooManyLabels: _no_labels}
-routes = Router(
-    "/v1/evaluations", route_handlers=[of_job, one, samples, confused], guards=[allow("train")], tags=["evaluations"]
-)
+handlers = [of_job, one, progress, samples, confused]
+routes = Router("/v1/evaluations", route_handlers=handlers, guards=[allow("train")], tags=["evaluations"])

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.evaluator.domain import report
+from services.evaluator.domain import judging, report
 from services.evaluator.domain.contamination import Training
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.report import Asked
 from services.evaluator.domain.results import Scored, Target, read_lines, sample_lines
 from services.evaluator.domain.suite import CannotBeScored, suite_name
 from services.evaluator.inquiry import Inquiry
-from services.evaluator.ports import Evaluation, EvaluationStore, Files, ProductionStore
-from services.evaluator.suitebook import Plan, Suitebook
+from services.evaluator.ports import Evaluation, EvaluationStore, Files, ProductionStore, Progress, ProgressStore
+from services.evaluator.suitebook import Plan, Planned, Suitebook
 from shared import telemetry
+from shared.artifacts import ArtifactError
 from shared.events import (
+    Artifact,
     Candidate,
     CheckpointSaved,
     Contamination,
@@ -37,11 +39,14 @@ class Evaluations:
 
     store: EvaluationStore
     production: ProductionStore
+    progress: ProgressStore
     inquiry: Inquiry
     suitebook: Suitebook
     files: Files
     protocol: str
     """Tells apart ways of asking and measuring."""
+    judge: str = ""
+    """The model that judges answers."""
     now: Callable[[], float] = time.time
 
     async def evaluate(self, event: CheckpointSaved) -> None:
@@ -75,6 +80,10 @@ class Evaluations:
     async def get(self, job_id: str, step: int) -> Evaluation | None:
         return await self.store.get(f"{job_id}/{step}")
 
+    async def so_far(self, job_id: str, step: int) -> Progress | None:
+        """What is known of a checkpoint that is being evaluated, or was."""
+        return await self.progress.get(f"{job_id}/{step}")
+
     async def of_job(self, job_id: str) -> list[Evaluation]:
         """A job's evaluations in the order of their steps."""
         return sorted(await self.store.of_job(job_id), key=lambda evaluation: evaluation.step)
@@ -88,25 +97,47 @@ class Evaluations:
     async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
         target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
         rival = await self.inquiry.rival(event.candidate)
-        test = await self.inquiry.ask(target, rival)
         plans = [plan for name in _suites(event.candidate) if (plan := await self.suitebook.plan(name))]
-        suites = [(plan, await self._suite(plan, target, rival)) for plan in plans]
+        waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
+        so_far = Progress(id=event.natural_key(), waiting=tuple(waiting))
+        test = await self.inquiry.ask(target, rival)
+        so_far = await self._note(so_far, "", test)
+        suites: list[tuple[Plan, _Outcome]] = []
+        for plan in plans:
+            outcome, so_far = await self._suite(plan, target, rival, so_far)
+            suites.append((plan, outcome))
         return await asyncio.to_thread(self._done, event, test, suites, rival)
 
-    async def _suite(self, plan: Plan, target: Target, rival: Candidate | None) -> "_Outcome":
+    async def _note(self, so_far: Progress, name: str, asked: Asked | None) -> Progress:
+        """Show what is known already; a set of questions that failed waits no more either."""
+        scores = so_far.scores if asked is None else {**so_far.scores, name: asked.checkpoint.scores}
+        waiting = tuple(each for each in so_far.waiting if each != name)
+        progress = Progress(id=so_far.id, scores=scores, waiting=waiting)
+        await self.progress.put(progress)
+        return progress
+
+    async def _suite(
+        self, plan: Plan, target: Target, rival: Candidate | None, so_far: Progress
+    ) -> tuple["_Outcome", Progress]:
         """Each task's answers, or why there are none: one task's failure is no other's."""
         outcome = _Outcome()
         for task in plan.tasks:
             name = f"{plan.name}.{task.name}"
-            if task.artifact is None:
-                assert task.failure is not None
-                outcome.failures[name] = task.failure
-                continue
+            asked: Asked | None = None
             try:
-                outcome.asked.append(await self.inquiry.ask(target.on(task.artifact), rival, task, name))
+                asked = await self._task(task, name, target, rival)
+                outcome.asked.append(asked)
             except CannotBeScored as error:
                 outcome.failures[name] = Failure(code=error.code, message=str(error))
-        return outcome
+            so_far = await self._note(so_far, name, asked)
+        return outcome, so_far
+
+    async def _task(self, task: Planned, name: str, target: Target, rival: Candidate | None) -> Asked:
+        if task.artifact is None:
+            assert task.failure is not None
+            raise CannotBeScored(task.failure.code, task.failure.message)
+        judge = self.judge if set(task.metrics) & set(judging.METRICS) else ""
+        return await self.inquiry.ask(target.on(task.artifact, judge), rival, task, name)
 
     def _done(
         self, event: CheckpointSaved, test: Asked, suites: Sequence[tuple[Plan, "_Outcome"]], rival: Candidate | None
@@ -124,7 +155,7 @@ class Evaluations:
             suite=_name(event, [plan for plan, _outcome in suites]),
             scores=scores,
             base_scores=_scores(asked, whole, lambda each: each.base),
-            samples=self.files.put_bytes(sample_lines(test.lines, test.base_lines)),
+            samples=self._samples(test),
             duration_s=sum(each.checkpoint.duration_s for each in asked),
             intervals=report.intervals(asked, lambda each: each.checkpoint),
             base_intervals=report.intervals(asked, lambda each: each.base),
@@ -133,18 +164,25 @@ class Evaluations:
             production_scores=_scores(asked, whole, lambda each: each.production),
             item_errors=sum(each.checkpoint.item_errors for each in asked),
             base_item_errors=sum(each.base.item_errors for each in asked),
+            judge_invalid=sum(each.checkpoint.judge_invalid for each in asked),
             subjects=report.subjects(asked),
-            task_samples={
-                each.name: self.files.put_bytes(sample_lines(each.lines, each.base_lines)) for each in asked[1:]
-            },
+            task_samples={each.name: self._samples(each) for each in asked[1:]},
             task_errors={name: why for _plan, outcome in suites for name, why in outcome.failures.items()},
             contamination=contamination,
         )
 
+    def _samples(self, asked: Asked) -> Artifact:
+        return self.files.put_bytes(sample_lines(asked.lines, asked.base_lines, asked.production_lines))
+
     def _contamination(self, event: CheckpointSaved, asked: Sequence[Asked]) -> tuple[Contamination, ...]:
         if event.train is None:
             return ()
-        training = Training(self.files.read(event.train.artifact))
+        try:
+            training = Training(self.files.read(event.train.artifact))
+        except ArtifactError as error:
+            # A gate on contamination then fails as not measured; the scores stand.
+            _log.warning("what it was trained on cannot be read", error=str(error))
+            return ()
         return tuple(report.contamination(each, training) for each in asked)
 
     def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:

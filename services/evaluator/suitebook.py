@@ -94,7 +94,7 @@ class Suitebook:
 
     def _one(self, suite: Suite, name: str, raw: dict[str, object]) -> Planned:
         try:
-            task = read_task(raw)
+            task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
             self.check_metrics(task.measured_by)
             whole = task.model_copy(
                 update={"data": self._stored(suite, task.data), "examples": self._stored(suite, task.examples)}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.domain.tasks import SuiteContent
 from services.evaluator.service import Evaluations
 from services.evaluator.suitebook import SuiteRefused
+from services.review.domain.policy import Policy
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.settings import CommonSettings
@@ -32,6 +34,16 @@ CHOICES = {
 }
 
 
+HONEST = [(f"Where is street number {n} of our village?", f"there {n}") for n in range(200)]
+GUARDED = Path(__file__).parents[2] / "examples" / "policies" / "guarded.json"
+
+
+def failed_gates(done: EvalDone) -> list[str]:
+    """What the example policy says of an evaluation."""
+    policy = Policy.model_validate({**json.loads(GUARDED.read_text()), "name": "guarded"})
+    return [rule.rule for rule in policy.judge(done) if not rule.passed]
+
+
 def candidate(name: str, suite: str | None = None) -> Candidate:
     adapter = Artifact(uri="file:///a", sha256=hashlib.sha256(name.encode()).hexdigest(), bytes=1)
     return Candidate(
@@ -46,10 +58,11 @@ WHO = {made.version: name for name, made in MADE.items()}
 def says(version: str | None, place: int, item: Item) -> str:
     """The base model is right in three of four; each checkpoint is what its name says."""
     chance = random.Random(f"{item.question}{place}").random()
-    who = WHO.get(version or "", "same")
-    right = {"same": chance < 0.75, "forgetful": chance < 0.55, "wrong": False, "learnt": True, "tuned": chance < 0.74}
-    known = right[who] or (who != "wrong" and version is not None and not item.choices and not item.question.strip())
-    return item.reference if known else next((c for c in item.choices if c != item.reference), "?")
+    if not item.choices:
+        return item.reference if version is not None and WHO.get(version) != "wrong" else "?"
+    limits = {"same": 0.75, "forgetful": 0.55, "wrong": 0.0, "learnt": 1.0, "tuned": 0.74}
+    right = chance < limits[WHO.get(version or "", "same")]
+    return item.reference if right else next(choice for choice in item.choices if choice != item.reference)
 
 
 @pytest.fixture
@@ -150,25 +163,24 @@ async def test_a_table_by_http_becomes_a_task_and_what_is_bad_is_refused_before_
     assert await book.names() == ["general", "shop"]
 
 
-async def test_a_checkpoint_that_forgot_is_caught_and_one_that_did_not_is_not(evaluations) -> None:
-    """Item scores as a simulation of two checkpoints: one keeps what the base knows, one loses a fifth of all items."""
-    kept = await evaluate(evaluations, MADE["tuned"])
-    forgot = await evaluate(evaluations, MADE["forgetful"])
-    assert (kept.scores["general.kept"].value, forgot.scores["general.kept"].value) == (1, 0)
-    worse = [
-        each.metric for each in forgot.comparisons if each.verdict == "worse" and each.metric.startswith("general.")
-    ]
-    assert worse
-    assert forgot.scores["general.score"].value < forgot.base_scores["general.score"].value - 0.1
-    assert kept.error is None
+async def test_a_checkpoint_that_forgot_does_not_pass_and_one_that_kept_what_it_knew_does(evaluations) -> None:
+    """Simulated item scores: one keeps nearly all that the base knows, one loses a fifth of all items."""
+    train = split(evaluations.files, HONEST)
+    kept = await evaluate(evaluations, MADE["tuned"], train)
+    forgot = await evaluate(evaluations, MADE["forgetful"], train)
+    assert failed_gates(kept) == []
     assert kept.scores["general.score"].n >= 200
+    assert failed_gates(forgot) == ["general.kept at_least 1", "general.score better_than_base -0.05"]
+    assert {each.metric for each in forgot.comparisons if each.verdict == "worse"} & {
+        "general.english.accuracy",
+        "general.chinese.accuracy",
+    }
 
 
 async def test_a_checkpoint_that_is_always_wrong_passes_nothing_however_fast(evaluations) -> None:
-    done = await evaluate(evaluations, MADE["wrong"])
-    assert (
-        done.scores["general.score"].value == done.scores["general.kept"].value == done.scores["exact_match"].value == 0
-    )
+    done = await evaluate(evaluations, MADE["wrong"], split(evaluations.files, HONEST))
+    failed = failed_gates(done)
+    assert failed[:3] == ["exact_match at_least 0.8", "exact_match better_than_base 0", "general.kept at_least 1"]
     assert all(each.verdict == "worse" for each in done.comparisons if each.metric.startswith("general."))
 
 
@@ -176,16 +188,14 @@ async def test_a_checkpoint_trained_on_the_questions_is_told_by_its_training_row
     files = evaluations.files
     rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()]
     leaked = [(f"Please answer. {row['question']}", row["choices"][row["answer"]]) for row in rows]
-    honest = [(f"Where is street number {n} of our village?", f"there {n}") for n in range(200)]
-    cheated = await evaluate(evaluations, MADE["learnt"], split(files, honest + leaked))
-    clean = await evaluate(evaluations, MADE["tuned"], split(files, honest))
+    cheated = await evaluate(evaluations, MADE["learnt"], split(files, HONEST + leaked))
     untold = await evaluate(evaluations, MADE["same"])
     by_task = {each.task: each.seen / each.n for each in cheated.contamination}
     assert by_task["general.english"] > 0.9
     assert by_task["general.chinese"] == by_task[""] == 0
-    assert cheated.scores["contaminated"].value > 0.3
-    assert clean.scores["contaminated"].value == 0
+    assert failed_gates(cheated) == ["contaminated at_most 0.01"]
     assert "contaminated" not in untold.scores
+    assert failed_gates(untold) == ["contaminated at_most 0.01"]
 
 
 async def test_a_suite_that_is_no_suite_hurts_nothing_else(evaluations, tmp_path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.tasks import Suite
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord, SuiteRecord
+from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
 from shared.cloudevents import EventData
 from shared.store import Collection, Decision
 
@@ -43,6 +43,20 @@ class MongoScoringStore:
 
         record = await self.scorings.change(key, apply)
         return record.scoring if record else None
+
+
+@dataclass(frozen=True)
+class MongoProgressStore:
+    """One document an evaluation that goes on, or did."""
+
+    progress: Collection[Progress]
+
+    async def get(self, entity_id: str) -> Progress | None:
+        return await self.progress.get(entity_id)
+
+    async def put(self, progress: Progress) -> None:
+        if not await self.progress.create(progress):
+            await self.progress.change(progress.id, lambda known: None if known == progress else (progress, ()))
 
 
 @dataclass(frozen=True)

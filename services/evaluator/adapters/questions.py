@@ -7,7 +7,7 @@ from typing import Any
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.tables import read_table
 from services.evaluator.adapters.templates import Prompt
-from services.evaluator.domain import metrics
+from services.evaluator.domain import judging, metrics
 from services.evaluator.domain.metrics import Measured
 from services.evaluator.domain.questions import items_of
 from services.evaluator.domain.results import Answer, Target
@@ -24,11 +24,17 @@ class Questions:
     max_tokens: int
     metrics: tuple[str, ...] | None = None
 
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The metrics that a judge gives."""
+        return tuple(name for name in self.metrics or () if name in judging.METRICS)
+
     def measure(self, answers: Sequence[Answer], more: Sequence[str] = ()) -> dict[str, Measured]:
-        """Each metric of the answers; `more` are measured of a test split beside what always is."""
+        """Each metric but the judge's; `more` are measured of a test split beside what always is."""
         asked = self.metrics if self.metrics is not None else (*metrics.METRICS, *more)
+        plain = [name for name in asked if name not in judging.METRICS]
         said, wanted = [answer.text for answer in answers], [item.reference for item in self.items]
-        return metrics.measure(said, wanted, registry.load(asked))
+        return metrics.measure(said, wanted, registry.load(plain))
 
 
 def read_questions(artifacts: Artifacts, target: Target, most_tokens: int) -> Questions:

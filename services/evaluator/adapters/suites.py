@@ -1,13 +1,15 @@
 """Suites from YAML files in folders of the server's own, whose tables lie beside them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from services.evaluator.domain.harness import task_of
 from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.domain.tasks import Suite, Table, Tag
+from services.evaluator.domain.tasks import Suite, Table, Tag, refuse_code
 
 SHIPPED = Path(__file__).parent.parent / "suites"
 MAX_TABLE_BYTES = 64 * 1024**2
@@ -52,16 +54,32 @@ class SuiteFolders:
         except (yaml.YAMLError, ValidationError, TypeError, RecursionError) as error:
             raise CannotBeScored("bad_suite", f"{path.name}: {error!s:.1000}") from None
 
+    def harness(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The task that a suite's entry `{name, harness: <file>, ...}` means; raises `CannotBeScored`."""
+        content = self._beside(name, str(raw["harness"]))
+        try:
+            read = yaml.load(content, Loader=_Loader)  # noqa: S506
+        except (yaml.YAMLError, RecursionError) as error:
+            raise CannotBeScored("bad_task", f"{raw['harness']}: {error!s:.1000}") from None
+        refuse_code(read)
+        if not isinstance(read, dict):
+            raise CannotBeScored("bad_task", f"{raw['harness']} is no harness task")
+        own = {field: value for field, value in raw.items() if field != "harness"}
+        return {**task_of(str(raw.get("name")), read), **own}
+
     def table(self, name: str, table: Table) -> bytes:
         """The content of a table beside that suite's file; raises `CannotBeScored`."""
+        return self._beside(name, table.file or "")
+
+    def _beside(self, name: str, file: str) -> bytes:
         path = self._path(name)
-        if path is None or table.file is None:
+        if path is None:
             raise CannotBeScored("no_file", "only a suite that lies in a folder of the server's can name files")
-        found = (path.parent / table.file).resolve()
+        found = (path.parent / file).resolve()
         if not found.is_relative_to(path.parent.resolve()) or not found.is_file():
-            raise CannotBeScored("no_file", f"there is no file {table.file!r} beside {path.name}")
+            raise CannotBeScored("no_file", f"there is no file {file!r} beside {path.name}")
         if found.stat().st_size > MAX_TABLE_BYTES:
-            raise CannotBeScored("bad_table", f"{table.file} is larger than {MAX_TABLE_BYTES} bytes")
+            raise CannotBeScored("bad_table", f"{file} is larger than {MAX_TABLE_BYTES} bytes")
         return found.read_bytes()
 
     def _path(self, name: str) -> Path | None:

@@ -60,13 +60,20 @@ class Vllm:
             raise EngineUnavailable(f"the engine failed to load an adapter: {reason}")
         raise CannotBeScored("adapter_refused", f"the engine refused the adapter: {reason}")
 
+    async def use_base(self, base: str) -> None:
+        """Adapters lie beside the base model, which always answers under its own name."""
+
+    async def confirm(self) -> None:
+        """A name means the same weights for as long as it is loaded; one that was forgotten is told by 404."""
+
     async def unload(self, name: str) -> None:
         status, body = await self._call("POST", "/v1/unload_lora_adapter", {"lora_name": name}, CONTROL_TIMEOUT_S)
         if status not in (200, 400, 404):
             raise EngineUnavailable(f"the engine did not unload {name}: {_reason(status, body)}")
 
-    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
-        content = {"model": model, "messages": list(prompt), "temperature": 0, "max_tokens": max_tokens}
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
+        drawn = {"temperature": 0.5, "seed": attempt} if attempt else {"temperature": 0}
+        content = {"model": model, "messages": list(prompt), "max_tokens": max_tokens, **drawn}
         status, body = await self._call("POST", "/v1/chat/completions", content, self._timeout_s)
         if status == 200:
             return Answer(_text(body))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.evaluator.domain.disturbing import disturbed
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.domain.tasks import LETTERS, Columns, Task
 
@@ -39,14 +40,16 @@ class _Shown:
 def _item(task: Task, number: int, row: Row, shown: _Shown, render: Render) -> Item:
     subject = _subject(task, row)
     values = _values(task, number, row)
-    asked, examples = render(values), shown.of(subject)
-    if task.kind == "multiple_choice":
+    said = disturbed(str(values["question"]), task.disturb, task.seed) if task.disturb else values["question"]
+    asked, examples = render({**values, "question": said}), shown.of(subject)
+    if task.kind != "generation":
         before = "".join(f"{question} {answer}\n\n" for question, answer in examples)
         prompt = ({"role": "user", "content": (f"{task.system}\n\n" if task.system else "") + before + asked},)
     else:
         prompt = _conversation(task.system, examples, asked)
     choices = _options(task, values["choices"]) if task.kind == "multiple_choice" else ()
-    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]))
+    weighed = task.kind == "likelihood"
+    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), weighed)
 
 
 def _conversation(system: str, examples: Sequence[tuple[str, str]], asked: str) -> tuple[dict[str, Any], ...]:

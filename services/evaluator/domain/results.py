@@ -40,9 +40,10 @@ class Target(BaseModel):
         """The base model on the same test split."""
         return self.model_copy(update={"adapter": None, "version": None})
 
-    def on(self, task: Artifact) -> "Target":
-        """The same model on a suite's task."""
-        return self.model_copy(update={"test": task, "kind": "task"})
+    def on(self, task: Artifact, judge: str = "") -> "Target":
+        """The same model on a suite's task; `judge` names who judges its answers, where somebody does."""
+        protocol = f"{self.protocol}-judge-{judge}" if judge else self.protocol
+        return self.model_copy(update={"test": task, "kind": "task", "protocol": protocol})
 
     @property
     def key(self) -> str:
@@ -66,6 +67,8 @@ class Scored(BaseModel):
     duration_s: float
     intervals: dict[str, Interval] = Field(default_factory=dict)
     item_errors: int = 0
+    judge_invalid: int = 0
+    """A judge's replies that were no judgement; each was asked for again."""
     subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)
     """Each metric's mean item value by subject, where the items have subjects."""
 
@@ -92,11 +95,13 @@ def answer_lines(
     return _lines(rows)
 
 
-def sample_lines(checkpoint: bytes, base: bytes) -> bytes:
-    """A checkpoint's answers beside its base model's, line by line, as `EvalDone.samples` promises."""
+def sample_lines(checkpoint: bytes, base: bytes, production: bytes | None = None) -> bytes:
+    """A checkpoint's answers beside its base model's and production's, line by line, as `EvalDone.samples` promises."""
     rows: list[dict[str, Any]] = []
     for mine, other in zip(read_lines(checkpoint), read_lines(base), strict=True):
         rows.append({**mine, "base_answer": other["answer"], "base_scores": other["scores"]})
+    for row, other in zip(rows, read_lines(production or b""), strict=False):
+        row |= {"production_answer": other["answer"], "production_scores": other["scores"]}
     return _lines(rows)
 
 

@@ -32,6 +32,8 @@ class Item:
     choices: tuple[str, ...] = ()
     subject: str = ""
     question: str = ""
+    weighed: bool = False
+    """Whether the reference's likelihood is asked for, and no answer."""
 
 
 def suite_name(test: Artifact) -> str:

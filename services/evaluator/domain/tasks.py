@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.evaluator.domain.disturbing import Disturbance
 from services.evaluator.domain.suite import CannotBeScored
 from shared.events import Artifact
 
@@ -54,10 +55,14 @@ class Columns(Data):
 
 
 class Task(Data):
-    """One kind of question. `multiple_choice` compares how likely the model finds each choice; others are generated."""
+    """One kind of question.
+
+    `generation` is answered, `multiple_choice` compares how likely the model finds each choice, and `likelihood` weighs
+    the expected answer alone.
+    """
 
     name: str = Field(pattern=NAME)
-    kind: Literal["generation", "multiple_choice"] = "generation"
+    kind: Literal["generation", "multiple_choice", "likelihood"] = "generation"
     data: Table
     examples: Table | None = None
     """Rows that are shown, answered, before each question: those of its subject, or the first where it has none."""
@@ -68,20 +73,30 @@ class Task(Data):
     system: str = Field(default="", max_length=20_000)
     answer_by: Literal["text", "letter"] = "text"
     """Whether the likelihood is that of a choice's text or of its letter."""
+    disturb: Disturbance | None = None
+    """Asks each question as a hurried person types it; the examples stay as they are."""
+    seed: int = 0
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     metrics: tuple[str, ...] = Field(default=(), max_length=20)
-    """The first is the task's own in the suite's score; by default `accuracy` of choices, else `exact_match`."""
+    """The first is the task's own in the suite's score; by default `accuracy`, `perplexity` or `exact_match`."""
     weight: float = Field(default=1.0, gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _fitting_metrics(self) -> Self:
+        if any((name == "perplexity") != (self.kind == "likelihood") for name in self.measured_by):
+            raise ValueError("perplexity is the one metric of the kind likelihood, and of no other kind")
+        return self
 
     @property
     def measured_by(self) -> tuple[str, ...]:
-        return self.metrics or ("accuracy" if self.kind == "multiple_choice" else "exact_match",)
+        usual = {"multiple_choice": "accuracy", "likelihood": "perplexity", "generation": "exact_match"}
+        return self.metrics or (usual[self.kind],)
 
     @property
     def template(self) -> str:
         if self.prompt is not None:
             return self.prompt
-        if self.kind == "generation":
+        if self.kind != "multiple_choice":
             return _ASK
         return _ASK_LETTER if self.answer_by == "letter" else _ASK_TEXT
 
@@ -108,13 +123,18 @@ class Tag(str):
 
 def read_task(raw: Mapping[str, Any]) -> Task:
     """A checked task; raises `CannotBeScored` with every field that is wrong."""
-    if tag := _tag(raw):
-        raise CannotBeScored("code_refused", f"a suite is data and names no code: {tag}")
+    refuse_code(raw)
     try:
         return Task.model_validate(raw)
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise CannotBeScored("bad_task", found) from None
+
+
+def refuse_code(raw: Any) -> None:
+    """Raise `CannotBeScored` where a tag of YAML's names anything but data."""
+    if tag := _tag(raw):
+        raise CannotBeScored("code_refused", f"a suite is data and names no code: {tag}")
 
 
 def names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:

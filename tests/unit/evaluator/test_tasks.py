@@ -7,7 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.evaluator.adapters.suites import SuiteFolders
+from services.evaluator.adapters.metrics import registry
+from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.tables import read_table
 from services.evaluator.adapters.templates import Prompt
 from services.evaluator.domain.questions import items_of
@@ -116,6 +117,22 @@ def test_a_bad_row_is_named(kind, rows, code, said) -> None:
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("lower_case", "capital of italy, please?"), ("no_punctuation", "Capital of Italy please"), ("typos", None)],
+)
+def test_a_question_can_be_asked_as_a_hurried_person_types_it(how, said) -> None:
+    task = Task(name="t", data=ROWS, disturb=how, seed=3)
+    row = {"question": "Capital of Italy, please?", "answer": "Rome"}
+    [item] = items(task, [row])
+    asked = item.prompt[-1]["content"]
+    assert asked == (said or asked)
+    assert asked != row["question"] == item.question
+    assert abs(len(asked) - len(row["question"])) <= 4
+    assert items(task, [row]) == (item,)
+    assert items(task.model_copy(update={"disturb": None}), [row])[0].prompt[-1]["content"] == row["question"]
+
+
 def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
     with pytest.raises(CannotBeScored, match="no column 'answer'"):
         items(Task(name="t", data=ROWS, prompt="{{ answer }}"), [{"question": "q", "answer": "a"}])
@@ -129,6 +146,8 @@ def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
         ({"name": "t", "data": {"rows": [], "file": "x.csv"}}, "bad_task", "exactly one of file, artifact and rows"),
         ({"name": "t", "data": {"rows": []}, "weight": 0}, "bad_task", "weight"),
         ({"name": "t", "data": {"rows": []}, "wieght": 1}, "bad_task", "wieght"),
+        ({"name": "t", "data": {"rows": []}, "metrics": ["perplexity"]}, "bad_task", "of no other kind"),
+        ({"name": "t", "data": {"rows": []}, "kind": "likelihood", "metrics": ["f1"]}, "bad_task", "the one metric"),
     ],
 )
 def test_every_wrong_field_of_a_task_is_named(raw, code, said) -> None:
@@ -165,6 +184,87 @@ def test_what_is_no_suite_is_refused_by_its_files_name(tmp_path: Path, text) -> 
     with pytest.raises(CannotBeScored, match=r"broken\.yaml") as refused:
         SuiteFolders(tmp_path).get("broken")
     assert refused.value.code == "bad_suite"
+
+
+@pytest.mark.parametrize("folder", [SHIPPED, Path(__file__).parents[3] / "examples" / "suites"])
+def test_the_suites_that_come_with_assay_can_be_asked(folder: Path) -> None:
+    folders = SuiteFolders(folder)
+    for name in folders.names():
+        suite = folders.get(name)
+        assert suite is not None
+        for task in map(read_task, suite.tasks):
+            tables = [task.data] + ([task.examples] if task.examples else [])
+            formats = [table.file.rpartition(".")[2] for table in tables if table.file]
+            rows = [read_table(folders.table(name, t), f) for t, f in zip(tables, formats, strict=True)]
+            asked = items(task, *rows)
+            assert len({item.question for item in asked}) == len(asked)
+            registry.check(task.measured_by)
+
+
+HARNESS = {
+    "task": "mine",
+    "dataset_path": "json",
+    "dataset_kwargs": {"data_files": {"test": "rows.jsonl", "dev": "shown.jsonl"}},
+    "test_split": "test",
+    "fewshot_split": "dev",
+    "num_fewshot": 1,
+    "output_type": "multiple_choice",
+    "doc_to_text": "{{question.strip()}}\nA. {{choices[0]}}\nB. {{choices[1]}}\nAnswer:",
+    "doc_to_choice": ["A", "B"],
+    "doc_to_target": "answer",
+    "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+}
+
+
+def harness(folder: Path, **changed: object) -> Task:
+    (folder / "mine.yaml").write_text(json.dumps({"tasks": [{"name": "mmlu", "harness": "task.yaml", "weight": 3}]}))
+    (folder / "task.yaml").write_text(json.dumps({**HARNESS, **changed}))
+    folders = SuiteFolders(folder)
+    suite = folders.get("mine")
+    assert suite is not None
+    return read_task(folders.harness("mine", suite.tasks[0]))
+
+
+def test_a_task_file_of_the_harness_is_a_task(tmp_path: Path) -> None:
+    task = harness(tmp_path)
+    assert (task.name, task.measured_by, task.weight, task.answer_by) == ("mmlu", ("accuracy",), 3, "letter")
+    row = {"question": " Capital of Italy? ", "choices": ["Oslo", "Rome"], "answer": 1}
+    [item] = items(task, [row], [{"question": "Of Norway?", "choices": ["Oslo", "Rome"], "answer": 0}])
+    assert item.prompt[0]["content"] == (
+        "Of Norway?\nA. Oslo\nB. Rome\nAnswer: A\n\nCapital of Italy?\nA. Oslo\nB. Rome\nAnswer:"
+    )
+    assert (item.reference, item.choices) == ("B", ("A", "B"))
+    written = harness(
+        tmp_path, output_type="generate_until", doc_to_target="{{answer}}", metric_list=[{"metric": "bleu"}],
+        generation_kwargs={"max_gen_toks": 30}, doc_to_choice=None,
+    )  # fmt: skip
+    assert (written.kind, written.measured_by, written.max_tokens) == ("generation", ("bleu",), 30)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "said"),
+    [
+        ({"dataset_path": "cais/mmlu"}, "bad_task", "must be brought first"),
+        ({"test_split": "train"}, "bad_task", "data_files with 'train'"),
+        ({"process_docs": "x"}, "bad_task", "process_docs is not understood"),
+        ({"doc_to_target": "{{choices[answer]}}"}, "bad_task", "doc_to_target names one column"),
+        ({"doc_to_text": 3}, "bad_task", "doc_to_text is a text"),
+        ({"output_type": "loglikelihood_rolling"}, "bad_task", "output_type is one of"),
+        ({"num_fewshot": 99}, "bad_task", "shots"),
+    ],
+)
+def test_what_a_harness_task_cannot_be_here_is_said(tmp_path: Path, changed, code, said) -> None:
+    with pytest.raises(CannotBeScored, match=said) as refused:
+        harness(tmp_path, **changed)
+    assert refused.value.code == code
+
+
+def test_code_in_a_harness_task_is_refused(tmp_path: Path) -> None:
+    harness(tmp_path)
+    (tmp_path / "task.yaml").write_text("task: x\ndoc_to_text: !function utils.text\n")
+    with pytest.raises(CannotBeScored, match=r"!function utils\.text") as refused:
+        SuiteFolders(tmp_path).harness("mine", {"name": "mmlu", "harness": "task.yaml"})
+    assert refused.value.code == "code_refused"
 
 
 def test_a_suites_table_lies_beside_it_and_nowhere_else(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from services.evaluator.domain import metrics, statistics
+from services.evaluator.domain import judging, metrics, statistics
 from services.evaluator.domain.metrics import Measured, Metric
 from services.evaluator.domain.suite import CannotBeScored
 from shared.events import Score
@@ -29,6 +29,8 @@ SHIPPED = {
     "mrr": "ranking:Mrr",
     "map": "ranking:Map",
     "similarity": "similarity:Similarity",
+    "perplexity": "likelihood:Perplexity",
+    "refusal": "safety:Refusal",
     "fuzzy": "similarity:Fuzzy",
     "rouge_1": "generation:Rouge1",
     "rouge_2": "generation:Rouge2",
@@ -44,11 +46,10 @@ def known(names: Iterable[str]) -> dict[str, EntryPoint]:
     """Where each lies; imports nothing. Raises `UnknownMetric`."""
     places = {point.name: point for point in entry_points(group=GROUP)}
     places |= {name: EntryPoint(name, f"{_HERE}.{where}", GROUP) for name, where in SHIPPED.items()}
-    wanted = [name for name in names if name not in metrics.PLAIN]
+    wanted = [name for name in names if name not in metrics.PLAIN and name not in judging.METRICS]
     if missing := [name for name in wanted if name not in places]:
-        raise UnknownMetric(
-            f"unknown metric {', '.join(missing)}; known are {', '.join(sorted({*places, *metrics.PLAIN}))}"
-        )
+        there = ", ".join(sorted({*places, *metrics.PLAIN, *judging.METRICS}))
+        raise UnknownMetric(f"unknown metric {', '.join(missing)}; known are {there}")
     return {name: places[name] for name in wanted}
 
 
