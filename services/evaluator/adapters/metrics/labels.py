@@ -20,7 +20,8 @@ class LabelSets(TextMetric):
         said, wanted = labels(answer), labels(reference)
         if not said and not wanted:
             return 1.0
-        wanted_bits, said_bits = MultiLabelBinarizer(classes=sorted(said | wanted)).fit_transform([wanted, said])
+        # One more that neither has: scikit-learn takes a single column for two classes.
+        wanted_bits, said_bits = MultiLabelBinarizer(classes=["", *sorted(said | wanted)]).fit_transform([wanted, said])
         return float(type(self).score([wanted_bits], [said_bits]))
 
 
