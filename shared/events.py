@@ -96,7 +96,7 @@ class Failure(Value):
 
 
 class Score(Value):
-    """One metric over `n` items. `value` lies between 0 and 1 for every metric that Assay ships."""
+    """One metric over `n` items: from 0 to 1, more being better, unless docs/metrics.md says otherwise of it."""
 
     value: float = Field(allow_inf_nan=False)
     n: int = Field(ge=0)
@@ -130,6 +130,14 @@ class Comparison(Value):
     gained: int = Field(ge=0)
     lost: int = Field(ge=0)
     verdict: Literal["better", "worse", "no_difference"]
+
+
+class Contamination(Value):
+    """How many of a task's `n` questions the training rows held; `task` is empty for the test split."""
+
+    task: str
+    n: int = Field(ge=0)
+    seen: int = Field(ge=0)
 
 
 class RuleOutcome(Value):
@@ -167,6 +175,8 @@ class Candidate(Value):
     suffix: str | None = None
     policy: str | None = None
     tuning: Literal["lora", "freeze", "full"] = "lora"
+    suite: str | None = None
+    """The suites that it is scored on beside its test split, joined by commas; None for the evaluator's default."""
 
     @property
     def version(self) -> str:
@@ -310,7 +320,10 @@ class TrainingProgress(EventData):
 
 
 class CheckpointSaved(EventData):
-    """A checkpoint lies whole in the artifact store. `state` is what a trainer needs to go on from it."""
+    """A checkpoint lies whole in the artifact store. `state` is what a trainer needs to go on from it.
+
+    `train` holds what it was trained on, against which questions are checked.
+    """
 
     type: ClassVar[str] = "checkpoint.saved"
     candidate: Candidate
@@ -318,6 +331,7 @@ class CheckpointSaved(EventData):
     metrics: TrainingMetrics
     test: Split
     state: Artifact | None = None
+    train: Split | None = None
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id
@@ -345,10 +359,17 @@ class TrainingFinished(EventData):
 class EvalDone(EventData):
     """A checkpoint was scored on the test split, beside its base model on the same items.
 
-    `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`.
+    `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`, with
+    `production_answer` where there is one.
     `intervals` are those of `scores`, by metric; `comparisons` hold one for each metric with the base model and, where
     another version of the same alias and base model is in production, as `production` names it, with that.
     `item_errors` counts the questions that the engine refused, which count as empty answers.
+
+    Where the checkpoint was scored on suites too, their scores stand beside the test split's as
+    `<suite>.<task>.<metric>`, `<suite>.score` (the tasks' own metrics by weight) and `<suite>.kept` (1 where no task's
+    own metric is worse than the base model's by the test); `subjects` are by metric, then subject. A task that could
+    not be scored is in `task_errors` and has no score, nor has its suite. `task_samples` are as `samples`, by task. The
+    score `contaminated` is the share of all questions that training held, where `checkpoint.saved` says what it was.
     """
 
     type: ClassVar[str] = "eval.done"
@@ -364,8 +385,14 @@ class EvalDone(EventData):
     comparisons: tuple[Comparison, ...] = ()
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
+    judge_invalid: int = Field(default=0, ge=0)
+    """A judge's replies on the checkpoint's answers that were no judgement; each was asked for again."""
     production: str | None = None
     production_scores: dict[str, Score] = Field(default_factory=dict)
+    subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)
+    task_samples: dict[str, Artifact] = Field(default_factory=dict)
+    task_errors: dict[str, Failure] = Field(default_factory=dict)
+    contamination: tuple[Contamination, ...] = ()
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from services.evaluator.choosing import Choosing
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.ports import AdapterGone, Engine, EngineUnavailable
@@ -44,15 +45,26 @@ class Answering:
         base = await self._patiently(lambda: self.engine.served_name(base_model))
         model = base if adapter is None else adapter.name
         slots = asyncio.Semaphore(self.concurrency)
+        choosing = Choosing(self.engine)
+
+        async def once(item: Item) -> Answer:
+            if item.choices:
+                return await choosing.answer(model, base, item)
+            if item.weighed:
+                return await choosing.weigh(model, base, item)
+            return await self.engine.answer(model, item.prompt, max_tokens)
 
         async def ask(item: Item) -> Answer:
             async with slots:
-                return await self._patiently(lambda: self._answer(base, adapter, model, item, max_tokens))
+                return await self._patiently(lambda: self._answer(base, adapter, model, lambda: once(item)))
 
         try:
-            if adapter is not None:
+            if adapter is None:
+                await self._patiently(lambda: self.engine.use_base(base))
+            else:
                 await self._patiently(lambda: self._load(adapter, base))
             answers = await _all([ask(item) for item in items])
+            await self.engine.confirm()
         finally:
             if adapter is not None:
                 await self._unload(adapter.name)
@@ -60,9 +72,11 @@ class Answering:
             raise CannotBeScored("items_refused", f"the engine refused every question: {answers[0].error}")
         return answers
 
-    async def _answer(self, base: str, adapter: Adapter | None, model: str, item: Item, max_tokens: int) -> Answer:
+    async def _answer(
+        self, base: str, adapter: Adapter | None, model: str, once: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
         try:
-            return await self.engine.answer(model, item.prompt, max_tokens)
+            return await once()
         except AdapterGone:
             if adapter is None:
                 raise EngineUnavailable(f"the engine no longer serves {model!r}") from None

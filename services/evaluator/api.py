@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any, Self
 
-from litestar import Router, get
+from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
 from pydantic import BaseModel
 
-from services.evaluator.ports import Evaluation
+from services.evaluator.domain.confusion import Confusion, TooManyLabels, confusion
+from services.evaluator.ports import Evaluation, Progress
 from services.evaluator.service import Evaluations
-from shared.events import Comparison, EvalDone, Failure, Interval
-from shared.web import NotFound, allow
+from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
+from shared.web import NotFound, allow, problem
 
 
 class Figures(BaseModel):
@@ -41,6 +42,9 @@ class EvaluationView(BaseModel):
     item_errors: int
     base_item_errors: int
     error: Failure | None
+    subjects: dict[str, dict[str, Score]]
+    task_errors: dict[str, Failure]
+    contamination: tuple[Contamination, ...]
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Self:
@@ -58,6 +62,9 @@ class EvaluationView(BaseModel):
             item_errors=done.item_errors,
             base_item_errors=done.base_item_errors,
             error=done.error,
+            subjects=done.subjects,
+            task_errors=done.task_errors,
+            contamination=done.contamination,
         )
 
 
@@ -90,15 +97,46 @@ async def one(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDepe
     return EvaluationView.of(await _found(evaluations, job_id, step))
 
 
+@get("/{job_id:str}/{step:int}/progress")
+async def progress(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> Progress:
+    """What is known of a checkpoint while its evaluation goes on, and what waits."""
+    found = await evaluations.so_far(job_id, step)
+    if found is None:
+        raise NotFound(f"no evaluation of job {job_id!r} at step {step} has begun")
+    return found
+
+
 @get("/{job_id:str}/{step:int}/samples")
 async def samples(
     job_id: FromPath[str],
     step: FromPath[int],
     evaluations: NamedDependency[Evaluations],
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 20,
+    task: Annotated[str, Parameter(max_length=64)] = "",
 ) -> list[dict[str, Any]]:
-    """The first questions with reference, both answers and their scores."""
-    return await evaluations.samples(await _found(evaluations, job_id, step), limit)
+    """The first questions with reference, both answers and their scores; of the test split where no task is named."""
+    found = await evaluations.samples(await _found(evaluations, job_id, step), limit, task)
+    if found is None:
+        raise NotFound(f"that evaluation has no task {task!r}")
+    return found
+
+
+@get("/{job_id:str}/{step:int}/confusion")
+async def confused(
+    job_id: FromPath[str],
+    step: FromPath[int],
+    evaluations: NamedDependency[Evaluations],
+    task: Annotated[str, Parameter(max_length=64)] = "",
+) -> Confusion:
+    """Which label was taken for which, where the references are labels."""
+    found = await evaluations.samples(await _found(evaluations, job_id, step), None, task)
+    if found is None:
+        raise NotFound(f"that evaluation has no task {task!r}")
+    return confusion([row["answer"] for row in found], [row["reference"] for row in found])
+
+
+def _no_labels(_request: Request[Any, Any, Any], error: TooManyLabels) -> Response[Any]:
+    return problem(422, "No labels", str(error))
 
 
 async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation:
@@ -108,4 +146,6 @@ async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation
     return evaluation
 
 
-routes = Router("/v1/evaluations", route_handlers=[of_job, one, samples], guards=[allow("train")], tags=["evaluations"])
+problems: dict[Any, Any] = {TooManyLabels: _no_labels}
+handlers = [of_job, one, progress, samples, confused]
+routes = Router("/v1/evaluations", route_handlers=handlers, guards=[allow("train")], tags=["evaluations"])

@@ -2,16 +2,27 @@
 
 from litestar import Litestar
 
-from services.evaluator import api, handlers
+from services.evaluator import api, comparisons_api, handlers, suites_api
 from services.evaluator.adapters.child import ChildScorer
+from services.evaluator.adapters.exports import as_csv, as_xlsx
 from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoScoringStore
+from services.evaluator.adapters.mongo import (
+    MongoEvaluationStore,
+    MongoProductionStore,
+    MongoProgressStore,
+    MongoScoringStore,
+    MongoSuiteStore,
+)
+from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
+from services.evaluator.comparisons import Comparisons
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
+from services.evaluator.inquiry import Inquiry
+from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
+from services.evaluator.suitebook import Suitebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -24,29 +35,43 @@ def build(settings: Settings) -> Litestar:
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     bus = Bus(common.nats_url, "evaluator", store)
     artifacts = Artifacts(common.artifacts)
-    scorings = Scorings(
-        MongoScoringStore(store.collection("scorings", ScoringRecord)), ChildScorer(settings), settings.lease_s
+    scorer = ChildScorer(settings)
+    scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, settings.lease_s)
+    production = MongoProductionStore(store.collection("production", ProductionRecord))
+    suitebook = Suitebook(
+        MongoSuiteStore(store.collection("suites", SuiteRecord)),
+        SuiteFolders(*settings.suites, SHIPPED),
+        artifacts,
+        registry.check,
+        settings.default_suite,
     )
+    kept = MongoEvaluationStore(store.collection("evaluations", Evaluation))
+    comparisons = Comparisons(kept, artifacts, {"csv": as_csv, "xlsx": as_xlsx})
     evaluations = Evaluations(
-        MongoEvaluationStore(store.collection("evaluations", Evaluation)),
-        MongoProductionStore(store.collection("production", ProductionRecord)),
-        scorings,
+        kept,
+        production,
+        MongoProgressStore(store.collection("progress", Progress)),
+        Inquiry(scorings, production, artifacts),
+        suitebook,
         artifacts,
         protocol=_protocol(settings),
+        judge=settings.judge_model,
     )
     handlers.subscribe(bus, evaluations)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",
         settings,
-        [api.routes],
+        [api.routes, suites_api.routes, comparisons_api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
-        lifespan=[web.connections(store, bus)],
-        dependencies={"evaluations": evaluations},
+        lifespan=[scorer.lifespan, web.connections(store, bus)],
+        dependencies={"evaluations": evaluations, "suitebook": suitebook, "comparisons": comparisons},
+        exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
     )
 
 
 def _protocol(settings: Settings) -> str:
     """What a scoring depends on beside weights and questions."""
     more = "+".join(sorted(registry.known(settings.metrics)))
-    return "-".join(filter(None, (f"metrics-{metrics.VERSION}", more, f"tokens-{settings.max_tokens}")))
+    merged = "merged" if settings.engine_mode == "weights" else ""
+    return "-".join(filter(None, (merged, f"metrics-{metrics.VERSION}", more, f"tokens-{settings.max_tokens}")))

@@ -1,5 +1,8 @@
 """Settings of evaluator, prefix `EVALUATOR_`."""
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -13,13 +16,24 @@ class Settings(ServiceSettings):
 
     http_port: int = 8083
     engine_url: str = "http://127.0.0.1:8000"
+    engine_mode: Literal["adapters", "weights"] = "adapters"
+    """`adapters`: a shared engine that loads adapters; `weights`: one of this evaluator's own, its weights replaced."""
     engine_api_key: str = ""
     concurrency: int = Field(default=32, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
     """The most tokens of one answer, however long the references are."""
     metrics: tuple[str, ...] = ()
     """Metrics beside those that are always measured, as a JSON list of names."""
+    suites: tuple[Path, ...] = ()
+    """Folders with suites of the server's own, as a JSON list."""
+    default_suite: str = ""
+    """The suite of jobs that name none; empty for none."""
     request_timeout_s: float = Field(default=300, gt=0)
+    judge_url: str = ""
+    """An OpenAI-compatible server, without `/v1`, whose model judges answers; empty for none."""
+    judge_model: str = ""
+    judge_api_key: str = ""
+    judge_timeout_s: float = Field(default=60, gt=0)
     engine_wait_s: float = Field(default=180, ge=0)
     """How long a scoring waits for an engine that is away before the event goes back to the bus."""
     lease_s: float = Field(default=30, gt=0)

@@ -2,17 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from services.evaluator.adapters.metrics import registry
+from services.evaluator.adapters.merged import MergedVllm
+from services.evaluator.adapters.questions import Questions, read_questions
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.answering import Adapter, Answering
 from services.evaluator.config import Settings
-from services.evaluator.domain import metrics
-from services.evaluator.domain.results import Scored, Target, answer_lines
-from services.evaluator.domain.suite import CannotBeScored, answer_tokens, read_items
+from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
+from services.evaluator.domain.scored import scored
+from services.evaluator.domain.suite import CannotBeScored
+from services.evaluator.judging import Judged, Judging
 from services.evaluator.ports import EngineUnavailable
 from shared import child, telemetry
 from shared.artifacts import ArtifactError, Artifacts
@@ -55,26 +58,41 @@ async def score(settings: Settings, target: Target) -> Scored:
     started = time.monotonic()
     artifacts = Artifacts(settings.common.artifacts)
     try:
-        items = read_items(artifacts.read(target.test))
+        questions = read_questions(artifacts, target, settings.max_tokens)
         adapter = _adapter(artifacts, target, settings.common.cache_dir)
     except ArtifactError as error:
         raise CannotBeScored("artifact_damaged", str(error)) from None
-    references = [item.reference for item in items]
-    async with Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s) as engine:
+    items = questions.items
+    async with _engine(settings) as engine:
         answering = Answering(engine, settings.concurrency, settings.engine_wait_s)
-        answers = await answering.answers(
-            target.base_model, adapter, items, answer_tokens(references, settings.max_tokens)
-        )
-    more = registry.load(settings.metrics)
-    measured = metrics.measure([answer.text for answer in answers], references, more)
-    lines = answer_lines(items, answers, {name: value.items for name, value in measured.items()})
-    return Scored(
-        scores={name: value.score for name, value in measured.items()},
-        answers=artifacts.put_bytes(lines),
-        duration_s=time.monotonic() - started,
-        intervals={name: value.interval for name, value in measured.items() if value.interval is not None},
-        item_errors=sum(answer.error is not None for answer in answers),
+        answers = await answering.answers(target.base_model, adapter, items, questions.max_tokens)
+    measured = questions.measure(answers, settings.metrics)
+    invalid = 0
+    if questions.judged:
+        judged = await _judged(settings, questions, answers)
+        measured |= {name: found.measured for name, found in judged.items()}
+        invalid = sum(found.invalid for found in judged.values())
+    lines = artifacts.put_bytes(answer_lines(items, answers, {name: value.items for name, value in measured.items()}))
+    return scored(items, answers, measured, lines, time.monotonic() - started).model_copy(
+        update={"judge_invalid": invalid}
     )
+
+
+def _engine(settings: Settings) -> Vllm:
+    server = settings.engine_url, settings.engine_api_key, settings.request_timeout_s
+    if settings.engine_mode == "weights":
+        return MergedVllm(*server, settings.common.cache_dir.resolve())
+    return Vllm(*server)
+
+
+async def _judged(settings: Settings, questions: Questions, answers: Sequence[Answer]) -> dict[str, Judged]:
+    if not settings.judge_url:
+        raise CannotBeScored(
+            "no_judge", "there is no judge here: EVALUATOR_JUDGE_URL and EVALUATOR_JUDGE_MODEL name one"
+        )
+    async with Vllm(settings.judge_url, settings.judge_api_key, settings.judge_timeout_s) as server:
+        judge = Judging(server, settings.judge_model, settings.concurrency)
+        return {name: await judge.measure(name, questions.items, answers) for name in questions.judged}
 
 
 def _adapter(artifacts: Artifacts, target: Target, cache: Path) -> Adapter | None:

@@ -1,14 +1,17 @@
 """What evaluator needs from the outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import Field
 
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.results import Answer, Scored, Target
+from services.evaluator.domain.tasks import Suite, Table
 from shared.cloudevents import EventData
-from shared.events import Artifact, EvalDone
+from shared.events import Artifact, EvalDone, Score
 from shared.store import Entity
 
 
@@ -41,6 +44,36 @@ class ProductionRecord(Entity):
     production: Production
 
 
+class SuiteRecord(Entity):
+    """A suite as it is kept; `id` is its name."""
+
+    suite: Suite
+
+
+class SuiteStore(Protocol):
+    """Keeps the suites that people put, the newest revision of each."""
+
+    async def get(self, name: str) -> Suite | None: ...
+
+    async def names(self) -> list[str]: ...
+
+    async def append(self, name: str, revise: Callable[[Suite | None], Suite | None]) -> Suite:
+        """Keep what `revise` makes of the newest revision, atomically; None for no change."""
+        ...
+
+
+class SuiteFiles(Protocol):
+    """Suites and their tables as files of the server's own. The methods raise `CannotBeScored` for what is broken."""
+
+    def names(self) -> list[str]: ...
+
+    def get(self, name: str) -> Suite | None: ...
+
+    def table(self, name: str, table: Table) -> bytes: ...
+
+    def harness(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
 class ProductionStore(Protocol):
     """Keeps what each alias means. Each call is one atomic step."""
 
@@ -59,6 +92,22 @@ class EvaluationStore(Protocol):
     async def create(self, entity: Evaluation, events: Sequence[EventData] = ()) -> bool: ...
 
     async def of_job(self, job_id: str) -> list[Evaluation]: ...
+
+
+class Progress(Entity):
+    """How far a checkpoint's evaluation is; `id` is as an evaluation's. The test split's name is empty."""
+
+    scores: dict[str, dict[str, Score]] = Field(default_factory=dict)
+    """By set of questions, then metric."""
+    waiting: tuple[str, ...] = ()
+
+
+class ProgressStore(Protocol):
+    """Keeps how far evaluations are; what is lost is only shown late."""
+
+    async def get(self, entity_id: str) -> Progress | None: ...
+
+    async def put(self, progress: Progress) -> None: ...
 
 
 class ScoringStore(Protocol):
@@ -88,10 +137,29 @@ class Engine(Protocol):
         """Make an adapter callable; no harm when it is. Raises `CannotBeScored` when the engine refuses it."""
         ...
 
+    async def use_base(self, base: str) -> None:
+        """See that the base model's own weights answer."""
+        ...
+
     async def unload(self, name: str) -> None: ...
 
-    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
-        """The likeliest answer. Raises `AdapterGone`."""
+    async def confirm(self) -> None:
+        """Raise `EngineUnavailable` when the answers since the last load may be of other weights."""
+        ...
+
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
+        """The likeliest answer; on a later attempt one drawn at temperature 0.5. Raises `AdapterGone`."""
+        ...
+
+    async def tokens(self, model: str, text: str) -> list[int]:
+        """A text as the model's tokens, those that open a text included."""
+        ...
+
+    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+        """The log-probability, in nats, of each of the tokens asked for as the next one; or why the prompt is refused.
+
+        Raises `AdapterGone`.
+        """
         ...
 
 

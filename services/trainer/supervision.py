@@ -179,6 +179,7 @@ class Supervision:
             metrics=written.metrics,
             test=run.data.test,
             state=written.state,
+            train=run.data.train,
         )
 
         def decide(current: Run) -> Decision | None:

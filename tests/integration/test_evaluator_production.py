@@ -2,22 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from services.evaluator.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoScoringStore
-from services.evaluator.domain import metrics
-from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
-from services.evaluator.domain.suite import CannotBeScored, read_items
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
-from services.evaluator.scorings import Scorings
+from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.service import Evaluations
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, ModelDeployed, ModelRolledBack, Split, TrainingMetrics
 from shared.settings import CommonSettings
 from shared.store import Store
+from tests.evaluator import evaluations_over
 
 ROWS = 40
 
@@ -32,38 +27,20 @@ def candidate(seed: int, step: int, base_model: str = "base") -> Candidate:
 OLD, NEW, BROKEN = candidate(1 << 240, 1), candidate(2 << 240, 2), candidate(3 << 240, 3)
 
 
-@dataclass
-class KnowsSomeAnswers:
-    """Scores models that know the first so many answers, and cannot use one of them."""
+RIGHT = {None: 0, OLD.version: 38, NEW.version: 10}
 
-    files: Artifacts
-    right: dict[str | None, int]
-    asked: list[str | None] = field(default_factory=list)
 
-    async def score(self, target: Target) -> Scored:
-        self.asked.append(target.version)
-        if target.version not in self.right:
-            raise CannotBeScored("adapter_refused", "no")
-        items = read_items(self.files.read(target.test))
-        answers = [Answer(item.reference if n < self.right[target.version] else "?") for n, item in enumerate(items)]
-        measured = metrics.measure([a.text for a in answers], [item.reference for item in items])
-        lines = answer_lines(items, answers, {name: value.items for name, value in measured.items()})
-        scores = {name: value.score for name, value in measured.items()}
-        return Scored(scores=scores, answers=self.files.put_bytes(lines), duration_s=0.1)
+def knows_some(version: str | None, place: int, item: Item) -> str:
+    """Models that know the first so many answers; one of them cannot be used."""
+    if version not in RIGHT:
+        raise CannotBeScored("adapter_refused", "no")
+    return item.reference if place < RIGHT[version] else "?"
 
 
 @pytest.fixture
 async def evaluations(common: CommonSettings) -> AsyncIterator[Evaluations]:
-    files = Artifacts(common.artifacts)
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
-    scorer = KnowsSomeAnswers(files, {None: 0, OLD.version: 38, NEW.version: 10})
-    yield Evaluations(
-        MongoEvaluationStore(store.collection("evaluations", Evaluation)),
-        MongoProductionStore(store.collection("production", ProductionRecord)),
-        Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, lease_s=30),
-        files,
-        protocol="p",
-    )
+    yield evaluations_over(store, Artifacts(common.artifacts), knows_some)
     store.close()
 
 

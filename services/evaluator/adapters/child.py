@@ -1,25 +1,40 @@
 """Scoring in a child process, so that metrics on long texts stop no heartbeat and a crash takes nothing with it."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from services.evaluator.config import Settings
 from services.evaluator.domain.results import Scored, Target
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import EngineUnavailable
-from shared.child import Child
+from shared.child import Children
 
 MODULE = "services.evaluator.job"
 
 
 @dataclass(frozen=True)
 class ChildScorer:
-    """Starts one child a target; the child ends with this process, and when the work is cancelled."""
+    """One child a target; it ends with this process, and when the work is cancelled.
+
+    The next one imports while this one waits for the engine, so that a suite of many tasks pays for imports once.
+    """
 
     settings: Settings
+    children: Children = field(default_factory=lambda: Children(MODULE))
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncGenerator[None]:
+        await self.children.keep_ready()
+        try:
+            yield
+        finally:
+            await self.children.close()
 
     async def score(self, target: Target) -> Scored:
         request = {"settings": self.settings.model_dump(mode="json"), "target": target.model_dump(mode="json")}
-        child = await Child.start(MODULE, request)
+        child = await self.children.start(request)
+        await self.children.keep_ready()
         try:
             outcomes = [message async for message in child.messages()]
         finally:

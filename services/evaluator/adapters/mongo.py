@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
-from services.evaluator.ports import Evaluation, ProductionRecord, ScoringRecord
+from services.evaluator.domain.tasks import Suite
+from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
 from shared.cloudevents import EventData
 from shared.store import Collection, Decision
 
@@ -45,6 +46,20 @@ class MongoScoringStore:
 
 
 @dataclass(frozen=True)
+class MongoProgressStore:
+    """One document an evaluation that goes on, or did."""
+
+    progress: Collection[Progress]
+
+    async def get(self, entity_id: str) -> Progress | None:
+        return await self.progress.get(entity_id)
+
+    async def put(self, progress: Progress) -> None:
+        if not await self.progress.create(progress):
+            await self.progress.change(progress.id, lambda known: None if known == progress else (progress, ()))
+
+
+@dataclass(frozen=True)
 class MongoProductionStore:
     """One document an alias."""
 
@@ -63,3 +78,31 @@ class MongoProductionStore:
             return None if changed is None else (record.model_copy(update={"production": changed}), ())
 
         await self.aliases.change(alias, apply)
+
+
+@dataclass(frozen=True)
+class MongoSuiteStore:
+    """One document a suite that people put."""
+
+    suites: Collection[SuiteRecord]
+
+    async def get(self, name: str) -> Suite | None:
+        record = await self.suites.get(name)
+        return record.suite if record else None
+
+    async def names(self) -> list[str]:
+        return [record.id for record in await self.suites.find()]
+
+    async def append(self, name: str, revise: Callable[[Suite | None], Suite | None]) -> Suite:
+        first = revise(None)
+        assert first is not None, "a suite that is not there yet is new"
+        if await self.suites.create(SuiteRecord(id=name, suite=first)):
+            return first
+
+        def apply(record: SuiteRecord) -> Decision[SuiteRecord] | None:
+            changed = revise(record.suite)
+            return None if changed is None else (record.model_copy(update={"suite": changed}), ())
+
+        record = await self.suites.change(name, apply)
+        assert record is not None, "a suite is never deleted"
+        return record.suite

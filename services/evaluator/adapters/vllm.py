@@ -60,13 +60,20 @@ class Vllm:
             raise EngineUnavailable(f"the engine failed to load an adapter: {reason}")
         raise CannotBeScored("adapter_refused", f"the engine refused the adapter: {reason}")
 
+    async def use_base(self, base: str) -> None:
+        """Adapters lie beside the base model, which always answers under its own name."""
+
+    async def confirm(self) -> None:
+        """A name means the same weights for as long as it is loaded; one that was forgotten is told by 404."""
+
     async def unload(self, name: str) -> None:
         status, body = await self._call("POST", "/v1/unload_lora_adapter", {"lora_name": name}, CONTROL_TIMEOUT_S)
         if status not in (200, 400, 404):
             raise EngineUnavailable(f"the engine did not unload {name}: {_reason(status, body)}")
 
-    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
-        content = {"model": model, "messages": list(prompt), "temperature": 0, "max_tokens": max_tokens}
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
+        drawn = {"temperature": 0.5, "seed": attempt} if attempt else {"temperature": 0}
+        content = {"model": model, "messages": list(prompt), "max_tokens": max_tokens, **drawn}
         status, body = await self._call("POST", "/v1/chat/completions", content, self._timeout_s)
         if status == 200:
             return Answer(_text(body))
@@ -74,6 +81,26 @@ class Vllm:
             raise AdapterGone(f"the engine does not know {model!r}")
         if status in ITEM_REFUSED:
             return Answer("", error=_reason(status, body))
+        raise EngineUnavailable(_reason(status, body))
+
+    async def tokens(self, model: str, text: str) -> list[int]:
+        status, body = await self._call("POST", "/tokenize", {"model": model, "prompt": text}, CONTROL_TIMEOUT_S)
+        if status != 200:
+            raise EngineUnavailable(f"the engine cuts no text into tokens: {_reason(status, body)}")
+        return body["tokens"]
+
+    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+        content = {
+            **{"model": model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0},
+            **{"logprobs": len(asked), "logprob_token_ids": list(asked), "return_tokens_as_token_ids": True},
+        }
+        status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
+        if status == 200:
+            return _logprobs(body, asked)
+        if status == 404:
+            raise AdapterGone(f"the engine does not know {model!r}")
+        if status in ITEM_REFUSED:
+            return _reason(status, body)
         raise EngineUnavailable(_reason(status, body))
 
     async def check(self) -> None:
@@ -109,6 +136,14 @@ def _text(body: Any) -> str:
         return body["choices"][0]["message"]["content"] or ""
     except (KeyError, IndexError, TypeError) as error:
         raise EngineUnavailable(f"the engine's answer is no chat completion: {type(error).__name__}") from None
+
+
+def _logprobs(body: Any, asked: Sequence[int]) -> dict[int, float]:
+    try:
+        found = body["choices"][0]["logprobs"]["top_logprobs"][0]
+        return {token: float(found[f"token_id:{token}"]) for token in asked}
+    except (KeyError, IndexError, TypeError) as error:
+        raise EngineUnavailable(f"the engine's answer has no such log-probabilities: {error!r}") from None
 
 
 def _reason(status: int, body: Any) -> str:

@@ -30,8 +30,18 @@ def compare(mine: ItemScores, others: ItemScores, against: str) -> tuple[Compari
 
     The rows are the same items in the same order, each with its scores by metric.
     """
-    pairs = {name: _pairs(mine, others, name) for name in sorted(_names(mine) & _names(others))}
-    tested = {name: paired(found) for name, found in pairs.items() if found}
+    return compared(pairs(mine, others), against)
+
+
+def pairs(mine: ItemScores, others: ItemScores) -> dict[str, list[tuple[float, float]]]:
+    """Both models' values of each metric that both have, item by item."""
+    found = {name: _pairs(mine, others, name) for name in sorted(_names(mine) & _names(others))}
+    return {name: values for name, values in found.items() if values}
+
+
+def compared(values: Mapping[str, Sequence[tuple[float, float]]], against: str) -> tuple[Comparison, ...]:
+    """The test of each metric; p-values are Holm-corrected over all of them."""
+    tested = {name: paired(found) for name, found in values.items()}
     corrected = statistics.holm([test.p_value for test in tested.values()])
     return tuple(
         _comparison(name, test, p_adjusted, against)

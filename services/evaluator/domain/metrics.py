@@ -1,24 +1,20 @@
 """The metrics: how near an answer is to its reference. Each lies between 0 and 1, for every item and over all."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
 from services.evaluator.domain import statistics
+from services.evaluator.domain.text import mostly_chinese, words
 from shared.events import Interval, Score
 
 # Part of a scoring's key: raise it with any change of a metric's figures, and nothing old is taken for new.
 VERSION = 2
 
 _NOT_JSON = object()
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ Metric = Callable[[Sequence[str], Sequence[str]], Measured | None]
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> Measured:
     """1 where the answer is the reference: as text without the space around it, or as JSON if both are. The mean."""
-    return _mean(tuple(float(_matches(a, r)) for a, r in zip(answers, references, strict=True)))
+    return mean(tuple(float(_matches(a, r)) for a, r in zip(answers, references, strict=True)))
 
 
 def json_fields(answers: Sequence[str], references: Sequence[str]) -> Measured | None:
@@ -44,7 +40,7 @@ def json_fields(answers: Sequence[str], references: Sequence[str]) -> Measured |
     References that are no JSON object are left out; None when none is.
     """
     items = tuple(_field_share(_json(a), _json(r)) for a, r in zip(answers, references, strict=True))
-    return _mean(items) if any(value is not None for value in items) else None
+    return mean(items) if any(value is not None for value in items) else None
 
 
 def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
@@ -53,7 +49,7 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
     An item's value is its sentence BLEU, and the mean of those is another figure. Chinese is cut into characters where
     it dominates the references. Orders longer than the texts are left out: else a right answer of three words were 0.
     """
-    metric = BLEU(effective_order=True, tokenize="zh" if _mostly_chinese(references) else "13a")
+    metric = BLEU(effective_order=True, tokenize="zh" if mostly_chinese(references) else "13a")
     sentences = [metric.sentence_score(a, [r]) for a, r in zip(answers, references, strict=True)]
     corpus = metric.corpus_score(list(answers), [list(references)]).score
     return Measured(
@@ -64,10 +60,17 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[str]) -> Measured:
-    """F-measure of the longest common subsequence (Lin 2004) by rouge-score, over words and CJK signs; the mean."""
-    scorer = RougeScorer(["rougeL"], tokenizer=Tokens())
+    """F-measure of the longest common subsequence (Lin 2004), over words and CJK signs; the mean.
+
+    The same as rouge-score's, which is not imported here: it takes seconds of processor time in each child process.
+    """
     pairs = zip(answers, references, strict=True)
-    return _mean(tuple(float(scorer.score(r, a)["rougeL"].fmeasure) for a, r in pairs))
+    return mean(tuple(_common_order(words(answer), words(reference)) for answer, reference in pairs))
+
+
+def accuracy(answers: Sequence[str], references: Sequence[str]) -> Measured:
+    """1 where the answer is the label or choice, the space around both aside; the mean."""
+    return mean(tuple(float(a.strip() == r.strip()) for a, r in zip(answers, references, strict=True)))
 
 
 METRICS: dict[str, Metric] = {
@@ -76,13 +79,17 @@ METRICS: dict[str, Metric] = {
     "bleu": bleu,
     "rouge_l": rouge_l,
 }
+"""Those that are measured of every test split."""
+
+PLAIN: dict[str, Metric] = {**METRICS, "accuracy": accuracy}
+"""Those that need no more than this file."""
 
 
 def measure(
-    answers: Sequence[str], references: Sequence[str], more: Mapping[str, Metric] | None = None
+    answers: Sequence[str], references: Sequence[str], asked: Mapping[str, Metric] = METRICS
 ) -> dict[str, Measured]:
-    """Every metric that applies to these references, by name; `more` are asked for beside those of this file."""
-    measured = {name: metric(answers, references) for name, metric in {**METRICS, **(more or {})}.items()}
+    """Each of the metrics that applies to these references, by name."""
+    measured = {name: metric(answers, references) for name, metric in asked.items()}
     return {name: value for name, value in measured.items() if value is not None}
 
 
@@ -90,10 +97,25 @@ class Tokens:
     """Words in lower case, and each CJK character by itself: rouge-score's own tokenizer drops what is not ASCII."""
 
     def tokenize(self, text: str) -> list[str]:
-        return _TOKEN.findall(text.lower())
+        return words(text)
 
 
-def _mean(items: tuple[float | None, ...]) -> Measured:
+def _common_order(said: Sequence[str], wanted: Sequence[str]) -> float:
+    if not said or not wanted:
+        return 0.0
+    # Each row holds the longest common subsequence with every beginning of `wanted`.
+    row = [0] * (len(wanted) + 1)
+    for word in said:
+        before = row
+        row = [0]
+        for at, other in enumerate(wanted):
+            row.append(before[at] + 1 if word == other else max(before[at + 1], row[at]))
+    precision, recall = row[-1] / len(said), row[-1] / len(wanted)
+    return 2 * precision * recall / (precision + recall) if row[-1] else 0.0
+
+
+def mean(items: tuple[float | None, ...]) -> Measured:
+    """The mean of the values that apply, with its interval."""
     values = [value for value in items if value is not None]
     score = Score(value=sum(values) / len(values) if values else 0.0, n=len(values))
     return Measured(items, score, statistics.mean_interval(values) if values else None)
@@ -109,11 +131,6 @@ def _corpus_bleu(sentences: Sequence[BLEUScore]) -> float:
 
 def _unit(percent: float) -> float:
     return min(1.0, max(0.0, percent / 100))
-
-
-def _mostly_chinese(texts: Sequence[str]) -> bool:
-    letters = sum(character.isalpha() for text in texts for character in text)
-    return sum(len(_HAN.findall(text)) for text in texts) * 2 > letters
 
 
 def _matches(answer: str, reference: str) -> bool:

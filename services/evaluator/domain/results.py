@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,33 +12,38 @@ from shared.events import Artifact, Candidate, Interval, Score
 
 
 class Target(BaseModel):
-    """A model to be scored on a test split: the base model itself, or with an adapter on it.
+    """A model to be scored on a test split or a suite's task: the base model itself, or with an adapter on it.
 
-    `protocol` tells apart ways of asking and measuring, so that a score of one is not taken for another's.
+    `test` holds the questions, or with kind `task` the task that says where they are. `protocol` tells apart ways of
+    asking and measuring, so that a score of one is not taken for another's.
     """
 
     model_config = ConfigDict(frozen=True)
 
     base_model: str
     test: Artifact
+    kind: Literal["test_split", "task"] = "test_split"
     adapter: Artifact | None = None
     version: str | None = None
     protocol: str = ""
 
     @classmethod
     def checkpoint(cls, candidate: Candidate, test: Artifact, protocol: str = "") -> "Target":
-        return cls(
-            base_model=candidate.base_model,
-            test=test,
-            adapter=candidate.adapter,
-            version=candidate.version,
-            protocol=protocol,
-        )
+        return cls(base_model=candidate.base_model, test=test, protocol=protocol).of(candidate)
+
+    def of(self, candidate: Candidate) -> "Target":
+        """The same questions for another checkpoint of the base model."""
+        return self.model_copy(update={"adapter": candidate.adapter, "version": candidate.version})
 
     @property
     def base(self) -> "Target":
         """The base model on the same test split."""
-        return Target(base_model=self.base_model, test=self.test, protocol=self.protocol)
+        return self.model_copy(update={"adapter": None, "version": None})
+
+    def on(self, task: Artifact, judge: str = "") -> "Target":
+        """The same model on a suite's task; `judge` names who judges its answers, where somebody does."""
+        protocol = f"{self.protocol}-judge-{judge}" if judge else self.protocol
+        return self.model_copy(update={"test": task, "kind": "task", "protocol": protocol})
 
     @property
     def key(self) -> str:
@@ -62,6 +67,10 @@ class Scored(BaseModel):
     duration_s: float
     intervals: dict[str, Interval] = Field(default_factory=dict)
     item_errors: int = 0
+    judge_invalid: int = 0
+    """A judge's replies that were no judgement; each was asked for again."""
+    subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)
+    """Each metric's mean item value by subject, where the items have subjects."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +89,30 @@ def answer_lines(
     for index, (item, answer) in enumerate(zip(items, answers, strict=True)):
         own = {name: values[index] for name, values in scores.items() if values[index] is not None}
         row = {"prompt": item.prompt, "reference": item.reference, "answer": answer.text, "scores": own}
+        more = {"choices": item.choices, "subject": item.subject, "question": item.question}
+        row |= {name: value for name, value in more.items() if value}
         rows.append(row if answer.error is None else {**row, "error": answer.error})
     return _lines(rows)
 
 
-def sample_lines(checkpoint: bytes, base: bytes) -> bytes:
-    """A checkpoint's answers beside its base model's, line by line, as `EvalDone.samples` promises."""
+def sample_lines(checkpoint: bytes, base: bytes, production: bytes | None = None) -> bytes:
+    """A checkpoint's answers beside its base model's and production's, line by line, as `EvalDone.samples` promises."""
     rows: list[dict[str, Any]] = []
     for mine, other in zip(read_lines(checkpoint), read_lines(base), strict=True):
         rows.append({**mine, "base_answer": other["answer"], "base_scores": other["scores"]})
+    for row, other in zip(rows, read_lines(production or b""), strict=False):
+        row |= {"production_answer": other["answer"], "production_scores": other["scores"]}
     return _lines(rows)
 
 
 def item_scores(content: bytes) -> list[dict[str, float]]:
     """Each line's scores by metric."""
     return [row["scores"] for row in read_lines(content)]
+
+
+def question(row: Mapping[str, Any]) -> str:
+    """What a line of answers was asked, without a prompt's own words where a task says which they are."""
+    return str(row.get("question") or row["prompt"][-1].get("content") or "")
 
 
 def read_lines(content: bytes, limit: int | None = None) -> list[dict[str, Any]]:

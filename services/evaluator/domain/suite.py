@@ -21,10 +21,19 @@ class CannotBeScored(Exception):
 
 @dataclass(frozen=True)
 class Item:
-    """One question: `prompt` is the conversation up to its last answer, which is the reference."""
+    """One question: `prompt` is the conversation up to its last answer, which is the reference.
+
+    With `choices`, the prompt is one text that each of them may follow, and the reference is the right one. `question`
+    is what was asked without the prompt's own words around it; `subject` is empty where there is none.
+    """
 
     prompt: tuple[dict[str, Any], ...]
     reference: str
+    choices: tuple[str, ...] = ()
+    subject: str = ""
+    question: str = ""
+    weighed: bool = False
+    """Whether the reference's likelihood is asked for, and no answer."""
 
 
 def suite_name(test: Artifact) -> str:

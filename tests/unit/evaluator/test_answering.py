@@ -36,11 +36,17 @@ class MemoryEngine:
         self._here()
         self.loaded.add(name)
 
+    async def use_base(self, base: str) -> None:
+        self._here()
+
+    async def confirm(self) -> None:
+        pass
+
     async def unload(self, name: str) -> None:
         self._here()
         self.loaded.discard(name)
 
-    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
         self._here()
         question = prompt[-1]["content"]
         self.at_once += 1

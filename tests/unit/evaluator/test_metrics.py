@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
-from services.evaluator.domain.metrics import bleu, exact_match, json_fields, measure, rouge_l
+from services.evaluator.domain.metrics import Tokens, bleu, exact_match, json_fields, measure, rouge_l
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,15 @@ def test_rouge_l_counts_words_in_order_and_chinese_by_character() -> None:
     )
     assert rouge_l(["北京东路"], ["北京西路"]).score.value == pytest.approx(0.75)
     assert rouge_l(["", "Straße"], ["x", "straße"]).items == (0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["the", "cat", "sat", "北", "京", "Straße"]), max_size=9), st.data())
+def test_rouge_l_is_rouge_scores_figure(said, data) -> None:
+    wanted = data.draw(st.lists(st.sampled_from(["the", "cat", "sat", "北", "京", "straße"]), max_size=9))
+    texts = " ".join(said), " ".join(wanted)
+    theirs = RougeScorer(["rougeL"], tokenizer=Tokens()).score(texts[1], texts[0])["rougeL"].fmeasure
+    assert rouge_l([texts[0]], [texts[1]]).score.value == pytest.approx(theirs, abs=1e-9)
 
 
 def test_a_question_that_got_no_answer_counts_against_the_model() -> None:

@@ -19,10 +19,6 @@ class Labels(TextMetric):
         return float(answer.strip() == reference.strip())
 
 
-class Accuracy(Labels):
-    definition = "Share of items whose label is right."
-
-
 class Averaged(Labels):
     """A figure of each reference class, averaged with equal weight, so that a rare class counts as a common one."""
 
@@ -50,3 +46,16 @@ class Recall(Averaged):
 class F1(Averaged):
     definition = "Harmonic mean of a class's precision and recall; the mean over the reference classes."
     score = staticmethod(sklearn.f1_score)
+
+
+class Specificity(Averaged):
+    definition = (
+        "Of the items that are not of a class, the share whose answer is not that class; the mean over the reference "
+        "classes. Where all items are of one class it is 0."
+    )
+
+    @staticmethod
+    def score(wanted: Sequence[str], said: Sequence[str], labels: Sequence[str], **_options: Any) -> float:
+        tables = sklearn.multilabel_confusion_matrix(wanted, said, labels=labels)
+        rights = [table[0, 0] / negative if (negative := table[0].sum()) else 0.0 for table in tables]
+        return sum(rights) / len(rights)

@@ -4,17 +4,34 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from services.evaluator.domain import metrics, statistics
+from services.evaluator.domain import judging, metrics, statistics
 from services.evaluator.domain.metrics import Measured, Metric
+from services.evaluator.domain.suite import CannotBeScored
 from shared.events import Score
 
 GROUP = "assay.metrics"
 _HERE = __name__.rpartition(".")[0]
 SHIPPED = {
-    "accuracy": "classification:Accuracy",
     "precision": "classification:Precision",
     "recall": "classification:Recall",
     "f1": "classification:F1",
+    "sensitivity": "classification:Recall",
+    "specificity": "classification:Specificity",
+    "roc_auc": "numbers:RocAuc",
+    "mae": "numbers:Mae",
+    "mse": "numbers:Mse",
+    "rmse": "numbers:Rmse",
+    "r2": "numbers:R2",
+    "jaccard": "labels:Jaccard",
+    "label_f1": "labels:LabelF1",
+    "hamming_loss": "labels:Hamming",
+    "ndcg": "ranking:Ndcg",
+    "mrr": "ranking:Mrr",
+    "map": "ranking:Map",
+    "similarity": "similarity:Similarity",
+    "perplexity": "likelihood:Perplexity",
+    "refusal": "safety:Refusal",
+    "fuzzy": "similarity:Fuzzy",
     "rouge_1": "generation:Rouge1",
     "rouge_2": "generation:Rouge2",
     "meteor": "generation:Meteor",
@@ -29,29 +46,41 @@ def known(names: Iterable[str]) -> dict[str, EntryPoint]:
     """Where each lies; imports nothing. Raises `UnknownMetric`."""
     places = {point.name: point for point in entry_points(group=GROUP)}
     places |= {name: EntryPoint(name, f"{_HERE}.{where}", GROUP) for name, where in SHIPPED.items()}
-    wanted = [name for name in names if name not in metrics.METRICS]
+    wanted = [name for name in names if name not in metrics.PLAIN and name not in judging.METRICS]
     if missing := [name for name in wanted if name not in places]:
-        raise UnknownMetric(f"unknown metric {', '.join(missing)}; known are {', '.join(sorted(places))}")
+        there = ", ".join(sorted({*places, *metrics.PLAIN, *judging.METRICS}))
+        raise UnknownMetric(f"unknown metric {', '.join(missing)}; known are {there}")
     return {name: places[name] for name in wanted}
+
+
+def check(names: Iterable[str]) -> None:
+    """Raise `CannotBeScored` for a name that is no metric."""
+    try:
+        known(names)
+    except UnknownMetric as error:
+        raise CannotBeScored("unknown_metric", str(error)) from None
 
 
 def load(names: Iterable[str]) -> dict[str, Metric]:
     """Each metric, ready to measure. The libraries behind them take seconds to import, so only those named are."""
-    return {name: _measure(point.load()) for name, point in known(names).items()}
+    wanted = list(names)
+    places = known(wanted)
+    return {name: _measure(places[name].load()) if name in places else metrics.PLAIN[name] for name in wanted}
 
 
 def _measure(metric: Callable[[], Any]) -> Metric:
     made = metric()
 
     def measure(answers: Sequence[str], references: Sequence[str]) -> Measured:
-        items = tuple(made.item(a, r) for a, r in zip(answers, references, strict=True))
+        items = tuple(made.items(answers, references))
 
         def figure(drawn: Sequence[int]) -> float:
             return made.figure([answers[at] for at in drawn], [references[at] for at in drawn])
 
+        if made.averaged:
+            score = Score(value=sum(items) / len(items), n=len(items))
+            return Measured(items, score, statistics.mean_interval(items))
         score = Score(value=figure(range(len(items))), n=len(items))
-        averaged = getattr(made, "averaged", False)
-        interval = statistics.mean_interval(items) if averaged else statistics.statistic_interval(figure, len(items))
-        return Measured(items, score, interval)
+        return Measured(items, score, statistics.statistic_interval(figure, len(items)))
 
     return measure

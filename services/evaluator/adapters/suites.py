@@ -1,0 +1,87 @@
+"""Suites from YAML files in folders of the server's own, whose tables lie beside them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from services.evaluator.domain.harness import task_of
+from services.evaluator.domain.suite import CannotBeScored
+from services.evaluator.domain.tasks import Suite, Table, Tag, refuse_code
+
+SHIPPED = Path(__file__).parent.parent / "suites"
+MAX_TABLE_BYTES = 64 * 1024**2
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data; a tag such as `!function` is kept as what it is, so that only its own task is refused."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            # A few lines of aliases to aliases are billions of values.
+            raise yaml.YAMLError("aliases are not allowed in a suite")
+        return super().compose_node(parent, index)
+
+
+def _tag(_loader: _Loader, name: str, node: yaml.Node) -> Tag:
+    return Tag(f"!{name} {node.value if isinstance(node, yaml.ScalarNode) else ''}".strip())
+
+
+_Loader.add_multi_constructor("!", _tag)
+_Loader.add_multi_constructor("tag:", _tag)
+
+
+class SuiteFolders:
+    """The suites of the files `<name>.yaml`, read when asked for; an earlier folder's win."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    def names(self) -> list[str]:
+        return sorted({path.stem for folder in self._folders for path in folder.glob("*.yaml")})
+
+    def get(self, name: str) -> Suite | None:
+        """One suite; raises `CannotBeScored` where its file is no suite."""
+        path = self._path(name)
+        if path is None:
+            return None
+        try:
+            # The loader is a SafeLoader.
+            content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506
+            return Suite.model_validate({**content, "name": name})
+        except (yaml.YAMLError, ValidationError, TypeError, RecursionError) as error:
+            raise CannotBeScored("bad_suite", f"{path.name}: {error!s:.1000}") from None
+
+    def harness(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The task that a suite's entry `{name, harness: <file>, ...}` means; raises `CannotBeScored`."""
+        content = self._beside(name, str(raw["harness"]))
+        try:
+            read = yaml.load(content, Loader=_Loader)  # noqa: S506
+        except (yaml.YAMLError, RecursionError) as error:
+            raise CannotBeScored("bad_task", f"{raw['harness']}: {error!s:.1000}") from None
+        refuse_code(read)
+        if not isinstance(read, dict):
+            raise CannotBeScored("bad_task", f"{raw['harness']} is no harness task")
+        own = {field: value for field, value in raw.items() if field != "harness"}
+        return {**task_of(str(raw.get("name")), read), **own}
+
+    def table(self, name: str, table: Table) -> bytes:
+        """The content of a table beside that suite's file; raises `CannotBeScored`."""
+        return self._beside(name, table.file or "")
+
+    def _beside(self, name: str, file: str) -> bytes:
+        path = self._path(name)
+        if path is None:
+            raise CannotBeScored("no_file", "only a suite that lies in a folder of the server's can name files")
+        found = (path.parent / file).resolve()
+        if not found.is_relative_to(path.parent.resolve()) or not found.is_file():
+            raise CannotBeScored("no_file", f"there is no file {file!r} beside {path.name}")
+        if found.stat().st_size > MAX_TABLE_BYTES:
+            raise CannotBeScored("bad_table", f"{file} is larger than {MAX_TABLE_BYTES} bytes")
+        return found.read_bytes()
+
+    def _path(self, name: str) -> Path | None:
+        places = [folder / f"{name}.yaml" for folder in self._folders]
+        return next((path for path in places if path.name == f"{name}.yaml" and path.is_file()), None)

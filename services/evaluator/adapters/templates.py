@@ -1,0 +1,151 @@
+"""Prompts by Jinja that strangers wrote: no calls, few filters, and bounds on size and time."""
+
+import json
+import signal
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from jinja2 import TemplateError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.evaluator.domain.suite import CannotBeScored
+
+MAX_CHARACTERS = 200_000
+MAX_NUMBER = 10**18
+RENDER_TIMEOUT_S = 2.0
+# Each makes much out of little, runs what others wrote, or reads files.
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Call: "calls",
+    nodes.CallBlock: "calls",
+    nodes.Macro: "macros",
+    nodes.Include: "includes",
+    nodes.Import: "imports",
+    nodes.FromImport: "imports",
+    nodes.Extends: "inheritance",
+    nodes.AssignBlock: "block assignments",
+    nodes.FilterBlock: "filter blocks",
+    nodes.Concat: "the operator ~",
+    nodes.Pow: "the operator **",
+    nodes.Mod: "the operator %",
+}
+
+
+class _Prompts(ImmutableSandboxedEnvironment):
+    """Only what a prompt needs. What is put into it must be a text or a number."""
+
+    intercepted_binops = frozenset({"+", "*"})
+
+    def __init__(self) -> None:
+        super().__init__(autoescape=False, keep_trailing_newline=True, finalize=_plain)
+        self.globals.clear()
+        self.filters.clear()
+        self.filters.update(
+            trim=lambda value: _text(value).strip(),
+            upper=lambda value: _text(value).upper(),
+            lower=lambda value: _text(value).lower(),
+            title=lambda value: _text(value).title(),
+            first=lambda value: value[0],
+            last=lambda value: value[-1],
+            length=len,
+            default=lambda value, other="": other if value in (None, "") or self.is_undefined(value) else value,
+            join=_join,
+            tojson=_json,
+        )
+
+    def is_undefined(self, value: object) -> bool:
+        return type(value).__name__.endswith("Undefined")
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "*" and not all(isinstance(side, int | float) for side in (left, right)):
+            raise SecurityError("only numbers can be multiplied")
+        made = super().call_binop(context, operator, left, right)
+        if (isinstance(made, str | list | tuple) and len(made) > MAX_CHARACTERS) or _huge(made):
+            raise SecurityError(f"a value grows past {MAX_CHARACTERS} characters or {MAX_NUMBER:.0e}")
+        return made
+
+
+class Prompt:
+    """One template. It is checked when it is made, and bounded when it is filled; raises `CannotBeScored` in both."""
+
+    def __init__(self, source: str) -> None:
+        environment = _Prompts()
+        try:
+            parsed = environment.parse(source)
+            if found := next(parsed.find_all(tuple(_REFUSED)), None):
+                raise _refused(f"line {found.lineno} has {_REFUSED[type(found)]}, which a prompt may not")
+            self._template = environment.from_string(source)
+        except (TemplateError, RecursionError, ValueError) as error:
+            raise _refused(str(error) or type(error).__name__) from None
+
+    def __call__(self, values: Mapping[str, Any]) -> str:
+        parts: list[str] = []
+        size = 0
+        try:
+            with _deadline(RENDER_TIMEOUT_S):
+                for part in self._template.generate(**values):
+                    size += len(part)
+                    if size > MAX_CHARACTERS:
+                        raise SecurityError(f"makes more than {MAX_CHARACTERS} characters")
+                    parts.append(part)
+        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError, _Late) as error:
+            raise _refused(str(error) or type(error).__name__) from None
+        return "".join(parts)
+
+
+class _Late(Exception):
+    """A template took too long."""
+
+
+@contextmanager
+def _deadline(limit_s: float) -> Generator[None]:
+    """Raise `_Late` in the main thread after `limit_s`; loops of Jinja are Python, so a signal reaches them."""
+
+    def late(_signal: int, _frame: object) -> None:
+        raise _Late(f"takes longer than {limit_s:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _refused(reason: str) -> CannotBeScored:
+    return CannotBeScored("bad_template", f"the prompt template is unusable: {reason[:500]}")
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return "" if value is None else value
+    if type(value).__name__.endswith("Undefined"):
+        # An unknown column is an error, not an empty text.
+        raise SecurityError(f"there is no column {value._undefined_name!r}")
+    raise SecurityError(f"a {type(value).__name__} is no text; the filters join and tojson make one")
+
+
+def _text(value: Any) -> str:
+    return str(_plain(value))
+
+
+def _huge(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) > MAX_NUMBER
+
+
+def _join(values: Any, between: str = "") -> str:
+    parts = [_text(value) for value in values]
+    if sum(map(len, parts)) + len(between) * len(parts) > MAX_CHARACTERS:
+        raise SecurityError(f"join makes more than {MAX_CHARACTERS} characters")
+    return between.join(parts)
+
+
+def _json(value: Any) -> str:
+    made = ""
+    for part in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        made += part
+        if len(made) > MAX_CHARACTERS:
+            raise SecurityError(f"tojson makes more than {MAX_CHARACTERS} characters")
+    return made

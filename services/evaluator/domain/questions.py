@@ -1,0 +1,122 @@
+"""From a task's rows to the questions that a model is asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from services.evaluator.domain.disturbing import disturbed
+from services.evaluator.domain.suite import CannotBeScored, Item
+from services.evaluator.domain.tasks import LETTERS, Columns, Task
+
+Row = Mapping[str, Any]
+Render = Callable[[Mapping[str, Any]], str]
+"""Fills the task's template; raises `CannotBeScored`."""
+
+
+def items_of(task: Task, rows: Sequence[Row], examples: Sequence[Row], render: Render) -> tuple[Item, ...]:
+    """One item a row, in their order; raises `CannotBeScored`, with the number of the row that is wrong."""
+    if not rows:
+        raise CannotBeScored("empty_test_set", "the table holds no rows")
+    _demand_columns(task, rows)
+    shown = _Shown(task, examples, render)
+    return tuple(_item(task, number, row, shown, render) for number, row in enumerate(rows, start=1))
+
+
+class _Shown:
+    """The answered examples that stand before a question, made once a subject."""
+
+    def __init__(self, task: Task, examples: Sequence[Row], render: Render) -> None:
+        self._by_subject: dict[str, list[tuple[str, str]]] = {}
+        for number, row in enumerate(examples, start=1):
+            pair = (render(_values(task, number, row)), _target(task, number, row))
+            for subject in {_subject(task, row), ""}:
+                known = self._by_subject.setdefault(subject, [])
+                if len(known) < task.shots:
+                    known.append(pair)
+
+    def of(self, subject: str) -> list[tuple[str, str]]:
+        return self._by_subject.get(subject) or self._by_subject.get("", [])
+
+
+def _item(task: Task, number: int, row: Row, shown: _Shown, render: Render) -> Item:
+    subject = _subject(task, row)
+    values = _values(task, number, row)
+    said = disturbed(str(values["question"]), task.disturb, task.seed) if task.disturb else values["question"]
+    asked, examples = render({**values, "question": said}), shown.of(subject)
+    if task.kind != "generation":
+        before = "".join(f"{question} {answer}\n\n" for question, answer in examples)
+        prompt = ({"role": "user", "content": (f"{task.system}\n\n" if task.system else "") + before + asked},)
+    else:
+        prompt = _conversation(task.system, examples, asked)
+    choices = _options(task, values["choices"]) if task.kind == "multiple_choice" else ()
+    weighed = task.kind == "likelihood"
+    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), weighed)
+
+
+def _conversation(system: str, examples: Sequence[tuple[str, str]], asked: str) -> tuple[dict[str, Any], ...]:
+    turns = [("system", system)] if system else []
+    for question, answer in examples:
+        turns += [("user", question), ("assistant", answer)]
+    return tuple({"role": role, "content": content} for role, content in (*turns, ("user", asked)))
+
+
+def _values(task: Task, number: int, row: Row) -> dict[str, Any]:
+    """What the template may use: never the answer."""
+    columns = task.columns
+    choices = _choices(columns, number, row) if task.kind == "multiple_choice" else []
+    others = {name: value for name, value in row.items() if name != columns.answer}
+    return {**others, "question": row[columns.question], "choices": choices, "letters": LETTERS}
+
+
+def _target(task: Task, number: int, row: Row) -> str:
+    answer = row[task.columns.answer]
+    if task.kind != "multiple_choice":
+        return str(answer)
+    choices = _choices(task.columns, number, row)
+    return _options(task, choices)[_place(number, answer, choices)]
+
+
+def _options(task: Task, choices: Sequence[str]) -> tuple[str, ...]:
+    return tuple(LETTERS[: len(choices)]) if task.answer_by == "letter" else tuple(choices)
+
+
+def _place(number: int, answer: Any, choices: Sequence[str]) -> int:
+    """Which choice is right: said by its text, else its letter, else its place from 0."""
+    text = str(answer).strip()
+    if text in choices:
+        return choices.index(text)
+    if len(text) == 1 and text in LETTERS[: len(choices)]:
+        return LETTERS.index(text)
+    if text.isdigit() and int(text) < len(choices):
+        return int(text)
+    raise CannotBeScored("bad_row", f"row {number}: the answer {text[:80]!r} is none of the choices")
+
+
+def _choices(columns: Columns, number: int, row: Row) -> list[str]:
+    if isinstance(columns.choices, str):
+        found = row.get(columns.choices)
+        listed = [str(each).strip() for each in found] if isinstance(found, list | tuple) else []
+    else:
+        listed = [str(row[name]).strip() for name in columns.choices if row.get(name) not in (None, "")]
+    if not 2 <= len(listed) <= len(LETTERS) or len(set(listed)) < len(listed) or "" in listed:
+        raise CannotBeScored(
+            "bad_row", f"row {number}: wants 2 to {len(LETTERS)} different choices, has {listed!r:.200}"
+        )
+    return listed
+
+
+def _subject(task: Task, row: Row) -> str:
+    return str(row.get(task.columns.subject) or "")
+
+
+def _demand_columns(task: Task, rows: Sequence[Row]) -> None:
+    columns = task.columns
+    wanted = [columns.question, columns.answer]
+    if task.kind == "multiple_choice":
+        wanted += [columns.choices] if isinstance(columns.choices, str) else columns.choices[:2]
+    for number, row in enumerate(rows, start=1):
+        missing = [name for name in wanted if row.get(name) is None]
+        if missing:
+            there = ", ".join(map(repr, row)) or "nothing"
+            raise CannotBeScored(
+                "missing_column", f"row {number} lacks {', '.join(map(repr, missing))}; it has {there}"
+            )

@@ -1,0 +1,85 @@
+"""The likeliest choice: the one that lm-evaluation-harness's sum names, for fewer requests."""
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from services.evaluator.adapters.metrics import registry
+from services.evaluator.answering import Answering
+from services.evaluator.domain.metrics import measure
+from services.evaluator.domain.results import Answer
+from services.evaluator.domain.suite import CannotBeScored, Item
+from tests.unit.evaluator.test_answering import MemoryEngine
+
+
+@dataclass
+class Letters(MemoryEngine):
+    """An engine whose tokens are characters, each next one as likely as a seed says."""
+
+    seed: int = 0
+    requests: int = 0
+    refuse: str = ""
+
+    async def tokens(self, model: str, text: str) -> list[int]:
+        return [ord(character) for character in text]
+
+    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+        self.requests += 1
+        if self.refuse:
+            return self.refuse
+        return {token: self.logprob(prompt, token) for token in asked}
+
+    def logprob(self, prompt: Sequence[int], token: int) -> float:
+        return math.log(random.Random(f"{self.seed}{list(prompt)}{token}").random())
+
+
+def item(*choices: str) -> Item:
+    prompt: tuple[dict[str, Any], ...] = ({"role": "user", "content": "Question: q?\nAnswer:"},)
+    return Item(prompt, choices[0], choices)
+
+
+def likelihood(engine: Letters, choice: str) -> float:
+    """The sum over the choice's tokens after the prompt, as lm-evaluation-harness takes it."""
+    tokens = [ord(character) for character in f"Question: q?\nAnswer: {choice}"]
+    start = len("Question: q?\nAnswer:")
+    return sum(engine.logprob(tokens[:at], tokens[at]) for at in range(start, len(tokens)))
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_the_choice_is_the_one_with_the_highest_sum(seed) -> None:
+    engine = Letters(seed=seed)
+    choices = ("Rome", "Romania", "Oslo", "O", "北京")
+    [answer] = await Answering(engine, 4, 5).answers("base", None, [item(*choices)], 1)
+    assert answer == Answer(max(choices, key=lambda choice: likelihood(engine, choice)))
+    assert engine.requests <= len(set("".join(choices))) + 4
+
+
+@pytest.mark.parametrize(("choices", "requests"), [("ABCD", 1), (("17", "18", "19"), 1), (("O", "Oslo"), 0)])
+async def test_choices_that_differ_in_one_token_are_one_request_and_what_they_share_is_none(choices, requests) -> None:
+    engine = Letters()
+    [answer] = await Answering(engine, 4, 5).answers("base", None, [item(*choices)], 1)
+    assert answer.text == max(choices, key=lambda choice: likelihood(engine, choice))
+    assert engine.requests == requests
+
+
+async def test_a_texts_likelihood_is_the_sum_over_its_tokens_and_perplexity_is_its_exponential() -> None:
+    engine = Letters(seed=3)
+    items = [replace(item(text), choices=(), weighed=True) for text in ("Rome", "北京")]
+    answers = await Answering(engine, 4, 5).answers("base", None, items, 1)
+    sums = [likelihood(engine, text) for text in ("Rome", "北京")]
+    assert [json.loads(answer.text)["logprob"] for answer in answers] == pytest.approx(sums, abs=1e-9)
+    found = measure([answer.text for answer in answers], ["Rome", "北京"], registry.load(["perplexity"]))["perplexity"]
+    # The space before each is a token of this engine: five and three tokens.
+    assert found.score.value == pytest.approx(math.exp(-sum(sums) / 8), abs=1e-9)
+    assert found.items == pytest.approx((sums[0] / 5, sums[1] / 3))
+
+
+async def test_a_refused_prompt_is_an_empty_answer_with_its_reason() -> None:
+    engine = Letters(refuse="400 too long")
+    with pytest.raises(CannotBeScored, match="400 too long"):
+        await Answering(engine, 4, 5).answers("base", None, [item("A", "B")], 1)
