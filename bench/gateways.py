@@ -5,15 +5,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import save_file
+
 from bench.side_by_side import environment, free_port, running
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.cloudevents import Envelope
+from shared.cloudevents import Envelope, EventData
 from shared.events import Candidate, ModelApproved, Verdict
 from shared.security import Keyring
 from shared.store import Store
@@ -69,7 +72,39 @@ def vllm_router(engine: str, _folder: Path, core: int) -> Generator[Door]:
 
 @contextmanager
 def assay(engine: str, folder: Path, core: int) -> Generator[Door]:
-    """Assay's gateway over NATS and MongoDB, with a version deployed under an alias by an event."""
+    """Assay's gateway, with a version deployed under an alias by an event."""
+    # NATS and MongoDB are asked at starts and swaps, not for a chat request: they do not belong to the gateway's core.
+    with gateway({BASE: [engine]}, folder, core, 1 - core) as running_gateway:
+        asyncio.run(running_gateway.say(approved(_adapter(running_gateway.artifacts, folder))))
+        on = "key, scope, admission, alias, in-flight limit, metrics, trace id"
+        yield Door("assay", running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Assay's gateway over a NATS and a MongoDB of its own, and what it needs to be told of events."""
+
+    url: str
+    key: str
+    artifacts: Artifacts
+    common: Mapping[str, str]
+
+    async def say(self, *facts: EventData) -> None:
+        """Publish as another service does."""
+        store = Store(self.common["ASSAY_MONGO_URL"], "bench", "bench")
+        bus = Bus(self.common["ASSAY_NATS_URL"], "bench", store)
+        await bus.start()
+        for fact in facts:
+            await bus.publish(Envelope.of(fact, "bench"))
+        await bus.stop()
+        store.close()
+
+
+@contextmanager
+def gateway(
+    pools: Mapping[str, Sequence[str]], folder: Path, core: int | None = None, others_core: int | None = None
+) -> Generator[Gateway]:
+    """A gateway in front of these pools, and all that it needs."""
     nats, mongo, port = free_port(), free_port(), free_port()
     common = {
         "ASSAY_NATS_URL": f"nats://127.0.0.1:{nats}",
@@ -78,16 +113,20 @@ def assay(engine: str, folder: Path, core: int) -> Generator[Door]:
         "ASSAY_CACHE_DIR": str(folder / "cache"),
         "ASSAY_KEYS_FILE": str(folder / "keys.json"),
     }
-    own = {"GATEWAY_ENGINES": json.dumps({BASE: [engine]}), "GATEWAY_HTTP_PORT": str(port)}
+    own = {"GATEWAY_ENGINES": json.dumps(pools), "GATEWAY_HTTP_PORT": str(port)}
     stores = _nats(nats, folder), _mongo(mongo, folder)
-    # These two are asked at starts and swaps, not for a chat request: they do not belong to the gateway's core.
-    with running(stores[0], nats, core=1 - core), running(stores[1], mongo, core=1 - core):
-        subprocess.run([sys.executable, "-m", "shared.topology"], env={**os.environ, **common}, check=True, timeout=60)
+    with running(stores[0], nats, core=others_core), running(stores[1], mongo, core=others_core):
+        declare = [sys.executable, "-m", "shared.topology"]
+        subprocess.run(declare, env={**os.environ, **common}, check=True, timeout=60, stderr=subprocess.DEVNULL)
         with running([sys.executable, "-m", "services.gateway"], port, core=core, variables={**common, **own}):
-            asyncio.run(_approve(common, folder))
             key = Keyring(folder / "keys.json").create("bench", ("infer",))
-            url = f"http://127.0.0.1:{port}{_CHAT}"
-            yield Door("assay", url, ALIAS, key, "key, scope, admission, alias, in-flight limit, metrics, trace id")
+            yield Gateway(f"http://127.0.0.1:{port}", key, Artifacts(common["ASSAY_ARTIFACTS"]), common)
+
+
+def approved(candidate: Candidate) -> ModelApproved:
+    """What a review says of a checkpoint that may be served."""
+    verdict = Verdict(approved=True, mode="automatic", policy="default", rules=(), reason="a benchmark")
+    return ModelApproved(candidate=candidate, verdict=verdict)
 
 
 def _nats(port: int, folder: Path) -> list[str | Path]:
@@ -101,24 +140,21 @@ def _mongo(port: int, folder: Path) -> list[str | Path]:
     return [_BIN / "nx-27017", "--host", "127.0.0.1", "-p", str(port), *files]
 
 
-async def _approve(common: dict[str, str], folder: Path) -> None:
-    """Say that a version was approved: the gateway loads it into the engine and gives it the alias."""
+def _adapter(artifacts: Artifacts, folder: Path) -> Candidate:
+    """An adapter that the gateway finds fit, for an engine that reads none."""
     weights = folder / "adapter"
     weights.mkdir()
-    (weights / "adapter_config.json").write_text("{}")
-    candidate = Candidate(
+    config = {"peft_type": "LORA", "lora_alpha": 8, "base_model_name_or_path": BASE}
+    (weights / "adapter_config.json").write_text(json.dumps(config))
+    module = "base_model.model.model.layers.0.self_attn.q_proj"
+    matrices = {f"{module}.lora_A.weight": np.ones((8, 16), "f4"), f"{module}.lora_B.weight": np.ones((16, 8), "f4")}
+    save_file(matrices, weights / "adapter_model.safetensors")
+    return Candidate(
         job_id="ftjob-bench",
         step=1,
         base_model=BASE,
         model_name=f"ft:{BASE}:assay:{ALIAS}:bench:ckpt-step-1",
-        adapter=Artifacts(common["ASSAY_ARTIFACTS"]).put_folder(weights),
+        adapter=artifacts.put_folder(weights),
         lora_rank=8,
         suffix=ALIAS,
     )
-    verdict = Verdict(approved=True, mode="automatic", policy="default", rules=(), reason="a benchmark")
-    store = Store(common["ASSAY_MONGO_URL"], "bench", "bench")
-    bus = Bus(common["ASSAY_NATS_URL"], "bench", store)
-    await bus.start()
-    await bus.publish(Envelope.of(ModelApproved(candidate=candidate, verdict=verdict), "bench"))
-    await bus.stop()
-    store.close()

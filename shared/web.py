@@ -83,8 +83,8 @@ def _give(value: object) -> Callable[[], Any]:
     return lambda: value
 
 
-def serve(app: ASGIApp, settings: ServiceSettings) -> None:
-    """Answer until SIGTERM; requests in hand are finished first."""
+def serve(app: ASGIApp, settings: ServiceSettings, **server: Any) -> None:
+    """Answer until SIGTERM; requests in hand are finished first. `server` are further options of uvicorn."""
     uvicorn.run(
         app,
         host=settings.common.http_host,
@@ -92,6 +92,7 @@ def serve(app: ASGIApp, settings: ServiceSettings) -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
+        **server,
     )
 
 

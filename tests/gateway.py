@@ -73,11 +73,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running(settings: CommonSettings, engines: list[str], **own: Any) -> AsyncIterator[Gateway]:
-    """A gateway in this process; `own` are settings of the gateway."""
+async def running(settings: CommonSettings, engines: list[str], pool: str = BASE, **own: Any) -> AsyncIterator[Gateway]:
+    """A gateway in this process with one pool; `own` are settings of the gateway."""
     port = free_port()
-    app = build(Settings(common=settings, engines={BASE: engines}, **{"reconcile_s": 0.2, **own}))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=2))
+    front = build(Settings(common=settings, engines={pool: engines}, **{"reconcile_s": 0.2, **own}))
+    options = {"http": front.protocol, "port": port, "log_config": None, "timeout_graceful_shutdown": 2}
+    server = uvicorn.Server(uvicorn.Config(front.application, **options))
     task = asyncio.create_task(server.serve())
     store = Store(settings.mongo_url, f"{settings.database_prefix}test", "test")
     bus = Bus(settings.nats_url, "test", store)

@@ -10,11 +10,11 @@ from shared import telemetry, web
 def main() -> None:
     settings = Settings()
     telemetry.configure("gateway", settings.common.instance, settings.common.log_level)
-    app = build(settings)
+    front = build(settings)
     # What was imported stays for good: a collection that walks it all would stop every answer for tens of milliseconds.
     gc.collect()
     gc.freeze()
-    web.serve(app, settings)
+    web.serve(front.application, settings, http=front.protocol)
 
 
 if __name__ == "__main__":

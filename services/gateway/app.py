@@ -1,6 +1,7 @@
 """Puts the gateway together."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
@@ -21,16 +22,27 @@ from services.gateway.api.meter import chat_meter
 from services.gateway.config import Settings
 from services.gateway.domain.deployment import Catalog
 from services.gateway.domain.fleet import Fleet
-from services.gateway.ports import AliasView, CheckpointView, DeploymentView, FileView, JobView, MessageView, PoolView
+from services.gateway.ports import (
+    AliasView,
+    CheckpointView,
+    DeploymentView,
+    FileView,
+    JobView,
+    LeaseView,
+    MessageView,
+    PoolView,
+)
 from services.gateway.service.deployments import Deployments, Directory
 from services.gateway.service.files import Files
 from services.gateway.service.history import Chronicle, History
 from services.gateway.service.inference import Inference
 from services.gateway.service.jobs import Jobs
 from services.gateway.service.keys import Keys
+from services.gateway.service.leases import Leases
 from services.gateway.service.loader import Loader
 from services.gateway.service.pools import Pools
 from services.gateway.service.posting import Posting
+from services.gateway.service.swaps import Swaps
 from services.gateway.service.versions import Versions
 from shared import web
 from shared.artifacts import Artifacts
@@ -69,10 +81,14 @@ def build(settings: Settings) -> Front:
         *(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand),
         *(WeightFiles(), settings.max_lora_rank),
     )
+    # A process that is started again is another one: what it did not finish is nobody's until its lease ends.
+    holder = f"{common.instance or 'gateway'}-{secrets.token_hex(8)}"
+    lease_views = MongoViews(store.collection("leases", LeaseView))
+    swaps = Swaps(loader, Leases(lease_views, holder), common.cache_dir / "merged")
     directory = Directory(Catalog((), []))
     pools = Pools(MongoViews(store.collection("pools", PoolView)), fleet, addresses, settings.engines)
     deployments = Deployments(
-        *(deployment_views, alias_views, job_views, history, pools, fleet, loader, directory),
+        *(deployment_views, alias_views, job_views, history, pools, fleet, loader, swaps, directory),
         *(settings.keep_versions, settings.reconcile_s),
     )
     inference = Inference(
@@ -104,7 +120,6 @@ def build(settings: Settings) -> Front:
             "stream": Posting(NatsEventStream(bus)),
             "keys": Keys(NatsKeyStore(SharedKeys(bus, keyring))),
             "settings": settings,
-            "chat_door": door,
         },
         keyring=keyring,
         exception_handlers=errors.HANDLERS,
@@ -134,5 +149,6 @@ def _reconciling(deployments: Deployments) -> Lifespan:
             loop.cancel()
             with suppress(asyncio.CancelledError):
                 await loop
+            await deployments.swaps.end()
 
     return run

@@ -1,10 +1,10 @@
 """What the gateway needs from the outside."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.domain import checkpoint, deployment, files, job, messages, pool, usage
+from services.gateway.domain import checkpoint, deployment, files, job, messages, pool, swap, usage
 from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.weights import Tensor
@@ -40,6 +40,10 @@ class AliasView(deployment.Alias, Entity):
 
 class PoolView(pool.Pool, Entity):
     """A pool as it is kept."""
+
+
+class LeaseView(swap.Lease, Entity):
+    """Who replaces weights in a pool, as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -101,6 +105,14 @@ class WeightFolders(Protocol):
 
     def adapter(self, folder: Path) -> AdapterFiles: ...
 
+    def whole(self, folder: Path) -> Mapping[str, Tensor]:
+        """The tensors of a whole model."""
+        ...
+
+    async def merge(self, root: str, adapter: Path, target: Path) -> None:
+        """Write the base model's weights with an adapter's added into `target`, whole or not at all."""
+        ...
+
     def base(self, root: str) -> Mapping[str, Tensor]:
         """The base model's tensors below an engine's own path; empty where nothing of it can be read from here."""
         ...
@@ -118,6 +130,18 @@ class EngineError(Exception):
     """An engine refused; the message is its own."""
 
 
+class Sink(Protocol):
+    """Where a stream goes."""
+
+    def take(self, events: Sequence[bytes]) -> bool:
+        """Server-sent events, each to leave by itself; false when the reader is slow and no more should come."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until more may come."""
+        ...
+
+
 class Answer(Protocol):
     """An engine's answer whose body was not read yet."""
 
@@ -127,8 +151,11 @@ class Answer(Protocol):
         """The whole body; raises `EngineUnreachable` when it breaks off."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body's parts as they arrive; raises `EngineUnreachable` when they break off."""
+    async def relay(self, take: Callable[[list[bytes]], bool], drained: Callable[[], Awaitable[None]]) -> None:
+        """Hand on the body's parts as they arrive; raises `EngineUnreachable` when they break off.
+
+        After `take` said that it is full, nothing more comes until `drained` has returned.
+        """
         ...
 
     def close(self) -> None:
@@ -153,8 +180,29 @@ class Engine(Protocol):
         """One real request for one token."""
         ...
 
-    async def chat(self, url: str, body: bytes) -> Answer:
-        """Send a request, which is JSON, and wait for the head of its answer."""
+    async def held(self, url: str) -> swap.Held:
+        """What it says of its own weights."""
+        ...
+
+    async def mark(self, url: str, marker: str) -> None:
+        """Let it say so of its own weights."""
+        ...
+
+    async def pause(self, url: str) -> None:
+        """Hold new requests back, and wait until all others are answered; nothing happens when it does already."""
+        ...
+
+    async def reload(self, url: str, folder: Path) -> None:
+        """Replace its own weights by those of a folder, and forget all that was computed with the old ones."""
+        ...
+
+    async def resume(self, url: str) -> None: ...
+
+    async def chat(self, url: str, body: bytes, check: Callable[[], Awaitable[None]] | None = None) -> Answer:
+        """Send a request, which is JSON, and wait for the head of its answer.
+
+        `check` is awaited first where the connection is new: the engine may have been started again.
+        """
         ...
 
 

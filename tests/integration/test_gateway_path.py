@@ -17,6 +17,8 @@ from tests.gateway import BASE, Gateway, eventually, running
 CHAT = "/v1/chat/completions"
 ASK = {"model": BASE, "messages": [{"role": "user", "content": "hi"}]}
 WHOLE = json.dumps({"model": BASE, "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}}]})
+# More than the buffers of all sockets on the way hold.
+FLOOD_EVENTS = 600
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -27,6 +29,7 @@ class Engine:
     answer: "Answer"
     asked: int = 0
     connections: int = 0
+    sent_bytes: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -83,6 +86,16 @@ async def stream_in_steps(engine: Engine, _reader: StreamReader, writer: StreamW
     writer.write(STREAM + event("one"))
     await engine.go_on.wait()
     writer.write(event("two") + event("three"))
+    writer.write(b"0\r\n\r\n")
+    return True
+
+
+async def flood(engine: Engine, _reader: StreamReader, writer: StreamWriter) -> bool:
+    writer.write(STREAM)
+    for _ in range(FLOOD_EVENTS):
+        writer.write(event("x" * 100_000))
+        await writer.drain()
+        engine.sent_bytes += 100_000
     writer.write(b"0\r\n\r\n")
     return True
 
@@ -193,3 +206,73 @@ async def test_connections_are_kept_and_answers_carry_the_callers_trace(bus_sett
         assert others[0].headers["x-assay-version"] == BASE
         schema = (await http.get("/schema/openapi.json")).json()
         assert "post" in schema["paths"][CHAT]
+
+
+@asynccontextmanager
+async def raw(gateway: Gateway) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    yield reader, writer
+    writer.close()
+
+
+async def whole_answer(reader: StreamReader) -> tuple[bytes, bytes]:
+    """The status line, and the body by its length."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or b"0")
+    return head.partition(b"\r\n")[0], await reader.readexactly(length)
+
+
+async def test_requests_are_answered_however_they_are_sent(bus_settings) -> None:
+    async with (
+        before(bus_settings, Engine(whole), max_body_bytes=2000) as gateway,
+        gateway.http("infer") as http,
+        raw(gateway) as (reader, writer),
+    ):
+        body = json.dumps(ASK).encode()
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: {http.headers['authorization']}\r\n".encode()
+        sized = head + b"content-length: %d\r\n" % len(body)
+        # Two at once, the second before the first is answered.
+        writer.write((sized + b"\r\n" + body) * 2)
+        assert [await whole_answer(reader) for _ in range(2)] == [(b"HTTP/1.1 200 OK", WHOLE.encode())] * 2
+        # In chunks, and cut in the middle.
+        writer.write(head + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (5, body[:5]))
+        await asyncio.sleep(0.05)
+        writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body) - 5, body[5:]))
+        assert await whole_answer(reader) == (b"HTTP/1.1 200 OK", WHOLE.encode())
+        # By a caller who first asks whether it may.
+        writer.write(sized + b"expect: 100-continue\r\n\r\n")
+        assert await whole_answer(reader) == (b"HTTP/1.1 100 Continue", b"")
+        writer.write(body)
+        assert (await whole_answer(reader))[0] == b"HTTP/1.1 200 OK"
+        # Too much is refused, said before or not, and the next one is answered.
+        writer.write(head + b"content-length: 2001\r\n\r\n" + b" " * 2001)
+        assert (await whole_answer(reader))[0].startswith(b"HTTP/1.1 413")
+        writer.write(sized + b"connection: close\r\n\r\n" + body)
+        assert (await whole_answer(reader))[0] == b"HTTP/1.1 200 OK"
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        slashed = await http.post(f"{CHAT}/", json=ASK)
+        assert (slashed.status_code, slashed.text) == (200, WHOLE)
+        assert (await http.get(CHAT)).json()["error"]["code"] == "method_not_supported"
+
+
+async def test_an_engine_is_held_back_while_the_caller_does_not_read(bus_settings) -> None:
+    engine = Engine(flood)
+    async with (
+        before(bus_settings, engine) as gateway,
+        gateway.http("infer") as http,
+        raw(gateway) as (reader, writer),
+    ):
+        body = json.dumps({**ASK, "stream": True}).encode()
+        key = http.headers["authorization"]
+        writer.write(f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: {key}\r\n".encode())
+        writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+        await eventually(lambda: engine.sent_bytes > 0)
+        stood = -1
+        while stood != engine.sent_bytes:
+            stood = engine.sent_bytes
+            await asyncio.sleep(0.3)
+        assert stood < FLOOD_EVENTS * 100_000 * 0.6
+        await reader.readuntil(b"\r\n\r\n")
+        rest = len(event("x" * 100_000)) * FLOOD_EVENTS
+        assert (await asyncio.wait_for(reader.readexactly(rest), 30)).endswith(event("x" * 100_000))
+        assert await reader.readexactly(5) == b"0\r\n\r\n"

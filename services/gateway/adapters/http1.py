@@ -1,7 +1,7 @@
 """HTTP/1.1 to engines, as lean as Python allows: requests over kept connections, answers as they arrive."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -11,12 +11,13 @@ from services.gateway.ports import EngineGone, EngineUnreachable
 
 # vLLM hangs up after five seconds of silence; a request must not cross that on its way.
 KEEP_S = 3.0
+Check = Callable[[], Awaitable[None]]
 # What may wait for a slow reader before the engine is held back.
 HIGH_WATER_BYTES = 256 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """One connection, which carries one exchange at a time: ask, then `head`, then `read` or `chunks`."""
+    """One connection, which carries one exchange at a time: ask, then `head`, then `read` or `relay`."""
 
     def __init__(self, url: str, silence_s: float) -> None:
         self.url = url
@@ -28,6 +29,8 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._size = 0
         self._held_back = False
+        self._take: Callable[[list[bytes]], bool] | None = None
+        self._full = False
         self._error: EngineUnreachable | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -36,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
+        # One for the connection's life: it begins anew by itself with each answer.
+        self._parser = httptools.HttpResponseParser(self)
         self._watch()
 
     def ask(self, request: bytes) -> None:
@@ -43,7 +48,6 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self._whole = self._reusable = False
         self._heard_at = self._loop.time()
-        self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
 
     async def head(self) -> None:
@@ -55,17 +59,25 @@ class Connection(asyncio.Protocol):
         """The whole body."""
         while not self._whole:
             await self._more()
-        return self._take()
+        return b"".join(self._taken())
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body's parts, each as soon as it is here."""
-        while True:
-            if self._parts:
-                yield self._take()
-            elif self._whole:
-                return
-            else:
-                await self._more()
+    async def relay(self, take: Callable[[list[bytes]], bool], drained: Callable[[], Awaitable[None]]) -> None:
+        """Hand the body's parts to `take`, those that arrived together together, and at once.
+
+        When it says that it is full, the engine is held back until `drained` returns.
+        """
+        self._take, self._full = take, False
+        try:
+            self._pass_on()
+            while self._full or not self._whole:
+                if self._full:
+                    await drained()
+                    self._full = False
+                    self._pass_on()
+                else:
+                    await self._more()
+        finally:
+            self._take = None
 
     @property
     def free(self) -> bool:
@@ -82,6 +94,11 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(EngineUnreachable(f"{self.url}: no HTTP: {error}"))
+        if self._take:
+            self._pass_on()
+            if not (self._full or self._whole):
+                # Nobody has to wake up for what was passed on already.
+                return
         self._wake()
 
     def on_headers_complete(self) -> None:
@@ -101,9 +118,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(EngineUnreachable(f"{self.url}: hung up: {exc or 'end of the stream'}"))
 
-    def _take(self) -> bytes:
-        taken = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
+    def _pass_on(self) -> None:
+        """Without a turn of the loop between: what comes in a stream is passed on within the call that brings it."""
+        if self._take and self._parts and not self._full:
+            self._full = not self._take(self._taken())
+
+    def _taken(self) -> list[bytes]:
+        taken, self._parts = self._parts, []
         self._size = 0
         if self._held_back:
             self._held_back = False
@@ -150,10 +171,16 @@ class Connections:
         self._kept: dict[str, list[Connection]] = {}
         self._heads: dict[tuple[str, str], bytes] = {}
 
-    async def post(self, url: str, path: str, body: bytes) -> Connection:
-        """Send JSON and wait for the answer's head; raises `EngineUnreachable`."""
-        connection = self._pop(url) or await self._connect(url)
+    async def post(self, url: str, path: str, body: bytes, check: Check | None = None) -> Connection:
+        """Send JSON and wait for the answer's head; raises `EngineUnreachable`.
+
+        `check` is awaited before a connection that was just made is used.
+        """
+        kept = self._pop(url)
+        connection = kept or await self._connect(url)
         try:
+            if check and not kept:
+                await check()
             connection.ask(b"%b%d\r\n\r\n%b" % (self._head(url, path), len(body), body))
             await connection.head()
         except BaseException:

@@ -1,7 +1,7 @@
 """vLLM replicas over HTTP."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,16 @@ from typing import Any
 
 import aiohttp
 
-from services.gateway.adapters.http1 import Connection, Connections
+from services.gateway.adapters.http1 import Check, Connection, Connections
+from services.gateway.domain.swap import Held
 from services.gateway.ports import EngineError, EngineGone, EngineUnreachable
 
 CONTROL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
 # A round of looks waits for its slowest engine, and so do all other pools.
 PROBE_TIMEOUT_S = 30.0
+# An engine that holds new requests back waits for the longest of those that it answers.
+PAUSE_TIMEOUT_S = 600.0
 CONNECT_TIMEOUT_S = 3.0
 
 
@@ -40,8 +43,8 @@ class VllmAnswer:
     async def read(self) -> bytes:
         return await self.connection.read()
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        return self.connection.chunks()
+    async def relay(self, take: Callable[[list[bytes]], bool], drained: Callable[[], Awaitable[None]]) -> None:
+        await self.connection.relay(take, drained)
 
     def close(self) -> None:
         # A connection in the middle of an answer is of no further use; vLLM aborts its request when it closes.
@@ -89,8 +92,33 @@ class VllmEngine:
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 
-    async def chat(self, url: str, body: bytes) -> VllmAnswer:
-        connection = await self._chats.post(url, "/v1/chat/completions", body)
+    # What follows is there when vLLM runs with VLLM_SERVER_DEV_MODE=1.
+
+    async def held(self, url: str) -> Held:
+        marked = await self._call("GET", f"{url}/weight_info", CONTROL_TIMEOUT_S)
+        state = await self._call("GET", f"{url}/is_paused", CONTROL_TIMEOUT_S)
+        return Held(str(marked["weight_version"]), bool(state["is_paused"]))
+
+    async def mark(self, url: str, marker: str) -> None:
+        await self._call("POST", f"{url}/update_weight_version", CONTROL_TIMEOUT_S, {"new_version": marker})
+
+    async def pause(self, url: str) -> None:
+        # Without a mode it aborts what it answers.
+        await self._call("POST", f"{url}/pause?mode=wait", PAUSE_TIMEOUT_S)
+
+    async def reload(self, url: str, folder: Path) -> None:
+        body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
+        await self._call("POST", f"{url}/collective_rpc", LOAD_TIMEOUT_S, body)
+        done = await self._call("POST", f"{url}/reset_prefix_cache", CONTROL_TIMEOUT_S)
+        # It says so with status 200.
+        if not done.get("success"):
+            raise EngineError(f"{url} keeps what it computed with the old weights")
+
+    async def resume(self, url: str) -> None:
+        await self._call("POST", f"{url}/resume", CONTROL_TIMEOUT_S)
+
+    async def chat(self, url: str, body: bytes, check: Check | None = None) -> VllmAnswer:
+        connection = await self._chats.post(url, "/v1/chat/completions", body, check)
         return VllmAnswer(connection, self._chats, connection.status)
 
     async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:

@@ -6,7 +6,9 @@ from typing import Any
 
 from services.gateway.domain.adapter import CONFIG, WEIGHTS, AdapterFiles
 from services.gateway.domain.weights import MAX_HEADER_BYTES, PREFIX_BYTES, Tensor, UnfitWeights, tensors
+from shared.child import Child, ChildDied
 
+_MERGING = "services.gateway.job"
 MAX_CONFIG_BYTES = 1_000_000
 _SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md"}
 
@@ -25,9 +27,30 @@ class WeightFiles:
     def base(self, root: str) -> dict[str, Tensor]:
         """The tensors of the base model below an engine's own path; empty where nothing of it can be read here."""
         if root not in self._bases:
-            files = sorted(Path(root).glob("*.safetensors")) if Path(root).is_absolute() else []
-            self._bases[root] = {name: tensor for path in files for name, tensor in read_tensors(path).items()}
+            self._bases[root] = read_model(Path(root)) if Path(root).is_absolute() else {}
         return self._bases[root]
+
+    def whole(self, folder: Path) -> dict[str, Tensor]:
+        """A whole model's tensors; raises `UnfitWeights` for what is damaged, or could be a pickle."""
+        refuse_pickles(folder)
+        return read_model(folder)
+
+    async def merge(self, root: str, adapter: Path, target: Path) -> None:
+        """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
+        child = await Child.start(_MERGING, {"base": root, "adapter": str(adapter), "target": str(target)})
+        try:
+            async for message in child.messages():
+                raise UnfitWeights(str(message["unfit"]))
+        except ChildDied as error:
+            raise OSError(f"merging failed: {error}") from error
+        finally:
+            await child.kill()
+
+
+def read_model(folder: Path) -> dict[str, Tensor]:
+    """The tensors of all of a model's files."""
+    files = sorted(folder.glob("*.safetensors"))
+    return {name: tensor for path in files for name, tensor in read_tensors(path).items()}
 
 
 def refuse_pickles(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """`/v1/pools`."""
 
 import time
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
 from litestar import Request, Router, delete, get, put
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.gateway.api.bodies import json_body
 from services.gateway.domain.fleet import Replica
+from services.gateway.domain.pool import Mode, parts_of
 from services.gateway.ports import PoolView
 from services.gateway.service.deployments import Deployments
 from shared.web import allow
@@ -22,7 +23,8 @@ class PoolRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     replicas: list[str]
-    mode: Literal["adapters"] = "adapters"
+    mode: Mode | None = None
+    """Follows from the pool's name; given, it must be that."""
 
 
 @get("/")
@@ -38,7 +40,7 @@ async def changed(
 ) -> dict[str, Any]:
     """Make a pool or change its engines, at once and for every gateway; those that leave finish what they answer."""
     asked = PoolRequest.model_validate(await json_body(request))
-    pool = await deployments.pools.put(_name(base), asked.replicas)
+    pool = await deployments.pools.put(_name(base), asked.replicas, asked.mode)
     deployments.changed.set()
     return _shown(pool, deployments)
 
@@ -56,9 +58,10 @@ def _name(base: str) -> str:
 
 
 def _shown(pool: PoolView, deployments: Deployments) -> dict[str, Any]:
-    fleet = deployments.fleet
-    engines = [_engine(replica, "up" if replica.up else "down") for replica in fleet.pools.get(pool.id, ())]
-    engines += [_engine(replica, "draining") for replica in fleet.draining if replica.base == pool.id]
+    fleet, (base, alias) = deployments.fleet, parts_of(pool.id)
+    known = [replica for replica in fleet.pools.get(base, ()) if replica.alias == alias]
+    engines = [_engine(replica, "up" if replica.up else "down") for replica in known]
+    engines += [_engine(r, "draining") for r in fleet.draining if (r.base, r.alias) == (base, alias)]
     return {"id": pool.id, "object": "pool", "mode": pool.mode, "replicas": pool.replicas, "engines": engines}
 
 

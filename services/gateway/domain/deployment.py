@@ -115,6 +115,16 @@ def wanted(deployments: Iterable[Deployment], keep: int, aliases: Iterable[Alias
     return chosen
 
 
+def due(deployments: Iterable[D], alias: str, turned_back: Alias | None, now: float) -> D | None:
+    """What engines that are for one alias should hold: what waits and may be tried, else what the alias means."""
+    known = [deployment for deployment in deployments if deployment.candidate.suffix == alias]
+    waiting = [d for d in known if d.status == "pending" and d.next_try_at <= now]
+    if waiting:
+        return max(waiting, key=_age)
+    line = lines(known).get(alias)
+    return current(line, turned_back) if line else None
+
+
 class Catalog:
     """The public names: base models, fine-tuned models, and aliases."""
 

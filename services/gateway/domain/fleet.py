@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.gateway.domain.pool import parts_of
+
 # Looks in a row that a busy engine may leave unanswered.
 PATIENCE = 3
 # Requests in a row that may fail before a replica must answer a probe again.
@@ -17,6 +19,13 @@ class Replica:
 
     url: str
     base: str
+    alias: str | None = None
+    """The stable name that it is for: its own weights are a version's. None where it serves adapters."""
+    closed: bool = False
+    """Its weights are being replaced by this gateway: nothing is asked of it."""
+    barred: bool = False
+    """They may be replaced by another gateway."""
+    closings: int = 0
     up: bool = False
     reason: str = "not seen yet"
     root: str = ""
@@ -34,7 +43,30 @@ class Replica:
     """When it may be probed again, on the monotonic clock."""
 
     def serves(self, name: str) -> bool:
-        return self.up and self.strikes < STRIKES and (name == self.base or name in self.loaded)
+        able = self.up and not self.closed and not self.barred and self.strikes < STRIKES
+        return able and (name in self.loaded or (name == self.base and self.alias is None))
+
+    def calls(self, loaded: str) -> str:
+        """What the engine itself calls the weights that are known here as `loaded`."""
+        return self.base if self.alias else loaded
+
+    def holds(self, version: str | None) -> None:
+        """Its own weights are this version's; None while they are nobody's."""
+        self.unanswered = 0
+        self.loaded = {version} if version else set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._may_change()
+
+    def bar(self, barred: bool) -> None:
+        if barred and not self.barred:
+            self._may_change()
+        self.barred = barred
+
+    def _may_change(self) -> None:
+        self.closings += 1
+        self.loaded = set()
 
     def went_down(self, reason: str) -> None:
         """It may come back as a new process that holds nothing: what it held must be shown again."""
@@ -72,21 +104,27 @@ class Replica:
 
 
 class Fleet:
-    """All replicas of all pools, and those that left but still answer what they were asked."""
+    """All replicas, by base model, and those that left but still answer what they were asked.
+
+    `waiting` callers want an engine whose weights are being replaced.
+    """
 
     def __init__(self, pools: Mapping[str, Sequence[str]]) -> None:
         self.pools: dict[str, tuple[Replica, ...]] = {}
         self.draining: list[Replica] = []
+        self.waiting = 0
         self.arrange(pools)
 
     def arrange(self, pools: Mapping[str, Sequence[str]]) -> None:
         """Take up new replicas, keep what is known of those that stay, and ask the others for nothing more."""
-        before = {(replica.base, replica.url): replica for replica in self.replicas}
-        urls = {base: list(dict.fromkeys(url.rstrip("/") for url in some)) for base, some in pools.items()}
+        before = {(replica.base, replica.alias, replica.url): replica for replica in self.replicas}
+        urls = {name: list(dict.fromkeys(url.rstrip("/") for url in some)) for name, some in pools.items()}
         # In place: others hold this mapping to know which base models there are.
         self.pools.clear()
-        for base, some in urls.items():
-            self.pools[base] = tuple(before.pop((base, url), None) or Replica(url, base) for url in some)
+        for name, some in urls.items():
+            base, alias = parts_of(name)
+            found = tuple(before.pop((base, alias, url), None) or Replica(url, base, alias) for url in some)
+            self.pools[base] = (*self.pools.get(base, ()), *found)
         self.draining = [replica for replica in (*self.draining, *before.values()) if replica.in_flight]
 
     @property
@@ -95,10 +133,28 @@ class Fleet:
 
     @property
     def in_flight(self) -> int:
-        return sum(replica.in_flight for replica in (*self.replicas, *self.draining))
+        return self.waiting + sum(replica.in_flight for replica in (*self.replicas, *self.draining))
 
-    def up(self, base: str) -> list[Replica]:
-        return [replica for replica in self.pools.get(base, ()) if replica.up]
+    def bearing(self, base: str, alias: str | None) -> list[Replica]:
+        """The replicas that should hold an alias's versions: those that are for it, else those that serve adapters."""
+        pool = self.pools.get(base, ())
+        own = [replica for replica in pool if alias and replica.alias == alias]
+        return own or [replica for replica in pool if replica.alias is None]
+
+    def up(self, base: str, alias: str | None = None) -> list[Replica]:
+        return [replica for replica in self.bearing(base, alias) if replica.up]
+
+    def has_own(self, base: str, alias: str | None) -> bool:
+        """Whether engines are there for this alias alone."""
+        return any(replica.alias for replica in self.bearing(base, alias))
+
+    def own(self) -> dict[tuple[str, str], list[Replica]]:
+        """The replicas that are for one alias alone, by base model and alias."""
+        found: dict[tuple[str, str], list[Replica]] = {}
+        for replica in self.replicas:
+            if replica.alias:
+                found.setdefault((replica.base, replica.alias), []).append(replica)
+        return found
 
     def serving(self, base: str, name: str) -> list[Replica]:
         """The replicas that may be asked, the least busy first."""
@@ -107,8 +163,12 @@ class Fleet:
 
     def unready(self) -> dict[str, str]:
         """The pools without a replica that answers, and why."""
+        pools = {base: [r for r in pool if r.alias is None] for base, pool in self.pools.items()}
+        own = {f"{base}@{alias}": pool for (base, alias), pool in self.own().items()}
+        # A base model may be there for its own pools alone.
+        asked = {base: pool for base, pool in pools.items() if pool or not self.pools[base]} | own
         return {
-            base: "; ".join(f"{replica.url}: {replica.reason}" for replica in pool) or "has no replicas"
-            for base, pool in self.pools.items()
+            name: "; ".join(f"{replica.url}: {replica.reason}" for replica in pool) or "has no replicas"
+            for name, pool in asked.items()
             if not any(replica.up for replica in pool)
         }

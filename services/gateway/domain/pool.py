@@ -1,4 +1,8 @@
-"""Pools: which base model is served by which engines, as an operator wants it."""
+"""Pools: which base model is served by which engines, as an operator wants it.
+
+A pool is named after its base model and serves adapters, many versions at once. One that is named `base@alias` is for
+one stable name alone: its engines' own weights are replaced by those of the version that the name means.
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,23 +13,33 @@ from pydantic import BaseModel
 
 from services.gateway.domain.refusals import BadRequest
 
+Mode = Literal["adapters", "weights"]
 MAX_REPLICAS = 256
-_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")
+_POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
 # The host's addresses, each one a replica, in place of the host itself.
 _DISCOVERED = "dns+http"
 
 
 class Pool(BaseModel):
-    """One base model's engines. `id` is the base model's name, which is also its name in vLLM."""
+    """One base model's engines. Before an `@` in `id` is the base model's name, which is also its name in vLLM."""
 
     id: str
     at: float
     replicas: list[str]
     """URLs of engines; `dns+http://host:port` stands for every address of that host."""
-    mode: Literal["adapters"] = "adapters"
     seed: list[str] | None = None
     """What the settings said when they were last followed."""
     removed: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        return "weights" if parts_of(self.id)[1] else "adapters"
+
+
+def parts_of(pool_id: str) -> tuple[str, str | None]:
+    """The base model, and the stable name that the pool is for."""
+    base, _, alias = pool_id.partition("@")
+    return base, alias or None
 
 
 def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
@@ -35,11 +49,11 @@ def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
     return pool.model_copy(update={"replicas": list(seed), "seed": list(seed), "removed": False, "at": now})
 
 
-def check_base(base: str) -> str:
-    """A base model's name; raises `BadRequest`."""
-    if not _BASE.fullmatch(base) or ".." in base:
-        raise BadRequest(f"{base[:100]!r} is no name of a base model.", param="base", code="invalid_value")
-    return base
+def check_id(pool_id: str) -> str:
+    """A base model's name, or one with a stable name behind an `@`; raises `BadRequest`."""
+    if not _POOL.fullmatch(pool_id) or ".." in pool_id:
+        raise BadRequest(f"{pool_id[:100]!r} is no name of a base model.", param="base", code="invalid_value")
+    return pool_id
 
 
 def check_url(url: str) -> str:

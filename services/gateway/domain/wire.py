@@ -27,6 +27,9 @@ class EventCutter:
         self.rest = b""
 
     def cut(self, chunk: bytes) -> list[bytes]:
+        # As engines send them: one in each chunk.
+        if not self.rest and 0 <= chunk.find(_END) == len(chunk) - len(_END):
+            return [chunk]
         *events, self.rest = (self.rest + chunk).split(_END)
         return [event + _END for event in events]
 

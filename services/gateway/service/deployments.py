@@ -2,17 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.gateway.domain import messages
-from services.gateway.domain.deployment import Catalog, Cause, Deployment, backoff_s, failed_attempt, wanted
+from services.gateway.domain.deployment import (
+    Alias,
+    Catalog,
+    Cause,
+    Deployment,
+    backoff_s,
+    due,
+    failed_attempt,
+    wanted,
+)
 from services.gateway.domain.fleet import Fleet, Replica
 from services.gateway.domain.weights import UnfitWeights
 from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, Views
 from services.gateway.service.history import History
 from services.gateway.service.loader import FAILURES, Loader
 from services.gateway.service.pools import Pools
+from services.gateway.service.swaps import Swaps
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed
@@ -25,6 +35,7 @@ class Directory:
     """The public names as of the last look at what is kept."""
 
     catalog: Catalog
+    turned_back: Mapping[str, Alias] = field(default_factory=dict[str, Alias])
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class Deployments:
     pools: Pools
     fleet: Fleet
     loader: Loader
+    swaps: Swaps
     directory: Directory
     keep: int
     every_s: float
@@ -59,6 +71,7 @@ class Deployments:
         """Let the names mean what is kept, before or after the engines were looked at; what engines should hold."""
         kept, aliases = await self.views.where(), await self.aliases.where()
         self.directory.catalog = Catalog(tuple(self.fleet.pools), kept, aliases)
+        self.directory.turned_back = {alias.id: alias for alias in aliases}
         return wanted(kept, self.keep, aliases)
 
     async def run(self) -> None:
@@ -79,49 +92,82 @@ class Deployments:
         """One round: look at every replica, load what it lacks, move the names, unload what is old."""
         await self.pools.arrange()
         chosen = await self.remember()
+        await self.swaps.leases.look_around(self.fleet)
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
+        self._replace_weights(chosen)
         for deployment in chosen:
             if deployment.status == "pending":
                 await self._finish(deployment)
         names = {deployment.loaded_name for deployment in chosen}
-        await asyncio.gather(*(self.loader.retire(replica, names) for replica in self.fleet.replicas))
+        await asyncio.gather(*(self.loader.retire(r, names) for r in self.fleet.replicas if r.alias is None))
+        await self.swaps.forget(names)
 
     async def _repair(self, replica: Replica, chosen: Sequence[Deployment]) -> None:
         await self.loader.look(replica)
-        if not replica.up:
+        if not replica.up or replica.alias:
             return
         # What callers use now comes before what they wait for.
         for deployment in sorted(chosen, key=lambda d: (d.status == "pending", d.at)):
-            if deployment.candidate.base_model == replica.base and not replica.serves(deployment.loaded_name):
+            made = deployment.candidate
+            here = replica in self.fleet.bearing(made.base_model, made.suffix)
+            if here and not replica.serves(deployment.loaded_name) and self._may_try(replica, deployment):
                 await self._load(replica, deployment)
 
+    def _may_try(self, replica: Replica, deployment: Deployment) -> bool:
+        _, next_try_at = self.retries.get((replica.url, deployment.loaded_name), (0, 0.0))
+        return time.time() >= max(next_try_at, deployment.next_try_at)
+
     async def _load(self, replica: Replica, deployment: Deployment) -> None:
-        key = (replica.url, deployment.loaded_name)
-        attempts, next_try_at = self.retries.get(key, (0, 0.0))
-        if time.time() < max(next_try_at, deployment.next_try_at):
-            return
+        error: Exception | None = None
         try:
             await self.loader.load(replica, deployment.candidate)
-        except FAILURES as error:
-            self.retries[key] = (attempts + 1, time.time() + backoff_s(attempts + 1))
-            _log.warning("adapter not loaded", replica=replica.url, name=deployment.loaded_name, error=str(error))
-            await self._note_failure(deployment, str(error) or type(error).__name__, replica.url, _cause(error))
+        except FAILURES as failure:
+            error = failure
+        await self._tried(deployment, replica, error)
+
+    def _replace_weights(self, chosen: Sequence[DeploymentView]) -> None:
+        """Let engines that are for one alias hold what it should mean; the alias follows when enough of them do."""
+        for (base, alias), replicas in self.fleet.own().items():
+            of_base = [deployment for deployment in chosen if deployment.candidate.base_model == base]
+            deployment = due(of_base, alias, self.directory.turned_back.get(alias), time.time())
+            if deployment:
+                ready = [replica for replica in replicas if self._may_try(replica, deployment)]
+                self.swaps.begin(f"{base}@{alias}", ready, deployment, self._swapped)
+
+    async def _swapped(self, deployment: Deployment, replica: Replica, error: Exception | None) -> None:
+        await self._tried(deployment, replica, error)
+        # The names move now, or the old weights come back.
+        self.changed.set()
+
+    async def _tried(self, deployment: Deployment, replica: Replica, error: Exception | None) -> None:
+        key = (replica.url, deployment.loaded_name)
+        if error is None:
+            self.retries.pop(key, None)
             return
-        self.retries.pop(key, None)
+        attempts = self.retries.get(key, (0, 0.0))[0] + 1
+        self.retries[key] = (attempts, time.time() + backoff_s(attempts))
+        _log.warning("version not loaded", replica=replica.url, name=deployment.loaded_name, error=str(error))
+        await self._note_failure(deployment, str(error) or type(error).__name__, replica.url, _cause(error))
 
     async def _finish(self, deployment: Deployment) -> None:
-        """The names move when every replica that is up answers with the new version."""
+        """The names move when every replica that is up answers with the new version.
+
+        Of engines that hold one version at a time half are enough, so that there are always some to ask.
+        """
         if deployment.candidate.base_model not in self.fleet.pools:
             await self._note_failure(deployment, f"no pool serves {deployment.candidate.base_model!r}", None, "absent")
             return
-        up = self.fleet.up(deployment.candidate.base_model)
-        if not up or not all(replica.serves(deployment.loaded_name) for replica in up):
+        made = deployment.candidate
+        up = self.fleet.up(made.base_model, made.suffix)
+        serving = sum(replica.serves(deployment.loaded_name) for replica in up)
+        share = 2 if self.fleet.has_own(made.base_model, made.suffix) else 1
+        if not up or share * serving < len(up):
             return
         now = time.time()
         fact = ModelDeployed(
             candidate=deployment.candidate,
             alias=deployment.candidate.suffix,
-            replicas=len(up),
+            replicas=serving,
             duration_s=round(now - deployment.at, 3),
         )
 

@@ -1,8 +1,9 @@
 """Inference: a public name becomes a version, a version a replica, and the answer comes back under the public name."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.gateway.domain.chat import ChatRequest
@@ -11,13 +12,16 @@ from services.gateway.domain.fleet import Fleet, Replica
 from services.gateway.domain.names import loaded_name
 from services.gateway.domain.refusals import BadRequest, Busy, EngineRefused, NoReplica, NotPermitted, no_model
 from services.gateway.domain.wire import EventCutter, error_of, renamed
-from services.gateway.ports import Answer, CheckpointView, Engine, EngineUnreachable, JobView, Views
+from services.gateway.ports import Answer, CheckpointView, Engine, EngineError, EngineUnreachable, JobView, Sink, Views
 from services.gateway.service.deployments import Deployments, Directory
 from services.gateway.service.loader import FAILURES, Loader
 from shared.security import Key
 
 # The first replica, and one more chance on another or the same.
 TRIES = 2
+# For an engine whose weights are being replaced, and how often it is looked whether they are.
+LONGEST_WAIT_S = 60.0
+LOOK_S = 0.01
 
 
 @dataclass
@@ -30,14 +34,14 @@ class Served:
     body: bytes | None = None
     closed: bool = False
 
-    async def events(self) -> AsyncIterator[list[bytes]]:
-        """The server-sent events, those that arrived together together, and at once.
+    async def relay(self, sink: Sink) -> None:
+        """Pass the server-sent events on as they come; raises `EngineUnreachable` when they break off."""
+        cutter, loaded, public = EventCutter(), self.replica.calls(self.target.loaded), self.target.public
 
-        Raises `EngineUnreachable` when they break off.
-        """
-        cutter, loaded, public = EventCutter(), self.target.loaded, self.target.public
-        async for chunk in self.answer.chunks():
-            yield [renamed(event, loaded, public) for event in cutter.cut(chunk)]
+        def take(parts: list[bytes]) -> bool:
+            return sink.take([renamed(event, loaded, public) for part in parts for event in cutter.cut(part)])
+
+        await self.answer.relay(take, sink.drained)
         self.replica.answered_at = time.monotonic()
 
     def close(self) -> None:
@@ -81,23 +85,58 @@ class Inference:
 
     async def chat(self, request: ChatRequest, key: Key) -> Served:
         """Ask the version that the name means now; raises a `Refusal`."""
-        target = self.directory.catalog.find(request.model) or await self._beyond_catalog(request.model, key)
         if self.fleet.in_flight >= self.max_in_flight:
             raise Busy("Too many requests are being answered; try again shortly.", code="rate_limit_exceeded")
-        await self._ensure(target)
+        target = self.directory.catalog.find(request.model) or await self._beyond_catalog(request.model, key)
+        served = await self._answered(target, request)
+        if served is None and self._comes(target):
+            served = await self._answered_soon(target, request)
+        if served is None:
+            raise NoReplica(f"No engine can answer for {request.model!r} now.", code="service_unavailable")
+        return served
+
+    async def _answered_soon(self, target: Target, request: ChatRequest) -> Served | None:
+        """Wait for engines whose weights are being replaced; by then the name may mean another version."""
+        self.fleet.waiting += 1
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                while self._comes(target):
+                    await asyncio.sleep(LOOK_S)
+                    target = self.directory.catalog.find(request.model) or target
+                    if self.fleet.serving(target.base, target.loaded):
+                        return await self._answered(target, request)
+        except TimeoutError:
+            pass
+        finally:
+            self.fleet.waiting -= 1
+        return None
+
+    def _comes(self, target: Target) -> bool:
+        """Whether engines that are for one alias alone are about to hold these weights."""
+        made = target.candidate
+        if made is None or made.suffix is None or not self.fleet.has_own(target.base, made.suffix):
+            return False
+        meant = self.directory.catalog.find(made.suffix)
+        return meant is not None and meant.loaded == target.loaded and bool(self.fleet.up(target.base, made.suffix))
+
+    async def _answered(self, target: Target, request: ChatRequest) -> Served | None:
+        if not self._comes(target):
+            await self._ensure(target)
         tried: list[str] = []
         while len(tried) < TRIES and (able := self.fleet.serving(target.base, target.loaded)):
             replica = min(able, key=lambda r: (r.url in tried, r.in_flight))
             tried.append(replica.url)
             if served := await self._ask(replica, target, request):
                 return served
-        raise NoReplica(f"No engine can answer for {request.model!r} now.", code="service_unavailable")
+        return None
 
     async def _ask(self, replica: Replica, target: Target, request: ChatRequest) -> Served | None:
         """One try; None when another replica, or another moment, may do better."""
         replica.in_flight += 1
+        # Any other engine would not know the name of weights that it lost.
+        check = partial(self._check, replica, target) if replica.alias else None
         try:
-            answer = await self.engine.chat(replica.url, request.addressed_to(target.loaded))
+            answer = await self.engine.chat(replica.url, request.addressed_to(replica.calls(target.loaded)), check)
         except BaseException as error:
             replica.in_flight -= 1
             if not isinstance(error, EngineUnreachable):
@@ -108,13 +147,23 @@ class Inference:
         if answer.status == 200 and request.stream:
             return served
         try:
-            served.body = renamed(await answer.read(), target.loaded, target.public)
+            served.body = renamed(await answer.read(), replica.calls(target.loaded), target.public)
         except EngineUnreachable:
             self._suspect(replica)
             return None
         finally:
             served.close()
         return self._judged(served)
+
+    async def _check(self, replica: Replica, target: Target) -> None:
+        """See that an engine still holds a version as its own weights; raises `EngineUnreachable`."""
+        try:
+            held = await self.engine.held(replica.url)
+        except EngineError as error:
+            raise EngineUnreachable(str(error)) from error
+        if not held.sure or held.marker != target.loaded:
+            replica.holds(None)
+            raise EngineUnreachable(f"{replica.url}: holds {held.marker!r} now")
 
     def _judged(self, served: Served) -> Served | None:
         """A whole answer that the caller may have, or the engine's error in our terms."""
@@ -128,7 +177,8 @@ class Inference:
             self.deployments.changed.set()
             return None
         error = error_of(served.body or b"")
-        message = str(error.get("message") or "The engine gave no reason.").replace(target.loaded, target.public)
+        message = str(error.get("message") or "The engine gave no reason.")
+        message = message.replace(replica.calls(target.loaded), target.public)
         if 400 <= status < 500:
             raise BadRequest(message, param=error.get("param"), code="invalid_request")
         self._suspect(replica)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class Loader:
 
     async def look(self, replica: Replica) -> None:
         """Note whether a replica answers, and what it no longer holds."""
-        if time.monotonic() < replica.rests_until:
+        if time.monotonic() < replica.rests_until or replica.closed or replica.barred:
             return
         try:
             names = await self.engine.models(replica.url)
@@ -45,7 +46,9 @@ class Loader:
                 replica.went_down(f"serves {', '.join(sorted(names)) or 'nothing'}, not {replica.base}")
                 return
             replica.root = names[replica.base]
-            replica.lists(names.keys())
+            if not await self._answers_with_what_it_holds(replica, names.keys()):
+                replica.up = True
+                return
             # An engine can be dead while its API still lists models: only an answer counts.
             if time.monotonic() - replica.answered_at >= self.probe_s:
                 await self.engine.probe(replica.url, replica.base)
@@ -59,26 +62,44 @@ class Loader:
         else:
             replica.up = True
 
+    async def _answers_with_what_it_holds(self, replica: Replica, names: Collection[str]) -> bool:
+        """Note what it holds; false where its weights are being replaced, so that nothing must be asked of it now."""
+        if replica.alias is None:
+            replica.lists(names)
+            return True
+        closings = replica.closings
+        held = await self.engine.held(replica.url)
+        # Meanwhile this gateway may have begun to replace its weights, or be done with it, and knows better.
+        if replica.closings != closings:
+            return False
+        replica.holds(held.marker if held.sure else None)
+        return not held.paused
+
     async def load(self, replica: Replica, candidate: Candidate) -> None:
         """Make a replica serve a checkpoint; raises one of `FAILURES`."""
         name = loaded_name(candidate)
         async with self.locks.setdefault((replica.url, name), asyncio.Lock()):
             if replica.serves(name):
                 return
-            folder = await asyncio.to_thread(self._checked, replica, candidate)
+            folder = await asyncio.to_thread(self.checked, replica, candidate)
             await self.engine.load(replica.url, name, folder.resolve())
             await self.engine.probe(replica.url, name)
             replica.loaded.add(name)
             _log.info("adapter loaded", replica=replica.url, name=name)
 
-    def _checked(self, replica: Replica, candidate: Candidate) -> Path:
-        """The adapter's folder, whole and fit for this engine: one that is not could end it for everybody."""
-        if candidate.tuning != "lora":
-            raise UnfitWeights(f"{candidate.tuning} weights are a whole model, and this pool serves adapters")
+    def fetched(self, candidate: Candidate) -> Path:
+        """The artifact's folder, its digests checked; raises one of `FAILURES`."""
         try:
-            folder = self.artifacts.fetch_folder(candidate.adapter, self.cache)
+            return self.artifacts.fetch_folder(candidate.adapter, self.cache)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
+
+    def checked(self, replica: Replica, candidate: Candidate) -> Path:
+        """The adapter's folder, whole and fit for this engine: one that is not could end it for everybody."""
+        if candidate.tuning != "lora":
+            pool = f"{candidate.base_model}@{candidate.suffix}"
+            raise UnfitWeights(f"{candidate.tuning} weights are a whole model and want a pool of their own: {pool!r}")
+        folder = self.fetched(candidate)
         base = Base(frozenset({replica.base, replica.root}), self.folders.base(replica.root))
         check(self.folders.adapter(folder), base, self.max_rank)
         return folder

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.domain.fleet import Fleet
-from services.gateway.domain.pool import MAX_REPLICAS, Pool, address_url, check_base, check_url, seeded, to_discover
+from services.gateway.domain.pool import (
+    MAX_REPLICAS,
+    Mode,
+    Pool,
+    address_url,
+    check_id,
+    check_url,
+    seeded,
+    to_discover,
+)
 from services.gateway.domain.refusals import BadRequest, Missing
 from services.gateway.ports import PoolView, Resolve, Views
 from shared import telemetry
@@ -43,12 +52,20 @@ class Pools:
         kept = await self.views.where(removed=False)
         self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
 
-    async def put(self, base: str, replicas: Sequence[str]) -> PoolView:
+    async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None) -> PoolView:
         """Make a pool, or give it other replicas; raises `BadRequest`."""
         if len(replicas) > MAX_REPLICAS:
             raise BadRequest(f"A pool has at most {MAX_REPLICAS} replicas.", param="replicas", code="invalid_value")
         urls = list(dict.fromkeys(map(check_url, replicas)))
-        wish = PoolView(id=check_base(base), at=time.time(), replicas=urls)
+        wish = PoolView(id=check_id(base), at=time.time(), replicas=urls)
+        if mode not in (None, wish.mode):
+            named = "A pool serves adapters, unless an '@' and a stable name follow its base model's name."
+            raise BadRequest(named, param="mode", code="invalid_value")
+        # Who replaces an engine's weights does it to everybody who asks that engine.
+        others = {url: pool.id for pool in await self.listed() if pool.id != wish.id for url in pool.replicas}
+        if taken := sorted(others.keys() & set(urls)):
+            message = f"{taken[0]} is an engine of the pool {others[taken[0]]!r}."
+            raise BadRequest(message, param="replicas", code="engine_taken")
         if not await self.views.create(wish):
             changes = {"replicas": urls, "removed": False, "at": wish.at}
             await self.views.change(base, lambda known: (known.model_copy(update=changes), []))

@@ -59,13 +59,17 @@ class Versions:
             await self._load(target)
             await self._turn_back(fact, beyond=line.versions[-1].at)
             await self.deployments.remember()
+            self.deployments.changed.set()
             _log.info("rolled back", alias=alias, version=fact.version, previous=fact.previous_version, reason=reason)
         return fact
 
     async def _load(self, target: Deployment) -> None:
-        loader, up = self.deployments.loader, self.deployments.fleet.up(target.candidate.base_model)
+        loader, swaps, made = self.deployments.loader, self.deployments.swaps, target.candidate
+        up = self.deployments.fleet.up(made.base_model, made.suffix)
+        # The weights of engines that hold one version are replaced when the name moved: callers wait so long.
+        load = swaps.prepare if self.deployments.fleet.has_own(made.base_model, made.suffix) else loader.load
         try:
-            await asyncio.gather(*(loader.load(replica, target.candidate) for replica in up))
+            await asyncio.gather(*(load(replica, made) for replica in up))
         except FAILURES as error:
             raise NoReplica(
                 f"{target.candidate.version} cannot be loaded now: {error}", code="model_not_loaded"

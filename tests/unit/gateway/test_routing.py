@@ -14,7 +14,7 @@ from services.gateway.domain.deployment import (
     wanted,
 )
 from services.gateway.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
-from services.gateway.domain.pool import Pool, address_url, check_base, check_url, seeded, to_discover
+from services.gateway.domain.pool import Pool, address_url, check_id, check_url, seeded, to_discover
 from services.gateway.domain.refusals import BadRequest
 from services.gateway.domain.wire import EventCutter, error_of, renamed
 from tests.gateway import BASE, candidate
@@ -195,7 +195,7 @@ def test_an_engines_url_is_scheme_host_and_port_and_nothing_else() -> None:
             check_url(wrong)
     for wrong in ("", "../x", "a b", "x" * 300, "a\n"):
         with pytest.raises(BadRequest):
-            check_base(wrong)
+            check_id(wrong)
 
 
 def test_events_are_whole_however_the_network_cuts_them() -> None:

@@ -1,0 +1,103 @@
+"""A LoRA adapter added to its base model's weights, file by file, with no more of them in memory than one tensor."""
+
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.gateway.adapters.weight_files import read_config, read_tensors
+from services.gateway.domain.adapter import CONFIG, WEIGHTS, modules
+from services.gateway.domain.weights import PREFIX_BYTES, Tensor, UnfitWeights
+
+_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+Floats = NDArray[np.float32]
+
+
+def merge(base: Path, adapter: Path, target: Path) -> None:
+    """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`."""
+    updates = _updates(adapter)
+    scratch = target.with_name(f".{target.name}.{uuid4().hex}")
+    scratch.mkdir(parents=True)
+    try:
+        missing = set(updates)
+        for file in sorted(base.glob("*.safetensors")):
+            missing -= _merge_file(file, updates, scratch / file.name)
+        if missing:
+            raise UnfitWeights(f"the base model has no {sorted(missing)[0]!r:.200}, which the adapter changes")
+        for name in ("config.json", "model.safetensors.index.json"):
+            if (base / name).exists():
+                shutil.copyfile(base / name, scratch / name)
+        os.replace(scratch, target)
+    except OSError:
+        # Another gateway that shares this folder was faster: what lies there is the same.
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def to_floats(data: NDArray[Any], dtype: str) -> Floats:
+    """The numbers of a tensor. bfloat16 is the upper half of a float32."""
+    if dtype == "BF16":
+        return (data.astype(np.uint32) << 16).view(np.float32)
+    return data.astype(np.float32)
+
+
+def from_floats(values: Floats, dtype: str) -> NDArray[Any]:
+    """A tensor of these numbers; bfloat16 rounded to nearest, ties to even, as torch does."""
+    if dtype == "BF16":
+        bits = values.view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return values.astype(_TYPES[dtype])
+
+
+def scale(config: Mapping[str, Any], rank: int) -> float:
+    """alpha / r, or alpha / sqrt(r) with rsLoRA (https://arxiv.org/abs/2312.03732)."""
+    return config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _updates(adapter: Path) -> dict[str, Floats]:
+    """What is added to each weight: scale * B A (https://arxiv.org/abs/2106.09685)."""
+    config, path = read_config(adapter / CONFIG), adapter / WEIGHTS
+    if config.get("alpha_pattern") or config.get("fan_in_fan_out"):
+        raise UnfitWeights("an adapter with alpha_pattern or fan_in_fan_out cannot be merged")
+    found = read_tensors(path)
+    data = np.memmap(path, np.uint8, "r", _data_at(path))
+    made: dict[str, Floats] = {}
+    for module, (a, b) in modules(found).items():
+        down, up = (to_floats(_view(data, tensor), tensor.dtype) for tensor in (a, b))
+        made[f"{module}.weight"] = scale(config, a.shape[0]) * (up @ down)
+    return made
+
+
+def _merge_file(source: Path, updates: Mapping[str, Floats], target: Path) -> set[str]:
+    """Copy a file with the changed tensors changed; the names of these."""
+    shutil.copyfile(source, target)
+    found = read_tensors(source)
+    data = np.memmap(target, np.uint8, "r+", _data_at(target))
+    changed = updates.keys() & found.keys()
+    for name in changed:
+        tensor, update = found[name], updates[name]
+        if tensor.dtype not in _TYPES or tensor.shape != update.shape:
+            raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {update.shape} cannot be added")
+        place = _view(data, tensor)
+        place[...] = from_floats(to_floats(place, tensor.dtype) + update, tensor.dtype)
+    data.flush()
+    return set(changed)
+
+
+def _view(data: NDArray[np.uint8], tensor: Tensor) -> NDArray[Any]:
+    if tensor.dtype not in _TYPES:
+        raise UnfitWeights(f"{tensor.dtype} weights cannot be merged")
+    return data[tensor.start : tensor.end].view(_TYPES[tensor.dtype]).reshape(tensor.shape)
+
+
+def _data_at(path: Path) -> int:
+    with path.open("rb") as file:
+        return PREFIX_BYTES + int.from_bytes(file.read(PREFIX_BYTES), "little")

@@ -1,0 +1,108 @@
+"""Who may replace an engine's weights, and when nobody asks it any more."""
+
+from services.gateway.domain.deployment import Alias, Deployment, due
+from services.gateway.domain.fleet import Fleet
+from services.gateway.domain.pool import Pool, parts_of
+from services.gateway.domain.swap import (
+    ABSENT_S,
+    FORGET_S,
+    LEASE_S,
+    UNSURE,
+    Held,
+    Lease,
+    closed_to,
+    closing,
+    left_alone,
+    noted,
+    taken,
+)
+from tests.gateway import BASE, candidate
+
+POOL = f"{BASE}@address"
+
+
+def test_a_lease_is_one_gateways_until_it_ends() -> None:
+    mine = taken(Lease(id=POOL), "a", 0.0)
+    assert mine is not None
+    assert taken(mine, "b", LEASE_S - 0.1) is None
+    shut = closing(mine, "http://a")
+    again = taken(shut, "a", 5.0)
+    assert again is not None
+    assert (again.until, again.closing) == (5.0 + LEASE_S, "http://a")
+    others = taken(shut, "b", LEASE_S)
+    assert others is not None
+    # What the first one closed is no longer its to say.
+    assert (others.holder, others.closing) == ("b", None)
+
+
+def test_an_engine_is_paused_when_every_gateway_that_is_there_gave_its_word() -> None:
+    now = 100.0
+    lease = Lease(id=POOL)
+    for name in ("a", "b", "c"):
+        lease = noted(lease, name, 0, now)
+    held = taken(lease, "a", now)
+    assert held is not None
+    shut = closing(held, "http://a")
+    assert closed_to(shut, "b", now) == "http://a"
+    assert closed_to(shut, "a", now) is None
+    assert closed_to(shut, "b", now + LEASE_S) is None
+    assert not left_alone(shut, now)
+    half = noted(shut, "b", shut.turn, now + 1)
+    assert not left_alone(half, now + 1)
+    assert left_alone(noted(half, "c", shut.turn, now + 1), now + 1)
+    # One that died is not waited for, and is forgotten in the end.
+    assert left_alone(half, now + ABSENT_S + 0.1)
+    assert noted(half, "b", shut.turn, now + FORGET_S).seen.keys() == {"b"}
+    assert not left_alone(closing(half, "http://b"), now + 1)
+
+
+def test_an_engine_in_between_is_nobodys() -> None:
+    assert Held("assay-v-1", paused=False).sure
+    assert not Held("assay-v-1", paused=True).sure
+    assert not Held(UNSURE, paused=False).sure
+
+
+def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() -> None:
+    fleet = Fleet({BASE: ["http://a"], POOL: ["http://b", "http://c"]})
+    many, first, second = fleet.replicas
+    for replica in fleet.replicas:
+        replica.up = True
+    assert list(fleet.pools) == [BASE]
+    assert fleet.bearing(BASE, "address") == [first, second]
+    assert fleet.bearing(BASE, "other") == [many] == fleet.bearing(BASE, None)
+    assert fleet.own() == {(BASE, "address"): [first, second]}
+    assert fleet.serving(BASE, BASE) == [many]
+    first.holds("assay-v-1")
+    assert fleet.serving(BASE, "assay-v-1") == [first]
+    assert (first.calls("assay-v-1"), many.calls("assay-v-1")) == (BASE, "assay-v-1")
+    first.close()
+    assert fleet.serving(BASE, "assay-v-1") == []
+    first.closed = False
+    # Closed or barred, it may have changed: it has to be looked at again.
+    assert fleet.serving(BASE, "assay-v-1") == []
+    second.holds("assay-v-1")
+    second.bar(True)
+    assert fleet.serving(BASE, "assay-v-1") == []
+    assert (parts_of(BASE), parts_of(POOL)) == ((BASE, None), (BASE, "address"))
+    assert [Pool(id=name, at=0, replicas=[]).mode for name in (BASE, POOL)] == ["adapters", "weights"]
+
+
+def test_a_pool_without_an_engine_that_answers_is_named() -> None:
+    fleet = Fleet({POOL: ["http://b"]})
+    assert fleet.unready().keys() == {POOL}
+    fleet.replicas[0].up = True
+    assert fleet.unready() == {}
+    assert Fleet({BASE: []}).unready().keys() == {BASE}
+
+
+def test_what_waits_is_due_unless_it_just_failed_and_else_what_the_name_means() -> None:
+    old = Deployment(id="a", at=1.0, candidate=candidate("a"), status="deployed")
+    new = Deployment(id="b", at=2.0, candidate=candidate("b"), status="deployed")
+    waiting = Deployment(id="c", at=3.0, candidate=candidate("c"), next_try_at=50.0)
+    other = Deployment(id="d", at=4.0, candidate=candidate("d", suffix="other"))
+    known = [old, new, waiting, other]
+    assert due(known, "address", None, 60.0) == waiting
+    assert due(known, "address", None, 40.0) == new
+    back = Alias(id="address", at=9.0, version=old.candidate.version, beyond=2.0)
+    assert due(known, "address", back, 40.0) == old
+    assert due([other], "address", None, 60.0) is None
