@@ -1,6 +1,7 @@
 """`make demo`: from a file of examples to a served model, on this machine, told step by step."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -184,11 +185,12 @@ def _ask(console: Console, client: openai.OpenAI) -> None:
 
 
 def _ways_on(settings: LocalSettings) -> Panel:
+    key = os.path.relpath(settings.admin_key_file)
     body = json.dumps({"model": SUFFIX, "messages": [{"role": "user", "content": "Ship to Ada, 1 Elm Road, York"}]})
     return Panel(
-        f"The stack stays up. The gateway is {settings.gateway_url}, the key lies in {settings.admin_key_file}.\n\n"
+        f"The stack stays up. The gateway is {settings.gateway_url}, the key lies in {key}.\n\n"
         f"curl {settings.gateway_url}/v1/chat/completions -H 'content-type: application/json' \\\n"
-        f'  -H "authorization: Bearer $(cat {settings.admin_key_file})" \\\n'
+        f'  -H "authorization: Bearer $(cat {key})" \\\n'
         f"  -d '{body}'\n\n"
         "make status · make logs · make down",
         title="Next",

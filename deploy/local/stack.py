@@ -68,7 +68,7 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
 
 
 def _start_supervision(settings: LocalSettings, supervisor: Supervisor, amx: bool, say: Say) -> None:
-    say(f"state in {settings.state}")
+    say(f"state in {settings.state_dir}")
     if base_model.unpack(settings.base_model_dir):
         say("base model unpacked")
     _make_admin_key(settings)
