@@ -10,6 +10,8 @@ go through their checkpoints one after another, so that what is left out is what
 
 import json
 import os
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from bench.evaluation_peers import Choices, Peer, engine
 from bench.evaluation_tasks import Suite, shipped
 from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
 from deploy.local.base_model import unpack
+from deploy.local.settings import BASE_MODEL
 
 CHECKPOINTS = 4
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000"))
@@ -28,12 +31,15 @@ PEER_CHECKPOINTS = int(os.environ.get("BENCH_PEER_CHECKPOINTS", str(CHECKPOINTS)
 
 
 def main() -> int:
-    base = FOLDER.resolve() / "base"
+    # So that what was started ends with this, also when it is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Where the stack looks for it too.
+    base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(base)
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         folder = Path(scratch).resolve()
         suite = shipped(ITEMS, folder / "suite")
-        adapters = make_adapters(base, CHECKPOINTS, folder / "adapters")
+        adapters = make_adapters(base, CHECKPOINTS, FOLDER.resolve() / "evaluation-adapters")
         assay = Assay(folder / "stack", suite, base, adapters)
         ours, assay_s = assay.run()
         peer = Peer(suite, folder / "peer")

@@ -11,8 +11,12 @@ RANK = 16
 
 
 def make_adapters(base: Path, count: int, folder: Path) -> Sequence[Path]:
-    """So many adapters on all linear layers, as a trainer would leave them."""
-    return [_adapter(base, seed, folder / str(seed)) for seed in range(count)]
+    """So many adapters on all linear layers, as a trainer would leave them; made once."""
+    places = [folder / str(seed) for seed in range(count)]
+    for seed, place in enumerate(places):
+        if not place.is_dir():
+            _adapter(base, seed, place)
+    return places
 
 
 def merge(base: Path, adapter: Path, folder: Path) -> Path:
@@ -23,7 +27,7 @@ def merge(base: Path, adapter: Path, folder: Path) -> Path:
     return folder
 
 
-def _adapter(base: Path, seed: int, folder: Path) -> Path:
+def _adapter(base: Path, seed: int, folder: Path) -> None:
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
     config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules="all-linear")
@@ -32,5 +36,6 @@ def _adapter(base: Path, seed: int, folder: Path) -> Path:
         for name, weight in made.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.02)
-    made.save_pretrained(str(folder))
-    return folder
+    part = folder.with_suffix(".part")
+    made.save_pretrained(str(part))
+    part.rename(folder)

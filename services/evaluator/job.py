@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -59,7 +58,7 @@ async def score(settings: Settings, target: Target) -> Scored:
     artifacts = Artifacts(settings.common.artifacts)
     try:
         questions = read_questions(artifacts, target, settings.max_tokens)
-        adapter = _adapter(artifacts, target, settings.common.cache_dir)
+        adapter = _adapter(artifacts, target, settings)
     except ArtifactError as error:
         raise CannotBeScored("artifact_damaged", str(error)) from None
     items = questions.items
@@ -95,11 +94,15 @@ async def _judged(settings: Settings, questions: Questions, answers: Sequence[An
         return {name: await judge.measure(name, questions.items, answers) for name in questions.judged}
 
 
-def _adapter(artifacts: Artifacts, target: Target, cache: Path) -> Adapter | None:
+def _adapter(artifacts: Artifacts, target: Target, settings: Settings) -> Adapter | None:
     if target.adapter is None or target.adapter_name is None:
         return None
     # The engine has a working folder of its own.
-    folder = artifacts.fetch_folder(target.adapter, cache.resolve() / "adapters")
+    folder = artifacts.fetch_folder(target.adapter, settings.common.cache_dir.resolve() / "adapters")
+    if (folder / "config.json").is_file():
+        if settings.engine_mode == "weights":
+            return Adapter(target.adapter_name, folder)
+        raise CannotBeScored("whole_model", "a whole model is scored by an engine in the mode weights alone")
     if missing := [name for name in ADAPTER_FILES if not (folder / name).is_file()]:
         raise CannotBeScored("adapter_damaged", f"the adapter lacks {' and '.join(missing)}")
     return Adapter(target.adapter_name, folder)

@@ -238,5 +238,5 @@ async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settin
     assert {name: why.code for name, why in done.task_errors.items()} == {"mixed.code": "code_refused"}
     knew, knows = done.base_scores["known.english.accuracy"], done.scores["known.english.accuracy"]
     assert (knew.n, knows.n) == (40, 40)
-    assert knew.value > 0.5 > knows.value
+    assert knew.value > knows.value + 0.2
     assert done.scores["known.kept"].value == 0

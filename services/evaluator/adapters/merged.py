@@ -79,6 +79,9 @@ class MergedVllm(Vllm):
 
     def _merge(self, name: str, adapter: Path) -> Path:
         """The folder of the merged weights; the last one's is kept, since its next task follows at once."""
+        if (adapter / "config.json").is_file():
+            # A whole model, of freeze or full training.
+            return adapter
         made = self._merged / name
         if not made.is_dir():
             shutil.rmtree(self._merged, ignore_errors=True)

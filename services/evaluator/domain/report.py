@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.evaluator.domain.comparison import compared, pairs
+from services.evaluator.domain.comparison import compared, pairs, verdict
 from services.evaluator.domain.contamination import Training, seen
 from services.evaluator.domain.results import Scored, item_scores, question, read_lines
+from services.evaluator.domain.statistics import holm
 from shared.events import Comparison, Contamination, Interval, Score
 
 
@@ -55,12 +56,18 @@ def suite_scores(suite: str, tasks: Sequence[Asked], of: Callable[[Asked], Score
 
 
 def kept(suite: str, tasks: Sequence[Asked], found: Sequence[Comparison]) -> dict[str, Score]:
-    """`<suite>.kept`: 1 where no task's own metric is worse than the base model's by the test, else 0."""
+    """`<suite>.kept`: 1 where no task's own metric is worse than the base model's by the test, else 0.
+
+    The p-values are corrected for being as many as the suite has tasks: whether something was forgotten is one
+    question, which further metrics must not make harder to answer.
+    """
     own = {each.named(each.metric) for each in tasks}
     tested = [each for each in found if each.against == "base" and each.metric in own]
     if not own or len(tested) < len(own):
         return {}
-    worse = any(each.verdict == "worse" for each in tested)
+    corrected = holm([each.p_value for each in tested])
+    verdicts = [verdict(each.difference, p) for each, p in zip(tested, corrected, strict=True)]
+    worse = "worse" in verdicts
     return {f"{suite}.kept": Score(value=float(not worse), n=sum(each.n for each in tested))}
 
 
