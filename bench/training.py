@@ -1,7 +1,8 @@
 """Assay's training beside TRL's and LLaMA-Factory's defaults: `make bench-training`.
 
 Same model, rows, order, batch, rank, rate and seed; the sides take turns. Speed counts real tokens, those of the rows,
-however many a side pads or leaves out; loading and tokenizing are not timed. Losses are the mean of all steps.
+however many a side pads, and however many it need not compute again (Assay computes what all rows of a batch begin with
+once); loading and tokenizing are not timed. Losses are the mean of all steps.
 """
 
 import json

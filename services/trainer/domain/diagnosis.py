@@ -11,7 +11,9 @@ Finding = Literal["converged", "not_converged", "overfitting", "too_low", "flat"
 MIN_STEPS = 12
 _LEARNED = 0.05
 _STILL_FALLING = 0.06
-_TOO_LOW_NATS = 0.03
+# Below the first only where validation does not bear it out, below the second in any case.
+_LOW_NATS, _TOO_LOW_NATS = 0.03, 0.002
+_BORNE_OUT_TIMES, _BORNE_OUT_NATS = 3, 0.02
 _OVERFIT_SHARE, _OVERFIT_NATS = 0.03, 0.02
 _RESTLESS = 0.5
 # A jump that is not above where the run began, in nats, is noise of a curve that has come far down.
@@ -32,7 +34,7 @@ def diagnose(curve: Sequence[TrainingMetrics]) -> tuple[Diagnosis, ...]:
     losses = [point.train_loss for point in curve if point.train_loss is not None]
     if len(losses) < MIN_STEPS:
         return ()
-    found = [_jumping(steps, losses), _oscillating(losses), _overfitting(curve), _too_low(losses)]
+    found = [_jumping(steps, losses), _oscillating(losses), _overfitting(curve), _too_low(curve, losses)]
     course = _flat(losses) or _not_converged(losses)
     if course is None and not any(found):
         course = _converged(losses)
@@ -55,7 +57,7 @@ def _jumping(steps: Sequence[int], losses: Sequence[float]) -> Diagnosis | None:
 def _oscillating(losses: Sequence[float]) -> Diagnosis | None:
     (first, last), restless = ends(losses), swing(losses)
     rose = last > first * (1 + _LEARNED)
-    if not rose and (restless < _RESTLESS or last < _TOO_LOW_NATS):
+    if not rose and (restless < _RESTLESS or last < _LOW_NATS):
         return None
     swings = f"in the later half the loss changes by {restless:.0%} of itself from one step to the next"
     return Diagnosis(
@@ -84,13 +86,15 @@ def _overfitting(curve: Sequence[TrainingMetrics]) -> Diagnosis | None:
     )
 
 
-def _too_low(losses: Sequence[float]) -> Diagnosis | None:
+def _too_low(curve: Sequence[TrainingMetrics], losses: Sequence[float]) -> Diagnosis | None:
     _, last = ends(losses)
-    if last >= _TOO_LOW_NATS:
+    valid = next((point.valid_loss for point in reversed(curve) if point.valid_loss is not None), None)
+    borne_out = valid is not None and valid <= last * _BORNE_OUT_TIMES + _BORNE_OUT_NATS
+    if last >= (_TOO_LOW_NATS if borne_out else _LOW_NATS):
         return None
     return Diagnosis(
         finding="too_low",
-        evidence=f"the training loss ends at {last:.3f}: every answer is foreseen almost to the letter",
+        evidence=f"the training loss ends at {last:.4f}: every answer is foreseen almost to the letter",
         advice="Look whether the answers stand in the prompts or all say the same; if not, the rows were learned by "
         "heart: ask for fewer n_epochs or bring more different rows.",
     )
