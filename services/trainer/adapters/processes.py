@@ -13,7 +13,7 @@ from services.trainer.ports import BaseModel
 from shared.child import Child, Children
 
 _MODULE = "services.trainer.job"
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # A step is thousands of products of a fraction of a millisecond. Threads that sleep at once between them made it
     # 1.6 times slower (2.1 against 1.3 s on two cores); so they spin for less than one, then leave the core to serving.
     "GOMP_SPINCOUNT": "100000",
@@ -57,7 +57,7 @@ class ChildProcesses:
         self._work_dir = work_dir
         self._how = {"precision": precision, "niceness": niceness}
         self._keep_ready = keep_ready
-        self._children = Children(_MODULE, _ENVIRONMENT)
+        self._children = Children(_MODULE, ENVIRONMENT)
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
