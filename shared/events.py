@@ -49,7 +49,11 @@ class Splits(Value):
 
 
 class Hyperparameters(Value):
-    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it."""
+    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
+
+    `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
+    are the last ones, those that `freeze` trains.
+    """
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
@@ -57,6 +61,12 @@ class Hyperparameters(Value):
     learning_rate_multiplier: float | None = Field(default=None, gt=0, le=1000)
     lora_rank: int | None = Field(default=None, ge=1, le=256)
     n_checkpoints: int | None = Field(default=None, ge=1, le=100)
+    tuning: Literal["lora", "freeze", "full"] | None = None
+    lora_alpha: int | None = Field(default=None, ge=1, le=1024)
+    lora_targets: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$", max_length=256)
+    use_dora: bool | None = None
+    use_rslora: bool | None = None
+    freeze_blocks: int | None = Field(default=None, ge=1, le=1000)
 
 
 class TrainingSpec(Value):
@@ -68,6 +78,8 @@ class TrainingSpec(Value):
     suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     policy: str | None = Field(default=None, max_length=64)
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Of the jobs that wait, the highest goes first; among equals the oldest."""
     metadata: dict[str, str] = Field(default_factory=dict)
 
 
@@ -167,6 +179,7 @@ class Candidate(Value):
     suffix: str | None = None
     policy: str | None = None
     tuning: Literal["lora", "freeze", "full"] = "lora"
+    """`full` also where an adapter was merged, as that of DoRA is."""
 
     @property
     def version(self) -> str:
@@ -280,13 +293,20 @@ class TrainingResumeRequested(EventData):
 
 
 class TrainingQueued(EventData):
-    """A job has its data and waits for a trainer: the trainers' work queue."""
+    """A job has its data and waits for a trainer: the trainers' work queue.
+
+    `turn` is 0 for the first time, and the `change` of the resume that brought a paused job back.
+    """
 
     type: ClassVar[str] = "training.queued"
     job_id: str
+    turn: int = Field(default=0, ge=0)
 
     def aggregate_id(self) -> str:
         return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.turn}" if self.turn else self.job_id
 
 
 class TrainingProgress(EventData):
@@ -327,7 +347,10 @@ class CheckpointSaved(EventData):
 
 
 class TrainingFinished(EventData):
-    """A job trains no more; `checkpoints` are the steps that were saved."""
+    """A job trains no more; `checkpoints` are the steps that were saved.
+
+    `trainable_share` is that of the parameters, adapters included; None where it never got as far as a model.
+    """
 
     type: ClassVar[str] = "training.finished"
     job_id: str
@@ -337,6 +360,7 @@ class TrainingFinished(EventData):
     duration_s: float = 0.0
     peak_memory_bytes: int = 0
     error: Failure | None = None
+    trainable_share: float | None = None
 
     def aggregate_id(self) -> str:
         return self.job_id

@@ -52,6 +52,8 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("trainer", events.DatasetRejected),
     Consumer("trainer", events.TrainingRequested),
     Consumer("trainer", events.TrainingCancelRequested),
+    Consumer("trainer", events.TrainingPauseRequested),
+    Consumer("trainer", events.TrainingResumeRequested),
     Consumer("trainer", events.TrainingQueued, long=True),
     Consumer("evaluator", events.CheckpointSaved, long=True),
     Consumer("evaluator", events.ModelDeployed),

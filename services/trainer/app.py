@@ -9,6 +9,7 @@ from services.trainer.adapters.gauges import PrometheusFigures
 from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
 from services.trainer.adapters.processes import ChildProcesses
 from services.trainer.config import Settings
+from services.trainer.hold import Line
 from services.trainer.service import Runs
 from services.trainer.supervision import Supervision
 from shared import web
@@ -33,7 +34,8 @@ def build(settings: Settings) -> Litestar:
         common.artifacts, settings.work_dir, settings.precision, settings.niceness, settings.keep_ready
     )
     runs = Runs(run_store, archive, base_models, settings.organization)
-    supervision = Supervision(run_store, archive, base_models, processes, PrometheusFigures(), settings.organization)
+    line = Line(run_store, archive)
+    supervision = Supervision(line, base_models, processes, PrometheusFigures(), settings.organization)
     handlers.subscribe(bus, runs, supervision)
     return web.build(
         "trainer",

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import job_id_for_file, model_name
-from services.trainer.domain.plan import PlanRefused, plan_training
+from services.trainer.domain.plan import plan_training
 from services.trainer.domain.run import Run, RunData
 from services.trainer.ports import Archive, BaseModels, CurvePoint, DatasetView, Decision, RunStore, UnknownBaseModel
 from shared.cloudevents import EventData
@@ -16,8 +17,10 @@ from shared.events import (
     Failure,
     TrainingCancelRequested,
     TrainingMetrics,
+    TrainingPauseRequested,
     TrainingQueued,
     TrainingRequested,
+    TrainingResumeRequested,
 )
 
 _NAMED_LINES = 5
@@ -93,6 +96,14 @@ class Runs:
         if run.ended:
             await self.archive.keep(run, ())
 
+    async def pause(self, event: TrainingPauseRequested) -> None:
+        """Let a run hold: one that trains saves its state first, and frees the machine."""
+        await self._wish(event.job_id, lambda run, now: run.want_pause(event.change, now))
+
+    async def resume(self, event: TrainingResumeRequested) -> None:
+        """Let a run that holds wait in line again."""
+        await self._wish(event.job_id, lambda run, now: run.want_resume(event.change, now))
+
     async def get(self, job_id: str) -> Run | None:
         return await self.store.get(job_id)
 
@@ -116,6 +127,19 @@ class Runs:
 
     async def newest(self, limit: int) -> list[Run]:
         return await self.store.newest(limit)
+
+    async def _wish(self, job_id: str, change: Callable[[Run, int], Run]) -> None:
+        now = int(time.time())
+
+        def decide(run: Run) -> Decision | None:
+            changed = change(run, now)
+            if changed == run:
+                return None
+            queued = changed.status == "queued" and run.status == "paused"
+            return changed, (TrainingQueued(job_id=job_id, turn=changed.change),) if queued else ()
+
+        if await self.store.change(job_id, decide) is None:
+            raise NotYetKnown(f"run {job_id} is not known yet")
 
     async def _settle_waiting(self, file_id: str) -> None:
         for run in await self.store.waiting_for(file_id):
@@ -142,7 +166,7 @@ class Runs:
         name = model_name(spec.base_model, self.organization, spec.suffix, run.id)
         try:
             base = await self.base_models.find(spec.base_model)
-            plan = plan_training(run.id, spec, name, splits.train.rows, base.hidden_size)
+            plan = plan_training(run.id, spec, name, splits.train.rows, base)
         except UnknownBaseModel as error:
             await self._fail(run.id, Failure(code="model_not_found", message=str(error), param="model"))
             return
@@ -153,7 +177,8 @@ class Runs:
         def decide(current: Run) -> Decision | None:
             if current.status != "validating_files":
                 return None
-            return current.queue(plan, data), (TrainingQueued(job_id=run.id),)
+            queued = current.queue(plan, data)
+            return queued, (TrainingQueued(job_id=run.id),) if queued.status == "queued" else ()
 
         await self.store.change(run.id, decide)
 

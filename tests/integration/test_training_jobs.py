@@ -39,7 +39,7 @@ async def start(tmp_path: Path, base_model: Path, resume_state: Artifact | None 
     spec = TrainingSpec(base_model="tiny", hyperparameters=asked, seed=3)
     request = {
         "job_id": "job",
-        "plan": plan_training("job", spec, "name", 16, tiny_model.HIDDEN_SIZE).model_dump(mode="json"),
+        "plan": plan_training("job", spec, "name", 16, tiny_model.SHAPE).model_dump(mode="json"),
         "base_model_path": str(base_model),
         "artifacts_root": str(tmp_path / "artifacts"),
         "train": artifacts.put_bytes(tiny_model.rows(16)).model_dump(mode="json"),

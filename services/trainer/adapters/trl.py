@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
@@ -16,6 +16,7 @@ from services.trainer.adapters.answer_loss import answer_loss
 from services.trainer.adapters.lora_product import fuse
 from services.trainer.adapters.packing import can_pack, keep_rows_apart, pack
 from services.trainer.adapters.rows import IGNORED, TokenRow
+from services.trainer.adapters.tuned_model import leave_the_last, lora_config
 from services.trainer.domain.plan import TrainingPlan, row_order
 
 _LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier")
@@ -74,7 +75,7 @@ class AnswerTrainer(SFTTrainer):
         # TRL's own head, without Triton, scores padding and prompts too, and does so again in the backward pass.
         targets = inputs["shift_labels"]
         answers = targets != IGNORED
-        base = self.model.get_base_model()
+        base = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
         read = {name: inputs[name] for name in ("input_ids", "position_ids", "row_lengths", "shared")}
         hidden = base.base_model(**read, use_cache=False).last_hidden_state[answers]
         loss, right = answer_loss(hidden, base.get_output_embeddings().weight, targets[answers])
@@ -85,8 +86,9 @@ class AnswerTrainer(SFTTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
-        # No layer of the base model is trained, so none needs a look at a hub whether it was changed.
-        self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
+        # LoRA trains no layer of the base model, so none needs a look at a hub whether it was changed.
+        only = {"save_embedding_layers": False} if isinstance(self.model, PeftModel) else {}
+        self.model.save_pretrained(folder, state_dict=state_dict, **only)
         (folder / "README.md").unlink(missing_ok=True)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
@@ -134,17 +136,6 @@ def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
     )
 
 
-def lora_config(plan: TrainingPlan) -> LoraConfig:
-    """LoRA on every linear layer but the head."""
-    return LoraConfig(
-        r=plan.lora_rank,
-        lora_alpha=plan.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-
-
 def _changes_logits(model: PreTrainedModel) -> bool:
     config = model.config.get_text_config()
     return any(getattr(config, name, None) for name in _LOGIT_CHANGES) or model.get_output_embeddings().bias is not None
@@ -186,17 +177,20 @@ def trainer(
     packed = can_pack(model) and not _changes_logits(model) and int(os.environ.get("WORLD_SIZE", "1")) == 1
     if packed:
         keep_rows_apart(model)
+    if plan.tuning.kind == "freeze":
+        leave_the_last(model, plan.tuning.blocks)
     made = AnswerTrainer(
         model=model,
         args=sft_config(plan, output_dir, bf16),
         train_dataset=Dataset.from_list(list(train)).select(order),
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=tokenizer,
-        peft_config=lora_config(plan),
+        peft_config=lora_config(plan.tuning, model) if plan.tuning.kind == "lora" else None,
         **({"data_collator": pack} if packed else {}),
     )
     fuse(made.model)
-    # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
     made.remove_callback(PrinterCallback)
-    made.model.peft_config["default"].base_model_name_or_path = plan.base_model
+    if isinstance(made.model, PeftModel):
+        # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
+        made.model.peft_config["default"].base_model_name_or_path = plan.base_model
     return made
