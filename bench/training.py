@@ -140,8 +140,9 @@ def _factory_command(factory: Path, model: Path, data: list[Any], folder: Path) 
         "use_cpu": True,
         "report_to": "none",
     }
-    (folder / "train.json").write_text(json.dumps(settings))
-    return [str(factory), "train", str(folder / "train.json")]
+    # JSON is YAML too, and 0.9.5 cannot read a file that is called JSON.
+    (folder / "train.yaml").write_text(json.dumps(settings))
+    return [str(factory), "train", str(folder / "train.yaml")]
 
 
 def _factory_result(folder: Path) -> dict[str, Any]:

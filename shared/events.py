@@ -52,7 +52,11 @@ class Hyperparameters(Value):
     """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
 
     `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
-    are the last ones, those that `freeze` trains.
+    are the last ones, those that `freeze` trains. A run stops early when `early_stopping_metric` lies
+    `early_stopping_drop` below its best, when it has not risen in `early_stopping_patience` evaluations, or when
+    `general_metric` lies `general_drop` below the base model's; each only where it was asked for. `start_job` and
+    `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
+    dataset `general_file` are mixed in, so that they are `general_share` of all.
     """
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)
@@ -67,6 +71,16 @@ class Hyperparameters(Value):
     use_dora: bool | None = None
     use_rslora: bool | None = None
     freeze_blocks: int | None = Field(default=None, ge=1, le=1000)
+    early_stopping_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    early_stopping_patience: int | None = Field(default=None, ge=1, le=100)
+    early_stopping_drop: float | None = Field(default=None, ge=0, le=1)
+    general_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    general_drop: float | None = Field(default=None, ge=0, le=1)
+    start_job: str | None = Field(default=None, min_length=1, max_length=128)
+    start_step: int | None = Field(default=None, ge=1)
+    start_optimizer: bool | None = None
+    general_file: str | None = Field(default=None, min_length=1, max_length=128)
+    general_share: float | None = Field(default=None, gt=0, le=0.9)
 
 
 class TrainingSpec(Value):
@@ -350,6 +364,7 @@ class TrainingFinished(EventData):
     """A job trains no more; `checkpoints` are the steps that were saved.
 
     `trainable_share` is that of the parameters, adapters included; None where it never got as far as a model.
+    `stop_reason` says why it ended before its last step, `best_step` which checkpoint had the best score by then.
     """
 
     type: ClassVar[str] = "training.finished"
@@ -361,6 +376,8 @@ class TrainingFinished(EventData):
     peak_memory_bytes: int = 0
     error: Failure | None = None
     trainable_share: float | None = None
+    stop_reason: str | None = None
+    best_step: int | None = None
 
     def aggregate_id(self) -> str:
         return self.job_id

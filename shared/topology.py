@@ -54,6 +54,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("trainer", events.TrainingCancelRequested),
     Consumer("trainer", events.TrainingPauseRequested),
     Consumer("trainer", events.TrainingResumeRequested),
+    Consumer("trainer", events.EvalDone),
     Consumer("trainer", events.TrainingQueued, long=True),
     Consumer("evaluator", events.CheckpointSaved, long=True),
     Consumer("evaluator", events.ModelDeployed),

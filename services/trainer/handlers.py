@@ -6,6 +6,7 @@ from shared.bus import Bus
 from shared.events import (
     DatasetReady,
     DatasetRejected,
+    EvalDone,
     TrainingCancelRequested,
     TrainingPauseRequested,
     TrainingQueued,
@@ -22,4 +23,5 @@ def subscribe(bus: Bus, runs: Runs, supervision: Supervision) -> None:
     bus.subscribe(TrainingCancelRequested, runs.cancel)
     bus.subscribe(TrainingPauseRequested, runs.pause)
     bus.subscribe(TrainingResumeRequested, runs.resume)
+    bus.subscribe(EvalDone, runs.evaluated)
     bus.subscribe(TrainingQueued, supervision.train)

@@ -72,7 +72,7 @@ class Hearing:
 
     async def died(self, death: ChildDied) -> None:
         """The process ended by itself: do what it was to end for, or count a death, or give the run up."""
-        if await self._as_wanted():
+        if await self._as_wanted(JobStopped()):
             return
         crashed = await self.hold.change(Run.crash)
         if crashed.gives_up:
@@ -110,17 +110,17 @@ class Hearing:
         await self.hold.store.add_point(self._point(written))
 
     async def _stopped(self, message: JobStopped) -> None:
-        if not await self._as_wanted() and not message.to_hold:
+        if not await self._as_wanted(message) and not message.to_hold:
             raise Interrupted(f"the process that trained run {self.hold.run.id} was stopped")
 
-    async def _as_wanted(self) -> bool:
-        """Cancel or pause the run if that is what somebody waits for."""
+    async def _as_wanted(self, stopped: JobStopped) -> bool:
+        """End or pause the run if that is what somebody waits for."""
         run = await self.hold.now()
-        if run.cancel_requested:
-            await self.hold.end(lambda current, now: current.cancel(now))
+        if run.stops:
+            await self.hold.end(lambda current, now: current.stop(stopped, now))
         elif run.pause_wanted:
             await self.hold.change(lambda current: current.pause(int(time.time())))
-        return run.cancel_requested or run.pause_wanted
+        return run.stops or run.pause_wanted
 
     def _point(self, said: StepDone | CheckpointWritten) -> CurvePoint:
         return CurvePoint(job_id=self.hold.run.id, attempt=self.hold.run.attempt, metrics=said.metrics)

@@ -90,7 +90,7 @@ class Line:
             return taken, [taken.finished_event()] if taken.ended else []
 
         run = await self.store.change(job_id, decide)
-        if run is not None and run.status == "cancelled" and kept is None:
+        if run is not None and run.ended and kept is None:
             await self.archive.keep(run, await self.store.curve(job_id))
         return Hold(self.store, self.archive, run) if run is not None and run.holder == holder else None
 

@@ -85,10 +85,10 @@ class Supervision:
             except Exception:  # noqa: S112
                 # The database is away; the process's own next word fails the attempt if it stays so.
                 continue
-            stops = run.cancel_requested
-            if asked_s is None and (stops or run.pause_wanted):
-                (process.ask_to_stop if stops else process.ask_to_save_and_stop)()
+            if asked_s is None and (run.stops or run.pause_wanted):
+                (process.ask_to_stop if run.stops else process.ask_to_save_and_stop)()
                 asked_s = tick * _WATCH_EVERY_S
-            elif asked_s is not None and tick * _WATCH_EVERY_S - asked_s > (_STOP_GRACE_S if stops else _SAVE_GRACE_S):
+            grace_s = _STOP_GRACE_S if run.stops else _SAVE_GRACE_S
+            if asked_s is not None and tick * _WATCH_EVERY_S - asked_s > grace_s:
                 await process.kill()
                 return

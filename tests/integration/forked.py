@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -32,6 +33,8 @@ class ForkedProcess:
 
     process: BaseProcess
     heard: Connection
+    words: int = 0
+    """How many messages it has sent."""
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
         reader = asyncio.StreamReader(limit=4 * 1024 * 1024)
@@ -40,6 +43,7 @@ class ForkedProcess:
         while line := await reader.readline():
             # A process that is killed in mid-word leaves half a line.
             if line.endswith(b"\n"):
+                self.words += 1
                 yield json.loads(line)
         await asyncio.to_thread(self.process.join)
         if self.process.exitcode:
@@ -52,8 +56,20 @@ class ForkedProcess:
         os.kill(self.process.pid or 0, signal.SIGUSR1)
 
     async def kill(self) -> None:
-        self.process.kill()
+        if self.process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid or 0, signal.SIGKILL)
+            self.process.kill()
         await asyncio.to_thread(self.process.join)
+
+
+def start(request: dict[str, Any]) -> ForkedProcess:
+    """A process that trains in 32 bits, as `python -m services.trainer.job` would."""
+    heard, says = context().Pipe(duplex=False)
+    process = context().Process(target=_work, args=({"precision": "fp32", "niceness": 0} | request, says))
+    process.start()
+    says.close()
+    return ForkedProcess(process, heard)
 
 
 @dataclass
@@ -66,15 +82,15 @@ class ForkedProcesses:
 
     async def start(self, run: Run, base_model: BaseModel) -> ForkedProcess:
         request = job_request(run, base_model, self.artifacts_root, self.work_dir / str(run.attempt))
-        heard, says = context().Pipe(duplex=False)
-        process = context().Process(target=_work, args=(request | {"precision": "fp32", "niceness": 0}, says))
-        process.start()
-        says.close()
-        self.newest = ForkedProcess(process, heard)
+        self.newest = start(request)
         return self.newest
 
 
 def _work(request: dict[str, Any], says: Connection) -> None:
     from services.trainer.job import main
 
+    # A group of its own, as a child process has it: who ends it ends what it started.
+    os.setsid()
+    # One core, one thread: two that wait for one another take longer over a model as small as this.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     main(Parent(request, says.fileno()))

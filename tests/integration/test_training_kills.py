@@ -16,6 +16,7 @@ from services.trainer.adapters.archive import FileArchive
 from services.trainer.adapters.base_models import NamedBaseModels
 from services.trainer.adapters.gauges import PrometheusFigures
 from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
+from services.trainer.admission import Admission
 from services.trainer.domain.run import MAX_CRASHES_WITHOUT_PROGRESS, Run
 from services.trainer.hold import Line
 from services.trainer.service import Runs
@@ -38,8 +39,8 @@ from tests.unit.trainer import tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
-KILLS, STEPS, EVERY = 20, 160, 4
-ASKED = Hyperparameters(n_epochs=40, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4)
+KILLS, STEPS, EVERY = int(os.environ.get("ASSAY_TEST_KILLS", "20")), 96, 4
+ASKED = Hyperparameters(n_epochs=24, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,8 @@ def build(settings: CommonSettings, tiny: dict[str, str], work: Path) -> Trainer
     archive, base_models = FileArchive(settings.artifacts), NamedBaseModels(tiny)
     processes = ForkedProcesses(settings.artifacts, work)
     supervision = Supervision(Line(store, archive), base_models, processes, PrometheusFigures(), "assay")
-    return Trainer(database, store, Runs(store, archive, base_models, "assay"), supervision, processes)
+    runs = Runs(store, archive, Admission(store, archive, base_models, "assay"))
+    return Trainer(database, store, runs, supervision, processes)
 
 
 @pytest.fixture
@@ -111,22 +113,24 @@ async def trainer(common: CommonSettings, tiny: dict[str, str], tmp_path: Path) 
 
 async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rng: random.Random) -> int:
     """Kill the training process at random moments of its life; how often it was killed."""
-    killed, seen = 0, None
+    killed, seen = 0, trainer.processes.newest
     while killed < KILLS and not task.done():
         process = trainer.processes.newest
         if process is None or process is seen:
             await asyncio.sleep(0.01)
             continue
-        before = await trainer.run(job_id)
-        if before.crashes == MAX_CRASHES_WITHOUT_PROGRESS:
-            # One more without a checkpoint would be the end, rightly.
-            while len((await trainer.run(job_id)).checkpoints) == len(before.checkpoints):
-                await asyncio.sleep(0.01)
-        await asyncio.sleep(rng.uniform(0, 2.0))
-        if process.process.is_alive():
-            os.kill(process.process.pid or 0, signal.SIGKILL)
-            killed += 1
-        seen = process
+        seen, before = process, await trainer.run(job_id)
+        # One more death without a checkpoint would be the run's end, rightly.
+        due = before.crashes == MAX_CRASHES_WITHOUT_PROGRESS
+        while due and len((await trainer.run(job_id)).checkpoints) == len(before.checkpoints):
+            await asyncio.sleep(0.01)
+        # While it loads, at a step, while it saves: it has said so many words, or none, and goes on for a moment.
+        words = rng.choice((0, rng.randint(1, EVERY + 2)))
+        while process.words < words:
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(rng.uniform(0, 0.05) if words else rng.uniform(0, 0.6))
+        os.kill(process.process.pid or 0, signal.SIGKILL)
+        killed += 1
     return killed
 
 

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,8 @@ def job_request(run: Run, base_model: BaseModel, artifacts_root: str, work_dir: 
         "train": run.data.train.artifact.model_dump(mode="json"),
         "validation": run.data.validation and run.data.validation.artifact.model_dump(mode="json"),
         "work_dir": str(work_dir),
+        "general": run.data.general and run.data.general.artifact.model_dump(mode="json"),
+        "start": run.data.start and run.data.start.model_dump(mode="json"),
         "resume_state": run.resume_state and run.resume_state.model_dump(mode="json"),
     }
 
@@ -65,18 +67,16 @@ class ChildProcess:
 
 
 class ChildProcesses:
-    """Starts them. `work_dir` None is the system's temporary folder.
+    """Starts them. `work_dir` None is the system's temporary folder, `how` is what every job is asked for.
 
     With `keep_ready` a process that has done its imports, 15 seconds of work, waits for the next job. It begins its
     imports when the service starts and when a job has ended, never beside one.
     """
 
-    def __init__(
-        self, artifacts_root: str, work_dir: Path | None, precision: str, niceness: int, keep_ready: bool
-    ) -> None:
+    def __init__(self, artifacts_root: str, work_dir: Path | None, how: Mapping[str, Any], keep_ready: bool) -> None:
         self._artifacts_root = artifacts_root
         self._work_dir = work_dir
-        self._how = {"precision": precision, "niceness": niceness}
+        self._how = how
         self._keep_ready = keep_ready
         self._children = Children(_MODULE, ENVIRONMENT)
 
@@ -93,7 +93,7 @@ class ChildProcesses:
         if self._work_dir is not None:
             self._work_dir.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="training-", dir=self._work_dir))
-        request = job_request(run, base_model, self._artifacts_root, folder) | self._how
+        request = job_request(run, base_model, self._artifacts_root, folder) | dict(self._how)
         return ChildProcess(await self._children.start(request), folder, self._prepare)
 
     async def _prepare(self) -> None:

@@ -24,7 +24,11 @@ class LossDiverged(Exception):
 
 
 class Stopped(Exception):
-    """The parent asked the job to stop."""
+    """The parent asked the job to stop; `trained_tokens` counts all tokens of the job by then."""
+
+    def __init__(self, trained_tokens: int) -> None:
+        super().__init__(f"stopped after {trained_tokens} tokens")
+        self.trained_tokens = trained_tokens
 
 
 class Reporting(TrainerCallback):
@@ -64,7 +68,7 @@ class Reporting(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._stop:
-            raise Stopped
+            raise Stopped(self._tokens_at[state.global_step])
         self._started = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -79,7 +83,7 @@ class Reporting(TrainerCallback):
             return
         step = state.global_step
         seconds = time.monotonic() - self._started
-        loss, accuracy = self.trainer.tallies[True].take() or (math.nan, math.nan)
+        loss, accuracy = self.trainer.tallied(training=True) or (math.nan, math.nan)
         if not math.isfinite(loss):
             raise LossDiverged(f"the loss is not a number at step {step} of {self._plan.total_steps}")
         self._metrics = TrainingMetrics(
@@ -100,7 +104,7 @@ class Reporting(TrainerCallback):
         self._parent.send(done.model_dump(mode="json"))
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if scored := self.trainer.tallies[False].take():
+        if scored := self.trainer.tallied(training=False):
             loss, accuracy = _finite(scored[0]), scored[1]
             self._metrics = self._metrics.model_copy(
                 update={
@@ -112,6 +116,8 @@ class Reporting(TrainerCallback):
             )
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.global_step not in self._plan.checkpoint_steps:
             saved = StateSaved(step=state.global_step, state=self._artifacts.put_folder(folder))

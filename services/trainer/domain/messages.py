@@ -60,10 +60,15 @@ class StateSaved(Value):
 
 
 class JobStopped(Value):
-    """The process was asked to stop, and did between two steps; `to_hold` when it was asked to save before."""
+    """The process was asked to stop, and did between two steps; `to_hold` when it was asked to save before.
+
+    `trained_tokens` counts as in `StepDone`.
+    """
 
     type: Literal["stopped"] = "stopped"
     to_hold: bool = False
+    trained_tokens: int = 0
+    peak_memory_bytes: int = 0
 
 
 JobMessage = Annotated[

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from services.trainer.domain.errors import PlanRefused
+from services.trainer.domain.general import general_rows
 from services.trainer.domain.tuning import Kind, Tuning, decide_tuning
 from shared.events import Hyperparameters, TrainingSpec, Value
 
@@ -29,7 +30,8 @@ class BaseShape(Value):
 class TrainingPlan(Value):
     """A decided job. `reasons` says for each hyperparameter that was "auto" why it got its value.
 
-    `checkpoint_steps` are optimizer steps, counted from 1; the last is `total_steps`.
+    `rows` are all that it trains on, the last `general_rows` of them from another dataset. `checkpoint_steps` are
+    optimizer steps, counted from 1; the last is `total_steps`.
     """
 
     job_id: str
@@ -37,6 +39,7 @@ class TrainingPlan(Value):
     model_name: str
     seed: int
     rows: int = Field(ge=1)
+    general_rows: int = 0
     n_epochs: float
     batch_size: int
     total_steps: int = Field(ge=1)
@@ -48,8 +51,10 @@ class TrainingPlan(Value):
     reasons: dict[str, str] = Field(default_factory=dict)
 
 
-def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, base: BaseShape) -> TrainingPlan:
-    """Decide every hyperparameter of a job over `rows` training rows.
+def plan_training(
+    job_id: str, spec: TrainingSpec, name: str, rows: int, base: BaseShape, earlier: Tuning | None = None
+) -> TrainingPlan:
+    """Decide every hyperparameter of a job over `rows` training rows; `earlier` made the checkpoint it starts from.
 
     Raises `PlanRefused` when there is nothing to train on, or what was asked for does not go together.
     """
@@ -57,10 +62,12 @@ def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, base: B
         raise PlanRefused("empty_training_split", "the dataset's training split has no rows", "training_file")
     asked = spec.hyperparameters
     reasons: dict[str, str] = {}
+    general = general_rows(asked, rows, reasons)
+    rows += general
     batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
     n_epochs = asked.n_epochs or _auto_epochs(rows, batch_size, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
-    tuning = decide_tuning(asked, base.blocks, reasons)
+    tuning = decide_tuning(asked, base.blocks, reasons, earlier)
     if asked.n_checkpoints is None:
         reasons["n_checkpoints"] = f"{_N_CHECKPOINTS}, evenly spaced: enough to see the scores rise or fall"
     return TrainingPlan(
@@ -69,6 +76,7 @@ def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, base: B
         model_name=name,
         seed=spec.seed,
         rows=rows,
+        general_rows=general,
         n_epochs=n_epochs,
         batch_size=batch_size,
         total_steps=total_steps,

@@ -2,7 +2,8 @@
 
 from typing import Literal, Self
 
-from services.trainer.domain.messages import CheckpointWritten, JobFinished, StateSaved
+from services.trainer.domain.feedback import Evaluated, best_step, stop_reason
+from services.trainer.domain.messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
 from services.trainer.domain.names import checkpoint_name
 from services.trainer.domain.plan import TrainingPlan
 from shared.events import Artifact, Candidate, Failure, Split, TrainingFinished, TrainingRequested, Value
@@ -13,12 +14,23 @@ LEASE_S = 15.0
 """How long a trainer holds a run without a sign of life; well below the 20 s after which its event comes again."""
 
 
+class Start(Value):
+    """The checkpoint of an earlier run that a run begins with."""
+
+    job_id: str
+    step: int
+    state: Artifact
+    with_optimizer: bool = False
+
+
 class RunData(Value):
-    """The parts of the data that a run reads."""
+    """The parts of the data that a run reads, and what it begins with where that is not the base model."""
 
     train: Split
     validation: Split | None
     test: Split
+    general: Split | None = None
+    start: Start | None = None
 
 
 class Run(Value):
@@ -44,6 +56,11 @@ class Run(Value):
     """Of the wishes to pause and to go on that were heard, the number of the latest."""
     saved: StateSaved | None = None
     checkpoints: tuple[CheckpointWritten, ...] = ()
+    evaluations: tuple[Evaluated, ...] = ()
+    best_step: int | None = None
+    """The checkpoint with the best score so far."""
+    stop_reason: str | None = None
+    """Why its scores spoke against going on to its last step."""
     trained_tokens: int = 0
     duration_s: float = 0.0
     peak_memory_bytes: int = 0
@@ -59,6 +76,14 @@ class Run(Value):
     @property
     def ended(self) -> bool:
         return self.status in ("succeeded", "failed", "cancelled")
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The datasets that it needs, by what they are for."""
+        request = self.request
+        named = {"training_file": request.training_file, "validation_file": request.validation_file}
+        named["general_file"] = request.spec.hyperparameters.general_file
+        return {use: file_id for use, file_id in named.items() if file_id}
 
     @property
     def at_rest(self) -> bool:
@@ -96,8 +121,8 @@ class Run(Value):
 
     def take(self, holder: str, now: float) -> Self:
         """What becomes of a run that waits when a trainer comes: training, unless it was to end or to hold."""
-        if self.cancel_requested:
-            return self.cancel(int(now))
+        if self.stops:
+            return self.stop(JobStopped(), int(now))
         return self.pause(int(now)) if self.pause_wanted else self.begin(holder, now)
 
     def renew(self, now: float) -> Self:
@@ -107,6 +132,26 @@ class Run(Value):
     def let_go(self) -> Self:
         """Its trainer works on it no more: anybody may take it."""
         return self.model_copy(update={"held_until": 0.0})
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is to end before its last step."""
+        return self.cancel_requested or self.stop_reason is not None
+
+    def score(self, evaluated: Evaluated) -> Self:
+        """Note a checkpoint's scores, in place of what was known of it, and what follows from all of them."""
+        asked = self.request.spec.hyperparameters
+        evaluations = (*(known for known in self.evaluations if known.step != evaluated.step), evaluated)
+        best = best_step(evaluations, asked.early_stopping_metric)
+        changed = self.model_copy(update={"evaluations": evaluations, "best_step": best})
+        if self.ended or self.stop_reason is not None:
+            return changed
+        return changed.model_copy(update={"stop_reason": stop_reason(evaluations, asked)})
+
+    def stop(self, stopped: JobStopped, now: int) -> Self:
+        """It ended before its last step: cancelled, or with what it has when its scores spoke against going on."""
+        used = {"trained_tokens": stopped.trained_tokens, "peak_memory_bytes": stopped.peak_memory_bytes}
+        return self._end("cancelled" if self.cancel_requested else "succeeded", now).model_copy(update=used)
 
     def want_pause(self, change: int, now: int) -> Self:
         """Somebody wants it to hold; one that trains does when its trainer has saved its state."""
@@ -196,4 +241,6 @@ class Run(Value):
             peak_memory_bytes=self.peak_memory_bytes,
             error=self.error,
             trainable_share=self.trainable_share,
+            stop_reason=self.stop_reason,
+            best_step=self.best_step,
         )

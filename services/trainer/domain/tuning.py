@@ -40,8 +40,15 @@ class Tuning(Value):
         return "full" if self.dora else self.kind
 
 
-def decide_tuning(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tuning:
-    """How to train a base model of so many blocks; raises `PlanRefused` for options that do not go together."""
+def decide_tuning(
+    asked: Hyperparameters, blocks: int, reasons: dict[str, str], earlier: Tuning | None = None
+) -> Tuning:
+    """How to train a base model of so many blocks; raises `PlanRefused` for options that do not go together.
+
+    `earlier` made the checkpoint that the run starts from: what it trained is what can be trained on.
+    """
+    if earlier is not None:
+        return _as_before(asked, earlier, reasons)
     kind = asked.tuning or "lora"
     if asked.tuning is None:
         reasons["tuning"] = "lora: learns what a few thousand rows teach, in a small part of the memory and disk"
@@ -53,6 +60,17 @@ def decide_tuning(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) 
         _refuse(asked, ("freeze_blocks",), kind)
         return Tuning(kind="full")
     return Tuning(kind="freeze", blocks=_last_blocks(asked, blocks, reasons))
+
+
+def _as_before(asked: Hyperparameters, earlier: Tuning, reasons: dict[str, str]) -> Tuning:
+    had = {"tuning": earlier.kind, "lora_rank": earlier.rank, "lora_alpha": earlier.alpha}
+    had |= {"lora_targets": earlier.targets, "use_dora": earlier.dora, "use_rslora": earlier.rslora}
+    for name, value in {**had, "freeze_blocks": earlier.blocks}.items():
+        if getattr(asked, name) not in (None, value):
+            message = f"{name} is {getattr(asked, name)}, but {value} in the job that this one starts from"
+            raise PlanRefused("invalid_hyperparameter", message, name)
+    reasons["tuning"] = f"{earlier.kind}: as the checkpoint that it starts from was made"
+    return earlier
 
 
 def _lora(asked: Hyperparameters, reasons: dict[str, str]) -> Tuning:

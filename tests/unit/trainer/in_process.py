@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from services.trainer.adapters.beginning import begin_from
 from services.trainer.adapters.publishing import base_dtype
 from services.trainer.adapters.reporting import Reporting
 from services.trainer.adapters.rows import token_rows
@@ -54,10 +55,12 @@ def train(
     train: bytes,
     validation: bytes,
     resume: Path | None = None,
+    start: Path | None = None,
+    with_moments: bool = False,
     seed: int = 1,
     **asked: Any,
 ) -> Trained:
-    """Train the tiny model in `base`; `asked` are hyperparameters, `resume` is the folder of a state."""
+    """Train the tiny model in `base`; `asked` are hyperparameters, `resume` and `start` are folders of states."""
     torch.set_num_threads(1)
     tokenizer = load_tokenizer(str(base))
     rows, held_out = (token_rows(lines, tokenizer, 256) for lines in (train, validation))
@@ -66,7 +69,11 @@ def train(
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
     reporting = Reporting(plan, heard, store, tokens_at, base_dtype(str(base)))  # type: ignore[arg-type]
-    made = trainer(plan, load_model(str(base), False), tokenizer, rows, held_out, folder / "out", False)
+    model = load_model(str(start or base) if plan.tuning.kind != "lora" else str(base), False)
+    made = trainer(plan, model, tokenizer, rows, held_out, folder / "out", False)
+    if start is not None:
+        begin_from(made.model, start)
+        made.moments_from = start if with_moments else None
     reporting.trainer = made
     made.add_callback(reporting)
     made.train(resume_from_checkpoint=str(resume) if resume else None)

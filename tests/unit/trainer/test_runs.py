@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.trainer.domain.messages import CheckpointWritten, JobFinished, StateSaved
+from services.trainer.domain.feedback import Evaluated
+from services.trainer.domain.messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
 from services.trainer.domain.plan import BaseShape, plan_training
 from services.trainer.domain.run import LEASE_S, Run, RunData
 from shared.events import Artifact, Failure, Hyperparameters, Split, TrainingMetrics, TrainingRequested, TrainingSpec
@@ -145,3 +146,20 @@ def test_a_run_whose_trainer_died_while_it_was_to_end_or_to_hold_does_so(queued:
     assert gone.request_cancel().take("b", 200).status == "cancelled"
     assert gone.want_pause(1, 110).take("b", 200).status == "paused"
     assert gone.take("b", 200).held_by(2)
+
+
+def test_a_run_whose_scores_fall_ends_with_what_it_has(queued: Run) -> None:
+    run = run_of({"early_stopping_drop": 0.1}).begin("a", 100).checkpoint(written(3)).checkpoint(written(6))
+    good, bad = (Evaluated(step=s, scores={"exact_match": v}, base_scores={}) for s, v in ((3, 0.9), (6, 0.5)))
+    assert not run.score(good).stops
+    falling = run.score(bad).score(good)
+    assert (falling.stops, falling.best_step) == (True, 3)
+    event = falling.stop(JobStopped(trained_tokens=70, peak_memory_bytes=7), 160).finished_event()
+    assert (event.status, event.checkpoints, event.trained_tokens, event.best_step) == ("succeeded", (3, 6), 70, 3)
+    assert "fell from 0.900" in (event.stop_reason or "")
+    # Cancelled is cancelled, and what ended is not stopped again.
+    assert falling.request_cancel().stop(JobStopped(), 160).status == "cancelled"
+    ended = run.cancel(150).score(good).score(bad)
+    assert (ended.stop_reason, ended.best_step) == (None, 3)
+    # Told twice, it is one.
+    assert falling.score(good) == falling.score(good).score(good)
