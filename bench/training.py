@@ -1,10 +1,12 @@
 """Assay's training beside TRL's and LLaMA-Factory's defaults: `make bench-training`.
 
-Same model, rows, order, batch, rank, rate and seed; the sides take turns. Speed counts real tokens, those of the rows,
-however many a side pads, and however many it need not compute again (Assay computes what all rows of a batch begin with
-once); loading and tokenizing are not timed. Losses are the mean of all steps.
+Same model, rows, order, batch, rank, rate and seed; the sides take turns, each with its own program's environment.
+Speed counts real tokens, those of the rows, however many a side pads, and however many it need not compute again (Assay
+computes what all rows of a batch begin with once); loading and tokenizing are not timed. Losses are the mean of all
+steps. `python -m bench.training --turns 1` is the short way.
 """
 
+import argparse
 import json
 import math
 import os
@@ -23,6 +25,7 @@ from bench.side_by_side import FOLDER, UV, Ratio, environment, show, verdict
 from bench.training_rows import rows
 from deploy.local import processor, set_up
 from deploy.local.base_model import unpack
+from services.trainer.adapters.processes import ENVIRONMENT
 from services.trainer.adapters.rows import IGNORED, TokenRow, token_rows
 
 STEPS, BATCH, RATE, RANK, SEED, TURNS = 4, 8, 2e-4, 16, 7, 2
@@ -39,14 +42,20 @@ class Side:
 
 
 def main() -> int:
+    asked = argparse.ArgumentParser(description="Assay's training beside TRL's and LLaMA-Factory's defaults.")
+    asked.add_argument("--turns", type=int, default=TURNS, help="how often each side trains; the best counts")
+    asked.add_argument("--set-up", action="store_true", help="make the peer's environment and measure nothing")
+    options = asked.parse_args()
     model = FOLDER.resolve() / "base"
     unpack(model)
     factory = _factory()
+    if options.set_up:
+        return 0
     data = rows(STEPS * BATCH, SEED)
     tokens = token_rows(_lines(data), AutoTokenizer.from_pretrained(model), 4096)
     real = sum(len(row["input_ids"]) for row in tokens)
     sides = {name: Side() for name in _SIDES}
-    for _ in range(TURNS):
+    for _ in range(options.turns):
         for name, side in sides.items():
             _turn(name, side, model, factory, data)
     speed = {name: real / min(side.seconds) for name, side in sides.items()}
@@ -81,7 +90,9 @@ def _factory() -> Path:
 
 def _turn(name: str, side: Side, model: Path, factory: Path, data: list[Any]) -> None:
     variables = {**os.environ, "HF_HUB_OFFLINE": "1", "DISABLE_VERSION_CHECK": "1"}
-    if name != "assay" and processor.faults_on_amx():
+    if name == "assay":
+        variables |= ENVIRONMENT
+    elif processor.faults_on_amx():
         # With their defaults the peers would end here by an illegal instruction.
         variables |= processor.environment_without_amx()
     with tempfile.TemporaryDirectory() as folder:
@@ -129,8 +140,9 @@ def _factory_command(factory: Path, model: Path, data: list[Any], folder: Path) 
         "use_cpu": True,
         "report_to": "none",
     }
-    (folder / "train.json").write_text(json.dumps(settings))
-    return [str(factory), "train", str(folder / "train.json")]
+    # JSON is YAML too, and 0.9.5 cannot read a file that is called JSON.
+    (folder / "train.yaml").write_text(json.dumps(settings))
+    return [str(factory), "train", str(folder / "train.yaml")]
 
 
 def _factory_result(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from bench.training_rows import rows
 from services.trainer.adapters.processor import choose_precision
 from services.trainer.adapters.rows import IGNORED, token_rows
 from services.trainer.adapters.trl import load_model, load_tokenizer, trainer
-from services.trainer.domain.plan import plan_training
+from services.trainer.domain.plan import BaseShape, plan_training
 from shared.events import Hyperparameters, TrainingSpec
 
 
@@ -40,7 +40,8 @@ def _assay(
 ) -> SFTTrainer:
     asked = Hyperparameters(n_epochs=1, batch_size=batch, learning_rate=rate, lora_rank=rank)
     spec = TrainingSpec(base_model="base", hyperparameters=asked, seed=seed)
-    plan = plan_training("bench", spec, "bench", steps * batch, 576).model_copy(update={"warmup_steps": 0})
+    shape = BaseShape(hidden_size=576, blocks=30)
+    plan = plan_training("bench", spec, "bench", steps * batch, shape).model_copy(update={"warmup_steps": 0})
     tokenizer = load_tokenizer(model)
     train = token_rows("\n".join(json.dumps(row) for row in data).encode(), tokenizer, 4096)
     for row in train:

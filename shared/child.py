@@ -81,10 +81,10 @@ class Child:
         if returncode != 0:
             raise ChildDied(returncode, self._tail)
 
-    def ask_to_stop(self) -> None:
-        """Let the child end at its next good moment (SIGTERM)."""
+    def ask_to_stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """Let the child end at its next good moment; the signal can say how."""
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(sign)
 
     async def kill(self) -> None:
         """End the child and whatever it started, now; safe to call when it has ended."""

@@ -49,7 +49,15 @@ class Splits(Value):
 
 
 class Hyperparameters(Value):
-    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it."""
+    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
+
+    `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
+    are the last ones, those that `freeze` trains. A run stops early when `early_stopping_metric` lies
+    `early_stopping_drop` below its best, when it has not risen in `early_stopping_patience` evaluations, or when
+    `general_metric` lies `general_drop` below the base model's; each only where it was asked for. `start_job` and
+    `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
+    dataset `general_file` are mixed in, so that they are `general_share` of all.
+    """
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
@@ -57,6 +65,22 @@ class Hyperparameters(Value):
     learning_rate_multiplier: float | None = Field(default=None, gt=0, le=1000)
     lora_rank: int | None = Field(default=None, ge=1, le=256)
     n_checkpoints: int | None = Field(default=None, ge=1, le=100)
+    tuning: Literal["lora", "freeze", "full"] | None = None
+    lora_alpha: int | None = Field(default=None, ge=1, le=1024)
+    lora_targets: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$", max_length=256)
+    use_dora: bool | None = None
+    use_rslora: bool | None = None
+    freeze_blocks: int | None = Field(default=None, ge=1, le=1000)
+    early_stopping_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    early_stopping_patience: int | None = Field(default=None, ge=1, le=100)
+    early_stopping_drop: float | None = Field(default=None, ge=0, le=1)
+    general_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    general_drop: float | None = Field(default=None, ge=0, le=1)
+    start_job: str | None = Field(default=None, min_length=1, max_length=128)
+    start_step: int | None = Field(default=None, ge=1)
+    start_optimizer: bool | None = None
+    general_file: str | None = Field(default=None, min_length=1, max_length=128)
+    general_share: float | None = Field(default=None, gt=0, le=0.9)
 
 
 class TrainingSpec(Value):
@@ -68,6 +92,8 @@ class TrainingSpec(Value):
     suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     policy: str | None = Field(default=None, max_length=64)
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Of the jobs that wait, the highest goes first; among equals the oldest."""
     metadata: dict[str, str] = Field(default_factory=dict)
 
 
@@ -175,6 +201,7 @@ class Candidate(Value):
     suffix: str | None = None
     policy: str | None = None
     tuning: Literal["lora", "freeze", "full"] = "lora"
+    """`full` also where an adapter was merged, as that of DoRA is."""
     suite: str | None = None
     """The suites that it is scored on beside its test split, joined by commas; None for the evaluator's default."""
 
@@ -290,13 +317,20 @@ class TrainingResumeRequested(EventData):
 
 
 class TrainingQueued(EventData):
-    """A job has its data and waits for a trainer: the trainers' work queue."""
+    """A job has its data and waits for a trainer: the trainers' work queue.
+
+    `turn` is 0 for the first time, and the `change` of the resume that brought a paused job back.
+    """
 
     type: ClassVar[str] = "training.queued"
     job_id: str
+    turn: int = Field(default=0, ge=0)
 
     def aggregate_id(self) -> str:
         return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.turn}" if self.turn else self.job_id
 
 
 class TrainingProgress(EventData):
@@ -341,7 +375,11 @@ class CheckpointSaved(EventData):
 
 
 class TrainingFinished(EventData):
-    """A job trains no more; `checkpoints` are the steps that were saved."""
+    """A job trains no more; `checkpoints` are the steps that were saved.
+
+    `trainable_share` is that of the parameters, adapters included; None where it never got as far as a model.
+    `stop_reason` says why it ended before its last step, `best_step` which checkpoint had the best score by then.
+    """
 
     type: ClassVar[str] = "training.finished"
     job_id: str
@@ -351,6 +389,9 @@ class TrainingFinished(EventData):
     duration_s: float = 0.0
     peak_memory_bytes: int = 0
     error: Failure | None = None
+    trainable_share: float | None = None
+    stop_reason: str | None = None
+    best_step: int | None = None
 
     def aggregate_id(self) -> str:
         return self.job_id

@@ -8,7 +8,9 @@ from services.trainer.adapters.base_models import NamedBaseModels
 from services.trainer.adapters.gauges import PrometheusFigures
 from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
 from services.trainer.adapters.processes import ChildProcesses
+from services.trainer.admission import Admission
 from services.trainer.config import Settings
+from services.trainer.hold import Line
 from services.trainer.service import Runs
 from services.trainer.supervision import Supervision
 from shared import web
@@ -29,11 +31,11 @@ def build(settings: Settings) -> Litestar:
     )
     archive = FileArchive(common.artifacts)
     base_models = NamedBaseModels(settings.base_models)
-    processes = ChildProcesses(
-        common.artifacts, settings.work_dir, settings.precision, settings.niceness, settings.keep_ready
-    )
-    runs = Runs(run_store, archive, base_models, settings.organization)
-    supervision = Supervision(run_store, archive, base_models, processes, PrometheusFigures(), settings.organization)
+    how = {"precision": settings.precision, "niceness": settings.niceness, "processes": settings.processes}
+    processes = ChildProcesses(common.artifacts, settings.work_dir, how, settings.keep_ready)
+    runs = Runs(run_store, archive, Admission(run_store, archive, base_models, settings.organization))
+    line = Line(run_store, archive)
+    supervision = Supervision(line, base_models, processes, PrometheusFigures(), settings.organization)
     handlers.subscribe(bus, runs, supervision)
     return web.build(
         "trainer",

@@ -24,5 +24,7 @@ class Settings(ServiceSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     niceness: int = Field(default=19, ge=0, le=19)
     """How far training stands back behind everything else on the machine."""
+    processes: int = Field(default=0, ge=0, le=64)
+    """In how many processes a job is trained; 0 is one for each GPU, and one where there is none."""
     keep_ready: bool = True
     """Whether a training process waits for the next job, its imports done: seconds sooner, for 0.6 GB of memory."""

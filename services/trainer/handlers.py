@@ -3,7 +3,16 @@
 from services.trainer.service import Runs
 from services.trainer.supervision import Supervision
 from shared.bus import Bus
-from shared.events import DatasetReady, DatasetRejected, TrainingCancelRequested, TrainingQueued, TrainingRequested
+from shared.events import (
+    DatasetReady,
+    DatasetRejected,
+    EvalDone,
+    TrainingCancelRequested,
+    TrainingPauseRequested,
+    TrainingQueued,
+    TrainingRequested,
+    TrainingResumeRequested,
+)
 
 
 def subscribe(bus: Bus, runs: Runs, supervision: Supervision) -> None:
@@ -12,4 +21,7 @@ def subscribe(bus: Bus, runs: Runs, supervision: Supervision) -> None:
     bus.subscribe(DatasetReady, runs.dataset_ready)
     bus.subscribe(DatasetRejected, runs.dataset_rejected)
     bus.subscribe(TrainingCancelRequested, runs.cancel)
+    bus.subscribe(TrainingPauseRequested, runs.pause)
+    bus.subscribe(TrainingResumeRequested, runs.resume)
+    bus.subscribe(EvalDone, runs.evaluated)
     bus.subscribe(TrainingQueued, supervision.train)

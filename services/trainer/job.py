@@ -1,22 +1,33 @@
 """The child process that trains one job: a request in, progress and checkpoints out, and nothing left behind."""
 
+import os
 import signal
 import time
 from itertools import accumulate
 from pathlib import Path
 
 from pydantic import BaseModel
+from transformers import PreTrainedTokenizerBase
 
+from services.trainer.adapters.beginning import begin_from
+from services.trainer.adapters.processes import SAVE_AND_STOP
 from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, yield_to_others
+from services.trainer.adapters.publishing import base_dtype
+from services.trainer.adapters.ranks import Others, processes_for, rank
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
 from services.trainer.adapters.rows import TokenRow, token_rows
-from services.trainer.adapters.trl import BaseModelUnusable, load_model, load_tokenizer, trainer
+from services.trainer.adapters.trl import AnswerTrainer, BaseModelUnusable, load_model, load_tokenizer, trainer
+from services.trainer.adapters.tuned_model import LayersUnknown, trainable_share
 from services.trainer.domain.advice import advised
-from services.trainer.domain.messages import JobFailed, JobFinished, JobMessage, JobStopped
+from services.trainer.domain.general import drawn
+from services.trainer.domain.messages import JobFailed, JobFinished, JobMessage, JobStopped, Prepared
 from services.trainer.domain.plan import TrainingPlan, row_order
+from services.trainer.domain.run import Start
 from shared.artifacts import ArtifactError, Artifacts
 from shared.child import Parent, run
 from shared.events import Artifact
+
+_GRACE_S = 30.0
 
 
 class JobRequest(BaseModel):
@@ -28,10 +39,14 @@ class JobRequest(BaseModel):
     artifacts_root: str
     train: Artifact
     validation: Artifact | None = None
+    general: Artifact | None = None
+    start: Start | None = None
     work_dir: Path
     resume_state: Artifact | None = None
     precision: str = "auto"
     niceness: int = 19
+    processes: int = 1
+    """0: one for each GPU."""
 
 
 class EmptySplit(Exception):
@@ -39,48 +54,91 @@ class EmptySplit(Exception):
 
 
 def main(parent: Parent) -> None:
-    """Train, and say how it ended: `finished`, `cancelled`, or `failed` with a reason that a user can act on."""
+    """Train, and say how it ended: `finished`, `stopped`, or `failed` with a reason that a user can act on."""
     request = JobRequest.model_validate(parent.request)
+    processes = processes_for(request.plan.batch_size, request.processes)
+    others = Others(parent.request, processes) if processes > 1 and rank() == 0 else None
+    last = _last_word(request, parent)
+    _send(parent, last)
+    if others is not None:
+        others.end(_GRACE_S if isinstance(last, JobFinished) else 0)
+
+
+def _last_word(request: JobRequest, parent: Parent) -> JobMessage:
     started = time.monotonic()
     try:
         tokens = _train(request, parent)
-    except Stopped:
-        _send(parent, JobStopped())
+    except Stopped as stopped:
+        return JobStopped(trained_tokens=stopped.trained_tokens, peak_memory_bytes=peak_memory_bytes())
     except Exception as error:
         code = _failure_code(error)
         if code is None:
             raise
-        _send(parent, JobFailed(code=code, message=advised(code, str(error))))
-    else:
-        seconds = time.monotonic() - started
-        peak = peak_memory_bytes()
-        _send(parent, JobFinished(trained_tokens=tokens, duration_s=seconds, peak_memory_bytes=peak))
+        return JobFailed(code=code, message=advised(code, str(error)))
+    return JobStopped(to_hold=True) if tokens is None else _finished(tokens, time.monotonic() - started)
+
+
+def _finished(tokens: int, seconds: float) -> JobFinished:
+    return JobFinished(trained_tokens=tokens, duration_s=seconds, peak_memory_bytes=peak_memory_bytes())
 
 
 def _send(parent: Parent, message: JobMessage) -> None:
     parent.send(message.model_dump(mode="json"))
 
 
-def _train(request: JobRequest, parent: Parent) -> int:
-    """Train to the plan's last step; the count of all tokens that the model has seen, earlier attempts included."""
-    yield_to_others(request.niceness)
+def _train(request: JobRequest, parent: Parent) -> int | None:
+    """Train to the plan's last step; the count of all tokens that the model has seen, earlier attempts included.
+
+    None when it was asked to hold before.
+    """
+    yield_to_others(request.niceness, int(os.environ.get("WORLD_SIZE", "1")))
     plan, artifacts = request.plan, Artifacts(request.artifacts_root)
     tokenizer = load_tokenizer(request.base_model_path)
-    train = token_rows(artifacts.read(request.train), tokenizer, plan.max_length)
+    train, validation = _rows(request, artifacts, tokenizer)
+    tokens_at = _tokens_at(train, plan)
+    reporting = Reporting(plan, parent, artifacts, tokens_at, base_dtype(request.base_model_path))
+    signal.signal(signal.SIGTERM, lambda *_: reporting.stop())
+    signal.signal(SAVE_AND_STOP, lambda *_: reporting.hold())
+    reporting.trainer = _trainer(request, artifacts, tokenizer, train, validation)
+    reporting.trainer.add_callback(reporting)
+    _send(parent, Prepared(trainable_share=trainable_share(reporting.trainer.model)))
+    reporting.trainer.train(resume_from_checkpoint=_resume_folder(request, artifacts))
+    return None if reporting.holds else tokens_at[plan.total_steps]
+
+
+def _rows(
+    request: JobRequest, artifacts: Artifacts, tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[TokenRow], list[TokenRow]]:
+    """The rows to train on, general ones last, and those to validate on."""
+    plan = request.plan
+
+    def read(split: Artifact | None) -> list[TokenRow]:
+        return token_rows(artifacts.read(split), tokenizer, plan.max_length) if split else []
+
+    train = read(request.train)
     if not train:
         raise EmptySplit(f"no row of the training split has an answer within the first {plan.max_length} tokens")
-    validation = (
-        token_rows(artifacts.read(request.validation), tokenizer, plan.max_length) if request.validation else []
-    )
-    tokens_at = _tokens_at(train, plan)
-    reporting = Reporting(plan, parent, artifacts, tokens_at)
-    signal.signal(signal.SIGTERM, lambda *_: reporting.stop())
-    bf16 = choose_precision(request.precision) == "bf16"
-    model = load_model(request.base_model_path, bf16)
-    reporting.trainer = trainer(plan, model, tokenizer, train, validation, request.work_dir / "out", bf16)
-    reporting.trainer.add_callback(reporting)
-    reporting.trainer.train(resume_from_checkpoint=_resume_folder(request, artifacts))
-    return tokens_at[plan.total_steps]
+    return train + drawn(read(request.general), plan.general_rows, plan.seed), read(request.validation)
+
+
+def _trainer(
+    request: JobRequest,
+    artifacts: Artifacts,
+    tokenizer: PreTrainedTokenizerBase,
+    train: list[TokenRow],
+    validation: list[TokenRow],
+) -> AnswerTrainer:
+    """The trainer over the base model, or over what the run starts from."""
+    plan, start = request.plan, request.start
+    bf16, whole = choose_precision(request.precision) == "bf16", plan.tuning.kind != "lora"
+    folder = artifacts.fetch_folder(start.state, request.work_dir / "start") if start else None
+    # Small steps of weights in 16 bits would be rounded away; those of adapters are kept in 32.
+    model = load_model(str(folder) if folder and whole else request.base_model_path, bf16 and not whole)
+    made = trainer(plan, model, tokenizer, train, validation, request.work_dir / "out", bf16)
+    if folder is not None:
+        begin_from(made.model, folder)
+        made.moments_from = folder if start and start.with_optimizer else None
+    return made
 
 
 def _tokens_at(train: list[TokenRow], plan: TrainingPlan) -> list[int]:
@@ -106,6 +164,7 @@ def _failure_code(error: Exception) -> str | None:
         EmptySplit: "empty_training_split",
         LossDiverged: "loss_diverged",
         ArtifactError: "artifact_damaged",
+        LayersUnknown: "invalid_hyperparameter",
     }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), None)
 

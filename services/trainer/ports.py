@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
+from services.trainer.domain.plan import BaseShape
 from services.trainer.domain.run import Run
 from shared.cloudevents import EventData
 from shared.events import DatasetReady, DatasetRejected, TrainingMetrics, Value
@@ -39,6 +40,10 @@ class RunStore(Protocol):
         """Runs that are `validating_files` and name this file."""
         ...
 
+    async def unfinished(self) -> list[Run]:
+        """Runs that are `queued` or `running`."""
+        ...
+
     async def newest(self, limit: int) -> list[Run]: ...
 
     async def dataset(self, file_id: str) -> DatasetView | None: ...
@@ -64,12 +69,11 @@ class UnknownBaseModel(Exception):
     """No base model of that name can be trained here; the message names those that can."""
 
 
-class BaseModel(Value):
-    """A base model: `path` is a folder or a hub's name, `hidden_size` its width."""
+class BaseModel(BaseShape):
+    """A base model: `path` is a folder or a hub's name."""
 
     name: str
     path: str
-    hidden_size: int
 
 
 class BaseModels(Protocol):
@@ -86,6 +90,8 @@ class TrainingProcess(Protocol):
     def messages(self) -> AsyncIterator[dict[str, Any]]: ...
 
     def ask_to_stop(self) -> None: ...
+
+    def ask_to_save_and_stop(self) -> None: ...
 
     async def kill(self) -> None: ...
 

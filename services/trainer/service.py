@@ -2,25 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from services.trainer.domain.names import job_id_for_file, model_name
-from services.trainer.domain.plan import PlanRefused, plan_training
-from services.trainer.domain.run import Run, RunData
-from services.trainer.ports import Archive, BaseModels, CurvePoint, DatasetView, Decision, RunStore, UnknownBaseModel
+from services.trainer.admission import Admission
+from services.trainer.domain.feedback import Evaluated
+from services.trainer.domain.names import job_id_for_file
+from services.trainer.domain.run import Run
+from services.trainer.ports import Archive, CurvePoint, DatasetView, Decision, RunStore
 from shared.cloudevents import EventData
 from shared.events import (
     DatasetReady,
     DatasetRejected,
-    Failure,
+    EvalDone,
     TrainingCancelRequested,
     TrainingMetrics,
+    TrainingPauseRequested,
     TrainingQueued,
     TrainingRequested,
+    TrainingResumeRequested,
 )
 
-_NAMED_LINES = 5
 _LOOK_EVERY_S = 1.0
 
 
@@ -34,8 +36,7 @@ class Runs:
 
     store: RunStore
     archive: Archive
-    base_models: BaseModels
-    organization: str
+    admission: Admission
 
     async def request(self, event: TrainingRequested) -> None:
         """Record a run, once; it is queued as soon as its data is there, or failed if its data was refused."""
@@ -43,7 +44,7 @@ class Runs:
             await self.store.create(
                 Run(id=event.job_id, request=event, created_at=event.created_at or int(time.time()))
             )
-        await self._settle(event.job_id)
+        await self.admission.settle(event.job_id)
 
     async def restore(self, job_id: str) -> bool:
         """Take a run that ended before this database was made back from the archive; False when there is none."""
@@ -68,12 +69,12 @@ class Runs:
                 )
             ]
         await self.store.add_dataset(DatasetView(id=event.file_id, ready=event), wanted)
-        await self._settle_waiting(event.file_id)
+        await self.admission.settle_waiting_for(event.file_id)
 
     async def dataset_rejected(self, event: DatasetRejected) -> None:
         """Fail the runs that wait for this dataset."""
         await self.store.add_dataset(DatasetView(id=event.file_id, rejected=event))
-        await self._settle_waiting(event.file_id)
+        await self.admission.settle_waiting_for(event.file_id)
 
     async def cancel(self, event: TrainingCancelRequested) -> None:
         """Cancel a run that waits, now; one that trains is stopped by the trainer that holds it."""
@@ -92,6 +93,25 @@ class Runs:
             raise NotYetKnown(f"run {event.job_id} is not known yet")
         if run.ended:
             await self.archive.keep(run, ())
+
+    async def pause(self, event: TrainingPauseRequested) -> None:
+        """Let a run hold: one that trains saves its state first, and frees the machine."""
+        await self._wish(event.job_id, lambda run, now: run.want_pause(event.change, now))
+
+    async def resume(self, event: TrainingResumeRequested) -> None:
+        """Let a run that holds wait in line again."""
+        await self._wish(event.job_id, lambda run, now: run.want_resume(event.change, now))
+
+    async def evaluated(self, event: EvalDone) -> None:
+        """Note a checkpoint's scores: which is best, and whether to stop before the last step."""
+        evaluated = Evaluated.of(event)
+
+        def decide(run: Run) -> Decision | None:
+            scored = run.score(evaluated)
+            return None if scored == run else (scored, ())
+
+        if await self.store.change(event.candidate.job_id, decide) is None:
+            raise NotYetKnown(f"run {event.candidate.job_id} is not known yet")
 
     async def get(self, job_id: str) -> Run | None:
         return await self.store.get(job_id)
@@ -117,65 +137,15 @@ class Runs:
     async def newest(self, limit: int) -> list[Run]:
         return await self.store.newest(limit)
 
-    async def _settle_waiting(self, file_id: str) -> None:
-        for run in await self.store.waiting_for(file_id):
-            await self._settle(run.id)
-
-    async def _settle(self, job_id: str) -> None:
-        """Queue or fail a run once what it waits for is known; a run that waits no more stays as it is."""
-        run = await self.store.get(job_id)
-        if run is None or run.status != "validating_files":
-            return
-        views = [await self.store.dataset(file_id) for file_id in _files(run.request)]
-        if refused := next((view.rejected for view in views if view and view.rejected), None):
-            await self._fail(job_id, _refusal(refused))
-            return
-        ready = [view.ready for view in views if view and view.ready]
-        if len(ready) == len(views):
-            await self._queue(run, ready)
-
-    async def _queue(self, run: Run, datasets: list[DatasetReady]) -> None:
-        spec, splits = run.request.spec, datasets[0].splits
-        # A file of its own for validation serves with its largest part.
-        validation = datasets[1].splits.train if len(datasets) > 1 else splits.validation
-        data = RunData(train=splits.train, validation=validation if validation.rows else None, test=splits.test)
-        name = model_name(spec.base_model, self.organization, spec.suffix, run.id)
-        try:
-            base = await self.base_models.find(spec.base_model)
-            plan = plan_training(run.id, spec, name, splits.train.rows, base.hidden_size)
-        except UnknownBaseModel as error:
-            await self._fail(run.id, Failure(code="model_not_found", message=str(error), param="model"))
-            return
-        except PlanRefused as error:
-            await self._fail(run.id, Failure(code=error.code, message=str(error), param=error.param))
-            return
-
-        def decide(current: Run) -> Decision | None:
-            if current.status != "validating_files":
-                return None
-            return current.queue(plan, data), (TrainingQueued(job_id=run.id),)
-
-        await self.store.change(run.id, decide)
-
-    async def _fail(self, job_id: str, error: Failure) -> None:
+    async def _wish(self, job_id: str, change: Callable[[Run, int], Run]) -> None:
         now = int(time.time())
 
         def decide(run: Run) -> Decision | None:
-            if run.ended:
+            changed = change(run, now)
+            if changed == run:
                 return None
-            failed = run.fail(error, now)
-            return failed, (failed.finished_event(),)
+            queued = changed.status == "queued" and run.status == "paused"
+            return changed, (TrainingQueued(job_id=job_id, turn=changed.change),) if queued else ()
 
-        await self.store.change(job_id, decide)
-
-
-def _files(request: TrainingRequested) -> list[str]:
-    return [file_id for file_id in (request.training_file, request.validation_file) if file_id]
-
-
-def _refusal(refused: DatasetRejected) -> Failure:
-    named = "; ".join(f"line {e.line}: {e.field}: {e.reason}" for e in refused.errors[:_NAMED_LINES])
-    more = refused.bad_rows - min(len(refused.errors), _NAMED_LINES)
-    tail = f"; and {more} more" if more > 0 else ""
-    message = f"{refused.bad_rows} of {refused.rows} lines of {refused.file_id} are bad: {named}{tail}"
-    return Failure(code="invalid_training_file", message=message, param="training_file")
+        if await self.store.change(job_id, decide) is None:
+            raise NotYetKnown(f"run {job_id} is not known yet")

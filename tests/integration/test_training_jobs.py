@@ -19,9 +19,9 @@ from services.trainer.domain.messages import (
 )
 from services.trainer.domain.plan import plan_training
 from shared.artifacts import Artifacts
-from shared.child import Child
 from shared.events import Artifact, Hyperparameters, TrainingSpec
-from tests.unit.trainer import tiny_model
+from tests.integration import forked
+from tests.unit.trainer import in_process, tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300), pytest.mark.xdist_group("training")]
 
@@ -33,25 +33,26 @@ def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model.save(tmp_path_factory.mktemp("base"))
 
 
-async def start(tmp_path: Path, base_model: Path, resume_state: Artifact | None = None, **changes: object) -> Child:
+def start(
+    tmp_path: Path, base_model: Path, resume_state: Artifact | None = None, **changes: object
+) -> forked.ForkedProcess:
     artifacts = Artifacts(str(tmp_path / "artifacts"))
     asked = changes.pop("hyperparameters", ASKED)
     spec = TrainingSpec(base_model="tiny", hyperparameters=asked, seed=3)
     request = {
         "job_id": "job",
-        "plan": plan_training("job", spec, "name", 16, tiny_model.HIDDEN_SIZE).model_dump(mode="json"),
+        "plan": plan_training("job", spec, "name", 16, tiny_model.SHAPE).model_dump(mode="json"),
         "base_model_path": str(base_model),
         "artifacts_root": str(tmp_path / "artifacts"),
         "train": artifacts.put_bytes(tiny_model.rows(16)).model_dump(mode="json"),
         "validation": artifacts.put_bytes(tiny_model.rows(5)).model_dump(mode="json"),
         "work_dir": str(tmp_path / f"work-{resume_state.sha256[:8] if resume_state else 'first'}"),
         "resume_state": resume_state and resume_state.model_dump(mode="json"),
-        "precision": "fp32",
     }
-    return await Child.start("services.trainer.job", request | changes)
+    return forked.start(request | changes)
 
 
-async def hear(child: Child) -> list[JobMessage]:
+async def hear(child: forked.ForkedProcess) -> list[JobMessage]:
     return [parse_message(message) async for message in child.messages()]
 
 
@@ -60,10 +61,10 @@ def losses(messages: list[JobMessage]) -> dict[int, float]:
 
 
 async def test_a_resumed_job_goes_on_as_if_it_had_never_stopped(tmp_path: Path, base_model: Path) -> None:
-    whole = await hear(await start(tmp_path, base_model))
+    whole = await hear(start(tmp_path, base_model))
     checkpoints = [m for m in whole if isinstance(m, CheckpointWritten)]
     assert [c.step for c in checkpoints] == [4, 8, 12]
-    rest = await hear(await start(tmp_path, base_model, checkpoints[0].state))
+    rest = await hear(start(tmp_path, base_model, checkpoints[0].state))
     assert list(losses(rest)) == list(range(5, 13))
     for step, loss in losses(rest).items():
         assert loss == pytest.approx(losses(whole)[step], abs=1e-4)
@@ -79,7 +80,7 @@ async def test_a_resumed_job_goes_on_as_if_it_had_never_stopped(tmp_path: Path, 
 
 
 async def test_training_learns_validates_and_leaves_no_pickle_and_no_path(tmp_path: Path, base_model: Path) -> None:
-    messages = await hear(await start(tmp_path, base_model))
+    messages = await hear(start(tmp_path, base_model))
     curve = losses(messages)
     assert curve[12] < curve[1] - 0.4
     checkpoints = [m for m in messages if isinstance(m, CheckpointWritten)]
@@ -98,7 +99,7 @@ async def test_training_learns_validates_and_leaves_no_pickle_and_no_path(tmp_pa
 
 
 async def test_a_job_that_is_asked_to_stop_does_so_between_two_steps(tmp_path: Path, base_model: Path) -> None:
-    child = await start(tmp_path, base_model, hyperparameters=ASKED.model_copy(update={"n_epochs": 100}))
+    child = start(tmp_path, base_model, hyperparameters=ASKED.model_copy(update={"n_epochs": 100}))
     messages = []
     async with asyncio.timeout(120):
         async for message in child.messages():
@@ -115,7 +116,7 @@ async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, ba
     lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
 
     async def failure(model: Path, **changes: object) -> JobFailed:
-        last = (await hear(await start(tmp_path, model, **changes)))[-1]
+        last = (await hear(start(tmp_path, model, **changes)))[-1]
         assert isinstance(last, JobFailed)
         return last
 
@@ -135,7 +136,24 @@ async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model:
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"][:] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    failed = (await hear(await start(tmp_path, broken)))[-1]
+    failed = (await hear(start(tmp_path, broken)))[-1]
     assert isinstance(failed, JobFailed)
     assert failed.code == "loss_diverged"
     assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning_rate")
+
+
+async def test_two_processes_by_accelerate_train_what_one_trains(tmp_path: Path, base_model: Path) -> None:
+    two = await hear(start(tmp_path, base_model, processes=2))
+    asked = ASKED.model_dump(exclude_none=True)
+    one = in_process.train(base_model, tmp_path / "one", tiny_model.rows(16), tiny_model.rows(5), seed=3, **asked)
+    assert isinstance(two[-1], JobFinished)
+    assert list(losses(two)) == list(range(1, 13))
+    for step, loss in losses(two).items():
+        assert loss == pytest.approx(one.losses[step], abs=1e-3)
+    # One of them speaks and saves, for both.
+    checkpoints = [m for m in two if isinstance(m, CheckpointWritten)]
+    assert [c.step for c in checkpoints] == [4, 8, 12]
+    both = Artifacts(str(tmp_path / "artifacts")).fetch_folder(checkpoints[-1].adapter, tmp_path / "cache")
+    folders = both, one.folder(one.checkpoints[-1].adapter)
+    first, second = (load_file(folder / "adapter_model.safetensors") for folder in folders)
+    assert max(abs(first[key] - second[key]).max() for key in first) < 1e-3

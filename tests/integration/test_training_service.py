@@ -124,9 +124,11 @@ def dataset(common: CommonSettings, file_id: str, train: TrainingSpec | None = N
     return DatasetReady(file_id=file_id, rows=25, splits=Splits(**parts), train=train)
 
 
-def requested(job_id: str, file_id: str, base_model: str = "tiny", **asked: float) -> TrainingRequested:
+def requested(
+    job_id: str, file_id: str, base_model: str = "tiny", priority: int = 0, **asked: float
+) -> TrainingRequested:
     hyperparameters = ASKED.model_copy(update=asked)
-    spec = TrainingSpec(base_model=base_model, hyperparameters=hyperparameters, suffix="mine")
+    spec = TrainingSpec(base_model=base_model, hyperparameters=hyperparameters, suffix="mine", priority=priority)
     return TrainingRequested(job_id=job_id, training_file=file_id, spec=spec, created_at=1)
 
 

@@ -147,11 +147,15 @@ def _deployment(view: DeploymentView | None) -> dict[str, Any] | None:
     }
 
 
+_ALWAYS_DECIDED = {"n_epochs", "batch_size", "learning_rate", "learning_rate_multiplier", "lora_rank", "n_checkpoints"}
+
+
 def _hyperparameters(chosen: Hyperparameters) -> dict[str, Any]:
     values = chosen.model_dump()
     if (epochs := values["n_epochs"]) is not None and float(epochs).is_integer():
         values["n_epochs"] = int(epochs)
-    return {name: "auto" if value is None else value for name, value in values.items()}
+    # What was decided for every job; of the others, what was asked for.
+    return {n: "auto" if v is None else v for n, v in values.items() if v is not None or n in _ALWAYS_DECIDED}
 
 
 def _trained_tokens(finished: TrainingFinished | None) -> int | None:

@@ -1,5 +1,6 @@
 """What a caller may ask for when creating a job: OpenAI's parameters, and Assay's beside them."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -11,6 +12,7 @@ MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 DEFAULT_SEED = 0
+_PRIORITY = re.compile(r"-?(100|[0-9]{1,2})")
 
 
 class AskedHyperparameters(Hyperparameters):
@@ -66,6 +68,8 @@ class JobRequest(BaseModel):
                 raise ValueError(f"keys have 1 to {MAX_METADATA_KEY} characters, values up to {MAX_METADATA_VALUE}")
         if not 1 <= len(pairs.get("policy", "default")) <= MAX_METADATA_KEY:
             raise ValueError(f"'policy' names a review policy in 1 to {MAX_METADATA_KEY} characters")
+        if not _PRIORITY.fullmatch(pairs.get("priority", "0")):
+            raise ValueError("'priority' is a whole number from -100 to 100")
         return value
 
     def spec(self) -> TrainingSpec:
@@ -80,6 +84,7 @@ class JobRequest(BaseModel):
             suffix=self.suffix,
             seed=DEFAULT_SEED if self.seed is None else self.seed,
             policy=metadata.get("policy"),
+            priority=int(metadata.get("priority", 0)),
             metadata=metadata,
         )
 

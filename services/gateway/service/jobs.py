@@ -39,6 +39,8 @@ class Jobs:
         file = await self._file(asked.training_file, "training_file")
         if asked.validation_file:
             await self._file(asked.validation_file, "validation_file")
+        if general := asked.spec().hyperparameters.general_file:
+            await self._file(general, "general_file")
         now = time.time()
         event = TrainingRequested(
             job_id=names.new_id("ftjob", key.id, idempotency_key),

@@ -18,7 +18,7 @@ class _AnswerLoss(torch.autograd.Function):
         loss, right = hidden.new_zeros((), dtype=torch.float32), hidden.new_zeros((), dtype=torch.int64)
         for start in range(0, len(hidden), _CHUNK_TOKENS):
             part = slice(start, start + _CHUNK_TOKENS)
-            h, wanted = hidden[part], targets[part, None]
+            h, wanted = hidden[part].to(head.dtype), targets[part, None]
             logits = (h @ head.T).float()
             highest, chosen = logits.amax(1, keepdim=True), logits.gather(1, wanted)
             weights = logits.sub_(highest).exp_()

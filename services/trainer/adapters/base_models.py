@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from services.trainer.ports import BaseModel, UnknownBaseModel
 
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
+_BLOCKS = ("num_hidden_layers", "n_layer", "num_layers")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class NamedBaseModels:
                 f"the base model {name!r} asks for code of its own to be run (auto_map in its config.json), which is "
                 "never done here: name one that transformers knows by itself"
             )
-        return BaseModel(name=name, path=path, hidden_size=_hidden_size(name, config))
+        width = _number(config, _WIDTHS)
+        if width is None:
+            raise UnknownBaseModel(f"the base model {name!r} does not say how wide it is in its config.json")
+        return BaseModel(name=name, path=path, hidden_size=width, blocks=_number(config, _BLOCKS) or 1)
 
 
 def _config(path: str) -> dict[str, Any]:
@@ -44,9 +48,6 @@ def _config(path: str) -> dict[str, Any]:
     return json.loads(Path(file).read_text())
 
 
-def _hidden_size(name: str, config: dict[str, Any]) -> int:
+def _number(config: dict[str, Any], names: Sequence[str]) -> int | None:
     text = config.get("text_config", config)
-    for key in _WIDTHS:
-        if isinstance(text.get(key), int):
-            return text[key]
-    raise UnknownBaseModel(f"the base model {name!r} does not say how wide it is in its config.json")
+    return next((text[name] for name in names if isinstance(text.get(name), int)), None)

@@ -1,5 +1,6 @@
-"""LoRA's products with no pass over the activations that is not a matrix product."""
+"""LoRA's products with no pass over the activations that is not a matrix product, and the thin ones taken together."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,51 +9,90 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 from torch.nn import functional
 
+# Layers of one block that the usual architectures give the same input, one after the other.
+_TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
-class _LoraProduct(torch.autograd.Function):
-    """`x W' + bias + scale (x A') B'` with W frozen, added up inside the products."""
+
+class _LoraProducts(torch.autograd.Function):
+    """`x W' + bias + scale (x A') B'` of one x and several frozen W, added up inside the products.
+
+    `matrices` are W, A, B of the first, then of the next. All x A' are one product, and so are all gradients of A.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        scale: float,
-    ) -> torch.Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        low = flat @ a.T
-        out = functional.linear(flat, weight, bias).addmm_(low, b.T, alpha=scale)
-        ctx.save_for_backward(flat, low, weight, a, b)
-        ctx.scale = scale
-        return out.view(*x.shape[:-1], -1)
+        ctx: Any, x: torch.Tensor, scales: Sequence[float], biases: Sequence[torch.Tensor | None], *matrices: Any
+    ) -> tuple[torch.Tensor, ...]:
+        weights, a, b = matrices[::3], matrices[1::3], matrices[2::3]
+        flat, down = x.reshape(-1, x.shape[-1]), a[0] if len(a) == 1 else torch.cat(a)
+        low = flat @ down.T
+        ctx.save_for_backward(flat, low, down, *weights, *b)
+        ctx.scales, ctx.ranks = scales, [len(each) for each in a]
+        parts = zip(low.split(ctx.ranks, 1), weights, biases, b, scales, strict=True)
+        out = [functional.linear(flat, w, bias).addmm_(part, up.T, alpha=s) for part, w, bias, up, s in parts]
+        return tuple(each.view(*x.shape[:-1], -1) for each in out)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        flat, low, weight, a, b = ctx.saved_tensors
-        grad = grads[0].reshape(-1, weight.shape[0])
-        up = (grad @ b).mul_(ctx.scale)
-        to_x = (grad @ weight).addmm_(up, a).view(*grads[0].shape[:-1], -1) if ctx.needs_input_grad[0] else None
-        return to_x, None, None, up.T @ flat, (low.T @ grad).mul_(ctx.scale).T, None
+        flat, low, down, *others = ctx.saved_tensors
+        weights, b = others[: len(grads)], others[len(grads) :]
+        flats = [grad.reshape(-1, grad.shape[-1]) for grad in grads]
+        ups = [(grad @ each).mul_(scale) for grad, each, scale in zip(flats, b, ctx.scales, strict=True)]
+        up = ups[0] if len(ups) == 1 else torch.cat(ups, 1)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            to_x = up @ down
+            for grad, weight in zip(flats, weights, strict=True):
+                to_x.addmm_(grad, weight)
+            to_x = to_x.view(*grads[0].shape[:-1], -1)
+        to_a = (up.T @ flat).split(ctx.ranks)
+        lows = zip(low.split(ctx.ranks, 1), flats, ctx.scales, strict=True)
+        to_b = [(part.T @ grad).mul_(scale).T for part, grad, scale in lows]
+        return to_x, None, None, *(g for pair in zip(to_a, to_b, strict=True) for g in (None, *pair))
+
+
+class _Group:
+    """Layers of one input: the first that is called with it computes for all, and the others find their result."""
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        self._layers = layers
+        self._input: torch.Tensor | None = None
+        self._ready: dict[int, torch.Tensor] = {}
+
+    def forward(self, place: int, x: torch.Tensor) -> torch.Tensor:
+        if any(layer.disable_adapters or layer.merged for layer in self._layers):
+            layer = self._layers[place]
+            return type(layer).forward(layer, x)
+        if x is not self._input or place not in self._ready:
+            self._input, self._ready = x, dict(enumerate(_products(self._layers, x)))
+        result = self._ready.pop(place)
+        if not self._ready:
+            self._input = None
+        return result
 
 
 def fuse(model: nn.Module) -> int:
     """Give every plain LoRA layer over a frozen linear one the products above; how many there were."""
-    layers = [module for module in model.modules() if _is_plain(module)]
+    fused = 0
+    for block in list(model.modules()):
+        layers = {name: child for name, child in block.named_children() if _is_plain(child)}
+        for names in (*_TOGETHER, *((name,) for name in layers if not any(name in names for names in _TOGETHER))):
+            members = [layers[name] for name in names if name in layers]
+            group = _Group(members)
+            for place, layer in enumerate(members):
+                layer.forward = partial(group.forward, place)
+            fused += len(members)
+    return fused
+
+
+def _products(layers: Sequence[Any], x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    matrices, scales = [], []
     for layer in layers:
-        layer.forward = partial(_forward, layer)
-    return len(layers)
-
-
-def _forward(layer: Any, x: torch.Tensor) -> torch.Tensor:
-    if layer.disable_adapters or layer.merged:
-        return type(layer).forward(layer, x)
-    [name] = layer.active_adapters
-    base = layer.base_layer
-    a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
-    return _LoraProduct.apply(x, base.weight, base.bias, a, b, layer.scaling[name])  # type: ignore[return-value]
+        [name] = layer.active_adapters
+        matrices += [layer.base_layer.weight, layer.lora_A[name].weight, layer.lora_B[name].weight]
+        scales.append(layer.scaling[name])
+    biases = [layer.base_layer.bias for layer in layers]
+    return _LoraProducts.apply(x, scales, biases, *matrices)  # type: ignore[return-value]
 
 
 def _is_plain(module: nn.Module) -> bool:

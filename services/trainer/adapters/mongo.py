@@ -46,8 +46,12 @@ class MongoRunStore:
 
     async def waiting_for(self, file_id: str) -> list[Run]:
         waiting = await self.runs.find({"status": "validating_files"})
-        named = [run for run in waiting if file_id in (run.request.training_file, run.request.validation_file)]
+        named = [run for run in waiting if file_id in run.files]
         return cast(list[Run], named)
+
+    async def unfinished(self) -> list[Run]:
+        queued, running = [await self.runs.find({"status": status}) for status in ("queued", "running")]
+        return cast(list[Run], queued + running)
 
     async def newest(self, limit: int) -> list[Run]:
         return cast(list[Run], await self.runs.find(newest_first="created_at", limit=limit))

@@ -1,6 +1,7 @@
 """Rows laid end to end: none padded, none seeing another, and what all of them begin with there only once."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -85,20 +86,24 @@ def _attend(
     settings: dict[str, Any] = {"dropout_p": dropout, "scale": scaling}
     seen = []
     if shared:
-        bounds = _bounds(shared, 0, sliding_window, query.device)
+        bounds = _bounds(shared, 0, sliding_window, query.dtype)
         seen.append(functional.scaled_dot_product_attention(first_q, first_k, first_v, **settings, **bounds))
     for q, own_k, own_v in zip(queries, keys, values, strict=True):
         k, v = (torch.cat((first_k, own_k), 2), torch.cat((first_v, own_v), 2)) if shared else (own_k, own_v)
-        bounds = _bounds(q.shape[2], shared, sliding_window, query.device)
+        bounds = _bounds(q.shape[2], shared, sliding_window, query.dtype)
         seen.append(functional.scaled_dot_product_attention(q, k, v, **settings, **bounds))
     return torch.cat(seen, 2).transpose(1, 2), None
 
 
-def _bounds(length: int, before: int, window: int | None, device: torch.device) -> dict[str, Any]:
+# A batch has a handful of them, and each of its model's layers asks for all.
+@lru_cache(maxsize=64)
+def _bounds(length: int, before: int, window: int | None, dtype: torch.dtype) -> dict[str, Any]:
     """What `length` queries may see of `before` shared tokens and of one another."""
     total = before + length
     if not before and (window is None or total <= window):
         return {"is_causal": True}
-    at = torch.arange(total, device=device)
+    at = torch.arange(total)
     back = at[before:, None] - at[None, :]
-    return {"attn_mask": (back >= 0) if window is None else (back >= 0) & (back < window)}
+    seen = (back >= 0) if window is None else (back >= 0) & (back < window)
+    # What is added to the products, as the kernel wants it: it would make this of `seen` at every call.
+    return {"attn_mask": torch.zeros(length, total, dtype=dtype).masked_fill_(~seen, -torch.inf)}

@@ -37,10 +37,10 @@ def choose_precision(asked: str = "auto") -> str:
     return "bf16" if probe.returncode == 0 and float(probe.stdout) > _WORTH_IT else "fp32"
 
 
-def yield_to_others(niceness: int) -> None:
-    """Use every core, but only as long as nobody with a request to answer wants it."""
+def yield_to_others(niceness: int, processes: int = 1) -> None:
+    """Use every core that is this process's share, but only as long as nobody with a request to answer wants it."""
     os.nice(niceness)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
 
 
 def memory_bytes() -> int:

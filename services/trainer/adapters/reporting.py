@@ -6,17 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from services.trainer.adapters.processor import memory_bytes
+from services.trainer.adapters.publishing import publish
 from services.trainer.adapters.trl import AnswerTrainer
-from services.trainer.domain.messages import CheckpointWritten, StepDone
+from services.trainer.domain.messages import CheckpointWritten, StateSaved, StepDone
 from services.trainer.domain.plan import TrainingPlan
 from shared.artifacts import Artifacts
 from shared.child import Parent
 from shared.events import TrainingMetrics
-
-_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
 class LossDiverged(Exception):
@@ -24,34 +24,58 @@ class LossDiverged(Exception):
 
 
 class Stopped(Exception):
-    """The parent asked the job to stop."""
+    """The parent asked the job to stop; `trained_tokens` counts all tokens of the job by then."""
+
+    def __init__(self, trained_tokens: int) -> None:
+        super().__init__(f"stopped after {trained_tokens} tokens")
+        self.trained_tokens = trained_tokens
 
 
 class Reporting(TrainerCallback):
-    """`progress` after each step, `checkpoint` at the plan's steps. `tokens_at[n]` counts all tokens of n steps."""
+    """`progress` after each step, `checkpoint` at the plan's steps. `tokens_at[n]` counts all tokens of n steps.
 
-    def __init__(self, plan: TrainingPlan, parent: Parent, artifacts: Artifacts, tokens_at: list[int]) -> None:
+    Whole models are published in `dtype`; None leaves them as they were trained.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        parent: Parent,
+        artifacts: Artifacts,
+        tokens_at: list[int],
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self._plan = plan
+        self._dtype = dtype
         self._parent = parent
         self._artifacts = artifacts
         self._tokens_at = tokens_at
         self._metrics = TrainingMetrics(step=0)
         self._started = time.monotonic()
         self._stop = False
+        self.holds = False
+        """Whether the job ended before its last step, its state saved, because it was asked to."""
+        self._hold = False
         self.trainer: AnswerTrainer
 
     def stop(self) -> None:
         """End the job before its next step; safe to call in a signal handler."""
         self._stop = True
 
+    def hold(self) -> None:
+        """End the job behind its next step and save its state; safe to call in a signal handler."""
+        self._hold = True
+
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._stop:
-            raise Stopped
+            raise Stopped(self._tokens_at[state.global_step])
         self._started = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         due = state.global_step in self._plan.checkpoint_steps
-        control.should_save = due
+        self.holds = self._hold and state.global_step < self._plan.total_steps
+        control.should_save = due or self.holds
+        control.should_training_stop |= self.holds
         control.should_evaluate = due and self.trainer.eval_dataset is not None
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any) -> None:
@@ -59,7 +83,7 @@ class Reporting(TrainerCallback):
             return
         step = state.global_step
         seconds = time.monotonic() - self._started
-        loss, accuracy = self.trainer.tallies[True].take() or (math.nan, math.nan)
+        loss, accuracy = self.trainer.tallied(training=True) or (math.nan, math.nan)
         if not math.isfinite(loss):
             raise LossDiverged(f"the loss is not a number at step {step} of {self._plan.total_steps}")
         self._metrics = TrainingMetrics(
@@ -80,7 +104,7 @@ class Reporting(TrainerCallback):
         self._parent.send(done.model_dump(mode="json"))
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if scored := self.trainer.tallies[False].take():
+        if scored := self.trainer.tallied(training=False):
             loss, accuracy = _finite(scored[0]), scored[1]
             self._metrics = self._metrics.model_copy(
                 update={
@@ -92,15 +116,20 @@ class Reporting(TrainerCallback):
             )
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        adapter_folder = folder.with_name(f"adapter-{state.global_step}")
-        adapter_folder.mkdir()
-        for name in _ADAPTER_FILES:
-            shutil.copyfile(folder / name, adapter_folder / name)
-        # The adapter's files lie in the store once: the state names the same ones.
-        adapter = self._artifacts.put_folder(adapter_folder)
-        saved = self._artifacts.put_folder(folder)
-        shutil.rmtree(adapter_folder)
+        if state.global_step not in self._plan.checkpoint_steps:
+            saved = StateSaved(step=state.global_step, state=self._artifacts.put_folder(folder))
+            shutil.rmtree(folder)
+            self._parent.send(saved.model_dump(mode="json"))
+            return
+        published = folder.with_name(f"published-{state.global_step}")
+        trainer = self.trainer
+        publish(self._plan.tuning, trainer.model, trainer.processing_class, self._dtype, folder, published)
+        # Files that are in both lie in the store once.
+        adapter, saved = (self._artifacts.put_folder(each) for each in (published, folder))
+        shutil.rmtree(published)
         shutil.rmtree(folder)
         written = CheckpointWritten(step=state.global_step, adapter=adapter, state=saved, metrics=self._metrics)
         self._parent.send(written.model_dump(mode="json"))

@@ -6,16 +6,18 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from services.trainer.adapters import training_state
 from services.trainer.adapters.answer_loss import answer_loss
+from services.trainer.adapters.beginning import with_moments
 from services.trainer.adapters.lora_product import fuse
 from services.trainer.adapters.packing import can_pack, keep_rows_apart, pack
 from services.trainer.adapters.rows import IGNORED, TokenRow
+from services.trainer.adapters.tuned_model import leave_the_last, lora_config
 from services.trainer.domain.plan import TrainingPlan, row_order
 
 _LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier")
@@ -34,11 +36,11 @@ class AnswerTally:
     def add(self, loss_sum: float, correct: float, tokens: float) -> None:
         self._loss, self._correct, self._tokens = self._loss + loss_sum, self._correct + correct, self._tokens + tokens
 
-    def take(self) -> tuple[float, float] | None:
-        """Mean loss in nats and share of right tokens, and start again; None where nothing was scored."""
-        loss, correct, tokens = self._loss, self._correct, self._tokens
+    def take(self) -> tuple[float, float, float]:
+        """The sums of loss in nats, of right tokens and of tokens; and start again."""
+        taken = self._loss, self._correct, self._tokens
         self.__init__()
-        return (loss / tokens, correct / tokens) if tokens else None
+        return taken
 
 
 class AnswerTrainer(SFTTrainer):
@@ -49,6 +51,8 @@ class AnswerTrainer(SFTTrainer):
         super().__init__(*args, **settings)
         self.tallies = {True: AnswerTally(), False: AnswerTally()}
         """Answer tokens scored while training (True) and while validating (False)."""
+        self.moments_from: Path | None = None
+        """A checkpoint of an earlier job whose optimizer's state this one begins with."""
 
     def compute_loss(
         self,
@@ -74,7 +78,7 @@ class AnswerTrainer(SFTTrainer):
         # TRL's own head, without Triton, scores padding and prompts too, and does so again in the backward pass.
         targets = inputs["shift_labels"]
         answers = targets != IGNORED
-        base = self.model.get_base_model()
+        base = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
         read = {name: inputs[name] for name in ("input_ids", "position_ids", "row_lengths", "shared")}
         hidden = base.base_model(**read, use_cache=False).last_hidden_state[answers]
         loss, right = answer_loss(hidden, base.get_output_embeddings().weight, targets[answers])
@@ -85,11 +89,20 @@ class AnswerTrainer(SFTTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
-        # No layer of the base model is trained, so none needs a look at a hub whether it was changed.
-        self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
+        # LoRA trains no layer of the base model, so none needs a look at a hub whether it was changed.
+        only = {"save_embedding_layers": False} if isinstance(self.model, PeftModel) else {}
+        self.model.save_pretrained(folder, state_dict=state_dict, **only)
         (folder / "README.md").unlink(missing_ok=True)
 
+    def tallied(self, training: bool) -> tuple[float, float] | None:
+        """What every process of the job scored since it was last asked: mean loss in nats and share of right tokens."""
+        sums = torch.tensor(self.tallies[training].take(), dtype=torch.float64)
+        loss, correct, tokens = self.accelerator.reduce(sums, "sum").tolist()
+        return (loss / tokens, correct / tokens) if tokens else None
+
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self.args.should_save:
+            return
         training_state.save_optimizer(self.optimizer, Path(output_dir))
         training_state.save_scheduler(self.lr_scheduler, Path(output_dir))
 
@@ -98,8 +111,14 @@ class AnswerTrainer(SFTTrainer):
             training_state.load_optimizer(self.optimizer, Path(checkpoint))
             training_state.load_scheduler(self.lr_scheduler, Path(checkpoint))
 
+    def create_scheduler(self, *args: Any, **settings: Any) -> torch.optim.lr_scheduler.LRScheduler:
+        if self.moments_from is not None:
+            with_moments(self.optimizer, self.moments_from)
+        return super().create_scheduler(*args, **settings)
+
     def _save_rng_state(self, output_dir: str) -> None:
-        training_state.save_random(Path(output_dir))
+        if self.args.should_save:
+            training_state.save_random(Path(output_dir))
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
@@ -111,7 +130,7 @@ def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
     return SFTConfig(
         output_dir=str(output_dir),
         max_steps=plan.total_steps,
-        per_device_train_batch_size=plan.batch_size,
+        per_device_train_batch_size=plan.batch_size // _world_size(),
         per_device_eval_batch_size=max(8, plan.batch_size),
         learning_rate=plan.learning_rate,
         lr_scheduler_type="cosine",
@@ -134,15 +153,8 @@ def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
     )
 
 
-def lora_config(plan: TrainingPlan) -> LoraConfig:
-    """LoRA on every linear layer but the head."""
-    return LoraConfig(
-        r=plan.lora_rank,
-        lora_alpha=plan.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+def _world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _changes_logits(model: PreTrainedModel) -> bool:
@@ -183,20 +195,23 @@ def trainer(
 ) -> AnswerTrainer:
     """A trainer over the whole job's rows in the plan's order."""
     order = row_order([len(row["input_ids"]) for row in train], plan)
-    packed = can_pack(model) and not _changes_logits(model) and int(os.environ.get("WORLD_SIZE", "1")) == 1
+    packed = can_pack(model) and not _changes_logits(model) and _world_size() == 1
     if packed:
         keep_rows_apart(model)
+    if plan.tuning.kind == "freeze":
+        leave_the_last(model, plan.tuning.blocks)
     made = AnswerTrainer(
         model=model,
         args=sft_config(plan, output_dir, bf16),
         train_dataset=Dataset.from_list(list(train)).select(order),
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=tokenizer,
-        peft_config=lora_config(plan),
+        peft_config=lora_config(plan.tuning, model) if plan.tuning.kind == "lora" else None,
         **({"data_collator": pack} if packed else {}),
     )
     fuse(made.model)
-    # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
     made.remove_callback(PrinterCallback)
-    made.model.peft_config["default"].base_model_name_or_path = plan.base_model
+    if isinstance(made.model, PeftModel):
+        # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.
+        made.model.peft_config["default"].base_model_name_or_path = plan.base_model
     return made

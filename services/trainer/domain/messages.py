@@ -7,6 +7,13 @@ from pydantic import Field, TypeAdapter
 from shared.events import Artifact, TrainingMetrics, Value
 
 
+class Prepared(Value):
+    """The model is loaded, and this share of its parameters, adapters included, will be trained."""
+
+    type: Literal["prepared"] = "prepared"
+    trainable_share: float
+
+
 class StepDone(Value):
     """One optimizer step. `trained_tokens` counts all tokens of the job up to here, earlier attempts included."""
 
@@ -44,13 +51,30 @@ class JobFailed(Value):
     message: str
 
 
+class StateSaved(Value):
+    """What is needed to go on from this step lies in the artifact store: no checkpoint, only a place to hold."""
+
+    type: Literal["saved"] = "saved"
+    step: int
+    state: Artifact
+
+
 class JobStopped(Value):
-    """The process was asked to stop, and did between two steps."""
+    """The process was asked to stop, and did between two steps; `to_hold` when it was asked to save before.
 
-    type: Literal["cancelled"] = "cancelled"
+    `trained_tokens` counts as in `StepDone`.
+    """
+
+    type: Literal["stopped"] = "stopped"
+    to_hold: bool = False
+    trained_tokens: int = 0
+    peak_memory_bytes: int = 0
 
 
-JobMessage = Annotated[StepDone | CheckpointWritten | JobFinished | JobFailed | JobStopped, Field(discriminator="type")]
+JobMessage = Annotated[
+    Prepared | StepDone | CheckpointWritten | StateSaved | JobFinished | JobFailed | JobStopped,
+    Field(discriminator="type"),
+]
 _MESSAGES: TypeAdapter[JobMessage] = TypeAdapter(JobMessage)
 
 

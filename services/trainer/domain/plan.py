@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from shared.events import TrainingSpec, Value
+from services.trainer.domain.errors import PlanRefused
+from services.trainer.domain.general import general_rows
+from services.trainer.domain.tuning import Kind, Tuning, decide_tuning
+from shared.events import Hyperparameters, TrainingSpec, Value
 
 MAX_LENGTH_TOKENS = 1024
-_LORA_RANK = 8
-_LORA_ALPHA_PER_RANK = 2
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
 _SKILL_STEPS = 120
@@ -19,19 +20,18 @@ _MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
 _BATCHES_PER_GROUP = 16
 
 
-class PlanRefused(Exception):
-    """A job cannot be planned; `code` is for programs, the text for people."""
+class BaseShape(Value):
+    """What a plan asks of a base model: its width and how many blocks it is made of."""
 
-    def __init__(self, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.param = param
+    hidden_size: int
+    blocks: int
 
 
 class TrainingPlan(Value):
     """A decided job. `reasons` says for each hyperparameter that was "auto" why it got its value.
 
-    `checkpoint_steps` are optimizer steps, counted from 1; the last is `total_steps`.
+    `rows` are all that it trains on, the last `general_rows` of them from another dataset. `checkpoint_steps` are
+    optimizer steps, counted from 1; the last is `total_steps`.
     """
 
     job_id: str
@@ -39,36 +39,35 @@ class TrainingPlan(Value):
     model_name: str
     seed: int
     rows: int = Field(ge=1)
+    general_rows: int = 0
     n_epochs: float
     batch_size: int
     total_steps: int = Field(ge=1)
     checkpoint_steps: tuple[int, ...]
     learning_rate: float
     warmup_steps: int
-    lora_rank: int
-    lora_alpha: int
+    tuning: Tuning = Tuning()
     max_length: int = MAX_LENGTH_TOKENS
     reasons: dict[str, str] = Field(default_factory=dict)
 
 
-def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, hidden_size: int) -> TrainingPlan:
-    """Decide every hyperparameter of a job over `rows` training rows of a base model `hidden_size` wide.
+def plan_training(
+    job_id: str, spec: TrainingSpec, name: str, rows: int, base: BaseShape, earlier: Tuning | None = None
+) -> TrainingPlan:
+    """Decide every hyperparameter of a job over `rows` training rows; `earlier` made the checkpoint it starts from.
 
-    Raises `PlanRefused` when there is nothing to train on.
+    Raises `PlanRefused` when there is nothing to train on, or what was asked for does not go together.
     """
     if rows < 1:
         raise PlanRefused("empty_training_split", "the dataset's training split has no rows", "training_file")
     asked = spec.hyperparameters
     reasons: dict[str, str] = {}
+    general = general_rows(asked, rows, reasons)
+    rows += general
     batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
     n_epochs = asked.n_epochs or _auto_epochs(rows, batch_size, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
-    learning_rate = asked.learning_rate or _auto_learning_rate(hidden_size, reasons) * (
-        asked.learning_rate_multiplier or 1.0
-    )
-    rank = asked.lora_rank or _LORA_RANK
-    if asked.lora_rank is None:
-        reasons["lora_rank"] = f"{rank} holds what some thousand rows teach, in about 1 to 2 % of the parameters"
+    tuning = decide_tuning(asked, base.blocks, reasons, earlier)
     if asked.n_checkpoints is None:
         reasons["n_checkpoints"] = f"{_N_CHECKPOINTS}, evenly spaced: enough to see the scores rise or fall"
     return TrainingPlan(
@@ -77,14 +76,14 @@ def plan_training(job_id: str, spec: TrainingSpec, name: str, rows: int, hidden_
         model_name=name,
         seed=spec.seed,
         rows=rows,
+        general_rows=general,
         n_epochs=n_epochs,
         batch_size=batch_size,
         total_steps=total_steps,
         checkpoint_steps=checkpoint_schedule(total_steps, asked.n_checkpoints or _N_CHECKPOINTS),
-        learning_rate=learning_rate,
+        learning_rate=_learning_rate(asked, tuning.kind, base.hidden_size, reasons),
         warmup_steps=round(total_steps * _WARMUP_SHARE),
-        lora_rank=rank,
-        lora_alpha=rank * _LORA_ALPHA_PER_RANK,
+        tuning=tuning,
         reasons=reasons,
     )
 
@@ -139,12 +138,16 @@ def _auto_epochs(rows: int, batch_size: int, reasons: dict[str, str]) -> float:
     return epochs
 
 
-def _auto_learning_rate(hidden_size: int, reasons: dict[str, str]) -> float:
+def _learning_rate(asked: Hyperparameters, kind: Kind, hidden_size: int, reasons: dict[str, str]) -> float:
     """Wider models want smaller steps: 7.5e-4 at a width of 2 000, falling with width to the power 0.78.
 
-    The form and the power are those of "LoRA Without Regret" (Schulman and others, 2025) for Llama models; the factor
-    is what small batches learned well with.
+    The form, the power and the tenth for a model's own weights are those of "LoRA Without Regret" (Schulman and others,
+    2025) for Llama models; the factor is what small batches learned well with.
     """
-    rate = float(f"{7.5e-4 * (2000 / hidden_size) ** 0.78:.1e}")
-    reasons["learning_rate"] = f"{rate:g}: fits LoRA on a model that is {hidden_size} wide"
-    return rate
+    if asked.learning_rate is not None:
+        return asked.learning_rate
+    adapter = 7.5e-4 * (2000 / hidden_size) ** 0.78
+    rate = float(f"{adapter if kind == 'lora' else adapter / 10:.1e}")
+    of_what = "LoRA" if kind == "lora" else "a model's own weights, a tenth of LoRA's,"
+    reasons["learning_rate"] = f"{rate:g}: fits {of_what} on a model that is {hidden_size} wide"
+    return rate * (asked.learning_rate_multiplier or 1.0)

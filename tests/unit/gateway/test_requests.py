@@ -49,6 +49,13 @@ def test_the_review_policy_travels_in_the_metadata() -> None:
     assert job_request.read({**JOB, "integrations": []}).spec().policy is None
 
 
+def test_the_method_of_tuning_and_the_priority_are_asked_for() -> None:
+    asked = {"tuning": "freeze", "freeze_blocks": 4, "early_stopping_drop": 0.1, "lora_alpha": "auto"}
+    spec = job_request.read({**JOB, "hyperparameters": asked, "metadata": {"priority": "-7"}}).spec()
+    assert spec.hyperparameters == Hyperparameters(tuning="freeze", freeze_blocks=4, early_stopping_drop=0.1)
+    assert (spec.priority, job_request.read(JOB).spec().priority) == (-7, 0)
+
+
 @pytest.mark.parametrize(
     ("extra", "param"),
     [
@@ -57,6 +64,11 @@ def test_the_review_policy_travels_in_the_metadata() -> None:
         ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
         ({"hyperparameters": {"batch_size": "8"}}, "hyperparameters.batch_size"),
         ({"hyperparameters": {"optimizer": "x"}}, "hyperparameters.optimizer"),
+        ({"hyperparameters": {"tuning": "prefix"}}, "hyperparameters.tuning"),
+        ({"hyperparameters": {"lora_targets": "q_proj; rm"}}, "hyperparameters.lora_targets"),
+        ({"hyperparameters": {"general_share": 1.0}}, "hyperparameters.general_share"),
+        ({"metadata": {"priority": "101"}}, "metadata"),
+        ({"metadata": {"priority": "soon"}}, "metadata"),
         ({"integrations": [{"type": "wandb"}]}, "integrations"),
         ({"metadata": {str(n): "x" for n in range(17)}}, "metadata"),
         ({"metadata": {"k": "x" * 513}}, "metadata"),

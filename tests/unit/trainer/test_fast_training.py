@@ -124,3 +124,17 @@ def test_what_rows_share_ends_before_the_first_answer() -> None:
     text = TokenRow(input_ids=[1, 2, 3], labels=[1, 2, 3])
     both = pack([text, text])
     assert (both["shared"], both["row_lengths"], both["shift_labels"].tolist()) == (0, (2, 2), [[2, 3, 2, 3]])
+
+
+def test_without_its_adapters_and_for_one_layer_alone_the_products_are_right(base: str) -> None:
+    fast, inner = adapted(base)
+    fuse(fast)
+    attention = inner.model.layers[0].self_attn
+    x = torch.randn(1, 5, tiny_model.SHAPE.hidden_size)
+    # Out of turn, twice, and with another input between: each time the layer's own answer to its own input.
+    for layer in (attention.k_proj, attention.k_proj, attention.q_proj):
+        torch.testing.assert_close(layer(x), type(layer).forward(layer, x), rtol=1e-4, atol=1e-5)
+        layer(torch.zeros_like(x))
+    with fast.disable_adapter():
+        torch.testing.assert_close(attention.v_proj(x), attention.v_proj.base_layer(x))
+    torch.testing.assert_close(attention.v_proj(x), type(attention.v_proj).forward(attention.v_proj, x))

@@ -2,33 +2,41 @@
 
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import checkpoint_name, job_id_for_file, model_name
-from services.trainer.domain.plan import PlanRefused, TrainingPlan, checkpoint_schedule, plan_training, row_order
+from services.trainer.domain.plan import BaseShape, TrainingPlan, checkpoint_schedule, plan_training, row_order
+from services.trainer.domain.tuning import Tuning
 from shared.events import Hyperparameters, TrainingSpec
 
+BASE = BaseShape(hidden_size=576, blocks=30)
 
-def plan(rows: int = 320, **asked: float) -> TrainingPlan:
+
+def plan(rows: int = 320, **asked: Any) -> TrainingPlan:
     spec = TrainingSpec(base_model="base", hyperparameters=Hyperparameters.model_validate(asked))
-    return plan_training("job", spec, "ft:base:org::x", rows, hidden_size=576)
+    return plan_training("job", spec, "ft:base:org::x", rows, BASE)
 
 
 def test_what_is_auto_is_chosen_and_explained() -> None:
     chosen = plan()
     assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 1.5, 120)
-    assert set(chosen.reasons) == {"batch_size", "n_epochs", "learning_rate", "lora_rank", "n_checkpoints"}
+    decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints"}
+    assert set(chosen.reasons) == decided | {"tuning", "lora_rank", "lora_alpha", "lora_targets"}
     assert "120 steps" in chosen.reasons["n_epochs"]
 
 
 def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
     asked = {"n_epochs": 2, "batch_size": 10, "learning_rate": 0.01, "lora_rank": 4, "n_checkpoints": 2}
+    asked |= {"tuning": "lora", "lora_alpha": 8, "lora_targets": "attention"}
     chosen = plan(100, **asked)
     assert chosen.reasons == {}
-    assert (chosen.total_steps, chosen.learning_rate, chosen.lora_rank, chosen.lora_alpha) == (20, 0.01, 4, 8)
+    assert (chosen.total_steps, chosen.learning_rate) == (20, 0.01)
+    assert chosen.tuning == Tuning(rank=4, alpha=8, targets="attention")
     assert chosen.checkpoint_steps == (10, 20)
 
 
@@ -38,9 +46,53 @@ def test_the_multiplier_scales_the_default_rate() -> None:
 
 def test_a_wider_model_learns_in_smaller_steps() -> None:
     spec = TrainingSpec(base_model="base")
-    rates = [plan_training("job", spec, "name", 100, width).learning_rate for width in (576, 2000, 4096)]
+    rates = [
+        plan_training("job", spec, "name", 100, BaseShape(hidden_size=width, blocks=30)).learning_rate
+        for width in (576, 2000, 4096)
+    ]
     assert rates == sorted(rates, reverse=True)
     assert rates[1] == pytest.approx(7.5e-4)
+
+
+def test_a_models_own_weights_learn_in_a_tenth_of_loras_steps() -> None:
+    lora, full = plan(), plan(tuning="full")
+    assert full.learning_rate == pytest.approx(lora.learning_rate / 10, rel=0.05)
+    assert "a tenth of LoRA's" in full.reasons["learning_rate"]
+    assert full.tuning == Tuning(kind="full", targets="all-linear")
+
+
+def test_freezing_leaves_a_sixth_of_the_blocks_unless_asked_otherwise() -> None:
+    chosen = plan(tuning="freeze")
+    assert (chosen.tuning.blocks, chosen.tuning.rank) == (5, 0)
+    assert "the last 5 of 30" in chosen.reasons["freeze_blocks"]
+    assert plan(tuning="freeze", freeze_blocks=30).tuning.blocks == 30
+
+
+def test_what_is_learned_counts_twice_at_every_rank() -> None:
+    assert [plan(lora_rank=rank).tuning.alpha for rank in (4, 16, 64)] == [8, 32, 128]
+    # Rank-stabilized: alpha / sqrt(rank).
+    assert [plan(lora_rank=rank, use_rslora=True).tuning.alpha for rank in (4, 16, 64)] == [4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "message"),
+    [
+        ({"tuning": "full", "lora_rank": 8}, "lora_rank", "lora_rank means nothing with tuning 'full': leave it out"),
+        ({"tuning": "freeze", "use_dora": True}, "use_dora", "use_dora means nothing with tuning 'freeze'"),
+        ({"freeze_blocks": 2}, "freeze_blocks", "freeze_blocks means nothing with tuning 'lora'"),
+        ({"tuning": "freeze", "freeze_blocks": 31}, "freeze_blocks", "is 31, and the base model has 30 blocks"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(asked: dict[str, Any], param: str, message: str) -> None:
+    with pytest.raises(PlanRefused, match=message) as refused:
+        plan(**asked)
+    assert (refused.value.code, refused.value.param) == ("invalid_hyperparameter", param)
+
+
+def test_a_version_of_dora_is_a_whole_model_and_one_of_rslora_an_adapter() -> None:
+    dora, rslora = plan(use_dora=True).tuning, plan(use_rslora=True).tuning
+    assert (dora.published_as, dora.makes_an_adapter) == ("full", False)
+    assert (rslora.published_as, rslora.makes_an_adapter) == ("lora", True)
 
 
 def test_fewer_rows_are_read_more_often() -> None:

@@ -9,11 +9,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.decoders import ByteLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from services.trainer.domain.plan import BaseShape
+
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-HIDDEN_SIZE = 64
+SHAPE = BaseShape(hidden_size=64, blocks=2)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -33,9 +35,9 @@ def save(folder: Path) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer()),
-        hidden_size=HIDDEN_SIZE,
+        hidden_size=SHAPE.hidden_size,
         intermediate_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=SHAPE.blocks,
         num_attention_heads=4,
         num_key_value_heads=2,
         tie_word_embeddings=True,

@@ -1,0 +1,96 @@
+"""Training processes that are forked from one whose imports are done: real ones, to be killed often."""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from services.trainer.adapters.processes import job_request
+from services.trainer.domain.run import Run
+from services.trainer.ports import BaseModel
+from shared.child import ChildDied, Parent
+
+
+def context() -> ForkServerContext:
+    """One server for all tests of a run; its imports take some seconds, once."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["services.trainer.job"])
+    return forks
+
+
+@dataclass
+class ForkedProcess:
+    """What `ChildProcess` is, forked."""
+
+    process: BaseProcess
+    heard: Connection
+    words: int = 0
+    """How many messages it has sent."""
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        reader = asyncio.StreamReader(limit=4 * 1024 * 1024)
+        pipe = os.fdopen(os.dup(self.heard.fileno()), "rb")
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        while line := await reader.readline():
+            # A process that is killed in mid-word leaves half a line.
+            if line.endswith(b"\n"):
+                self.words += 1
+                yield json.loads(line)
+        await asyncio.to_thread(self.process.join)
+        if self.process.exitcode:
+            raise ChildDied(self.process.exitcode, "")
+
+    def ask_to_stop(self) -> None:
+        self.process.terminate()
+
+    def ask_to_save_and_stop(self) -> None:
+        os.kill(self.process.pid or 0, signal.SIGUSR1)
+
+    async def kill(self) -> None:
+        if self.process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid or 0, signal.SIGKILL)
+            self.process.kill()
+        await asyncio.to_thread(self.process.join)
+
+
+def start(request: dict[str, Any]) -> ForkedProcess:
+    """A process that trains in 32 bits, as `python -m services.trainer.job` would."""
+    heard, says = context().Pipe(duplex=False)
+    process = context().Process(target=_work, args=({"precision": "fp32", "niceness": 0} | request, says))
+    process.start()
+    says.close()
+    return ForkedProcess(process, heard)
+
+
+@dataclass
+class ForkedProcesses:
+    """Starts them; `newest` is the last one."""
+
+    artifacts_root: str
+    work_dir: Path
+    newest: ForkedProcess | None = None
+
+    async def start(self, run: Run, base_model: BaseModel) -> ForkedProcess:
+        request = job_request(run, base_model, self.artifacts_root, self.work_dir / str(run.attempt))
+        self.newest = start(request)
+        return self.newest
+
+
+def _work(request: dict[str, Any], says: Connection) -> None:
+    from services.trainer.job import main
+
+    # A group of its own, as a child process has it: who ends it ends what it started.
+    os.setsid()
+    # One core, one thread: two that wait for one another take longer over a model as small as this.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    main(Parent(request, says.fileno()))

@@ -1,0 +1,36 @@
+"""Runs are paused, taken in the order of their priority, and go on where they were."""
+
+import pytest
+
+from shared.events import TrainingPauseRequested, TrainingResumeRequested
+from tests.integration.test_training_service import World, dataset, requested, tiny, training_pids, world
+
+__all__ = ["tiny", "world"]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
+
+
+async def test_a_paused_run_frees_the_machine_for_those_that_wait_and_goes_on_after_them(world: World) -> None:
+    await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=100, n_checkpoints=2))
+    await world.until("job-1", lambda found: len(found["curve"]) > 2)
+    await world.tell(requested("low", "file-1", n_epochs=1), requested("high", "file-1", priority=5, n_epochs=1))
+    await world.until("high", lambda found: found["run"]["status"] == "queued")
+    await world.tell(TrainingPauseRequested(job_id="job-1", change=1))
+    held = (await world.until("job-1", lambda found: found["run"]["status"] == "paused"))["run"]
+    assert held["saved"]["step"] not in held["plan"]["checkpoint_steps"]
+    assert {(await world.ended(job_id))["run"]["status"] for job_id in ("low", "high")} == {"succeeded"}
+    assert training_pids() == []
+    assert (await world.run("job-1"))["run"]["status"] == "paused"
+
+    # The pause is heard once more, and later than the wish to go on.
+    await world.tell(
+        TrainingResumeRequested(job_id="job-1", change=2), TrainingPauseRequested(job_id="job-1", change=1)
+    )
+    found = await world.ended("job-1")
+    assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
+    assert [point["step"] for point in found["curve"]] == list(range(1, 401))
+    progress = await world.said("training.progress")
+    order = list(dict.fromkeys(event["job_id"] for event in progress))
+    assert order == ["job-1", "high", "low"]
+    assert min(e["step"] for e in progress if e["attempt"] == 2) == held["saved"]["step"] + 1
+    assert len(await world.said("checkpoint.saved")) == 2 + 3 + 3
+    assert found["run"]["duration_s"] < 0.9 * (found["run"]["finished_at"] - found["run"]["started_at"])

@@ -1,0 +1,80 @@
+"""A job in the test's own process: what the training process does, without the process."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from services.trainer.adapters.beginning import begin_from
+from services.trainer.adapters.publishing import base_dtype
+from services.trainer.adapters.reporting import Reporting
+from services.trainer.adapters.rows import token_rows
+from services.trainer.adapters.trl import AnswerTrainer, load_model, load_tokenizer, trainer
+from services.trainer.domain.messages import CheckpointWritten, JobMessage, StepDone, parse_message
+from services.trainer.domain.plan import plan_training
+from shared.artifacts import Artifacts
+from shared.events import Artifact, Hyperparameters, TrainingSpec
+from tests.unit.trainer import tiny_model
+
+
+@dataclass
+class Listener:
+    """Stands where the parent process listens."""
+
+    messages: list[JobMessage] = field(default_factory=list)
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.messages.append(parse_message(message))
+
+
+@dataclass
+class Trained:
+    """What a job said, and the trainer that it left."""
+
+    messages: list[JobMessage]
+    trainer: AnswerTrainer
+    store: Artifacts
+    cache: Path
+
+    @property
+    def losses(self) -> dict[int, float]:
+        return {m.step: m.metrics.train_loss or 0.0 for m in self.messages if isinstance(m, StepDone)}
+
+    @property
+    def checkpoints(self) -> list[CheckpointWritten]:
+        return [m for m in self.messages if isinstance(m, CheckpointWritten)]
+
+    def folder(self, artifact: Artifact) -> Path:
+        return self.store.fetch_folder(artifact, self.cache)
+
+
+def train(
+    base: Path,
+    folder: Path,
+    train: bytes,
+    validation: bytes,
+    resume: Path | None = None,
+    start: Path | None = None,
+    with_moments: bool = False,
+    seed: int = 1,
+    **asked: Any,
+) -> Trained:
+    """Train the tiny model in `base`; `asked` are hyperparameters, `resume` and `start` are folders of states."""
+    torch.set_num_threads(1)
+    tokenizer = load_tokenizer(str(base))
+    rows, held_out = (token_rows(lines, tokenizer, 256) for lines in (train, validation))
+    spec = TrainingSpec(base_model="tiny", hyperparameters=Hyperparameters.model_validate(asked), seed=seed)
+    plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE)
+    heard, store = Listener(), Artifacts(str(folder / "artifacts"))
+    tokens_at = list(range(plan.total_steps + 1))
+    reporting = Reporting(plan, heard, store, tokens_at, base_dtype(str(base)))  # type: ignore[arg-type]
+    model = load_model(str(start or base) if plan.tuning.kind != "lora" else str(base), False)
+    made = trainer(plan, model, tokenizer, rows, held_out, folder / "out", False)
+    if start is not None:
+        begin_from(made.model, start)
+        made.moments_from = start if with_moments else None
+    reporting.trainer = made
+    made.add_callback(reporting)
+    made.train(resume_from_checkpoint=str(resume) if resume else None)
+    return Trained(heard.messages, made, store, folder / "cache")

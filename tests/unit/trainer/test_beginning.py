@@ -1,0 +1,45 @@
+"""A job that begins with an earlier checkpoint knows what that knew, with the optimizer's state or without."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.trainer import in_process, tiny_model
+from tests.unit.trainer.in_process import Trained
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+
+ROWS, HELD_OUT = tiny_model.rows(16), tiny_model.rows(5)
+FIRST = {"n_epochs": 6, "batch_size": 4, "learning_rate": 0.01, "n_checkpoints": 1}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.save(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module", params=[{"lora_rank": 4}, {"tuning": "full"}], ids=["lora", "full"])
+def method(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def earlier(method: dict[str, Any], base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return in_process.train(base, tmp_path_factory.mktemp("earlier"), ROWS, HELD_OUT, **FIRST, **method)
+
+
+@pytest.mark.parametrize("with_moments", [True, False])
+def test_it_begins_where_the_earlier_one_ended(
+    method: dict[str, Any], base: Path, earlier: Trained, with_moments: bool, tmp_path: Path
+) -> None:
+    asked = {**FIRST, "n_epochs": 1, "learning_rate": 0.001, **method}
+    state = earlier.folder(earlier.checkpoints[-1].state)
+    found = in_process.train(base, tmp_path, ROWS, HELD_OUT, start=state, with_moments=with_moments, **asked)
+    # Its own steps and its own rate, over weights that have learned.
+    assert list(found.losses) == [1, 2, 3, 4]
+    assert max(found.losses.values()) < (earlier.losses[1] + earlier.losses[24]) / 2
+    rates = [m.metrics.learning_rate for m in found.messages if hasattr(m, "total_steps")]
+    assert max(rate or 0.0 for rate in rates) == pytest.approx(0.001)
+    [first, *_] = found.trainer.optimizer.state.values()
+    assert float(first["step"]) == (24 + 4 if with_moments else 4)

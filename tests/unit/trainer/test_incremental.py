@@ -1,0 +1,93 @@
+"""A run can start from a checkpoint of an earlier one, and mix in general rows against forgetting."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from services.trainer.domain.errors import PlanRefused
+from services.trainer.domain.feedback import Evaluated
+from services.trainer.domain.general import drawn, general_rows
+from services.trainer.domain.incremental import start_from
+from services.trainer.domain.plan import BaseShape, plan_training
+from services.trainer.domain.run import Run
+from services.trainer.domain.tuning import Tuning
+from shared.events import Hyperparameters, TrainingRequested, TrainingSpec
+from tests.unit.trainer.test_runs import run_of, written
+
+SHAPE = BaseShape(hidden_size=64, blocks=2)
+
+
+@pytest.fixture
+def earlier() -> Run:
+    return run_of({"lora_rank": 4}).begin("a", 1).checkpoint(written(3)).checkpoint(written(6))
+
+
+def asking(base_model: str = "base", owner: str = "", **asked: Any) -> TrainingRequested:
+    chosen = Hyperparameters.model_validate({"start_job": "job", **asked})
+    spec = TrainingSpec(base_model=base_model, hyperparameters=chosen)
+    return TrainingRequested(job_id="next", training_file="file", spec=spec, owner=owner)
+
+
+def test_a_run_starts_from_the_checkpoint_that_was_asked_for_or_the_best_or_the_last(earlier: Run) -> None:
+    start, tuning = start_from(earlier, asking(start_step=3, start_optimizer=True))
+    assert (start.job_id, start.step, start.state, start.with_optimizer) == ("job", 3, written(3).state, True)
+    assert tuning == Tuning(rank=4, alpha=8)
+    assert start_from(earlier, asking())[0].step == 6
+    scored = earlier.score(Evaluated(step=3, scores={"exact_match": 0.9}, base_scores={}))
+    assert start_from(scored, asking())[0].step == 3
+    assert not start_from(earlier, asking())[0].with_optimizer
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "message"),
+    [
+        ({"start_step": 4}, "start_not_found", "has no checkpoint of step 4: it has 3, 6"),
+        ({"owner": "somebody else"}, "start_not_found", "there is no job 'job'"),
+        ({"base_model": "other"}, "invalid_hyperparameter", "job job trained base, not other"),
+    ],
+)
+def test_what_cannot_be_started_from_is_refused(earlier: Run, asked: dict[str, Any], code: str, message: str) -> None:
+    with pytest.raises(PlanRefused, match=message) as refused:
+        start_from(earlier, asking(**asked))
+    assert refused.value.code == code
+
+
+def test_a_job_that_is_not_there_is_refused() -> None:
+    with pytest.raises(PlanRefused, match="there is no job 'job'"):
+        start_from(None, asking())
+
+
+def test_what_made_the_checkpoint_is_what_is_trained_on(earlier: Run) -> None:
+    _, tuning = start_from(earlier, asking())
+    plan = plan_training("next", asking().spec, "name", 10, SHAPE, tuning)
+    assert plan.tuning == tuning
+    assert "as the checkpoint" in plan.reasons["tuning"]
+    assert plan_training("next", asking(lora_rank=4).spec, "name", 10, SHAPE, tuning).tuning == tuning
+    for asked in ({"lora_rank": 8}, {"tuning": "full"}, {"use_dora": True}):
+        with pytest.raises(PlanRefused, match="in the job that this one starts from"):
+            plan_training("next", asking(**asked).spec, "name", 10, SHAPE, tuning)
+
+
+@pytest.mark.parametrize(("share", "count"), [(None, 10), (0.5, 90), (0.1, 10), (0.9, 810), (0.001, 1)])
+def test_general_rows_are_the_share_of_all_that_was_asked_for(share: float | None, count: int) -> None:
+    reasons: dict[str, str] = {}
+    assert general_rows(Hyperparameters(general_file="g", general_share=share), 90, reasons) == count
+    assert ("general_share" in reasons) is (share is None)
+    asked = TrainingSpec(base_model="base", hyperparameters=Hyperparameters(general_file="g", general_share=share))
+    plan = plan_training("job", asked, "name", 90, SHAPE)
+    assert (plan.rows, plan.general_rows) == (90 + count, count)
+
+
+def test_a_share_of_no_file_is_refused() -> None:
+    with pytest.raises(PlanRefused, match="no general_file"):
+        general_rows(Hyperparameters(general_share=0.2), 90, {})
+
+
+def test_general_rows_are_drawn_evenly_and_the_same_for_the_same_seed() -> None:
+    rows = list(range(7))
+    found = drawn(rows, 17, 3)
+    assert sorted(Counter(found).values()) == [2, 2, 2, 2, 3, 3, 3]
+    assert found == drawn(rows, 17, 3) != drawn(rows, 17, 4)
+    assert len(set(drawn(rows, 5, 3))) == 5
+    assert drawn([], 0, 3) == []

@@ -1,0 +1,14 @@
+"""A batch is shared by as many processes as divide it."""
+
+import pytest
+
+from services.trainer.adapters.ranks import processes_for
+
+pytestmark = pytest.mark.model
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "asked", "processes"), [(8, 2, 2), (8, 3, 2), (4, 8, 4), (3, 2, 1), (1, 4, 1), (6, 4, 3)]
+)
+def test_no_more_processes_share_a_batch_than_divide_it(batch_size: int, asked: int, processes: int) -> None:
+    assert processes_for(batch_size, asked) == processes
