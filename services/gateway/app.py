@@ -101,7 +101,7 @@ def build(settings: Settings) -> Front:
             "inference": inference,
             "versions": Versions(deployments),
             "deployments": deployments,
-            "stream": Posting(NatsEventStream(bus)),
+            "stream": Posting(NatsEventStream(bus), file_views, job_views),
             "keys": Keys(NatsKeyStore(SharedKeys(bus, keyring))),
             "settings": settings,
             "chat_door": door,

@@ -124,7 +124,7 @@ async def test_an_approved_version_is_called_by_its_names_whole_and_as_a_stream(
     assert cards.keys() == {BASE, "colours", job.fine_tuned_model}
     assert (cards["colours"].root, cards["colours"].parent) == (made.version, BASE)
     assert (await sdk.models.retrieve(job.fine_tuned_model)).parent == BASE
-    async with gateway.http("train") as http:
+    async with gateway.http("admin") as http:
         report = (await http.get(f"/v1/fine_tuning/jobs/{job.id}/report")).json()
     assert report["deployment"]["replicas"] == 1
     assert 0 < report["deployment"]["duration_s"] < 20

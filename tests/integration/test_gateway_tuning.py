@@ -167,7 +167,7 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     assert len({event.id for event in events}) == len(events) == 10
     assert [e.data["train_loss"] for e in events if e.type == "metrics"] == [0.125, 0.25]
     assert any(e.message.endswith("exact_match 0.900 (base 0.000)") for e in events)
-    async with gateway.http("train") as http:
+    async with gateway.http("admin") as http:
         report = (await http.get(f"/v1/fine_tuning/jobs/{job.id}/report")).json()
     assert report["base_scores"]["exact_match"]["value"] == 0.0
     assert report["checkpoints"][0]["scores"]["exact_match"]["value"] == 0.9

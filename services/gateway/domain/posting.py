@@ -9,8 +9,10 @@ from services.gateway.domain.job_request import translated
 from services.gateway.domain.refusals import BadRequest
 from shared import events
 from shared.cloudevents import Envelope
-from shared.security import Scope
+from shared.security import Key, Scope
 
+OWNED = ("dataset.uploaded", "training.requested")
+"""The events that bring a file or a job into being; all others of `training.*` are about one that is there."""
 _SCOPES: Mapping[str, Scope] = {"dataset.uploaded": "train", "feedback.recorded": "infer"}
 
 
@@ -46,6 +48,13 @@ def read(body: Any, source: str) -> Envelope:
     if envelope.subject != fact.aggregate_id():
         raise BadRequest(f"'subject' must be {fact.aggregate_id()!r}, as the data say.", param="subject")
     return envelope
+
+
+def stated_by(envelope: Envelope, key: Key) -> Envelope:
+    """The event with its owner in it: whoever posts it; an administrator may state another one."""
+    if envelope.type not in OWNED or (key.allows("admin") and envelope.data.get("owner")):
+        return envelope
+    return envelope.model_copy(update={"data": {**envelope.data, "owner": key.id}})
 
 
 def _within_data(error: ValidationError) -> BadRequest:
