@@ -167,6 +167,8 @@ class Candidate(Value):
     suffix: str | None = None
     policy: str | None = None
     tuning: Literal["lora", "freeze", "full"] = "lora"
+    owner: str = ""
+    """The id of the key whose job made it."""
 
     @property
     def version(self) -> str:

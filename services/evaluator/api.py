@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from litestar import Router, get
+from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
 from pydantic import BaseModel
@@ -10,7 +10,10 @@ from pydantic import BaseModel
 from services.evaluator.ports import Evaluation
 from services.evaluator.service import Evaluations
 from shared.events import Comparison, EvalDone, Failure, Interval
+from shared.security import Key
 from shared.web import NotFound, allow
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class Figures(BaseModel):
@@ -78,32 +81,43 @@ def _figures(done: EvalDone, name: str) -> Figures:
 
 @get("/")
 async def of_job(
-    job_id: Annotated[str, Parameter(min_length=1)], evaluations: NamedDependency[Evaluations]
+    request: AnyRequest,
+    job_id: Annotated[str, Parameter(min_length=1)],
+    evaluations: NamedDependency[Evaluations],
 ) -> list[EvaluationView]:
-    """A job's evaluations, by step."""
-    return [EvaluationView.of(evaluation) for evaluation in await evaluations.of_job(job_id)]
+    """The evaluations of a job of this key, by step."""
+    found = await evaluations.of_job(job_id)
+    return [EvaluationView.of(evaluation) for evaluation in found if _owned(evaluation, request.state.key)]
 
 
 @get("/{job_id:str}/{step:int}")
-async def one(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> EvaluationView:
+async def one(
+    request: AnyRequest, job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]
+) -> EvaluationView:
     """One checkpoint's scores."""
-    return EvaluationView.of(await _found(evaluations, job_id, step))
+    return EvaluationView.of(await _found(evaluations, job_id, step, request.state.key))
 
 
 @get("/{job_id:str}/{step:int}/samples")
 async def samples(
+    request: AnyRequest,
     job_id: FromPath[str],
     step: FromPath[int],
     evaluations: NamedDependency[Evaluations],
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 20,
 ) -> list[dict[str, Any]]:
     """The first questions with reference, both answers and their scores."""
-    return await evaluations.samples(await _found(evaluations, job_id, step), limit)
+    return await evaluations.samples(await _found(evaluations, job_id, step, request.state.key), limit)
 
 
-async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation:
+def _owned(evaluation: Evaluation, key: Key) -> bool:
+    return key.owns(evaluation.done.candidate.owner)
+
+
+async def _found(evaluations: Evaluations, job_id: str, step: int, key: Key) -> Evaluation:
     evaluation = await evaluations.get(job_id, step)
-    if evaluation is None:
+    # What is another key's is as good as not there.
+    if evaluation is None or not _owned(evaluation, key):
         raise NotFound(f"there is no evaluation of job {job_id!r} at step {step}")
     return evaluation
 

@@ -114,8 +114,9 @@ class Runs:
             if not ended:
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def newest(self, limit: int) -> list[Run]:
-        return await self.store.newest(limit)
+    async def newest(self, limit: int, owner: str | None = None) -> list[Run]:
+        """The newest runs of one owner, or of all."""
+        return await self.store.newest(limit, owner)
 
     async def _settle_waiting(self, file_id: str) -> None:
         for run in await self.store.waiting_for(file_id):

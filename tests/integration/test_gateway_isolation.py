@@ -10,7 +10,7 @@ from openai import AsyncOpenAI
 from shared.cloudevents import Envelope
 from shared.events import DatasetUploaded, TrainingCancelRequested, TrainingQueued, TrainingRequested, TrainingSpec
 from shared.settings import CommonSettings
-from tests.gateway import BASE, Gateway, candidate, eventually, rows, running
+from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
 
 
 @pytest.fixture
@@ -77,6 +77,46 @@ async def test_a_posted_event_cannot_reach_into_what_is_anothers(gateway) -> Non
             body = Envelope.of(fact, "test").model_dump(mode="json", exclude_none=True)
             answer = await other.post("/v1/events", json=body)
             assert answer.status_code == 404, (fact, answer.text)
+
+
+async def test_a_stable_name_cannot_be_taken_over_by_anothers_job(gateway) -> None:
+    async with gateway.sdk("train") as one, gateway.sdk("train") as two, gateway.http("train") as posting:
+        [file, _], [other, _] = await owned(one), await owned(two)
+        first = await one.fine_tuning.jobs.create(model=BASE, training_file=file, suffix="shop")
+        assert (await one.fine_tuning.jobs.create(model=BASE, training_file=file, suffix="shop")).id != first.id
+        with pytest.raises(openai.BadRequestError) as refused:
+            await two.fine_tuning.jobs.create(model=BASE, training_file=other, suffix="shop")
+        assert (refused.value.param, refused.value.code) == ("suffix", "suffix_taken")
+        spec = TrainingSpec(base_model=BASE, suffix="shop")
+        for fact in (
+            TrainingRequested(job_id="ftjob-new", training_file="file-x", spec=spec),
+            DatasetUploaded(file_id="file-new", filename="a", artifact=candidate("x").adapter, train=spec),
+        ):
+            answer = await posting.post("/v1/events", json=Envelope.of(fact, "test").model_dump(mode="json"))
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "suffix_taken")
+        async with gateway.sdk("admin") as admin:
+            assert await admin.fine_tuning.jobs.create(model=BASE, training_file=other, suffix="shop")
+
+
+async def test_checkpoints_and_models_that_wait_are_not_there_for_other_keys(gateway) -> None:
+    async with gateway.sdk("train", "infer") as one, gateway.sdk("train", "infer") as two, gateway.sdk("infer") as app:
+        _, job = await owned(one)
+        made = candidate(job)
+        await gateway.say(saved(made), review(made))
+
+        async def called(sdk: AsyncOpenAI, model: str) -> int:
+            with pytest.raises(openai.APIStatusError) as refused:
+                await sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}])
+            return refused.value.status_code
+
+        async def known() -> bool:
+            return (await one.fine_tuning.jobs.retrieve(job)).fine_tuned_model is not None
+
+        await eventually(known)
+        model = (await one.fine_tuning.jobs.retrieve(job)).fine_tuned_model or ""
+        # Their owner is told the reason: no engine runs here, and people did not decide yet.
+        assert [await called(one, name) for name in (made.model_name, model)] == [503, 403]
+        assert [await called(sdk, name) for sdk in (two, app) for name in (made.model_name, model)] == [404] * 4
 
 
 async def test_who_posts_a_request_owns_its_job_whatever_the_event_says(gateway) -> None:

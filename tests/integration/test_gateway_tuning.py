@@ -42,7 +42,7 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 def sdk(gateway: Gateway) -> AsyncOpenAI:
-    return gateway.sdk("train")
+    return gateway.sdk("train", "infer")
 
 
 async def upload(sdk: AsyncOpenAI, name: str = "rows.jsonl", count: int = 12) -> str:
@@ -173,9 +173,7 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     assert report["checkpoints"][0]["scores"]["exact_match"]["value"] == 0.9
     assert report["verdict"]["rules"][0]["reason"] == "two reviewers said no"
     with pytest.raises(openai.PermissionDeniedError) as refused:
-        await gateway.sdk("infer").chat.completions.create(
-            model=done.fine_tuned_model, messages=[{"role": "user", "content": "hi"}]
-        )
+        await sdk.chat.completions.create(model=done.fine_tuned_model, messages=[{"role": "user", "content": "hi"}])
     assert refused.value.code == "model_not_approved"
 
 

@@ -64,13 +64,13 @@ class ChatDoor:
         security.require(key, "infer")
         asked = chat.admit(parsed(await _body(headers, receive, self.max_body_bytes)), self.max_choices)
         watch.begin()
-        served = await self.inference.chat(asked, key)
+        served = await self.inference.chat(asked, key, headers)
         version = (b"x-assay-version", served.target.version.encode())
         if served.body is not None:
-            await reply.whole(200, served.body, version)
+            await reply.whole(200, served.body, version, *served.headers)
             return
         try:
-            await reply.stream(served.events(), version)
+            await reply.stream(served.events(), version, *served.headers)
         finally:
             served.close()
 

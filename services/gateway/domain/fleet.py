@@ -100,6 +100,10 @@ class Fleet:
     def up(self, base: str) -> list[Replica]:
         return [replica for replica in self.pools.get(base, ()) if replica.up]
 
+    def holds(self, base: str, name: str) -> bool:
+        """Whether anybody may be asked."""
+        return any(replica.serves(name) for replica in self.pools.get(base, ()))
+
     def serving(self, base: str, name: str) -> list[Replica]:
         """The replicas that may be asked, the least busy first."""
         able = [replica for replica in self.pools.get(base, ()) if replica.serves(name)]

@@ -57,6 +57,13 @@ def stated_by(envelope: Envelope, key: Key) -> Envelope:
     return envelope.model_copy(update={"data": {**envelope.data, "owner": key.id}})
 
 
+def suffixes(envelope: Envelope) -> list[tuple[str, str]]:
+    """The stable names that jobs asked for by this event would move, each with its place in the event."""
+    name = {"training.requested": "spec", "dataset.uploaded": "train"}.get(envelope.type, "")
+    spec: Any = envelope.data.get(name) or {}
+    return [(f"data.{name}.suffix", spec["suffix"])] if spec.get("suffix") else []
+
+
 def _within_data(error: ValidationError) -> BadRequest:
     found = translated(error)
     param = f"data.{found.param}" if found.param else "data"

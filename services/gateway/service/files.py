@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.gateway.domain import names
 from services.gateway.domain.files import clean_filename
-from services.gateway.domain.ownership import owns, within_reach
+from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest, Missing
 from services.gateway.ports import ArtifactStore, FileView, Views
@@ -50,7 +50,7 @@ class Files:
     async def get(self, file_id: str, key: Key) -> FileView:
         """A file of this key; what is another's is as good as not there."""
         found = await self.views.get(file_id)
-        if found is None or not found.known or not owns(key, found.owner):
+        if found is None or not found.known or not key.owns(found.owner):
             raise Missing(f"No such File object: {file_id}", param="id")
         return found
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from services.gateway.domain import messages, names
 from services.gateway.domain.job import learn
 from services.gateway.domain.job_request import JobRequest
-from services.gateway.domain.ownership import owns, within_reach
+from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest, Missing, no_model
 from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView, Tell, Views
+from services.gateway.service.claims import Claims
 from shared.events import TrainingCancelRequested, TrainingRequested
 from shared.security import Key
 
@@ -27,6 +28,7 @@ class Jobs:
     tell: Tell
     base_models: Collection[str]
     max_lora_rank: int
+    claims: Claims
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:
         """Ask for a job; the view and the request for its training are one write."""
@@ -40,6 +42,7 @@ class Jobs:
         file = await self._file(asked.training_file, "training_file", key)
         if asked.validation_file:
             await self._file(asked.validation_file, "validation_file", key)
+        await self.claims.take(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
             job_id=names.new_id("ftjob", key.id, idempotency_key),
@@ -77,7 +80,7 @@ class Jobs:
     async def get(self, job_id: str, key: Key) -> JobView:
         """A job of this key; what is another's is as good as not there."""
         found = await self.views.get(job_id)
-        if found is None or not found.known or not owns(key, found.owner):
+        if found is None or not found.known or not key.owns(found.owner):
             raise Missing(f"Could not find fine tune: {job_id}", param="fine_tuning_job_id", code="fine_tune_not_found")
         return found
 
@@ -117,7 +120,7 @@ class Jobs:
 
     async def _file(self, file_id: str, param: str, key: Key) -> FileView:
         found = await self.files.get(file_id)
-        if found is None or not found.known or not owns(key, found.owner):
+        if found is None or not found.known or not key.owns(found.owner):
             raise BadRequest(f"Invalid file ID: {file_id}", param=param, code="invalid_file_id")
         return found
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from services.gateway.domain import posting
-from services.gateway.domain.ownership import owns
 from services.gateway.domain.refusals import Missing
 from services.gateway.ports import DeadLetter, EventStream, FileView, JobView, Views
+from services.gateway.service.claims import Claims
 from shared import telemetry
 from shared.cloudevents import Envelope
 from shared.security import Key
@@ -20,11 +20,14 @@ class Posting:
     stream: EventStream
     files: Views[FileView]
     jobs: Views[JobView]
+    claims: Claims
 
     async def post(self, envelope: Envelope, key: Key) -> None:
         """Publish; returns when the stream holds the event. Raises `Missing` for what is another key's."""
         if not key.allows("admin"):
             await self._refuse_anothers(envelope, key)
+        for param, suffix in posting.suffixes(envelope):
+            await self.claims.take(suffix, key, param)
         await self.stream.publish(posting.stated_by(envelope, key))
 
     async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
@@ -53,7 +56,7 @@ class Posting:
 
 
 def _check(found: FileView | JobView | None, key: Key, param: str) -> None:
-    if found is not None and not owns(key, found.owner):
+    if found is not None and not key.owns(found.owner):
         raise _missing(found.id, param)
 
 

@@ -49,8 +49,9 @@ class MongoRunStore:
         named = [run for run in waiting if file_id in (run.request.training_file, run.request.validation_file)]
         return cast(list[Run], named)
 
-    async def newest(self, limit: int) -> list[Run]:
-        return cast(list[Run], await self.runs.find(newest_first="created_at", limit=limit))
+    async def newest(self, limit: int, owner: str | None) -> list[Run]:
+        where = {} if owner is None else {"request.owner": owner}
+        return cast(list[Run], await self.runs.find(where, newest_first="created_at", limit=limit))
 
     async def dataset(self, file_id: str) -> DatasetView | None:
         return await self.datasets.get(file_id)

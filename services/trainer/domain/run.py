@@ -109,6 +109,7 @@ class Run(Value):
             lora_rank=self.plan.lora_rank,
             suffix=spec.suffix,
             policy=spec.policy,
+            owner=self.request.owner,
         )
 
     def finished_event(self) -> TrainingFinished:
