@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 from services.gateway.domain.refusals import BadRequest
 
 LONGEST_DAYS = 366
+DAY_S = 86_400
 Part = Literal["key_id", "version", "day"]
 PARTS: tuple[Part, ...] = ("key_id", "version", "day")
 
@@ -31,7 +33,14 @@ def usage_id(key_id: str, version: str, day: str, gateway: str) -> str:
 
 
 def today(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
+    """The day in UTC of a time in Unix seconds."""
+    return _day(int(now // DAY_S))
+
+
+@lru_cache(maxsize=2)
+def _day(number: int) -> str:
+    # Asked for with every answer.
+    return datetime.fromtimestamp(number * DAY_S, UTC).date().isoformat()
 
 
 def days(start: date | None, end: date | None, now: float) -> list[str]:

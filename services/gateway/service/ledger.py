@@ -21,7 +21,7 @@ LOOKS = 2
 _log = telemetry.logger(__name__)
 
 
-@dataclass
+@dataclass(slots=True)
 class Permit:
     """One request that was let in; to be ended once, with what it used. `headers` tell the caller what is left."""
 
@@ -60,6 +60,7 @@ class Ledger:
     changed_rows: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     changed: bool = False
     written_at: float = 0.0
+    looked_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def admit(self, key: Key, tokens: int) -> Permit:
@@ -70,7 +71,9 @@ class Ledger:
         if limited or key.token_budget is not None:
             refuse(key, account, tokens, now)
             for _ in range(LOOKS):
-                if not share_used(key, account, self.gateways, now):
+                gateways = self.gateways
+                stale = gateways > 1 and now - self.looked_at > self.settle_s
+                if not stale and not share_used(key, account, gateways, now):
                     break
                 await self._look_now()
                 refuse(key, account, tokens, now)
@@ -146,6 +149,8 @@ class Ledger:
             del self.rows[place]
 
     async def _look_now(self) -> None:
+        # Also where it fails: while MongoDB is away, not each request should wait for it.
+        self.looked_at = self.now()
         try:
             await self.settle()
         except Exception as error:
@@ -171,6 +176,7 @@ class Ledger:
             raise
 
     def _learn(self, tallies: Sequence[Tally]) -> None:
+        self.looked_at = self.now()
         self.others.update({tally.id: tally for tally in tallies if tally.id != self.gateway})
         for account in self.accounts.values():
             self._tell(account)
