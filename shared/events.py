@@ -204,6 +204,8 @@ class Candidate(Value):
     """`full` also where an adapter was merged, as that of DoRA is."""
     suite: str | None = None
     """The suites that it is scored on beside its test split, joined by commas; None for the evaluator's default."""
+    owner: str = ""
+    """The id of the key whose job made it."""
 
     @property
     def version(self) -> str:

@@ -51,6 +51,10 @@ class Key(BaseModel):
         """Whether this key may do what `scope` names; an admin may do all."""
         return scope in self.scopes or "admin" in self.scopes
 
+    def owns(self, owner: str) -> bool:
+        """Whether this key may see and change what belongs to the key with the id `owner`; an admin may all."""
+        return self.id == owner or "admin" in self.scopes
+
     def refusal(self, digest: str, now: float) -> str | None:
         """Why the secret of that digest is not accepted now, None when it is."""
         if self.deleted or (digest != self.sha256 and now >= self.previous_until):

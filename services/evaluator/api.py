@@ -11,7 +11,10 @@ from services.evaluator.domain.confusion import Confusion, TooManyLabels, confus
 from services.evaluator.ports import Evaluation, Progress
 from services.evaluator.service import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
+from shared.security import Key
 from shared.web import NotFound, allow, problem
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class Figures(BaseModel):
@@ -85,29 +88,37 @@ def _figures(done: EvalDone, name: str) -> Figures:
 
 @get("/")
 async def of_job(
-    job_id: Annotated[str, Parameter(min_length=1)], evaluations: NamedDependency[Evaluations]
+    request: AnyRequest,
+    job_id: Annotated[str, Parameter(min_length=1)],
+    evaluations: NamedDependency[Evaluations],
 ) -> list[EvaluationView]:
-    """A job's evaluations, by step."""
-    return [EvaluationView.of(evaluation) for evaluation in await evaluations.of_job(job_id)]
+    """The evaluations of a job of this key, by step."""
+    found = await evaluations.of_job(job_id)
+    return [EvaluationView.of(evaluation) for evaluation in found if _owned(evaluation, request.state.key)]
 
 
 @get("/{job_id:str}/{step:int}")
-async def one(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> EvaluationView:
+async def one(
+    request: AnyRequest, job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]
+) -> EvaluationView:
     """One checkpoint's scores."""
-    return EvaluationView.of(await _found(evaluations, job_id, step))
+    return EvaluationView.of(await _found(evaluations, job_id, step, request.state.key))
 
 
 @get("/{job_id:str}/{step:int}/progress")
-async def progress(job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]) -> Progress:
+async def progress(
+    request: AnyRequest, job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]
+) -> Progress:
     """What is known of a checkpoint while its evaluation goes on, and what waits."""
     found = await evaluations.so_far(job_id, step)
-    if found is None:
+    if found is None or not request.state.key.owns(found.owner):
         raise NotFound(f"no evaluation of job {job_id!r} at step {step} has begun")
     return found
 
 
 @get("/{job_id:str}/{step:int}/samples")
 async def samples(
+    request: AnyRequest,
     job_id: FromPath[str],
     step: FromPath[int],
     evaluations: NamedDependency[Evaluations],
@@ -115,7 +126,7 @@ async def samples(
     task: Annotated[str, Parameter(max_length=64)] = "",
 ) -> list[dict[str, Any]]:
     """The first questions with reference, both answers and their scores; of the test split where no task is named."""
-    found = await evaluations.samples(await _found(evaluations, job_id, step), limit, task)
+    found = await evaluations.samples(await _found(evaluations, job_id, step, request.state.key), limit, task)
     if found is None:
         raise NotFound(f"that evaluation has no task {task!r}")
     return found
@@ -123,25 +134,31 @@ async def samples(
 
 @get("/{job_id:str}/{step:int}/confusion")
 async def confused(
+    request: AnyRequest,
     job_id: FromPath[str],
     step: FromPath[int],
     evaluations: NamedDependency[Evaluations],
     task: Annotated[str, Parameter(max_length=64)] = "",
 ) -> Confusion:
     """Which label was taken for which, where the references are labels."""
-    found = await evaluations.samples(await _found(evaluations, job_id, step), None, task)
+    found = await evaluations.samples(await _found(evaluations, job_id, step, request.state.key), None, task)
     if found is None:
         raise NotFound(f"that evaluation has no task {task!r}")
     return confusion([row["answer"] for row in found], [row["reference"] for row in found])
 
 
-def _no_labels(_request: Request[Any, Any, Any], error: TooManyLabels) -> Response[Any]:
+def _no_labels(_request: AnyRequest, error: TooManyLabels) -> Response[Any]:
     return problem(422, "No labels", str(error))
 
 
-async def _found(evaluations: Evaluations, job_id: str, step: int) -> Evaluation:
+def _owned(evaluation: Evaluation, key: Key) -> bool:
+    return key.owns(evaluation.done.candidate.owner)
+
+
+async def _found(evaluations: Evaluations, job_id: str, step: int, key: Key) -> Evaluation:
     evaluation = await evaluations.get(job_id, step)
-    if evaluation is None:
+    # What is another key's is as good as not there.
+    if evaluation is None or not _owned(evaluation, key):
         raise NotFound(f"there is no evaluation of job {job_id!r} at step {step}")
     return evaluation
 

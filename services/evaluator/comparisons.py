@@ -10,6 +10,7 @@ from services.evaluator.domain.results import read_lines
 from services.evaluator.ports import Evaluation, EvaluationStore, Files
 from shared.events import Score
 
+Mine = Callable[[Evaluation], bool]
 Which = Literal["all", "changed", "gained", "lost"]
 MOST_MODELS = 12
 _Side = tuple[str, dict[str, list[Row]], Mapping[str, Score]]
@@ -31,16 +32,19 @@ class Comparisons:
     files: Files
     exports: Mapping[str, Callable[[Table, Sequence[Change]], bytes]]
 
-    async def table(self, of: Sequence[str], base: bool, production: bool) -> Table:
-        """The table of these checkpoints, each `<job>/<step>`; raises `NoSuchCheckpoint` or `NotComparable`."""
-        models, figures = await self._models(of, base, production)
+    async def table(self, of: Sequence[str], base: bool, production: bool, mine: Mine) -> Table:
+        """The table of these checkpoints, each `<job>/<step>`, of those that are `mine`.
+
+        Raises `NoSuchCheckpoint` or `NotComparable`.
+        """
+        models, figures = await self._models(of, base, production, mine)
         return models.table(figures)
 
     async def items(
-        self, of: Sequence[str], base: bool, production: bool, task: str | None, which: Which
+        self, of: Sequence[str], base: bool, production: bool, mine: Mine, task: str | None, which: Which
     ) -> list[Change]:
         """The items of one task, None for all: every one, or where some model does otherwise than the first."""
-        models, _figures = await self._models(of, base, production)
+        models, _figures = await self._models(of, base, production, mine)
         kept = {
             "all": lambda _item: True,
             "changed": lambda item: bool(item.gained or item.lost),
@@ -49,18 +53,19 @@ class Comparisons:
         }[which]
         return [item for item in models.items() if task in (None, item.task) and kept(item)]
 
-    async def export(self, of: Sequence[str], base: bool, production: bool, format: str) -> bytes:
+    async def export(self, of: Sequence[str], base: bool, production: bool, mine: Mine, format: str) -> bytes:
         """Table and items as a file of that format."""
-        models, figures = await self._models(of, base, production)
+        models, figures = await self._models(of, base, production, mine)
         return await asyncio.to_thread(self.exports[format], models.table(figures), models.items())
 
     async def _models(
-        self, of: Sequence[str], base: bool, production: bool
+        self, of: Sequence[str], base: bool, production: bool, mine: Mine
     ) -> tuple[Models, list[Mapping[str, Score]]]:
         sides: list[_Side] = []
         for name in dict.fromkeys(of):
             evaluation = await self.store.get(name)
-            if evaluation is None:
+            # What is another key's is as good as not there.
+            if evaluation is None or not mine(evaluation):
                 raise NoSuchCheckpoint(f"there is no evaluation of {name!r}; a checkpoint is named <job>/<step>")
             if evaluation.done.error is not None:
                 raise NotComparable(f"{name} could not be scored: {evaluation.done.error.message}")

@@ -6,25 +6,32 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import Parameter
 
-from services.evaluator.comparisons import Comparisons, NoSuchCheckpoint, NotComparable, Which
+from services.evaluator.comparisons import Comparisons, Mine, NoSuchCheckpoint, NotComparable, Which
 from services.evaluator.domain.comparing import Change, Table
+from shared.security import Key
 from shared.web import allow, problem
 
 Of = Annotated[list[str], Parameter(min_items=1, max_items=12, description="checkpoints, each <job>/<step>")]
+AnyRequest = Request[Any, Any, Any]
 With = Annotated[bool, Parameter()]
 TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
 @get("/")
 async def table(
-    comparisons: NamedDependency[Comparisons], of: Of, base: With = True, production: With = False
+    request: AnyRequest,
+    comparisons: NamedDependency[Comparisons],
+    of: Of,
+    base: With = True,
+    production: With = False,
 ) -> Table:
     """Each metric of each model, by subject too, and the paired test of each model against the first."""
-    return await comparisons.table(of, base, production)
+    return await comparisons.table(of, base, production, _mine(request))
 
 
 @get("/items")
 async def items(
+    request: AnyRequest,
     comparisons: NamedDependency[Comparisons],
     of: Of,
     base: With = True,
@@ -34,11 +41,12 @@ async def items(
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
 ) -> list[Change]:
     """Prompt, reference, each answer and each score; what a model gained or lost beside the first."""
-    return (await comparisons.items(of, base, production, task, which))[:limit]
+    return (await comparisons.items(of, base, production, _mine(request), task, which))[:limit]
 
 
 @get("/export")
 async def export(
+    request: AnyRequest,
     comparisons: NamedDependency[Comparisons],
     of: Of,
     base: With = True,
@@ -46,16 +54,21 @@ async def export(
     format: Annotated[Literal["csv", "xlsx"], Parameter()] = "xlsx",
 ) -> Response[bytes]:
     """All of it as a file: CSV holds the items, Excel also the table."""
-    content = await comparisons.export(of, base, production, format)
+    content = await comparisons.export(of, base, production, _mine(request), format)
     headers = {"content-disposition": f'attachment; filename="comparison.{format}"'}
     return Response(content, media_type=TYPES[format], headers=headers)
 
 
-def _unknown(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _mine(request: AnyRequest) -> Mine:
+    key: Key = request.state.key
+    return lambda evaluation: key.owns(evaluation.done.candidate.owner)
+
+
+def _unknown(_request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(404, "Not found", str(error))
 
 
-def _not_comparable(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _not_comparable(_request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(422, "Not comparable", str(error))
 
 

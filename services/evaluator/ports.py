@@ -100,6 +100,8 @@ class Progress(Entity):
     scores: dict[str, dict[str, Score]] = Field(default_factory=dict)
     """By set of questions, then metric."""
     waiting: tuple[str, ...] = ()
+    owner: str = ""
+    """The id of the key whose job it is."""
 
 
 class ProgressStore(Protocol):

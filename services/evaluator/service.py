@@ -99,7 +99,7 @@ class Evaluations:
         rival = await self.inquiry.rival(event.candidate)
         plans = [plan for name in _suites(event.candidate) if (plan := await self.suitebook.plan(name))]
         waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
-        so_far = Progress(id=event.natural_key(), waiting=tuple(waiting))
+        so_far = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
         test = await self.inquiry.ask(target, rival)
         so_far = await self._note(so_far, "", test)
         suites: list[tuple[Plan, _Outcome]] = []
@@ -112,7 +112,7 @@ class Evaluations:
         """Show what is known already; a set of questions that failed waits no more either."""
         scores = so_far.scores if asked is None else {**so_far.scores, name: asked.checkpoint.scores}
         waiting = tuple(each for each in so_far.waiting if each != name)
-        progress = Progress(id=so_far.id, scores=scores, waiting=waiting)
+        progress = so_far.model_copy(update={"scores": scores, "waiting": waiting})
         await self.progress.put(progress)
         return progress
 

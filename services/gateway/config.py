@@ -25,6 +25,8 @@ class Settings(ServiceSettings):
     """The largest `n` of one chat request."""
     max_in_flight: int = Field(default=256, ge=1)
     """Chat requests answered at once by one gateway; more get 429."""
+    settle_s: float = Field(default=0.5, gt=0)
+    """How often gateways tell each other what keys did."""
     keep_versions: int = Field(default=3, ge=1)
     """Versions of one alias that stay loaded: the newest, and those to go back to."""
     on_demand: int = Field(default=4, ge=1)

@@ -4,7 +4,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.domain import checkpoint, deployment, files, job, messages, pool, swap, usage
+from services.gateway.domain import (
+    checkpoint,
+    deployment,
+    files,
+    job,
+    limits,
+    messages,
+    ownership,
+    pool,
+    routing,
+    swap,
+    usage,
+)
 from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.weights import Tensor
@@ -38,12 +50,20 @@ class AliasView(deployment.Alias, Entity):
     """A stable name that was turned back, as it is kept."""
 
 
+class ClaimView(ownership.Claim, Entity):
+    """A stable name and its owner as they are kept."""
+
+
 class PoolView(pool.Pool, Entity):
     """A pool as it is kept."""
 
 
 class LeaseView(swap.Lease, Entity):
     """Who replaces weights in a pool, as it is kept."""
+
+
+class RouteView(routing.Route, Entity):
+    """How an alias's requests are shared out, as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -204,6 +224,32 @@ class Engine(Protocol):
         `check` is awaited first where the connection is new: the engine may have been started again.
         """
         ...
+
+
+class Tallies(Protocol):
+    """What the gateways have counted: each writes its own, whole and as often as it likes, and reads all."""
+
+    async def put(self, tally: limits.Tally) -> None: ...
+
+    async def since(self, at: float) -> list[limits.Tally]:
+        """Those that were written since."""
+        ...
+
+    async def all(self) -> list[limits.Tally]: ...
+
+    async def put_usage(self, rows: Sequence[UsageView]) -> None: ...
+
+    async def usage(self, days: Sequence[str], key_id: str | None) -> list[UsageView]:
+        """What was used on these days, by one key or by all."""
+        ...
+
+
+class Figures(Protocol):
+    """Where an operator compares versions of one alias."""
+
+    def answered(self, alias: str, version: str, ok: bool, seconds: float) -> None: ...
+
+    def copied(self, alias: str, version: str, outcome: routing.Outcome, seconds: float) -> None: ...
 
 
 class DeadLetter(Entity):

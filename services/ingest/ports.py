@@ -24,7 +24,9 @@ class DatasetStore(Protocol):
 
     async def create(self, entity: Dataset, events: Sequence[EventData] = ()) -> bool: ...
 
-    async def newest(self, limit: int) -> list[Dataset]: ...
+    async def newest(self, limit: int, owner: str | None) -> list[Dataset]:
+        """The newest datasets, of one owner or of all."""
+        ...
 
 
 class Files(Protocol):

@@ -36,8 +36,9 @@ class Datasets:
     async def get(self, dataset_id: str) -> Dataset | None:
         return await self.store.get(dataset_id)
 
-    async def newest(self, limit: int) -> list[Dataset]:
-        return await self.store.newest(limit)
+    async def newest(self, limit: int, owner: str | None = None) -> list[Dataset]:
+        """The newest datasets of one owner, or of all."""
+        return await self.store.newest(limit, owner)
 
     def _prepare(self, upload: DatasetUploaded) -> DatasetReady:
         checked = domain.read_file(self.files.read(upload.artifact), drop_bad_rows=upload.drop_bad_rows)

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
@@ -15,7 +15,10 @@ from services.trainer.domain.diagnosis import Diagnosis, diagnose
 from services.trainer.domain.run import Run
 from services.trainer.service import Runs
 from shared.events import TrainingMetrics
+from shared.security import Key
 from shared.web import NotFound, allow
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class RunDetail(BaseModel):
@@ -31,13 +34,14 @@ class RunDetail(BaseModel):
 
 
 @get("/{job_id:str}")
-async def run(job_id: FromPath[str], runs: NamedDependency[Runs]) -> RunDetail:
-    """One run: its plan with the reasons, its checkpoints, its curve and what that shows."""
-    return await _detail(job_id, runs)
+async def run(request: AnyRequest, job_id: FromPath[str], runs: NamedDependency[Runs]) -> RunDetail:
+    """One run of this key: its plan with the reasons, its checkpoints, its curve and what that shows."""
+    return await _detail(job_id, runs, request.state.key)
 
 
 @get("/{job_id:str}/live")
 async def live(
+    request: AnyRequest,
     job_id: FromPath[str],
     runs: NamedDependency[Runs],
     last_step: Annotated[int, Parameter(header="Last-Event-ID", ge=0, required=False)] = 0,
@@ -46,21 +50,22 @@ async def live(
 
     The stream can be taken up again after any step, by the header `Last-Event-ID`.
     """
-    await _detail(job_id, runs)
-    return ServerSentEvent(_messages(job_id, runs, last_step))
+    await _detail(job_id, runs, request.state.key)
+    return ServerSentEvent(_messages(job_id, runs, request.state.key, last_step))
 
 
-async def _messages(job_id: str, runs: Runs, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
+async def _messages(job_id: str, runs: Runs, key: Key, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
     async for point in runs.live(job_id, last_step):
         yield ServerSentEventMessage(event="metrics", id=str(point.step), data=point.model_dump_json(exclude_none=True))
-    detail = await _detail(job_id, runs)
+    detail = await _detail(job_id, runs, key)
     ended = {"status": detail.run.status, "diagnoses": [diagnosis.model_dump() for diagnosis in detail.diagnoses]}
     yield ServerSentEventMessage(event="end", data=json.dumps(ended))
 
 
-async def _detail(job_id: str, runs: Runs) -> RunDetail:
+async def _detail(job_id: str, runs: Runs, key: Key) -> RunDetail:
     found = await runs.get(job_id)
-    if found is None:
+    # What is another key's is as good as not there.
+    if found is None or not key.owns(found.request.owner):
         raise NotFound(f"there is no run {job_id!r}")
     curve = await runs.curve(job_id)
     smoothed = smooth([point.train_loss for point in curve if point.train_loss is not None])
@@ -68,9 +73,12 @@ async def _detail(job_id: str, runs: Runs) -> RunDetail:
 
 
 @get("/")
-async def newest(runs: NamedDependency[Runs], limit: Annotated[int, Parameter(ge=1, le=100)] = 20) -> list[Run]:
-    """The newest runs, without their curves."""
-    return await runs.newest(limit)
+async def newest(
+    request: AnyRequest, runs: NamedDependency[Runs], limit: Annotated[int, Parameter(ge=1, le=100)] = 20
+) -> list[Run]:
+    """The newest runs of this key, of all keys for an administrator, without their curves."""
+    key: Key = request.state.key
+    return await runs.newest(limit, None if key.allows("admin") else key.id)
 
 
 routes = Router("/v1/runs", route_handlers=[run, live, newest], guards=[allow("train")], tags=["runs"])

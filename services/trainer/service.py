@@ -134,8 +134,9 @@ class Runs:
             if not ended:
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def newest(self, limit: int) -> list[Run]:
-        return await self.store.newest(limit)
+    async def newest(self, limit: int, owner: str | None = None) -> list[Run]:
+        """The newest runs of one owner, or of all."""
+        return await self.store.newest(limit, owner)
 
     async def _wish(self, job_id: str, change: Callable[[Run, int], Run]) -> None:
         now = int(time.time())

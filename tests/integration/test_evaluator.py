@@ -177,7 +177,10 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
 
         models = httpx.get(f"{engine.url}/v1/models").json()["data"]
         assert [model["id"] for model in models] == [BASE_MODEL]
-        key = {"authorization": f"Bearer {keyring.create('test', ('train',))}"}
+        key = {"authorization": f"Bearer {keyring.create('test', ('admin',))}"}
+        another = {"authorization": f"Bearer {keyring.create('another', ('train',))}"}
+        assert httpx.get(f"{both[0].url}/v1/evaluations", params={"job_id": "job-1"}, headers=another).json() == []
+        assert httpx.get(f"{both[0].url}/v1/evaluations/job-1/10/samples", headers=another).status_code == 404
         listed = httpx.get(f"{both[0].url}/v1/evaluations", params={"job_id": "job-1"}, headers=key).json()
         assert [evaluation["step"] for evaluation in listed] == [10, 20]
         one = httpx.get(f"{both[1].url}/v1/evaluations/job-1/10", headers=key).json()

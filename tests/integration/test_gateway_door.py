@@ -182,7 +182,7 @@ async def test_a_job_is_accepted_while_nats_is_away_but_a_posted_event_is_not(
     settings = common.model_copy(update={"nats_url": server.url})
     await topology.declare(client.jetstream(), settings)
     await client.close()
-    async with running(settings, ["http://127.0.0.1:9"]) as gateway, gateway.http("train") as http:
+    async with running(settings, ["http://127.0.0.1:9"]) as gateway, gateway.http("admin") as http:
         sdk = gateway.sdk("train")
         file = await sdk.files.create(file=("a.jsonl", rows(12)), purpose="fine-tune")
         server.kill()

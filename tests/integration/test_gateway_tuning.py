@@ -42,7 +42,7 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 def sdk(gateway: Gateway) -> AsyncOpenAI:
-    return gateway.sdk("train")
+    return gateway.sdk("train", "infer")
 
 
 async def upload(sdk: AsyncOpenAI, name: str = "rows.jsonl", count: int = 12) -> str:
@@ -169,15 +169,13 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     assert len({event.id for event in events}) == len(events) == 10
     assert [e.data["train_loss"] for e in events if e.type == "metrics"] == [0.125, 0.25]
     assert any(e.message.endswith("exact_match 0.900 (base 0.000)") for e in events)
-    async with gateway.http("train") as http:
+    async with gateway.http("admin") as http:
         report = (await http.get(f"/v1/fine_tuning/jobs/{job.id}/report")).json()
     assert report["base_scores"]["exact_match"]["value"] == 0.0
     assert report["checkpoints"][0]["scores"]["exact_match"]["value"] == 0.9
     assert report["verdict"]["rules"][0]["reason"] == "two reviewers said no"
     with pytest.raises(openai.PermissionDeniedError) as refused:
-        await gateway.sdk("infer").chat.completions.create(
-            model=done.fine_tuned_model, messages=[{"role": "user", "content": "hi"}]
-        )
+        await sdk.chat.completions.create(model=done.fine_tuned_model, messages=[{"role": "user", "content": "hi"}])
     assert refused.value.code == "model_not_approved"
 
 

@@ -25,20 +25,22 @@ def row(n: int) -> str:
 @pytest.fixture
 async def client(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterator[httpx.AsyncClient]:
     app = build(Settings(common=bus_settings))
-    key = keyring.create("test", ("train",))
+    key = keyring.create("test", ("admin",))
     async with AsyncTestClient(app) as client:
         client.headers["authorization"] = f"Bearer {key}"
         yield client
 
 
-async def upload(client: httpx.AsyncClient, settings: CommonSettings, file_id: str, content: str) -> dict:
+async def upload(
+    client: httpx.AsyncClient, settings: CommonSettings, file_id: str, content: str, owner: str = ""
+) -> dict:
     from shared.store import Store
 
     artifact = Artifacts(settings.artifacts).put_bytes(content.encode())
     store = Store(settings.mongo_url, f"{settings.database_prefix}test", "test")
     bus = Bus(settings.nats_url, "test", store)
     await bus.start()
-    event = DatasetUploaded(file_id=file_id, filename="rows.jsonl", artifact=artifact)
+    event = DatasetUploaded(file_id=file_id, filename="rows.jsonl", artifact=artifact, owner=owner)
     await bus.publish(Envelope.of(event, "test"))
     await bus.stop()
     store.close()
@@ -68,6 +70,19 @@ async def test_a_file_with_bad_rows_is_refused_and_the_lines_are_named(client, b
     rejected = DatasetRejected.model_validate(answer["rejected"])
     assert rejected.bad_rows == 2
     assert [error.line for error in rejected.errors] == [5, 10]
+
+
+async def test_a_dataset_is_shown_to_its_owner_and_to_administrators_alone(client, bus_settings, keyring) -> None:
+    secrets = [keyring.create(name, ("train",)) for name in ("one", "two")]
+    known = keyring.keys()
+    [owner] = [key for key in known if key.name == "one"]
+    await upload(client, bus_settings, "file-3", "\n".join(map(row, range(20))), owner.id)
+    seen = []
+    for secret in secrets:
+        client.headers["authorization"] = f"Bearer {secret}"
+        listed = (await client.get("/v1/datasets")).json()
+        seen.append(((await client.get("/v1/datasets/file-3")).status_code, [dataset["id"] for dataset in listed]))
+    assert seen == [(200, ["file-3"]), (404, [])]
 
 
 async def test_a_request_without_a_key_is_refused_and_health_needs_none(client) -> None:

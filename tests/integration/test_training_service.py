@@ -57,6 +57,15 @@ class World:
         answer = await self._client.get(f"/v1/runs/{job_id}")
         return answer.json() if answer.status_code == 200 else {"run": {"status": "unknown", "attempt": 0}, "curve": []}
 
+    async def seen_by(self, secret: str, job_id: str) -> tuple[int, int, list[str]]:
+        """What a key gets for a run and for its live curve, and the runs that it is shown."""
+        headers = {"authorization": f"Bearer {secret}"}
+        one, live, listed = [
+            await self._client.get(path, headers=headers)
+            for path in (f"/v1/runs/{job_id}", f"/v1/runs/{job_id}/live", "/v1/runs")
+        ]
+        return one.status_code, live.status_code, [run["id"] for run in listed.json()]
+
     async def live(self, job_id: str, last_step: int = 0) -> list[dict[str, str]]:
         """The run's server-sent events to its end."""
         headers = {"last-event-id": str(last_step)} if last_step else {}
@@ -93,7 +102,7 @@ async def trainer(common: CommonSettings, keyring: Keyring, models: dict[str, st
     store = Store(common.mongo_url, f"{common.database_prefix}test", "test")
     bus = Bus(common.nats_url, "test", store)
     async with AsyncTestClient(app) as client:
-        client.headers["authorization"] = f"Bearer {keyring.create('test', ('train',))}"
+        client.headers["authorization"] = f"Bearer {keyring.create('test', ('admin',))}"
         await bus.start()
         yield World(common, client, bus)
         await bus.stop()
@@ -301,3 +310,14 @@ async def test_a_job_that_waits_for_its_file_is_cancelled_at_once(quick: World) 
     assert (run["status"], run["attempt"]) == ("cancelled", 0)
     [finished] = await quick.said("training.finished")
     assert finished["status"] == "cancelled"
+
+
+async def test_a_run_is_shown_to_the_key_that_asked_for_it_and_not_to_another(quick: World, keyring: Keyring) -> None:
+    mine, others = keyring.create("mine", ("train",)), keyring.create("others", ("train",))
+    known = keyring.keys()
+    [owner] = [key.id for key in known if key.name == "mine"]
+    job = requested("job-1", "file-1").model_copy(update={"owner": owner})
+    await quick.tell(job, TrainingCancelRequested(job_id="job-1"))
+    await quick.ended("job-1")
+    assert await quick.seen_by(mine, "job-1") == (200, 200, ["job-1"])
+    assert await quick.seen_by(others, "job-1") == (404, 404, [])

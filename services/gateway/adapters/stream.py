@@ -73,6 +73,9 @@ class NatsEventStream:
             raise Unavailable(f"NATS does not answer: {error}") from None
 
     async def _message(self, stream: str, place: int) -> RawStreamMsg | None:
+        if not 1 <= place < 2**63:
+            # NATS would refuse the number, which looks like an outage.
+            return None
         try:
             return await reach(self._js.get_msg(stream, place))
         except NotFoundError:

@@ -61,12 +61,12 @@ class ChatDoor:
         key = self.keyring.authenticate(exchange.text(b"authorization"))
         security.require(key, "infer")
         asked = chat.admit(parsed(await exchange.body(self.max_body_bytes)), self.max_choices)
-        served = await self.inference.chat(asked, key)
+        served = await self.inference.chat(asked, key, exchange.headers)
         version = (b"x-assay-version", served.target.version.encode())
         if served.body is not None:
-            exchange.whole(200, served.body, version)
+            exchange.whole(200, served.body, version, *served.headers)
             return
-        exchange.begin(200, *_STREAM, version)
+        exchange.begin(200, *_STREAM, version, *served.headers)
         await _stream(served, exchange)
 
 

@@ -22,6 +22,7 @@ _STATUS: dict[type[Refusal], int] = {
     refusals.Missing: 404,
     refusals.NotPermitted: 403,
     refusals.Busy: 429,
+    refusals.RateLimited: 429,
     refusals.NoReplica: 503,
 }
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -44,7 +45,9 @@ def answer(status: int, message: str, param: str | None = None, code: str | None
 
 def _refusal(_request: Request[Any, Any, Any], error: Refusal) -> Response[Any]:
     status = error.status if isinstance(error, refusals.EngineRefused) else _STATUS[type(error)]
-    return answer(status, error.message, error.param, error.code)
+    told = answer(status, error.message, error.param, error.code)
+    told.headers.update(error.headers)
+    return told
 
 
 def _not_authenticated(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -20,7 +20,7 @@ async def publish(request: Request[Any, Any, Any], stream: NamedDependency[Posti
     envelope = posting.read(await json_body(request), f"key:{key.id}")
     # The scope follows from the event's type, so that no guard can know it.
     require(key, posting.scope_of(envelope.type))
-    await stream.post(envelope)
+    await stream.post(envelope, key)
     return {"object": "event", "id": envelope.id, "type": envelope.type, "subject": envelope.subject}
 
 

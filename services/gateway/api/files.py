@@ -17,12 +17,13 @@ from services.gateway.domain.refusals import BadRequest
 from services.gateway.service.files import Files
 from shared.web import allow
 
+AnyRequest = Request[Any, Any, Any]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
 
 
 @post("/")
 async def upload(
-    request: Request[Any, Any, Any], files: NamedDependency[Files], idempotency_key: IdempotencyKey = None
+    request: AnyRequest, files: NamedDependency[Files], idempotency_key: IdempotencyKey = None
 ) -> Response[Any]:
     """Upload a file to train on: multipart, with `file` and `purpose=fine-tune`."""
     form = await request.form()
@@ -39,37 +40,39 @@ async def upload(
 
 @get("/")
 async def listed(
+    request: AnyRequest,
     files: NamedDependency[Files],
     after: FromQuery[str | None] = None,
     limit: FromQuery[int | None] = None,
     purpose: FromQuery[str | None] = None,
     order: FromQuery[str] = "desc",
 ) -> dict[str, Any]:
-    """The files, newest first unless `order=asc`."""
+    """The caller's files, newest first unless `order=asc`."""
     if order not in ("asc", "desc"):
         raise BadRequest("'order' must be 'asc' or 'desc'.", param="order", code="invalid_value")
     cursor = pages.cursor(after, limit, default=10_000, largest=10_000)
-    return objects.listing(await files.page(cursor, purpose, oldest_first=order == "asc"), objects.file)
+    page = await files.page(cursor, purpose, request.state.key, oldest_first=order == "asc")
+    return objects.listing(page, objects.file)
 
 
 @get("/{file_id:str}")
-async def one(file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
+async def one(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
     """One file, and whether its lines were found good."""
-    return objects.file(await files.get(file_id))
+    return objects.file(await files.get(file_id, request.state.key))
 
 
 @get("/{file_id:str}/content")
-async def content(file_id: FromPath[str], files: NamedDependency[Files]) -> Response[bytes]:
+async def content(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> Response[bytes]:
     """What was uploaded, byte by byte."""
-    _, found = await files.content(file_id)
+    _, found = await files.content(file_id, request.state.key)
     # Never a type that a browser would render.
     return Response(found, media_type="application/octet-stream", headers={"X-Content-Type-Options": "nosniff"})
 
 
 @delete("/{file_id:str}", status_code=200, media_type=MediaType.JSON)
-async def removed(file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
+async def removed(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
     """Take a file off the list; jobs that train on it go on."""
-    await files.delete(file_id)
+    await files.delete(file_id, request.state.key)
     return {"id": file_id, "object": "file", "deleted": True}
 
 

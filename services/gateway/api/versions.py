@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.bodies import json_body
 from services.gateway.service.versions import Line, Versions
+from shared.security import Key
 from shared.web import allow
 
 ROLLBACK, VERSIONS = "/rollback", "/versions"
@@ -38,14 +39,14 @@ async def act(
     return {"object": "model.rollback", **fact.model_dump()}
 
 
-def shown(line: Line) -> dict[str, Any]:
-    """An alias's versions, newest first."""
+def shown(line: Line, key: Key) -> dict[str, Any]:
+    """An alias's versions, newest first; the jobs behind them only to their owner."""
     data = [
         {
             "object": "model.version",
             "version": deployment.candidate.version,
             "model": deployment.model,
-            "job_id": deployment.id,
+            "job_id": deployment.id if key.owns(deployment.candidate.owner) else None,
             "step": deployment.candidate.step,
             "deployed_at": int(deployment.deployed_at or deployment.at),
             "current": deployment is line.current,

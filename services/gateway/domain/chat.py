@@ -22,6 +22,9 @@ RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_STOPS = 16
 MAX_TOP_LOGPROBS = 20
+# For what is reserved until the engine has counted: an answer without a limit of its own, and JSON in English.
+USUAL_TOKENS = 256
+BYTES_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class ChatRequest:
 
     model: str
     stream: bool
+    user: str | None
+    """Who asks, in the caller's own words."""
+    prompt_tokens: int
+    """About how many; the engine says it exactly, where its answer comes to an end."""
+    answer_tokens: int
+    """At most how many are asked for, or what is usual."""
+    usage_asked: bool
+    """The caller wants a stream to end with what it took."""
     rest: bytes
     """Every other member of the JSON object, without its opening brace."""
 
@@ -58,7 +69,26 @@ def admit(body: Any, max_choices: int) -> ChatRequest:
         raise _wrong("model", "must name a model")
     if not isinstance(stream, bool):
         raise _wrong("stream", "must be true or false")
-    return ChatRequest(model, stream, _encoded(kept)[1:])
+    usage_asked = _ask_for_usage(kept) if stream else False
+    rest = _encoded(kept)[1:]
+    wanted = kept.get("max_completion_tokens") or kept.get("max_tokens") or USUAL_TOKENS
+    tokens = len(rest) // BYTES_A_TOKEN, wanted * kept.get("n", 1)
+    return ChatRequest(model, stream, _user(body), *tokens, usage_asked, rest)
+
+
+def _ask_for_usage(kept: dict[str, Any]) -> bool:
+    """Let a stream end with what it took, whatever the caller said; whether he wants to see it."""
+    options: Any = kept.get("stream_options", {})
+    if not isinstance(options, dict):
+        raise _wrong("stream_options", "must be an object")
+    kept["stream_options"] = {**options, "include_usage": True}
+    return options.get("include_usage") is True
+
+
+def _user(body: Mapping[str, Any]) -> str | None:
+    """OpenAI renamed it; both are sent."""
+    named = body.get("safety_identifier") or body.get("user")
+    return named if isinstance(named, str) else None
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

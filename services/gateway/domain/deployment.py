@@ -74,6 +74,12 @@ class Target:
     candidate: Candidate | None = None
 
 
+def target(deployment: Deployment, public: str) -> Target:
+    """A deployment under a public name."""
+    made = deployment.candidate
+    return Target(public, made.base_model, deployment.loaded_name, made.version, made)
+
+
 def backoff_s(attempts: int) -> float:
     """The wait after that many failures."""
     return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** max(0, attempts - 1))
@@ -143,7 +149,7 @@ class Catalog:
 
     def _add(self, deployment: Deployment, name: str) -> None:
         made = deployment.candidate
-        self._targets[name] = Target(name, made.base_model, deployment.loaded_name, made.version, made)
+        self._targets[name] = target(deployment, name)
         self.created[name] = int(deployment.deployed_at or deployment.at)
         self.parents[name] = made.base_model
 

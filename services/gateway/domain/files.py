@@ -18,6 +18,8 @@ class StoredFile(BaseModel):
     id: str
     at: float = 0.0
     request_digest: str = ""
+    owner: str = ""
+    """The id of the key that uploaded it."""
     upload: DatasetUploaded | None = None
     ready: DatasetReady | None = None
     rejected: DatasetRejected | None = None

@@ -156,6 +156,10 @@ class Fleet:
                 found.setdefault((replica.base, replica.alias), []).append(replica)
         return found
 
+    def holds(self, base: str, name: str) -> bool:
+        """Whether anybody may be asked."""
+        return any(replica.serves(name) for replica in self.pools.get(base, ()))
+
     def serving(self, base: str, name: str) -> list[Replica]:
         """The replicas that may be asked, the least busy first."""
         able = [replica for replica in self.pools.get(base, ()) if replica.serves(name)]

@@ -29,6 +29,8 @@ class Job(BaseModel):
     id: str
     at: float = 0.0
     request_digest: str = ""
+    owner: str = ""
+    """The id of the key that asked for it."""
     known: bool = False
     """It was heard who asked for what; until then the job is not shown."""
     requested: TrainingRequested | None = None

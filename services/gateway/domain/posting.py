@@ -9,8 +9,10 @@ from services.gateway.domain.job_request import translated
 from services.gateway.domain.refusals import BadRequest
 from shared import events
 from shared.cloudevents import Envelope
-from shared.security import Scope
+from shared.security import Key, Scope
 
+OWNED = ("dataset.uploaded", "training.requested")
+"""The events that bring a file or a job into being; all others of `training.*` are about one that is there."""
 _SCOPES: Mapping[str, Scope] = {"dataset.uploaded": "train", "feedback.recorded": "infer"}
 
 
@@ -46,6 +48,34 @@ def read(body: Any, source: str) -> Envelope:
     if envelope.subject != fact.aggregate_id():
         raise BadRequest(f"'subject' must be {fact.aggregate_id()!r}, as the data say.", param="subject")
     return envelope
+
+
+def stated_by(envelope: Envelope, key: Key) -> Envelope:
+    """The event with its owner in it: whoever posts it; an administrator may state another one."""
+    if envelope.type not in OWNED or (key.allows("admin") and envelope.data.get("owner")):
+        return envelope
+    return envelope.model_copy(update={"data": {**envelope.data, "owner": key.id}})
+
+
+def suffixes(envelope: Envelope) -> list[tuple[str, str]]:
+    """The stable names that jobs asked for by this event would move, each with its place in the event."""
+    name, spec = _spec(envelope)
+    return [(f"data.{name}.suffix", spec["suffix"])] if spec.get("suffix") else []
+
+
+def files(envelope: Envelope) -> dict[str, str]:
+    """The files that this event names, by their places in it."""
+    found = {f"data.{name}": envelope.data.get(name) for name in ("training_file", "validation_file")}
+    if envelope.type == "dataset.uploaded":
+        found["subject"] = envelope.subject
+    name, spec = _spec(envelope)
+    found[f"data.{name}.hyperparameters.general_file"] = (spec.get("hyperparameters") or {}).get("general_file")
+    return {place: file_id for place, file_id in found.items() if file_id}
+
+
+def _spec(envelope: Envelope) -> tuple[str, Mapping[str, Any]]:
+    name = {"training.requested": "spec", "dataset.uploaded": "train"}.get(envelope.type, "")
+    return name, envelope.data.get(name) or {}
 
 
 def _within_data(error: ValidationError) -> BadRequest:

@@ -1,8 +1,13 @@
 """Why a request is not answered; the edge gives each its status and OpenAI's shape."""
 
+from collections.abc import Mapping
+
 
 class Refusal(Exception):
     """A request that cannot be answered as it was sent. `param` names its part that is wrong."""
+
+    headers: Mapping[str, str] = {}
+    """What the caller is told beside the message."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -25,6 +30,14 @@ class NotPermitted(Refusal):
 
 class Busy(Refusal):
     """Too many requests at once; the caller should come back."""
+
+
+class RateLimited(Busy):
+    """The key has used up what it may in this minute, or in all."""
+
+    def __init__(self, message: str, *, code: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message, code=code)
+        self.headers = headers
 
 
 class NoReplica(Refusal):

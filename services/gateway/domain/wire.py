@@ -4,6 +4,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 _END = b"\n\n"
 
 
@@ -32,6 +34,68 @@ class EventCutter:
             return [chunk]
         *events, self.rest = (self.rest + chunk).split(_END)
         return [event + _END for event in events]
+
+
+def texts(body: bytes) -> list[Any]:
+    """What was said in each choice of a whole answer; empty where it is of no known shape."""
+    try:
+        content: Any = msgspec.json.decode(body)
+    except ValueError:
+        return []
+    choices: Any = content.get("choices") if isinstance(content, dict) else None
+    return [choice.get("message") or choice.get("text") for choice in choices or () if isinstance(choice, dict)]
+
+
+class Used(msgspec.Struct):
+    """What an engine says that an answer took."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _WithUsage(msgspec.Struct):
+    usage: Used | None = None
+    choices: list[msgspec.Raw] = []
+
+
+def used(body: bytes) -> Used | None:
+    """What a whole answer took; None where it does not say."""
+    try:
+        return _WITH_USAGE.decode(body).usage
+    except (ValueError, RecursionError):
+        return None
+
+
+class StreamUsage:
+    """Listens to a stream for what it takes. The gateway asks each engine to say so, most callers did not."""
+
+    def __init__(self, asked: bool) -> None:
+        self._asked = asked
+        self.events = 0
+        self.used: Used | None = None
+
+    def heard(self, events: list[bytes]) -> list[bytes]:
+        """The events that the caller gets."""
+        self.events += len(events)
+        for event in events:
+            # In generated text the quotes are escaped, so this is no word of it.
+            if _USAGE in event:
+                return [event for event in events if self._passes(event)]
+        return events
+
+    def _passes(self, event: bytes) -> bool:
+        if _USAGE not in event:
+            return True
+        try:
+            said = _WITH_USAGE.decode(event.removeprefix(b"data:"))
+        except (ValueError, RecursionError):
+            return True
+        self.used = said.usage or self.used
+        return self._asked or bool(said.choices) or said.usage is None
+
+
+_USAGE = b'"usage":'
+_WITH_USAGE = msgspec.json.Decoder(_WithUsage)
 
 
 def error_of(body: bytes) -> dict[str, Any]:

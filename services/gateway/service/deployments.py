@@ -17,8 +17,9 @@ from services.gateway.domain.deployment import (
     wanted,
 )
 from services.gateway.domain.fleet import Fleet, Replica
+from services.gateway.domain.routing import Plan, plans
 from services.gateway.domain.weights import UnfitWeights
-from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, Views
+from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, RouteView, Views
 from services.gateway.service.history import History
 from services.gateway.service.loader import FAILURES, Loader
 from services.gateway.service.pools import Pools
@@ -32,10 +33,11 @@ _log = telemetry.logger(__name__)
 
 @dataclass
 class Directory:
-    """The public names as of the last look at what is kept."""
+    """The public names, and how their requests are shared out, as of the last look at what is kept."""
 
     catalog: Catalog
     turned_back: Mapping[str, Alias] = field(default_factory=dict[str, Alias])
+    plans: Mapping[str, Plan] = field(default_factory=dict[str, Plan])
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Deployments:
 
     views: Views[DeploymentView]
     aliases: Views[AliasView]
+    routes: Views[RouteView]
     jobs: Views[JobView]
     history: History
     pools: Pools
@@ -69,10 +72,13 @@ class Deployments:
 
     async def remember(self) -> list[Deployment]:
         """Let the names mean what is kept, before or after the engines were looked at; what engines should hold."""
-        kept, aliases = await self.views.where(), await self.aliases.where()
-        self.directory.catalog = Catalog(tuple(self.fleet.pools), kept, aliases)
+        kept, aliases, routes = await self.views.where(), await self.aliases.where(), await self.routes.where()
+        bases = tuple(self.fleet.pools)
+        made, needed = plans(routes, kept, aliases, bases)
+        self.directory.catalog, self.directory.plans = Catalog(bases, kept, aliases), made
         self.directory.turned_back = {alias.id: alias for alias in aliases}
-        return wanted(kept, self.keep, aliases)
+        chosen = {deployment.id: deployment for deployment in (*wanted(kept, self.keep, aliases), *needed)}
+        return list(chosen.values())
 
     async def run(self) -> None:
         """Compare and repair until cancelled."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.gateway.domain import names
 from services.gateway.domain.files import clean_filename
+from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest, Missing
 from services.gateway.ports import ArtifactStore, FileView, Views
@@ -37,34 +38,35 @@ class Files:
             file_id=names.new_id("file", key.id, idempotency_key),
             filename=clean_filename(filename),
             artifact=artifact,
-            owner=key.name,
+            owner=key.id,
             created_at=int(now),
         )
         digest = names.digest([artifact.sha256, event.filename])
-        view = FileView(id=event.file_id, at=now, request_digest=digest, upload=event, known=True)
+        view = FileView(id=event.file_id, at=now, request_digest=digest, owner=key.id, upload=event, known=True)
         if await self.views.create(view, [event]):
             return view
         return _same(await self.views.get(view.id), digest)
 
-    async def get(self, file_id: str) -> FileView:
+    async def get(self, file_id: str, key: Key) -> FileView:
+        """A file of this key; what is another's is as good as not there."""
         found = await self.views.get(file_id)
-        if found is None or not found.known:
+        if found is None or not found.known or not key.owns(found.owner):
             raise Missing(f"No such File object: {file_id}", param="id")
         return found
 
-    async def page(self, cursor: Cursor, purpose: str | None, *, oldest_first: bool) -> Page[FileView]:
+    async def page(self, cursor: Cursor, purpose: str | None, key: Key, *, oldest_first: bool) -> Page[FileView]:
         if purpose not in (None, PURPOSE):
             return Page([], False)
-        return await self.views.page(cursor, oldest_first=oldest_first, known=True)
+        return await self.views.page(cursor, oldest_first=oldest_first, known=True, **within_reach(key))
 
-    async def content(self, file_id: str) -> tuple[FileView, bytes]:
-        found = await self.get(file_id)
+    async def content(self, file_id: str, key: Key) -> tuple[FileView, bytes]:
+        found = await self.get(file_id, key)
         assert found.upload is not None
         return found, await asyncio.to_thread(self.artifacts.read, found.upload.artifact)
 
-    async def delete(self, file_id: str) -> None:
+    async def delete(self, file_id: str, key: Key) -> None:
         """Hide a file. Its content stays where jobs that train on it can read it."""
-        await self.get(file_id)
+        await self.get(file_id, key)
         await self.views.change(file_id, lambda f: (f.model_copy(update={"known": False, "deleted": True}), []))
 
     async def uploaded(self, event: DatasetUploaded) -> None:
@@ -74,7 +76,9 @@ class Files:
         def decide(view: FileView) -> tuple[FileView, list[DatasetUploaded]] | None:
             if view.upload is not None:
                 return None
-            return view.model_copy(update={"upload": event, "at": at, "known": not view.deleted}), []
+            return view.model_copy(
+                update={"upload": event, "owner": event.owner, "at": at, "known": not view.deleted}
+            ), []
 
         await self.views.settle(FileView(id=event.file_id), decide)
 

@@ -52,7 +52,7 @@ class History:
         def decide(job: JobView) -> tuple[JobView, list[Any]] | None:
             if job.requested is not None:
                 return None
-            return job.model_copy(update={"requested": event, "known": True, "at": at}), []
+            return job.model_copy(update={"requested": event, "owner": event.owner, "known": True, "at": at}), []
 
         await self.jobs.tell(messages.requested(event))
         await self.jobs.look_at_files(await self.views.settle(JobView(id=event.job_id), decide))

@@ -2,21 +2,29 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from random import getrandbits
 from typing import Any
 
 from services.gateway.domain.chat import ChatRequest
 from services.gateway.domain.deployment import Target
 from services.gateway.domain.fleet import Fleet, Replica
+from services.gateway.domain.limits import Header
 from services.gateway.domain.names import loaded_name
 from services.gateway.domain.refusals import BadRequest, Busy, EngineRefused, NoReplica, NotPermitted, no_model
-from services.gateway.domain.wire import EventCutter, error_of, renamed
+from services.gateway.domain.routing import Asking, Plan
+from services.gateway.domain.wire import EventCutter, StreamUsage, Used, error_of, renamed, used
 from services.gateway.ports import Answer, CheckpointView, Engine, EngineError, EngineUnreachable, JobView, Sink, Views
+from services.gateway.service.comparison import Comparison
 from services.gateway.service.deployments import Deployments, Directory
+from services.gateway.service.ledger import Ledger, Permit
 from services.gateway.service.loader import FAILURES, Loader
+from shared.events import Candidate
 from shared.security import Key
 
+_NO_HEADERS: Mapping[bytes, bytes] = {}
 # The first replica, and one more chance on another or the same.
 TRIES = 2
 # For an engine whose weights are being replaced, and how often it is looked whether they are.
@@ -33,13 +41,18 @@ class Served:
     replica: Replica
     body: bytes | None = None
     closed: bool = False
+    usage: StreamUsage = field(default_factory=lambda: StreamUsage(asked=True))
+    headers: tuple[Header, ...] = ()
+    """What the caller is told of his limits."""
+    _ends: list[Callable[["Served"], None]] = field(default_factory=list[Callable[["Served"], None]])
 
     async def relay(self, sink: Sink) -> None:
         """Pass the server-sent events on as they come; raises `EngineUnreachable` when they break off."""
         cutter, loaded, public = EventCutter(), self.replica.calls(self.target.loaded), self.target.public
 
         def take(parts: list[bytes]) -> bool:
-            return sink.take([renamed(event, loaded, public) for part in parts for event in cutter.cut(part)])
+            events = [renamed(event, loaded, public) for part in parts for event in cutter.cut(part)]
+            return sink.take(self.usage.heard(events))
 
         await self.answer.relay(take, sink.drained)
         self.replica.answered_at = time.monotonic()
@@ -50,6 +63,27 @@ class Served:
             self.closed = True
             self.answer.close()
             self.replica.in_flight -= 1
+            for end in self._ends:
+                end(self)
+
+    def admitted(self, permit: Permit, prompt_tokens: int) -> None:
+        """Let the answer end the permit that it was asked with; `prompt_tokens` where the engine will not say."""
+        self.headers = permit.headers
+
+        def end(served: "Served") -> None:
+            said = served.usage.used if served.body is None else used(served.body)
+            # A stream that broke off, or was left, has taken about as many tokens as it had events.
+            said = said or Used(prompt_tokens, served.usage.events)
+            permit.end(served.target.version, said.prompt_tokens, said.completion_tokens)
+
+        self.when_closed(end)
+
+    def when_closed(self, end: Callable[["Served"], None]) -> None:
+        """Call `end` when the answer is over, which it may be already."""
+        if self.closed:
+            end(self)
+        else:
+            self._ends.append(end)
 
 
 @dataclass(frozen=True)
@@ -64,6 +98,8 @@ class Inference:
     jobs: Views[JobView]
     checkpoints: Views[CheckpointView]
     max_in_flight: int
+    comparison: Comparison
+    ledger: Ledger
 
     def models(self) -> list[dict[str, Any]]:
         """Every name that can be called with the scope `infer`."""
@@ -83,11 +119,36 @@ class Inference:
             "parent": catalog.parents[name],
         }
 
-    async def chat(self, request: ChatRequest, key: Key) -> Served:
-        """Ask the version that the name means now; raises a `Refusal`."""
+    async def chat(self, request: ChatRequest, key: Key, headers: Mapping[bytes, bytes] = _NO_HEADERS) -> Served:
+        """Ask the version that the name means now for this caller; raises a `Refusal`."""
+        permit = await self.ledger.admit(key, request.prompt_tokens + request.answer_tokens)
+        try:
+            served = await self._served(request, key, headers)
+        except BaseException:
+            permit.cancel()
+            raise
+        served.admitted(permit, request.prompt_tokens)
+        return served
+
+    async def _served(self, request: ChatRequest, key: Key, headers: Mapping[bytes, bytes]) -> Served:
+        if (plan := self.directory.plans.get(request.model)) is not None:
+            return await self._routed(plan, request, Asking(key.id, request.user, headers))
+        target = self.directory.catalog.find(request.model) or await self._beyond_catalog(request.model, key)
+        return await self._answer(target, request)
+
+    async def _routed(self, plan: Plan, request: ChatRequest, asking: Asking) -> Served:
+        choice = plan.choose(asking, getrandbits(64))
+        # A share of the requests must not fail because its version is not loaded yet, or nowhere any more.
+        held = self.fleet.holds(choice.target.base, choice.target.loaded)
+        target = choice.target if held else plan.current
+        served = await self.comparison.watch(plan.alias, target.version, self._answer(target, request))
+        if choice.shadow:
+            self.comparison.copy(plan.alias, choice.shadow, request, served)
+        return served
+
+    async def _answer(self, target: Target, request: ChatRequest) -> Served:
         if self.fleet.in_flight >= self.max_in_flight:
             raise Busy("Too many requests are being answered; try again shortly.", code="rate_limit_exceeded")
-        target = self.directory.catalog.find(request.model) or await self._beyond_catalog(request.model, key)
         served = await self._answered(target, request)
         if served is None and self._comes(target):
             served = await self._answered_soon(target, request)
@@ -143,7 +204,7 @@ class Inference:
                 raise
             self._suspect(replica)
             return None
-        served = Served(target, answer, replica)
+        served = Served(target, answer, replica, usage=StreamUsage(request.usage_asked))
         if answer.status == 200 and request.stream:
             return served
         try:
@@ -199,15 +260,22 @@ class Inference:
             raise NoReplica(f"{target.public!r} cannot be loaded now: {error}", code="model_not_loaded") from None
 
     async def _beyond_catalog(self, name: str, key: Key) -> Target:
-        """Names that are no deployment: checkpoints, for those who train, and models that wait for people."""
+        """Names that are no deployment: owners may call checkpoints, and are told why a model cannot be called yet."""
         for found in await self.checkpoints.where(model_name=name, saved=True):
             made = found.candidate
-            if not key.allows("train"):
-                message = f"{name!r} is a checkpoint: calling it needs an API key with the scope 'train'."
-                raise NotPermitted(message, param="model", code="model_not_approved")
-            if made.base_model in self.fleet.pools:
+            if await self._may_try(made, key) and made.base_model in self.fleet.pools:
                 return Target(name, made.base_model, loaded_name(made), made.version, made)
         for job in await self.jobs.where(fine_tuned_model=name, status="succeeded"):
-            state = "was not approved" if job.rejected else "is not approved yet"
-            raise NotPermitted(f"The model {job.model!r} {state}.", param="model", code="model_not_approved")
+            if key.owns(job.owner):
+                state = "was not approved" if job.rejected else "is not approved yet"
+                raise NotPermitted(f"The model {job.model!r} {state}.", param="model", code="model_not_approved")
+        # What is another key's is as good as not there.
         raise no_model(name)
+
+    async def _may_try(self, made: Candidate, key: Key) -> bool:
+        """Whether a key may call what nobody approved: it must train, and the job must be its own."""
+        if not key.allows("train"):
+            return False
+        # A checkpoint may be heard of before its job, and jobs may be older than owners.
+        job = None if made.owner else await self.jobs.get(made.job_id)
+        return key.owns(job.owner if job else made.owner)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from services.gateway.domain import messages, names
 from services.gateway.domain.job import learn
 from services.gateway.domain.job_request import JobRequest
+from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest, Missing, no_model
 from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView, Tell, Views
+from services.gateway.service.claims import Claims
 from shared.events import TrainingCancelRequested, TrainingRequested
 from shared.security import Key
 
@@ -26,6 +28,7 @@ class Jobs:
     tell: Tell
     base_models: Collection[str]
     max_lora_rank: int
+    claims: Claims
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:
         """Ask for a job; the view and the request for its training are one write."""
@@ -36,26 +39,35 @@ class Jobs:
         if (asked.spec().hyperparameters.lora_rank or 0) > self.max_lora_rank:
             reason = f"'lora_rank' can be at most {self.max_lora_rank}: the engines here serve no adapter above it."
             raise BadRequest(reason, param="lora_rank", code="invalid_value")
-        file = await self._file(asked.training_file, "training_file")
+        file = await self._file(asked.training_file, "training_file", key)
         if asked.validation_file:
-            await self._file(asked.validation_file, "validation_file")
+            await self._file(asked.validation_file, "validation_file", key)
         if general := asked.spec().hyperparameters.general_file:
-            await self._file(general, "general_file")
+            await self._file(general, "general_file", key)
+        if start_job := asked.spec().hyperparameters.start_job:
+            await self._own_start(start_job, key)
+        await self.claims.take(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
             job_id=names.new_id("ftjob", key.id, idempotency_key),
             training_file=file.id,
             validation_file=asked.validation_file,
             spec=asked.spec(),
-            owner=key.name,
+            owner=key.id,
             created_at=int(now),
         )
         digest = names.digest(asked.model_dump(mode="json"))
-        view = JobView(id=event.job_id, at=now, request_digest=digest, known=True, requested=event)
+        view = JobView(id=event.job_id, at=now, request_digest=digest, owner=key.id, known=True, requested=event)
         if not await self.views.create(view, [event]):
-            return await self._same(view.id, digest)
+            return await self._same(view.id, digest, key)
         await self.tell(messages.requested(event))
         return await self.look_at_files(view)
+
+    async def _own_start(self, job_id: str, key: Key) -> None:
+        """See that the job to go on from is this key's."""
+        found = await self.views.get(job_id)
+        if found is None or not key.owns(found.owner):
+            raise BadRequest(f"There is no job {job_id!r} to start from.", param="start_job", code="invalid_value")
 
     async def look_at_files(self, job: JobView) -> JobView:
         """Fail a job whose file was found bad before the job was known."""
@@ -75,18 +87,19 @@ class Jobs:
             await self.tell(messages.failed(job_id, failure.message))
         return job
 
-    async def get(self, job_id: str) -> JobView:
+    async def get(self, job_id: str, key: Key) -> JobView:
+        """A job of this key; what is another's is as good as not there."""
         found = await self.views.get(job_id)
-        if found is None or not found.known:
+        if found is None or not found.known or not key.owns(found.owner):
             raise Missing(f"Could not find fine tune: {job_id}", param="fine_tuning_job_id", code="fine_tune_not_found")
         return found
 
-    async def page(self, cursor: Cursor) -> Page[JobView]:
-        return await self.views.page(cursor, known=True)
+    async def page(self, cursor: Cursor, key: Key) -> Page[JobView]:
+        return await self.views.page(cursor, known=True, **within_reach(key))
 
-    async def cancel(self, job_id: str) -> JobView:
+    async def cancel(self, job_id: str, key: Key) -> JobView:
         """Stop a job that is not over."""
-        job = await self.get(job_id)
+        job = await self.get(job_id, key)
         if job.over and not job.cancelled:
             message = f"Job has already completed: {job_id} is {job.status}"
             raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
@@ -101,28 +114,28 @@ class Jobs:
             await self.tell(messages.cancelled(job_id))
         return changed
 
-    async def events(self, job_id: str, cursor: Cursor) -> Page[MessageView]:
-        await self.get(job_id)
+    async def events(self, job_id: str, cursor: Cursor, key: Key) -> Page[MessageView]:
+        await self.get(job_id, key)
         return await self.messages.page(cursor, job_id=job_id)
 
-    async def checkpoint_page(self, job_id: str, cursor: Cursor) -> Page[CheckpointView]:
-        await self.get(job_id)
+    async def checkpoint_page(self, job_id: str, cursor: Cursor, key: Key) -> Page[CheckpointView]:
+        await self.get(job_id, key)
         return await self.checkpoints.page(cursor, job_id=job_id, saved=True)
 
-    async def evidence(self, job_id: str) -> tuple[JobView, list[CheckpointView], DeploymentView | None]:
+    async def evidence(self, job_id: str, key: Key) -> tuple[JobView, list[CheckpointView], DeploymentView | None]:
         """All that led to a job's outcome: the job, its checkpoints by step, and its deployment."""
-        job = await self.get(job_id)
+        job = await self.get(job_id, key)
         found = await self.checkpoints.where(job_id=job_id)
         return job, sorted(found, key=lambda c: c.step), await self.deployments.get(job_id)
 
-    async def _file(self, file_id: str, param: str) -> FileView:
+    async def _file(self, file_id: str, param: str, key: Key) -> FileView:
         found = await self.files.get(file_id)
-        if found is None or not found.known:
+        if found is None or not found.known or not key.owns(found.owner):
             raise BadRequest(f"Invalid file ID: {file_id}", param=param, code="invalid_file_id")
         return found
 
-    async def _same(self, job_id: str, digest: str) -> JobView:
-        known = await self.get(job_id)
+    async def _same(self, job_id: str, digest: str, key: Key) -> JobView:
+        known = await self.get(job_id, key)
         if known.request_digest != digest:
             raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
         return known

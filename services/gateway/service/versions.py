@@ -7,7 +7,8 @@ from typing import Any
 
 from services.gateway.domain.deployment import Deployment, current, lines
 from services.gateway.domain.refusals import BadRequest, Missing, NoReplica, no_model
-from services.gateway.ports import AliasView
+from services.gateway.domain.routing import Routing
+from services.gateway.ports import AliasView, RouteView
 from services.gateway.service.deployments import Deployments
 from services.gateway.service.loader import FAILURES
 from shared import telemetry
@@ -58,6 +59,7 @@ class Versions:
         if fact.version != fact.previous_version:
             await self._load(target)
             await self._turn_back(fact, beyond=line.versions[-1].at)
+            await self._end_routing(alias)
             await self.deployments.remember()
             self.deployments.changed.set()
             _log.info("rolled back", alias=alias, version=fact.version, previous=fact.previous_version, reason=reason)
@@ -76,6 +78,15 @@ class Versions:
             ) from None
         if not up:
             raise NoReplica("No engine of this pool answers now.", code="service_unavailable")
+
+    async def _end_routing(self, alias: str) -> None:
+        """Whoever turns a name back wants no request answered by the version that he fled from."""
+        now = time.time()
+
+        def decide(route: RouteView) -> tuple[RouteView, list[Any]] | None:
+            return (route.changed(Routing(), "rollback", now), []) if route.now.routing.versions() else None
+
+        await self.deployments.routes.change(alias, decide)
 
     async def _turn_back(self, fact: ModelRolledBack, beyond: float) -> None:
         wish = AliasView(id=fact.alias, at=time.time(), version=fact.version, beyond=beyond)

@@ -20,5 +20,6 @@ class MongoDatasetStore:
     async def create(self, entity: Dataset, events: Sequence[EventData] = ()) -> bool:
         return await self.datasets.create(entity, events)
 
-    async def newest(self, limit: int) -> list[Dataset]:
-        return await self.datasets.find(newest_first="upload.created_at", limit=limit)
+    async def newest(self, limit: int, owner: str | None) -> list[Dataset]:
+        where = {} if owner is None else {"upload.owner": owner}
+        return await self.datasets.find(where, newest_first="upload.created_at", limit=limit)

@@ -53,8 +53,9 @@ class MongoRunStore:
         queued, running = [await self.runs.find({"status": status}) for status in ("queued", "running")]
         return cast(list[Run], queued + running)
 
-    async def newest(self, limit: int) -> list[Run]:
-        return cast(list[Run], await self.runs.find(newest_first="created_at", limit=limit))
+    async def newest(self, limit: int, owner: str | None) -> list[Run]:
+        where = {} if owner is None else {"request.owner": owner}
+        return cast(list[Run], await self.runs.find(where, newest_first="created_at", limit=limit))
 
     async def dataset(self, file_id: str) -> DatasetView | None:
         return await self.datasets.get(file_id)

@@ -227,6 +227,7 @@ class Run(Value):
             policy=spec.policy,
             suite=spec.metadata.get("suite"),
             tuning=self.plan.tuning.published_as,
+            owner=self.request.owner,
         )
 
     def finished_event(self) -> TrainingFinished:

@@ -1,0 +1,50 @@
+"""`/v1/models/{alias}/routing`; a name may hold slashes, so the last part of the path says what is meant."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from litestar import Request, delete, put
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from services.gateway.api.bodies import json_body
+from services.gateway.domain import routing
+from services.gateway.domain.routing import Revision, Routing
+from services.gateway.ports import RouteView
+from services.gateway.service.routes import Routes
+from shared.web import allow
+
+ROUTING = "/routing"
+AnyRequest = Request[Any, Any, Any]
+
+
+@put("/{name:path}", guards=[allow("admin")])
+async def changed(name: FromPath[str], request: AnyRequest, routes: NamedDependency[Routes]) -> dict[str, Any]:
+    """`PUT /v1/models/{alias}/routing`: share a stable name's requests out among its versions."""
+    wish = routing.read(await json_body(request))
+    return shown(await routes.put(_alias(name), wish, request.state.key))
+
+
+@delete("/{name:path}", status_code=200, guards=[allow("admin")])
+async def removed(name: FromPath[str], request: AnyRequest, routes: NamedDependency[Routes]) -> dict[str, Any]:
+    """`DELETE /v1/models/{alias}/routing`: let every request have the current version again."""
+    return shown(await routes.put(_alias(name), Routing(), request.state.key))
+
+
+def shown(route: RouteView) -> dict[str, Any]:
+    """An alias's routing and the last ones before it, newest first."""
+    earlier = [_revision(revision) for revision in route.earlier]
+    return {"object": "model.routing", "alias": route.id, **_revision(route.now), "earlier": earlier}
+
+
+def _revision(revision: Revision) -> dict[str, Any]:
+    routing = revision.routing.model_dump(mode="json")
+    return {"number": revision.number, "changed_at": int(revision.at), "changed_by": revision.by, **routing}
+
+
+def _alias(name: str) -> str:
+    wanted = unquote(str(name)).removeprefix("/")
+    if not wanted.endswith(ROUTING):
+        raise NotFoundException
+    return wanted.removesuffix(ROUTING)
