@@ -83,7 +83,7 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
         dependencies={"evaluations": evaluations, "suitebook": evaluations.suitebook, "comparisons": comparisons},
         exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
     )
-    key = {"authorization": f"Bearer {keyring.create('test', ('train',))}"}
+    key = {"authorization": f"Bearer {keyring.create('test', ('admin',))}"}
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://evaluator", headers=key) as http:
         made = Service(evaluations, http)
