@@ -510,7 +510,11 @@ class ModelRejected(EventData):
 
 
 class ModelDeployed(EventData):
-    """Every replica serves a version and its alias points to it."""
+    """A version is served and its alias points to it.
+
+    `replicas` counts the engines that answer with it: all that are up, or at least half of those that are for this
+    alias alone and hold one version at a time; the rest follow.
+    """
 
     type: ClassVar[str] = "model.deployed"
     candidate: Candidate

@@ -131,7 +131,7 @@ class Deployments:
             error = failure
         await self._tried(deployment, replica, error)
 
-    def _replace_weights(self, chosen: Sequence[DeploymentView]) -> None:
+    def _replace_weights(self, chosen: Sequence[Deployment]) -> None:
         """Let engines that are for one alias hold what it should mean; the alias follows when enough of them do."""
         for (base, alias), replicas in self.fleet.own().items():
             of_base = [deployment for deployment in chosen if deployment.candidate.base_model == base]
