@@ -22,6 +22,7 @@ from bench.evaluation_assay import Assay
 from bench.evaluation_peers import Choices, Peer, engine
 from bench.evaluation_tasks import Suite, shipped
 from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
+from deploy.local import processor
 from deploy.local.base_model import unpack
 from deploy.local.settings import BASE_MODEL
 
@@ -33,6 +34,8 @@ PEER_CHECKPOINTS = int(os.environ.get("BENCH_PEER_CHECKPOINTS", str(CHECKPOINTS)
 def main() -> int:
     # So that what was started ends with this, also when it is told to stop.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if processor.faults_on_amx():
+        os.environ.update(processor.environment_without_amx())
     # Where the stack looks for it too.
     base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(base)

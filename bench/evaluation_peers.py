@@ -52,9 +52,11 @@ def engine(model: Path, name: str, port: int) -> Generator[str]:
     options = ["--model", model, "--served-model-name", name, "--port", str(port), "--max-model-len", "2048"]
     own = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_SERVER_DEV_MODE": "1"}
     command = [sys.executable, "-m", server, "--enforce-eager", "--host", "127.0.0.1", *options]
-    with running(command, port, variables=own, timeout_s=300):
+    with running(command, port, variables=own, timeout_s=300) as process:
         url = f"http://127.0.0.1:{port}"
         while not _answers(url, name):
+            if process.poll() is not None:
+                raise RuntimeError("vLLM ended before it answered; its log lies in .assay/bench/logs")
             time.sleep(0.3)
         yield url
 
