@@ -89,8 +89,8 @@ class VllmEngine:
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 
-    async def chat(self, url: str, body: bytes) -> VllmAnswer:
-        connection = await self._chats.post(url, "/v1/chat/completions", body)
+    async def chat(self, url: str, path: str, body: bytes) -> VllmAnswer:
+        connection = await self._chats.post(url, path, body)
         return VllmAnswer(connection, self._chats, connection.status)
 
     async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:

@@ -5,9 +5,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from litestar import Router, post
 from litestar.di import NamedDependency
@@ -15,15 +16,16 @@ from litestar.exceptions import ClientException, HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.api.bodies import parsed
+from services.gateway.api.described import CHAT, TEXT, asks_for
 from services.gateway.api.errors import encoded, error_body
 from services.gateway.api.meter import Meter
-from services.gateway.domain import chat
+from services.gateway.domain import chat, completions
+from services.gateway.domain.chat import ChatRequest
 from services.gateway.ports import EngineUnreachable
 from services.gateway.service.inference import Inference
 from shared import security, telemetry
 from shared.security import Keyring
 
-PATH = "/v1/chat/completions"
 # As nginx logs it; nobody is there to read it.
 CALLER_LEFT = 499
 # Most answers are here before; whoever hangs up sooner costs the engine no more than this.
@@ -41,6 +43,7 @@ class ChatDoor:
     max_choices: int
     max_body_bytes: int
     meter: Meter
+    admit: Callable[[Any, int], ChatRequest] = chat.admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -62,7 +65,7 @@ class ChatDoor:
     async def _answer(self, headers: dict[bytes, bytes], receive: Receive, reply: "Reply", watch: "Watch") -> None:
         key = self.keyring.authenticate(_text(headers, b"authorization"))
         security.require(key, "infer")
-        asked = chat.admit(parsed(await _body(headers, receive, self.max_body_bytes)), self.max_choices)
+        asked = self.admit(parsed(await _body(headers, receive, self.max_body_bytes)), self.max_choices)
         watch.begin()
         served = await self.inference.chat(asked, key, headers)
         version = (b"x-assay-version", served.target.version.encode())
@@ -169,10 +172,17 @@ def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
     return found.decode("latin-1") if (found := headers.get(name)) else None
 
 
-@post("/", status_code=200)
+@post("/", status_code=200, operation_class=asks_for(CHAT))
 async def complete(chat_door: NamedDependency[ChatDoor]) -> ASGIApp:
     """Chat with a model, at once or as a stream."""
     return chat_door
 
 
-routes = Router(PATH, route_handlers=[complete], tags=["chat"])
+@post("/", status_code=200, operation_class=asks_for(TEXT))
+async def complete_text(text_door: NamedDependency[ChatDoor]) -> ASGIApp:
+    """Go on with a text, at once or as a stream."""
+    return text_door
+
+
+routes = Router(chat.PATH, route_handlers=[complete], tags=["chat"])
+text_routes = Router(completions.PATH, route_handlers=[complete_text], tags=["chat"])
