@@ -39,7 +39,7 @@ async def following(http: httpx.AsyncClient, **asked: Any) -> AsyncIterator[list
                 name, _, value = line.partition(": ")
                 lines[name] = value
             elif "data" in lines:
-                told.append({"id": lines["id"], "event": lines["event"], **json.loads(lines["data"])})
+                told.append({**json.loads(lines["data"]), "place": lines["id"], "event": lines["event"]})
                 lines = {}
 
     async def try_to_listen() -> None:
@@ -81,10 +81,10 @@ async def test_a_key_hears_what_is_its_own_by_type_and_job_and_an_administrator_
         assert [told["type"] for told in others] == ["checkpoint.saved", "review.opened"]
         assert all(told["event"] == told["type"] and told["specversion"] == "1.0" for told in every)
         # Taken up again where it was left, for one job alone.
-        since = {"last-event-id": mine[0]["id"]}
+        since = {"last-event-id": mine[0]["place"]}
         async with following(one, headers=since, params={"job_id": jobs[0]}) as again:
             await eventually(lambda: len(again) == 2)
-        assert [told["id"] for told in again] == [told["id"] for told in mine[1:]]
+        assert [told["place"] for told in again] == [told["place"] for told in mine[1:]]
         async with following(one, headers={"last-event-id": "999999999"}) as later:
             await gateway.say(saved(candidate(jobs[0], step=40)))
             await eventually(lambda: len(later) == 1)
