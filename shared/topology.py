@@ -65,6 +65,8 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("gateway", events.DatasetReady),
     Consumer("gateway", events.DatasetRejected),
     Consumer("gateway", events.TrainingRequested),
+    Consumer("gateway", events.TrainingPauseRequested),
+    Consumer("gateway", events.TrainingResumeRequested),
     Consumer("gateway", events.TrainingQueued),
     Consumer("gateway", events.TrainingProgress),
     Consumer("gateway", events.CheckpointSaved),

@@ -52,18 +52,20 @@ def build(
     dependencies: Mapping[str, Any],
     exception_handlers: Mapping[Any, Any] | None = None,
     keyring: Keyring | None = None,
+    middleware: Sequence[Any] = (),
 ) -> Litestar:
     """A service's HTTP application with everything that all of them have.
 
     `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `dependencies` are the use
-    cases, handed to route handlers by name.
+    cases, handed to route handlers by name. `middleware` comes after what all of them have.
     """
+    figures = PrometheusConfig(app_name=f"assay_{service}", group_path=True)
     return Litestar(
         route_handlers=[healthz, readyz, Metrics, *routes],
         lifespan=list(lifespan),
         state=State({"checks": dict(checks), "keyring": keyring or Keyring(settings.common.keys_file)}),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
-        middleware=[TraceMiddleware(), PrometheusConfig(app_name=f"assay_{service}", group_path=True).middleware],
+        middleware=[TraceMiddleware(), figures.middleware, *middleware],
         exception_handlers={**_PROBLEMS, **(exception_handlers or {})},
         plugins=[PydanticPlugin(prefer_alias=True)],
         request_max_body_size=settings.max_body_bytes,

@@ -27,6 +27,12 @@ class Settings(ServiceSettings):
     """Chat requests answered at once by one gateway; more get 429."""
     settle_s: float = Field(default=0.5, gt=0)
     """How often gateways tell each other what keys did."""
+    max_event_streams: int = Field(default=64, ge=1)
+    """Callers of one gateway who follow events at once."""
+    webhook_networks: list[str] = Field(default=[])
+    """Networks (CIDR) that webhooks may reach beside the public internet, and by plain HTTP."""
+    webhook_delays_s: list[float] = Field(default=[5, 30, 120, 600, 1800, 7200, 21600, 43200])
+    """The waits before each further try of a webhook; after the last one it is a dead letter."""
     keep_versions: int = Field(default=3, ge=1)
     """Versions of one alias that stay loaded: the newest, and those to go back to."""
     on_demand: int = Field(default=4, ge=1)

@@ -13,6 +13,8 @@ def subscribe(bus: Bus, files: Files, history: History, deployments: Deployments
     bus.subscribe(events.DatasetReady, files.ready)
     bus.subscribe(events.DatasetRejected, history.rejected_file)
     bus.subscribe(events.TrainingRequested, history.requested)
+    bus.subscribe(events.TrainingPauseRequested, history.paused)
+    bus.subscribe(events.TrainingResumeRequested, history.resumed)
     bus.subscribe(events.TrainingQueued, history.queued)
     bus.subscribe(events.TrainingProgress, history.progressed)
     bus.subscribe(events.CheckpointSaved, history.checkpoint_saved)

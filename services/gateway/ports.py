@@ -1,10 +1,11 @@
 """What the gateway needs from the outside."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from services.gateway.domain import (
+    audit,
     checkpoint,
     deployment,
     files,
@@ -16,6 +17,7 @@ from services.gateway.domain import (
     routing,
     swap,
     usage,
+    webhooks,
 )
 from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
@@ -54,6 +56,14 @@ class ClaimView(ownership.Claim, Entity):
     """A stable name and its owner as they are kept."""
 
 
+class PermissionView(ownership.Permission, Entity):
+    """A permission as it is kept."""
+
+
+class AuditView(audit.AuditEntry, Entity):
+    """An entry of the audit log as it is kept."""
+
+
 class PoolView(pool.Pool, Entity):
     """A pool as it is kept."""
 
@@ -64,6 +74,18 @@ class LeaseView(swap.Lease, Entity):
 
 class RouteView(routing.Route, Entity):
     """How an alias's requests are shared out, as it is kept."""
+
+
+class WebhookView(webhooks.Webhook, Entity):
+    """An endpoint as it is kept."""
+
+
+class DeliveryView(webhooks.Delivery, Entity):
+    """A call of an endpoint as it is kept."""
+
+
+class CursorView(webhooks.Cursor, Entity):
+    """How far the stream was read, as it is kept."""
 
 
 class UsageView(usage.Usage, Entity):
@@ -91,8 +113,13 @@ class Views(Protocol[V]):
         """The views whose fields equal these; a nested field is written with two underscores."""
         ...
 
-    async def page(self, cursor: Cursor, *, oldest_first: bool = False, **fields: Any) -> Page[V]:
-        """A page of them by their time; raises `BadRequest` when the cursor's entry is not there."""
+    async def page(
+        self, cursor: Cursor, *, oldest_first: bool = False, labelled: Sequence[str] = (), **fields: Any
+    ) -> Page[V]:
+        """A page of them by their time, of those with all of these `labels`.
+
+        Raises `BadRequest` when the cursor's entry is not there.
+        """
         ...
 
 
@@ -218,8 +245,10 @@ class Engine(Protocol):
 
     async def resume(self, url: str) -> None: ...
 
-    async def chat(self, url: str, body: bytes, check: Callable[[], Awaitable[None]] | None = None) -> Answer:
-        """Send a request, which is JSON, and wait for the head of its answer.
+    async def chat(
+        self, url: str, path: str, body: bytes, check: Callable[[], Awaitable[None]] | None = None
+    ) -> Answer:
+        """Send a request, which is JSON, to that path and wait for the head of its answer.
 
         `check` is awaited first where the connection is new: the engine may have been started again.
         """
@@ -252,6 +281,30 @@ class Figures(Protocol):
     def copied(self, alias: str, version: str, outcome: routing.Outcome, seconds: float) -> None: ...
 
 
+class Deliveries(Views[DeliveryView], Protocol):
+    """Keeps calls of endpoints."""
+
+    async def due(self, now: float, limit: int) -> list[DeliveryView]:
+        """Those that are to be tried now, the longest waiting first."""
+        ...
+
+
+class Undeliverable(Exception):
+    """A call that did not get through, or must not be made; the message says why."""
+
+
+class Caller(Protocol):
+    """Calls endpoints on somebody else's word; each raises `Undeliverable`."""
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that must not be called."""
+        ...
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
+        """The status that the endpoint answers with; its body is nobody's business here."""
+        ...
+
+
 class DeadLetter(Entity):
     """An event that could not be handled; `id` is its place in the stream of dead letters."""
 
@@ -267,6 +320,14 @@ class EventStream(Protocol):
     """The events and the dead letters; each call raises `Unavailable` while NATS is away."""
 
     async def publish(self, envelope: Envelope) -> None: ...
+
+    async def newest(self) -> int:
+        """The place of the newest event."""
+        ...
+
+    def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
+        """Events of these types, or of all, behind a place, with their places, without end; None when nothing came."""
+        ...
 
     async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
         """The newest first; `before` is the place to begin below."""

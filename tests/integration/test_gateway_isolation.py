@@ -9,6 +9,7 @@ from openai import AsyncOpenAI
 
 from shared.cloudevents import Envelope
 from shared.events import DatasetUploaded, TrainingCancelRequested, TrainingQueued, TrainingRequested, TrainingSpec
+from shared.security import digest_of
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
 
@@ -117,6 +118,40 @@ async def test_checkpoints_and_models_that_wait_are_not_there_for_other_keys(gat
         # Their owner is told the reason: no engine runs here, and people did not decide yet.
         assert [await called(one, name) for name in (made.model_name, model)] == [503, 403]
         assert [await called(sdk, name) for sdk in (two, app) for name in (made.model_name, model)] == [404] * 4
+
+
+async def test_an_owner_lets_other_keys_call_a_checkpoint_and_takes_that_back(gateway) -> None:
+    async with gateway.sdk("train", "infer") as one, gateway.sdk("train", "infer") as two, gateway.http("infer") as app:
+        _, job = await owned(one)
+        made = candidate(job)
+        await gateway.say(saved(made))
+        digests = [digest_of(secret) for secret in (two.api_key, app.headers["authorization"][7:])]
+        known = gateway.keyring.keys()
+        ids = [key.id for key in known if key.sha256 in digests]
+        permissions = one.fine_tuning.checkpoints.permissions
+
+        async def saved_there() -> bool:
+            return bool((await one.fine_tuning.jobs.checkpoints.list(job)).data)
+
+        async def status() -> int:
+            asked = {"model": made.model_name, "messages": [{"role": "user", "content": "hi"}]}
+            return (await app.post("/v1/chat/completions", json=asked)).status_code
+
+        await eventually(saved_there)
+        assert await status() == 404
+        given = await permissions.create(made.model_name, project_ids=ids)
+        assert {permission.project_id for permission in given.data} == set(ids)
+        assert len((await permissions.retrieve(made.model_name)).data) == 2
+        assert await status() == 503, "no engine runs here, but it may be called"
+        with pytest.raises(openai.NotFoundError):
+            await two.fine_tuning.checkpoints.permissions.create(made.model_name, project_ids=ids)
+        for permission in given.data:
+            await permissions.delete(permission.id, fine_tuned_model_checkpoint=made.model_name)
+        assert (await permissions.retrieve(made.model_name)).data == []
+        assert await status() == 404
+        again = await permissions.create(made.model_name, project_ids=ids)
+        assert {permission.id for permission in again.data} == {permission.id for permission in given.data}
+        assert await status() == 503
 
 
 async def test_who_posts_a_request_owns_its_job_whatever_the_event_says(gateway) -> None:

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, Phase, strategies
 from shared.settings import CommonSettings
 from tests.gateway import Gateway, running
 
-EXAMPLES_OF_EACH = 15
+EXAMPLES_OF_EACH = 10
+# A stream that ends when its reader leaves.
+ENDLESS = {"GET /v1/events"}
 MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 
 
@@ -24,7 +26,8 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
 def statuses(gateway: Gateway, secret: str) -> dict[str, set[int]]:
     """What each operation answered with."""
     schema = schemathesis.openapi.from_url(f"{gateway.url}/schema/openapi.json")
-    return {found.ok().label: probed(found.ok(), gateway.url, secret) for found in schema.get_all_operations()}
+    operations = [found.ok() for found in schema.get_all_operations()]
+    return {found.label: probed(found, gateway.url, secret) for found in operations if found.label not in ENDLESS}
 
 
 def probed(operation: schemathesis.schemas.APIOperation, url: str, secret: str) -> set[int]:
@@ -52,4 +55,6 @@ async def test_nothing_that_the_schema_allows_or_forbids_is_answered_with_a_serv
     found = await asyncio.to_thread(statuses, gateway, gateway.key("admin"))
     assert {"GET /v1/files", "POST /v1/fine_tuning/jobs", "PATCH /v1/keys/{key_id}", "POST /v1/events"} <= found.keys()
     assert 200 in found["GET /v1/files"]
+    # Bodies are made up too: some are right.
+    assert 201 in found["POST /v1/keys"]
     assert 404 in found["GET /v1/fine_tuning/jobs/{job_id}"]

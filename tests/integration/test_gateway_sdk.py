@@ -37,10 +37,29 @@ def whole_round(client: OpenAI) -> None:
     assert [known.id for known in client.fine_tuning.jobs.list()] == [job.id]
     assert [event.type for event in client.fine_tuning.jobs.list_events(job.id)] == ["message"]
     assert list(client.fine_tuning.jobs.checkpoints.list(job.id)) == []
+    held_and_found(client, job.id)
     assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
+    with pytest.raises(openai.BadRequestError):
+        client.fine_tuning.jobs.pause(job.id)
     assert client.files.delete(file.id).deleted
     assert [model.id for model in client.models.list()] == [BASE]
     assert client.models.retrieve(BASE).owned_by == "assay"
+
+
+def held_and_found(client: OpenAI, job_id: str) -> None:
+    """A job is paused and goes on, each said once however often it is asked for; it is found by its metadata."""
+    jobs = client.fine_tuning.jobs
+    assert [jobs.pause(job_id).model_extra["paused"] for _ in range(2)] == [True, True]
+    assert jobs.resume(job_id).model_extra["paused"] is False
+    told = [event.message for event in jobs.list_events(job_id)]
+    assert (told.count("The job was paused"), told.count("The job goes on")) == (1, 1)
+    file = jobs.retrieve(job_id).training_file
+    tagged = jobs.create(model=BASE, training_file=file, metadata={"team": "a", "kind.of": "$x"})
+    assert [job.id for job in jobs.list(metadata={"team": "a"})] == [tagged.id]
+    assert [job.id for job in jobs.list(metadata={"team": "a", "kind.of": "$x"}, limit=1)] == [tagged.id]
+    assert [job.id for job in jobs.list(metadata={"team": "b"})] == []
+    assert [job.id for job in jobs.list(extra_query={"metadata": "null"})] == [job_id]
+    jobs.cancel(tagged.id)
 
 
 async def test_the_blocking_sdk_does_a_whole_round(gateway) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import json
+import os
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -326,3 +328,37 @@ async def test_what_the_engine_refuses_is_told_in_public_names_and_hostile_reque
                 assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
                 assert "assay-v" not in answer.text
     assert await ask(sdk, "hostile")
+
+
+TASK = """
+task: colours
+dataset_path: json
+dataset_kwargs: {data_files: {test: DATA}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+generation_kwargs: {max_gen_toks: 4, until: ["\\n"]}
+metric_list: [{metric: exact_match}]
+"""
+
+
+async def test_lm_eval_scores_a_model_through_the_gateway(gateway, tmp_path) -> None:
+    questions = [{"question": f"Name colour {n}.", "answer": "red"} for n in range(2)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    (tmp_path / "colours.yaml").write_text(TASK.replace("DATA", str(tmp_path / "rows.jsonl")))
+    arguments = {"model": BASE, "base_url": f"{gateway.url}/v1/chat/completions", "num_concurrent": 2}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lm_eval", "--model", "local-chat-completions", "--tasks", "colours"),
+        *("--model_args", ",".join(f"{name}={value}" for name, value in arguments.items())),
+        *("--include_path", tmp_path, "--apply_chat_template", "--output_path", tmp_path / "out"),
+        env={**os.environ, "OPENAI_API_KEY": gateway.key("infer"), "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    [results] = (tmp_path / "out").rglob("results_*.json") if process.returncode == 0 else [None]
+    assert results is not None, said.decode()[-2000:]
+    scored = json.loads(results.read_text())
+    assert 0 <= scored["results"]["colours"]["exact_match,none"] <= 1
+    assert scored["n-samples"]["colours"]["effective"] == 2

@@ -6,7 +6,7 @@ from typing import Any, Generic
 
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest
-from services.gateway.ports import Decide, V
+from services.gateway.ports import Decide, DeliveryView, V
 from shared.cloudevents import EventData
 from shared.store import Collection
 
@@ -37,8 +37,12 @@ class MongoViews(Generic[V]):
     async def where(self, **fields: Any) -> list[V]:
         return await self.documents.find(_nested(fields))
 
-    async def page(self, cursor: Cursor, *, oldest_first: bool = False, **fields: Any) -> Page[V]:
+    async def page(
+        self, cursor: Cursor, *, oldest_first: bool = False, labelled: Sequence[str] = (), **fields: Any
+    ) -> Page[V]:
         where = _nested(fields)
+        if labelled:
+            where["labels"] = {"$all": list(labelled)}
         if cursor.after is not None:
             last: Any = await self.documents.get(cursor.after)
             if last is None or any(getattr(last, name, value) != value for name, value in fields.items()):
@@ -48,6 +52,15 @@ class MongoViews(Generic[V]):
         direction = {"oldest_first" if oldest_first else "newest_first": "at"}
         found = await self.documents.find(where, limit=cursor.limit + 1, **direction)
         return Page.of(found, cursor.limit)
+
+
+@dataclass(frozen=True)
+class MongoDeliveries(MongoViews[DeliveryView]):
+    """Calls of endpoints, found by when they are due."""
+
+    async def due(self, now: float, limit: int) -> list[DeliveryView]:
+        where = {"status": "pending", "due_at": {"$lte": now}}
+        return await self.documents.find(where, oldest_first="due_at", limit=limit)
 
 
 def _nested(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,23 @@
 """Events and dead letters in NATS JetStream."""
 
+import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import RawStreamMsg
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from services.gateway.domain.refusals import BadRequest
 from services.gateway.ports import DeadLetter
+from shared import telemetry
 from shared.bus import PUBLISH_TIMEOUT_S, Bus
 from shared.cloudevents import Envelope
 from shared.events import EVENTS
@@ -22,6 +27,11 @@ from shared.web import Unavailable
 T = TypeVar("T")
 # A list that was mostly replayed has holes: this many places are looked at for one page.
 MAX_PLACES = 1000
+# How long nothing comes before that is told.
+IDLE_S = 10.0
+AGAIN_S = 1.0
+LEFT_S = 60.0
+_log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,51 @@ class NatsEventStream:
         await reach(self._js.delete_msg(DEAD_STREAM, place))
         return envelope.type
 
+    async def newest(self) -> int:
+        return (await reach(self._js.stream_info(EVENTS_STREAM))).state.last_seq
+
+    async def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
+        place = after
+        while True:
+            try:
+                async with aclosing(self._messages(types, place)) as messages:
+                    async for message in messages:
+                        if message is None:
+                            yield None
+                            continue
+                        place = message.metadata.sequence.stream
+                        if (envelope := _readable(message.data)) is not None:
+                            yield place, envelope
+            except (NatsError, TimeoutError, OSError, Unavailable) as error:
+                _log.warning("events are followed later", error=f"{type(error).__name__}: {error}")
+                yield None
+                await asyncio.sleep(AGAIN_S)
+
+    async def _messages(self, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
+        """What lies in the stream behind a place and what comes, by a consumer that ends with its reader."""
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
+            filter_subjects=list(types) or None,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=LEFT_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        made = await self._js.add_consumer(EVENTS_STREAM, config)
+        subscription = await self._js.pull_subscribe_bind(made.name, EVENTS_STREAM)
+        try:
+            while True:
+                try:
+                    # One at a time: a reader who is slow keeps what he has not read in the stream.
+                    [message] = await subscription.fetch(1, timeout=IDLE_S)
+                    yield message
+                except NatsTimeout:
+                    yield None
+        finally:
+            with suppress(Exception):
+                await subscription.unsubscribe()
+
     @property
     def _js(self) -> Any:
         try:
@@ -90,6 +145,13 @@ async def reach(call: Awaitable[T]) -> T:
         raise
     except (NatsError, TimeoutError, OSError) as error:
         raise Unavailable(f"NATS does not answer: {type(error).__name__}") from None
+
+
+def _readable(data: bytes) -> Envelope | None:
+    try:
+        return Envelope.model_validate_json(data)
+    except ValidationError:
+        return None
 
 
 def _event(message: RawStreamMsg | None) -> Envelope:

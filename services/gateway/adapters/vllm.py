@@ -117,8 +117,8 @@ class VllmEngine:
     async def resume(self, url: str) -> None:
         await self._call("POST", f"{url}/resume", CONTROL_TIMEOUT_S)
 
-    async def chat(self, url: str, body: bytes, check: Check | None = None) -> VllmAnswer:
-        connection = await self._chats.post(url, "/v1/chat/completions", body, check)
+    async def chat(self, url: str, path: str, body: bytes, check: Check | None = None) -> VllmAnswer:
+        connection = await self._chats.post(url, path, body, check)
         return VllmAnswer(connection, self._chats, connection.status)
 
     async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:

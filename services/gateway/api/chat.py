@@ -5,22 +5,25 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from litestar import Router, post
 from litestar.exceptions import NotFoundException
 
 from services.gateway.api.bodies import parsed
+from services.gateway.api.described import CHAT, TEXT, asks_for
 from services.gateway.api.errors import encoded, error_body
 from services.gateway.api.exchange import Exchange
 from services.gateway.api.meter import Meter
-from services.gateway.domain import chat
+from services.gateway.domain import chat, completions
+from services.gateway.domain.chat import ChatRequest
 from services.gateway.ports import EngineUnreachable
 from services.gateway.service.inference import Inference, Served
 from shared import security, telemetry
 from shared.security import Keyring
 
-PATH = "/v1/chat/completions"
 # As nginx logs it; nobody is there to read it.
 CALLER_LEFT = 499
 _STREAM = (
@@ -39,6 +42,7 @@ class ChatDoor:
     max_choices: int
     max_body_bytes: int
     meter: Meter
+    admit: Callable[[Any, int], ChatRequest] = chat.admit
 
     async def __call__(self, exchange: Exchange) -> None:
         with telemetry.trace(exchange.text(b"traceparent")) as trace_id, self.meter.request() as seen:
@@ -60,7 +64,7 @@ class ChatDoor:
     async def _answer(self, exchange: Exchange) -> None:
         key = self.keyring.authenticate(exchange.text(b"authorization"))
         security.require(key, "infer")
-        asked = chat.admit(parsed(await exchange.body(self.max_body_bytes)), self.max_choices)
+        asked = self.admit(parsed(await exchange.body(self.max_body_bytes)), self.max_choices)
         served = await self.inference.chat(asked, key, exchange.headers)
         version = (b"x-assay-version", served.target.version.encode())
         if served.body is not None:
@@ -83,11 +87,18 @@ async def _stream(served: Served, exchange: Exchange) -> None:
     exchange.finish()
 
 
-@post("/", status_code=200)
+@post("/", status_code=200, operation_class=asks_for(CHAT))
 async def complete() -> None:
     """Chat with a model, at once or as a stream."""
     # The door answers before the application is asked, whatever is sent to this path.
     raise NotFoundException
 
 
-routes = Router(PATH, route_handlers=[complete], tags=["chat"])
+@post("/", status_code=200, operation_class=asks_for(TEXT))
+async def complete_text() -> None:
+    """Go on with a text, at once or as a stream."""
+    raise NotFoundException
+
+
+routes = Router(chat.PATH, route_handlers=[complete], tags=["chat"])
+text_routes = Router(completions.PATH, route_handlers=[complete_text], tags=["chat"])

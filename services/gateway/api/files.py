@@ -35,6 +35,7 @@ async def upload(
         await asyncio.to_thread(_spill, sent.file, path)
         await sent.close()
         stored = await files.upload(path, sent.filename, str(purpose), request.state.key, idempotency_key)
+    request.state.object_id = stored.id
     return Response(objects.file(stored), status_code=200)
 
 

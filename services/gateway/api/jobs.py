@@ -8,6 +8,7 @@ from litestar.params import FromPath, FromQuery
 
 from services.gateway.api import objects
 from services.gateway.api.bodies import json_body
+from services.gateway.api.described import asks_for
 from services.gateway.api.files import IdempotencyKey
 from services.gateway.domain import job_request, pages
 from services.gateway.service.jobs import Jobs
@@ -16,13 +17,15 @@ from shared.web import allow
 AnyRequest = Request[Any, Any, Any]
 
 
-@post("/")
+@post("/", operation_class=asks_for(job_request.JobRequest))
 async def create(
     request: AnyRequest, jobs: NamedDependency[Jobs], idempotency_key: IdempotencyKey = None
 ) -> Response[Any]:
     """Ask for a fine-tuning job."""
     asked = job_request.read(await json_body(request))
-    return Response(objects.job(await jobs.create(asked, request.state.key, idempotency_key)), status_code=200)
+    job = await jobs.create(asked, request.state.key, idempotency_key)
+    request.state.object_id = job.id
+    return Response(objects.job(job), status_code=200)
 
 
 @get("/")
@@ -32,9 +35,10 @@ async def listed(
     after: FromQuery[str | None] = None,
     limit: FromQuery[int | None] = None,
 ) -> dict[str, Any]:
-    """The caller's jobs, newest first."""
+    """The caller's jobs, newest first; `metadata[key]=value` or `metadata=null` picks some of them."""
     cursor = pages.cursor(after, limit, default=20, largest=100)
-    return objects.listing(await jobs.page(cursor, request.state.key), objects.job)
+    metadata = job_request.metadata_filter(request.query_params.multi_items())
+    return objects.listing(await jobs.page(cursor, request.state.key, metadata), objects.job)
 
 
 @get("/{job_id:str}")
@@ -47,6 +51,18 @@ async def one(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[
 async def cancel(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> dict[str, Any]:
     """Stop a job."""
     return objects.job(await jobs.cancel(job_id, request.state.key))
+
+
+@post("/{job_id:str}/pause", status_code=200)
+async def pause(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> dict[str, Any]:
+    """Let a job hold."""
+    return objects.job(await jobs.pause(job_id, request.state.key))
+
+
+@post("/{job_id:str}/resume", status_code=200)
+async def resume(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> dict[str, Any]:
+    """Let a paused job go on."""
+    return objects.job(await jobs.resume(job_id, request.state.key))
 
 
 @get("/{job_id:str}/events")
@@ -83,7 +99,7 @@ async def report(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependen
 
 routes = Router(
     "/v1/fine_tuning/jobs",
-    route_handlers=[create, listed, one, cancel, events, checkpoints, report],
+    route_handlers=[create, listed, one, cancel, pause, resume, events, checkpoints, report],
     guards=[allow("train")],
     tags=["fine-tuning"],
 )

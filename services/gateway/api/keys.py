@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from services.gateway.api.bodies import json_body, optional_json_body
+from services.gateway.api.described import asks_for
 from services.gateway.domain import keys as domain
 from services.gateway.service.keys import Keys
 from shared.security import Key
@@ -21,7 +22,7 @@ async def listed(keys: NamedDependency[Keys]) -> dict[str, Any]:
     return {"object": "list", "data": [shown(key) for key in await keys.listed()], "has_more": False}
 
 
-@post("/", status_code=201)
+@post("/", status_code=201, operation_class=asks_for(domain.KeyRequest))
 async def create(request: AnyRequest, keys: NamedDependency[Keys]) -> dict[str, Any]:
     """Make a key; its secret is shown this once."""
     key, secret = await keys.create(domain.read_request(await json_body(request)))
@@ -35,13 +36,13 @@ async def one(key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, A
     return shown(await keys.get(key_id))
 
 
-@patch("/{key_id:str}")
+@patch("/{key_id:str}", operation_class=asks_for(domain.KeyChange))
 async def change(request: AnyRequest, key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, Any]:
     """Change a key's name, scopes, limits or expiry, or disable it; `null` takes a limit away."""
     return shown(await keys.change(key_id, domain.read_change(await json_body(request)), request.state.key))
 
 
-@post("/{key_id:str}/rotate", status_code=200)
+@post("/{key_id:str}/rotate", status_code=200, operation_class=asks_for(domain.Rotation, optional=True))
 async def rotate(request: AnyRequest, key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, Any]:
     """Give a key a new secret, shown this once; the old one is accepted for `grace_s` seconds (a day) more."""
     asked = domain.read_rotation(await optional_json_body(request))

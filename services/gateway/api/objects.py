@@ -6,7 +6,16 @@ from typing import Any, TypeVar
 from services.gateway.domain.files import describe
 from services.gateway.domain.names import ORGANIZATION
 from services.gateway.domain.pages import Page
-from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView
+from services.gateway.ports import (
+    AuditView,
+    CheckpointView,
+    DeliveryView,
+    DeploymentView,
+    FileView,
+    JobView,
+    MessageView,
+    WebhookView,
+)
 from shared.events import Hyperparameters, Score, TrainingFinished
 from shared.store import Entity
 
@@ -60,6 +69,8 @@ def job(view: JobView) -> dict[str, Any]:
         "seed": spec.seed,
         "suffix": spec.suffix,
         "metadata": spec.metadata,
+        # Beside OpenAI's fields: its statuses know no pause.
+        "paused": view.paused and not view.over,
         "integrations": [],
         "hyperparameters": hyperparameters,
         "method": {"type": spec.method, spec.method: {"hyperparameters": hyperparameters}},
@@ -90,6 +101,31 @@ def checkpoint(view: CheckpointView) -> dict[str, Any]:
         "step_number": view.step,
         "metrics": {name: figures.get(name) for name in _CHECKPOINT_FIGURES},
     }
+
+
+def webhook(view: WebhookView) -> dict[str, Any]:
+    """An endpoint without its secret."""
+    return {
+        "object": "webhook_endpoint",
+        "id": view.id,
+        "name": view.name,
+        "url": view.url,
+        "event_types": view.event_types,
+        "created_at": int(view.at),
+        "updated_at": int(view.changed_at),
+        "signing_secret_hint": f"{view.secret[:8]}…{view.secret[-4:]}",
+    }
+
+
+def delivery(view: DeliveryView) -> dict[str, Any]:
+    """A call, without what it said: that is the event's."""
+    shown = view.model_dump(exclude={"at", "due_at", "payload", "owner"})
+    next_try = int(view.due_at) if view.status == "pending" else None
+    return {"object": "webhook_delivery", **shown, "created_at": int(view.at), "next_try_at": next_try}
+
+
+def audit_entry(view: AuditView) -> dict[str, Any]:
+    return {"object": "audit_log", **view.model_dump(exclude={"at"}), "created_at": int(view.at)}
 
 
 def report(view: JobView, checkpoints: list[CheckpointView], deployment: DeploymentView | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from pydantic import BaseModel, ConfigDict
 
 from services.gateway.api.bodies import json_body
+from services.gateway.api.described import asks_for
 from services.gateway.domain.fleet import Replica
 from services.gateway.domain.pool import Mode, parts_of
 from services.gateway.ports import PoolView
@@ -34,7 +35,7 @@ async def listed(deployments: NamedDependency[Deployments]) -> dict[str, Any]:
     return {"object": "list", "data": [_shown(pool, deployments) for pool in pools]}
 
 
-@put("/{base:path}")
+@put("/{base:path}", operation_class=asks_for(PoolRequest))
 async def changed(
     base: FromPath[str], request: Request[Any, Any, Any], deployments: NamedDependency[Deployments]
 ) -> dict[str, Any]:

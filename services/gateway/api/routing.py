@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from services.gateway.api.bodies import json_body
+from services.gateway.api.described import asks_for
 from services.gateway.domain import routing
 from services.gateway.domain.routing import Revision, Routing
 from services.gateway.ports import RouteView
@@ -19,7 +20,7 @@ ROUTING = "/routing"
 AnyRequest = Request[Any, Any, Any]
 
 
-@put("/{name:path}", guards=[allow("admin")])
+@put("/{name:path}", guards=[allow("admin")], operation_class=asks_for(Routing))
 async def changed(name: FromPath[str], request: AnyRequest, routes: NamedDependency[Routes]) -> dict[str, Any]:
     """`PUT /v1/models/{alias}/routing`: share a stable name's requests out among its versions."""
     wish = routing.read(await json_body(request))

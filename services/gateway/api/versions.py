@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.bodies import json_body
+from services.gateway.api.described import asks_for
 from services.gateway.service.versions import Line, Versions
 from shared.security import Key
 from shared.web import allow
@@ -26,7 +27,12 @@ class RollbackRequest(BaseModel):
     reason: str = Field(default="asked for", max_length=500)
 
 
-@post("/{name:path}", status_code=200, guards=[allow("admin")])
+@post(
+    "/{name:path}",
+    status_code=200,
+    guards=[allow("admin")],
+    operation_class=asks_for(RollbackRequest, optional=True),
+)
 async def act(
     name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A fine-tuning job as its caller sees it: the facts heard so far, in any order, and the status that follows."""
 
-from typing import Any, Literal, TypeVar, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 
@@ -8,6 +9,7 @@ from services.gateway.domain.names import fine_tuned_model
 from shared.events import (
     Candidate,
     Failure,
+    JobEnded,
     ModelApproved,
     ModelDeployed,
     ModelDeploymentFailed,
@@ -20,6 +22,8 @@ from shared.events import (
 
 Status = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
 ORDER: tuple[Status, ...] = get_args(Status)
+UNLABELLED = "none"
+"""The label of a job without metadata; all others hold an equals sign."""
 TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -38,6 +42,11 @@ class Job(BaseModel):
     started: bool = False
     progress: TrainingProgress | None = None
     cancelled: bool = False
+    paused: bool = False
+    change: int = 0
+    """How often it was paused or resumed."""
+    labels: list[str] = []
+    """Its metadata as `key=value`, to be found by."""
     bad_file: Failure | None = None
     finished: TrainingFinished | None = None
     review: ReviewOpened | None = None
@@ -69,6 +78,33 @@ class Job(BaseModel):
 
 
 J = TypeVar("J", bound=Job)
+
+
+def labels(metadata: Mapping[str, str]) -> list[str]:
+    """Metadata as they are searched; a key may hold what a field's name may not."""
+    return [f"{key}={value}" for key, value in metadata.items()] or [UNLABELLED]
+
+
+def wanted_labels(metadata: Mapping[str, str] | None) -> list[str]:
+    """The labels that a job must have to be listed; None asks for those without metadata."""
+    return labels(metadata or {}) if metadata != {} else []
+
+
+def held(job: J, paused: bool, change: int) -> J | None:
+    """The job paused, or resumed; None where something later was said, or it is over."""
+    if job.over or change <= job.change:
+        return None
+    return job.model_copy(update={"paused": paused, "change": change})
+
+
+def learned(job: J, now: float, **facts: Any) -> tuple[J, list[JobEnded]]:
+    """The job with further facts, and the news that it is over, once."""
+    after = learn(job, now, **facts)
+    if job.over or not after.over:
+        return after, []
+    status = cast(Literal["succeeded", "failed", "cancelled"], after.status)
+    news = JobEnded(job_id=job.id, status=status, fine_tuned_model=after.model, error=after.error, owner=after.owner)
+    return after, [news]
 
 
 def learn(job: J, now: float, **facts: Any) -> J:

@@ -1,6 +1,7 @@
 """What a caller may ask for when creating a job: OpenAI's parameters, and Assay's beside them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,6 +14,7 @@ MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 DEFAULT_SEED = 0
 _PRIORITY = re.compile(r"-?(100|[0-9]{1,2})")
+_METADATA = re.compile(r"metadata\[(.{1,64})\]")
 
 
 class AskedHyperparameters(Hyperparameters):
@@ -96,6 +98,17 @@ def read(body: Any) -> JobRequest:
         return JobRequest.model_validate(body)
     except ValidationError as error:
         raise translated(error) from None
+
+
+def metadata_filter(query: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """The metadata that a list is cut down to, from `metadata[key]=value`; None for `metadata=null`: those without."""
+    wanted: dict[str, str] = {}
+    for name, value in query:
+        if name == "metadata" and value == "null":
+            return None
+        if (key := _METADATA.fullmatch(name)) is not None:
+            wanted[key[1]] = value
+    return wanted
 
 
 def translated(error: ValidationError) -> BadRequest:

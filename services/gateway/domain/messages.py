@@ -104,6 +104,11 @@ def cancelled(job_id: str) -> JobMessage:
     return tell(job_id, "cancelled", "The job was cancelled")
 
 
+def held(job_id: str, paused: bool, change: int) -> JobMessage:
+    """A job was paused or resumed; `change` is how often that was."""
+    return tell(job_id, f"held/{change}", "The job was paused" if paused else "The job goes on")
+
+
 def review_opened(event: ReviewOpened) -> JobMessage:
     told = f"Checkpoint at step {event.candidate.step} passed its gates; {event.reviewers_wanted} reviewers are asked"
     return tell(event.candidate.job_id, "review", told, review_id=event.review_id, items=event.items)

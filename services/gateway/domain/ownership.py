@@ -16,6 +16,16 @@ class Claim(BaseModel):
     owner: str
 
 
+class Permission(BaseModel):
+    """A key that may call a checkpoint which is not its own; `at` is in Unix seconds."""
+
+    id: str
+    at: float
+    model: str
+    key_id: str
+    removed: bool = False
+
+
 def within_reach(key: Key) -> dict[str, Any]:
     """The fields by which a list is cut down to what this key may see."""
     return {} if key.allows("admin") else {"owner": key.id}

@@ -63,7 +63,8 @@ class Comparison:
         replica, began_at = self.fleet.serving(shadow.base, shadow.loaded)[0], time.perf_counter()
         replica.in_flight += 1
         try:
-            answer = await self.engine.chat(replica.url, request.addressed_to(replica.calls(shadow.loaded)))
+            loaded = replica.calls(shadow.loaded)
+            answer = await self.engine.chat(replica.url, request.path, request.addressed_to(loaded))
             try:
                 outcome = _outcome(answer.status, await answer.read(), body)
             finally:

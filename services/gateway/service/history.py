@@ -1,16 +1,18 @@
 """What is heard of jobs, written into their views and event lists; the order in which it is heard does not matter."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.domain import messages
 from services.gateway.domain.checkpoint import checkpoint_id
-from services.gateway.domain.job import learn
+from services.gateway.domain.job import held, labels, learned
 from services.gateway.domain.messages import JobMessage
 from services.gateway.ports import CheckpointView, JobView, MessageView, Views
 from services.gateway.service.files import Files
 from services.gateway.service.jobs import Jobs
+from shared.cloudevents import EventData
 from shared.events import (
     Candidate,
     CheckpointSaved,
@@ -22,9 +24,11 @@ from shared.events import (
     ModelRejected,
     ReviewOpened,
     TrainingFinished,
+    TrainingPauseRequested,
     TrainingProgress,
     TrainingQueued,
     TrainingRequested,
+    TrainingResumeRequested,
 )
 
 
@@ -52,10 +56,26 @@ class History:
         def decide(job: JobView) -> tuple[JobView, list[Any]] | None:
             if job.requested is not None:
                 return None
-            return job.model_copy(update={"requested": event, "owner": event.owner, "known": True, "at": at}), []
+            known = {"requested": event, "owner": event.owner, "known": True, "at": at}
+            return job.model_copy(update={**known, "labels": labels(event.spec.metadata)}), []
 
         await self.jobs.tell(messages.requested(event))
         await self.jobs.look_at_files(await self.views.settle(JobView(id=event.job_id), decide))
+
+    async def paused(self, event: TrainingPauseRequested) -> None:
+        await self._held(event.job_id, True, event.change)
+
+    async def resumed(self, event: TrainingResumeRequested) -> None:
+        await self._held(event.job_id, False, event.change)
+
+    async def _held(self, job_id: str, paused: bool, change: int) -> None:
+        """Somebody said so by posting the event; what this gateway said itself is known."""
+
+        def decide(job: JobView) -> tuple[JobView, list[Any]] | None:
+            return None if (changed := held(job, paused, change)) is None else (changed, [])
+
+        await self.jobs.tell(messages.held(job_id, paused, change))
+        await self.views.settle(JobView(id=job_id), decide)
 
     async def queued(self, event: TrainingQueued) -> None:
         await self._learn(event.job_id, messages.queued(event.job_id), queued=True)
@@ -63,10 +83,10 @@ class History:
     async def progressed(self, event: TrainingProgress) -> None:
         await self.jobs.tell(messages.started(event.job_id))
 
-        def decide(job: JobView) -> tuple[JobView, list[Any]]:
+        def decide(job: JobView) -> tuple[JobView, Sequence[EventData]]:
             seen = job.progress
             newest = event if seen is None or (event.attempt, event.step) > (seen.attempt, seen.step) else seen
-            return learn(job, time.time(), started=True, progress=newest), []
+            return learned(job, time.time(), started=True, progress=newest)
 
         await self.jobs.tell(messages.progress(event))
         await self.views.settle(JobView(id=event.job_id), decide)
@@ -106,7 +126,7 @@ class History:
     async def _learn(self, job_id: str, message: JobMessage, **facts: Any) -> None:
         # The entry comes first: an entry told twice is one entry, a fact without its entry would stay without.
         await self.jobs.tell(message)
-        await self.views.settle(JobView(id=job_id), lambda job: (learn(job, time.time(), **facts), []))
+        await self.views.settle(JobView(id=job_id), lambda job: learned(job, time.time(), **facts))
 
 
 @dataclass(frozen=True)

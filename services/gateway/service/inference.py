@@ -21,7 +21,7 @@ from services.gateway.service.comparison import Comparison
 from services.gateway.service.deployments import Deployments, Directory
 from services.gateway.service.ledger import Ledger, Permit
 from services.gateway.service.loader import FAILURES, Loader
-from shared.events import Candidate
+from services.gateway.service.permissions import Permissions
 from shared.security import Key
 
 _NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -97,6 +97,7 @@ class Inference:
     deployments: Deployments
     jobs: Views[JobView]
     checkpoints: Views[CheckpointView]
+    permissions: Permissions
     max_in_flight: int
     comparison: Comparison
     ledger: Ledger
@@ -197,7 +198,8 @@ class Inference:
         # Any other engine would not know the name of weights that it lost.
         check = partial(self._check, replica, target) if replica.alias else None
         try:
-            answer = await self.engine.chat(replica.url, request.addressed_to(replica.calls(target.loaded)), check)
+            body = request.addressed_to(replica.calls(target.loaded))
+            answer = await self.engine.chat(replica.url, request.path, body, check)
         except BaseException as error:
             replica.in_flight -= 1
             if not isinstance(error, EngineUnreachable):
@@ -263,7 +265,7 @@ class Inference:
         """Names that are no deployment: owners may call checkpoints, and are told why a model cannot be called yet."""
         for found in await self.checkpoints.where(model_name=name, saved=True):
             made = found.candidate
-            if await self._may_try(made, key) and made.base_model in self.fleet.pools:
+            if await self.permissions.may_call(made, key) and made.base_model in self.fleet.pools:
                 return Target(name, made.base_model, loaded_name(made), made.version, made)
         for job in await self.jobs.where(fine_tuned_model=name, status="succeeded"):
             if key.owns(job.owner):
@@ -271,11 +273,3 @@ class Inference:
                 raise NotPermitted(f"The model {job.model!r} {state}.", param="model", code="model_not_approved")
         # What is another key's is as good as not there.
         raise no_model(name)
-
-    async def _may_try(self, made: Candidate, key: Key) -> bool:
-        """Whether a key may call what nobody approved: it must train, and the job must be its own."""
-        if not key.allows("train"):
-            return False
-        # A checkpoint may be heard of before its job, and jobs may be older than owners.
-        job = None if made.owner else await self.jobs.get(made.job_id)
-        return key.owns(job.owner if job else made.owner)

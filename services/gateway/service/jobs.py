@@ -1,19 +1,27 @@
 """Jobs: asked for, shown, cancelled."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from services.gateway.domain import messages, names
-from services.gateway.domain.job import learn
+from services.gateway.domain.job import held, labels, learned, wanted_labels
 from services.gateway.domain.job_request import JobRequest
 from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
 from services.gateway.domain.refusals import BadRequest, Missing, no_model
 from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView, Tell, Views
 from services.gateway.service.claims import Claims
-from shared.events import TrainingCancelRequested, TrainingRequested
+from shared.cloudevents import EventData
+from shared.events import (
+    TrainingCancelRequested,
+    TrainingPauseRequested,
+    TrainingRequested,
+    TrainingResumeRequested,
+)
 from shared.security import Key
+
+_ANY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,15 @@ class Jobs:
             created_at=int(now),
         )
         digest = names.digest(asked.model_dump(mode="json"))
-        view = JobView(id=event.job_id, at=now, request_digest=digest, owner=key.id, known=True, requested=event)
+        view = JobView(
+            id=event.job_id,
+            at=now,
+            request_digest=digest,
+            owner=key.id,
+            known=True,
+            requested=event,
+            labels=labels(event.spec.metadata),
+        )
         if not await self.views.create(view, [event]):
             return await self._same(view.id, digest, key)
         await self.tell(messages.requested(event))
@@ -82,7 +98,7 @@ class Jobs:
         """End a job because of its file."""
         assert file.failure is not None
         failure = file.failure.model_copy(update={"param": param, "code": f"invalid_{param}"})
-        job = await self.views.change(job_id, lambda job: (learn(job, time.time(), bad_file=failure), []))
+        job = await self.views.change(job_id, lambda job: learned(job, time.time(), bad_file=failure))
         if job and job.status == "failed":
             await self.tell(messages.failed(job_id, failure.message))
         return job
@@ -94,8 +110,9 @@ class Jobs:
             raise Missing(f"Could not find fine tune: {job_id}", param="fine_tuning_job_id", code="fine_tune_not_found")
         return found
 
-    async def page(self, cursor: Cursor, key: Key) -> Page[JobView]:
-        return await self.views.page(cursor, known=True, **within_reach(key))
+    async def page(self, cursor: Cursor, key: Key, metadata: Mapping[str, str] | None = _ANY) -> Page[JobView]:
+        """This key's jobs with these metadata; None for those without any."""
+        return await self.views.page(cursor, labelled=wanted_labels(metadata), known=True, **within_reach(key))
 
     async def cancel(self, job_id: str, key: Key) -> JobView:
         """Stop a job that is not over."""
@@ -104,14 +121,41 @@ class Jobs:
             message = f"Job has already completed: {job_id} is {job.status}"
             raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
 
-        def decide(job: JobView) -> tuple[JobView, list[TrainingCancelRequested]] | None:
+        def decide(job: JobView) -> tuple[JobView, list[EventData]] | None:
             if job.over:
                 return None
-            return learn(job, time.time(), cancelled=True), [TrainingCancelRequested(job_id=job_id)]
+            cancelled, ended = learned(job, time.time(), cancelled=True)
+            return cancelled, [TrainingCancelRequested(job_id=job_id), *ended]
 
         changed = await self.views.change(job_id, decide) or job
         if changed.cancelled:
             await self.tell(messages.cancelled(job_id))
+        return changed
+
+    async def pause(self, job_id: str, key: Key) -> JobView:
+        """Let a job hold at its next step; one that is paused stays so."""
+        return await self._hold(job_id, True, key)
+
+    async def resume(self, job_id: str, key: Key) -> JobView:
+        """Let a paused job go on."""
+        return await self._hold(job_id, False, key)
+
+    async def _hold(self, job_id: str, paused: bool, key: Key) -> JobView:
+        job = await self.get(job_id, key)
+        if job.over:
+            message = f"Job has already completed: {job_id} is {job.status}"
+            raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
+
+        def decide(job: JobView) -> tuple[JobView, list[EventData]] | None:
+            changed = held(job, paused, job.change + 1) if job.paused != paused else None
+            if changed is None:
+                return None
+            event = TrainingPauseRequested if paused else TrainingResumeRequested
+            return changed, [event(job_id=job_id, change=changed.change)]
+
+        changed = await self.views.change(job_id, decide) or job
+        if changed.change:
+            await self.tell(messages.held(job_id, changed.paused, changed.change))
         return changed
 
     async def events(self, job_id: str, cursor: Cursor, key: Key) -> Page[MessageView]:

@@ -5,7 +5,7 @@ from itertools import pairwise, permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.job import ORDER, TERMINAL, Job, learn
+from services.gateway.domain.job import ORDER, TERMINAL, Job, held, learn, learned
 from shared.events import Failure, ModelDeployed, TrainingFinished
 from tests.gateway import approved, candidate, rejected, review
 
@@ -71,3 +71,24 @@ def test_a_failed_job_says_why() -> None:
     assert (refused.code, refused.message) == ("model_not_approved", "exact match 0.2 is below 0.8")
     assert after("bad_file").error == FACTS["bad_file"]
     assert learn(Job(id="a"), 1.0, finished=FAILED).error == FAILED.error
+
+
+@given(st.lists(st.sampled_from(sorted(FACTS))))
+def test_that_a_job_is_over_is_news_exactly_once(names: list[str]) -> None:
+    job, news = Job(id="ftjob-1", owner="key_1"), []
+    for name in names:
+        job, told = learned(job, 100.0, **{name: FACTS[name]})
+        news += told
+    assert [(ended.status, ended.owner, ended.error) for ended in news] == (
+        [(job.status, "key_1", job.error)] if job.over else []
+    )
+    assert all(ended.fine_tuned_model == job.model for ended in news)
+
+
+@given(st.permutations(range(1, 7)))
+def test_of_pauses_and_resumes_the_one_said_last_holds_whatever_is_heard_first(changes: list[int]) -> None:
+    job = Job(id="ftjob-1")
+    for change in changes:
+        job = held(job, change % 2 == 1, change) or job
+    assert (job.paused, job.change) == (False, 6)
+    assert held(after("cancelled"), True, 7) is None

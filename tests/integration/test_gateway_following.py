@@ -1,0 +1,100 @@
+"""Events followed live as server-sent events: filtered, taken up again, and each key's own."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.events import EVENTS
+from shared.settings import CommonSettings
+from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
+
+Told = dict[str, Any]
+
+
+@pytest.fixture
+async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
+    async with running(bus_settings, ["http://127.0.0.1:9"], max_event_streams=3) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def following(http: httpx.AsyncClient, **asked: Any) -> AsyncIterator[list[Told]]:
+    """What is told, as it comes; it is listened to when this is entered."""
+    told: list[Told] = []
+    heard = asyncio.Event()
+
+    async def listen(answer: httpx.Response) -> None:
+        assert answer.status_code == 200
+        lines: dict[str, str] = {}
+        async for line in answer.aiter_lines():
+            heard.set()
+            if line.startswith(":"):
+                continue
+            if line:
+                name, _, value = line.partition(": ")
+                lines[name] = value
+            elif "data" in lines:
+                told.append({**json.loads(lines["data"]), "place": lines["id"], "event": lines["event"]})
+                lines = {}
+
+    async def try_to_listen() -> None:
+        # That others have hung up is noticed a moment later.
+        while not heard.is_set():
+            async with http.stream("GET", "/v1/events", **asked) as answer:
+                if answer.status_code != 429:
+                    await listen(answer)
+
+    task = asyncio.create_task(try_to_listen())
+    try:
+        await asyncio.wait_for(heard.wait(), 10)
+        yield told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def new_job(gateway: Gateway, http: httpx.AsyncClient) -> str:
+    form = {"files": {"file": ("a.jsonl", rows(12))}, "data": {"purpose": "fine-tune"}}
+    file = (await http.post("/v1/files", **form)).json()["id"]
+    return (await http.post("/v1/fine_tuning/jobs", json={"model": BASE, "training_file": file})).json()["id"]
+
+
+async def test_a_key_hears_what_is_its_own_by_type_and_job_and_an_administrator_all(gateway) -> None:
+    async with gateway.http("train") as one, gateway.http("train") as two, gateway.http("admin") as admin:
+        async with (
+            following(one) as mine,
+            following(two, params={"type": ["checkpoint.saved", "review.opened"]}) as others,
+            following(admin) as every,
+        ):
+            assert (await one.get("/v1/events")).status_code == 429, "three are open, and no more are let in"
+            jobs = [await new_job(gateway, one), await new_job(gateway, two)]
+            await eventually(lambda: len(mine) == 2 and len(every) == 4)
+            await gateway.say(*(saved(candidate(job)) for job in jobs), review(candidate(jobs[1])))
+            await eventually(lambda: len(every) >= 7 and len(others) == 2)
+            await eventually(lambda: len(mine) == 3)
+        assert [told["type"] for told in mine] == ["dataset.uploaded", "training.requested", "checkpoint.saved"]
+        assert [told["type"] for told in others] == ["checkpoint.saved", "review.opened"]
+        assert all(told["event"] == told["type"] and told["specversion"] == "1.0" for told in every)
+        # Taken up again where it was left, for one job alone.
+        since = {"last-event-id": mine[0]["place"]}
+        async with following(one, headers=since, params={"job_id": jobs[0]}) as again:
+            await eventually(lambda: len(again) == 2)
+        assert [told["place"] for told in again] == [told["place"] for told in mine[1:]]
+        async with following(one, headers={"last-event-id": "999999999"}) as later:
+            await gateway.say(saved(candidate(jobs[0], step=40)))
+            await eventually(lambda: len(later) == 1)
+
+
+async def test_what_cannot_be_followed_is_refused(gateway) -> None:
+    async with gateway.http("train") as http, gateway.http("infer", "review") as other:
+        unknown = await http.get("/v1/events?type=checkpoint.saved,moon.risen")
+        assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "type")
+        for place in ("x", "-1", "9" * 30):
+            assert (await http.get("/v1/events", headers={"last-event-id": place})).status_code == 400
+        assert (await other.get("/v1/events")).status_code == 403
+    assert "training.progress" in EVENTS
