@@ -96,7 +96,7 @@ async def test_a_permanent_error_goes_to_the_dead_letters_with_its_reason(start,
     letter = await letters.next_msg(timeout=10)
     assert letter.subject == "dead.trainer-training_queued"
     assert "no such thing will ever work" in letter.headers["assay-error"]
-    assert Envelope.model_validate_json(letter.data).data == {"job_id": "a"}
+    assert Envelope.model_validate_json(letter.data).data == TrainingQueued(job_id="a").model_dump()
     await client.close()
 
 

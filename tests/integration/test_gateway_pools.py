@@ -33,7 +33,7 @@ async def pools(http: httpx.AsyncClient) -> dict[str, Any]:
 
 async def test_a_pool_comes_changes_and_goes_for_every_gateway_and_after_a_restart(gateway, bus_settings, seed) -> None:
     other = "org/other-model:v1"
-    first, second = nowhere(), nowhere()
+    first, second, third = nowhere(), nowhere(), nowhere()
     async with (
         running(bus_settings, [seed]) as another,
         another.http("admin", "infer") as there,
@@ -43,12 +43,12 @@ async def test_a_pool_comes_changes_and_goes_for_every_gateway_and_after_a_resta
         assert made.status_code == 200, made.text
         assert made.json()["replicas"] == [first, second]
         assert {engine["state"] for engine in made.json()["engines"]} == {"down"}
-        assert (await here.put(f"/v1/pools/{BASE}", json={"replicas": [first]})).status_code == 200
+        assert (await here.put(f"/v1/pools/{BASE}", json={"replicas": [third]})).status_code == 200
 
         async def seen() -> bool:
             found = await pools(there)
             urls = {base: [engine["url"] for engine in pool["engines"]] for base, pool in found.items()}
-            return urls == {BASE: [first], other: [first, second]}
+            return urls == {BASE: [third], other: [first, second]}
 
         await eventually(seen)
         assert (await there.get(f"/v1/models/{other}")).status_code == 200
@@ -60,7 +60,7 @@ async def test_a_pool_comes_changes_and_goes_for_every_gateway_and_after_a_resta
 
         await eventually(gone)
     async with running(bus_settings, [seed]) as later, later.http("admin") as http:
-        assert (await pools(http))[BASE]["replicas"] == [first]
+        assert (await pools(http))[BASE]["replicas"] == [third]
     async with running(bus_settings, [second]) as changed, changed.http("admin") as http:
         # Whoever changes the settings wants them followed.
         assert (await pools(http))[BASE]["replicas"] == [second]

@@ -46,7 +46,7 @@ class MongoRunStore:
 
     async def waiting_for(self, file_id: str) -> list[Run]:
         waiting = await self.runs.find({"status": "validating_files"})
-        named = [run for run in waiting if file_id in run.files]
+        named = [run for run in waiting if file_id in run.files.values()]
         return cast(list[Run], named)
 
     async def unfinished(self) -> list[Run]:
