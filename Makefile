@@ -33,12 +33,14 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Two at a time, for most of them wait: one process has all that needs vLLM, the other what trains, and the rest is shared.
+# Two processes, for most tests wait. In this order: the longest first, and the stack is put around the engine that is there.
+TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v tests/integration tests/e2e tests/unit tests/contract
+
 test: setup ## every test, the end-to-end one included
-	$(PYTEST) -n 2 --dist loadgroup -v --durations=25 tests
+	$(PYTEST) --durations=25 $(TESTS)
 
 test-fast: setup ## what needs no model: unit, contract, integration
-	$(PYTEST) -n 2 --dist loadgroup -m "not model" --durations=5 tests
+	$(PYTEST) -m "not model" --durations=5 $(TESTS)
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import nats
@@ -16,10 +17,15 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
+from tests.sharing import BySharing
 
 __all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing:
+    return BySharing(config, log)
 
 
 @dataclass

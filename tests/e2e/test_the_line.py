@@ -15,7 +15,7 @@ from shared.topology import CONSUMERS, EVENTS_STREAM
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
 from tests.local_stack import LocalStack, Say
 
-pytestmark = [pytest.mark.model, pytest.mark.xdist_group("engine")]
+pytestmark = pytest.mark.model
 
 SUFFIX = "address-extractor"
 

@@ -25,7 +25,7 @@ from shared.settings import CommonSettings
 from tests.local_stack import Engine, MakeAdapter
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600), pytest.mark.xdist_group("engine")]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT = '{"city": "Rome"}'
 
 

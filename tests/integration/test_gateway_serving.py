@@ -27,7 +27,7 @@ from tests.local_stack import Engine, MakeAdapter
 from tests.ports import free_port
 from tests.weights import pair
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600), pytest.mark.xdist_group("engine")]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 QUESTION = [{"role": "user", "content": "Name three colours."}]
 

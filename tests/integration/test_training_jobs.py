@@ -23,7 +23,7 @@ from shared.events import Artifact, Hyperparameters, TrainingSpec
 from tests.integration import forked
 from tests.unit.trainer import in_process, tiny_model
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(300), pytest.mark.xdist_group("training")]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 

@@ -36,7 +36,6 @@ from shared.settings import CommonSettings
 from shared.store import Store
 from shared.topology import EVENTS_STREAM
 
-pytestmark = pytest.mark.xdist_group("training")
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 ENDED = ("succeeded", "failed", "cancelled")
 
