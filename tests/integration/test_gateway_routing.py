@@ -52,6 +52,9 @@ async def test_weights_rules_and_callers_decide_and_a_second_gateway_follows(ser
     async with running(bus_settings, [engine.url]) as another:
 
         async def agrees() -> bool:
+            async with another.http() as http:
+                if (await http.get("/readyz")).status_code != 200:
+                    return False
             # Not before it has seen what the engine holds.
             return [set(await versions(another, 1, user=f"user-{n}")) for n in range(12)] == list(map(set, users))
 
