@@ -255,7 +255,7 @@ async def test_what_cannot_be_served_fails_as_an_event_with_its_reason_and_the_o
         await eventually(lambda know=job_knows, p=permanent: know(level="error" if p else "warn"))
         job = await eventually(lambda id=bad.job_id, p=permanent: status(sdk, id, "failed" if p else "running"))
         assert not permanent or (job.error.code == "deployment_failed" and reason in job.error.message)
-        async with gateway.http("train") as http:
+        async with gateway.http("admin") as http:
             report = (await http.get(f"/v1/fine_tuning/jobs/{bad.job_id}/report")).json()
         assert reason in report["deployment_problem"]
         assert report["deployment_failed"] is permanent
