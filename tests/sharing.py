@@ -4,8 +4,8 @@ from pathlib import PurePath
 
 from xdist.scheduler import LoadScopeScheduling
 
-# An engine takes a minute to start and three gigabytes: one serves all of these, and the stack is put around it last.
-WITH_AN_ENGINE = ("test_evaluator.py", "test_gateway_serving.py", "test_the_line.py")
+# An engine takes a minute to start, and three gigabytes: one serves all of these.
+WITH_AN_ENGINE = ("test_evaluator.py", "test_gateway_serving.py")
 
 
 class BySharing(LoadScopeScheduling):
