@@ -27,13 +27,12 @@ def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
     """
     settings.logs.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(settings)
-    amx = not processor.faults_on_amx()
-    wanted = [program for program in programs(settings, amx) if not only or program.name in only]
+    wanted = [program for program in programs(settings) if not only or program.name in only]
     running = supervisor.running()
     missing = [program for program in wanted if program.name not in running]
     refuse_taken_ports(missing)
     if supervisor.pid() is None:
-        _start_supervision(settings, supervisor, amx, say)
+        _start_supervision(settings, supervisor, say)
     supervisor.start_programs([program.name for program in missing])
     say(f"{len(missing)} programs started under supervisord" if missing else "everything runs already")
     _wait_until_ready(settings, [program.name for program in wanted], say)
@@ -67,7 +66,9 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _start_supervision(settings: LocalSettings, supervisor: Supervisor, amx: bool, say: Say) -> None:
+def _start_supervision(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
+    # The probe takes seconds, and only the commands in the configuration depend on it.
+    amx = not processor.faults_on_amx()
     say(f"state in {settings.state_dir}")
     if base_model.unpack(settings.base_model_dir):
         say("base model unpacked")

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 
 from services.trainer.domain.messages import parse_message
 from services.trainer.hearing import Hearing
@@ -75,7 +76,7 @@ class Supervision:
     async def _watch(self, hold: Hold, process: TrainingProcess) -> None:
         """Say that this trainer lives; end the process when the run was lost, and as is wanted when it shall stop."""
         asked_s: float | None = None
-        for tick in range(1, 10**9):
+        for tick in count(1):
             await asyncio.sleep(_WATCH_EVERY_S)
             try:
                 run = await (hold.change(hold.renewed) if tick % _RENEW_EVERY == 0 else hold.now())

@@ -44,16 +44,17 @@ class Jobs:
             raise no_model(asked.model)
         if asked.suffix in self.base_models:
             raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
-        if (asked.spec().hyperparameters.lora_rank or 0) > self.max_lora_rank:
+        wanted = asked.spec().hyperparameters
+        if (wanted.lora_rank or 0) > self.max_lora_rank:
             reason = f"'lora_rank' can be at most {self.max_lora_rank}: the engines here serve no adapter above it."
             raise BadRequest(reason, param="lora_rank", code="invalid_value")
         file = await self._file(asked.training_file, "training_file", key)
         if asked.validation_file:
             await self._file(asked.validation_file, "validation_file", key)
-        if general := asked.spec().hyperparameters.general_file:
-            await self._file(general, "general_file", key)
-        if start_job := asked.spec().hyperparameters.start_job:
-            await self._own_start(start_job, key)
+        if wanted.general_file:
+            await self._file(wanted.general_file, "general_file", key)
+        if wanted.start_job:
+            await self._own_start(wanted.start_job, key)
         await self.claims.take(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
@@ -118,8 +119,7 @@ class Jobs:
         """Stop a job that is not over."""
         job = await self.get(job_id, key)
         if job.over and not job.cancelled:
-            message = f"Job has already completed: {job_id} is {job.status}"
-            raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
+            raise _completed(job)
 
         def decide(job: JobView) -> tuple[JobView, list[EventData]] | None:
             if job.over:
@@ -143,8 +143,7 @@ class Jobs:
     async def _hold(self, job_id: str, paused: bool, key: Key) -> JobView:
         job = await self.get(job_id, key)
         if job.over:
-            message = f"Job has already completed: {job_id} is {job.status}"
-            raise BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
+            raise _completed(job)
 
         def decide(job: JobView) -> tuple[JobView, list[EventData]] | None:
             changed = held(job, paused, job.change + 1) if job.paused != paused else None
@@ -183,3 +182,8 @@ class Jobs:
         if known.request_digest != digest:
             raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
         return known
+
+
+def _completed(job: JobView) -> BadRequest:
+    message = f"Job has already completed: {job.id} is {job.status}"
+    return BadRequest(message, param="fine_tuning_job_id", code="invalid_state")
