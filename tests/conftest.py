@@ -101,7 +101,7 @@ async def bus_settings(common: CommonSettings, nats_server: NatsServer) -> Async
     """Settings that also name a NATS server whose streams were just declared and are empty."""
     settings = common.model_copy(update={"nats_url": nats_server.url})
     client = await nats.connect(nats_server.url)
-    js = client.jetstream()
+    js = client.jetstream(timeout=30)
     for stream in await js.streams_info():
         await js.delete_stream(stream.config.name)
     await topology.declare(js, settings)
