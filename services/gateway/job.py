@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from services.gateway.adapters.merging import merge
-from services.gateway.domain.weights import UnfitWeights
 from shared import child
+from shared.weights.header import UnfitWeights
+from shared.weights.merging import merge
 
 
 def main(parent: child.Parent) -> None:

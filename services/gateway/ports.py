@@ -21,11 +21,11 @@ from services.gateway.domain import (
 )
 from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
-from services.gateway.domain.weights import Tensor
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
 from shared.security import Key
 from shared.store import Entity
+from shared.weights.header import Tensor
 
 
 class FileView(files.StoredFile, Entity):

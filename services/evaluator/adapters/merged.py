@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.evaluator.adapters.merging import merge
 from services.evaluator.adapters.vllm import CONTROL_TIMEOUT_S, Vllm
 from services.evaluator.domain.results import Answer
+from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import EngineUnavailable
+from shared.weights.header import UnfitWeights
+from shared.weights.merging import merge
 
 _PROMPT = "One two three four five six seven eight nine ten, said the old man, and then he went on to say that"
 _MOST_APART = 1e-3
@@ -85,9 +87,10 @@ class MergedVllm(Vllm):
         made = self._merged / name
         if not made.is_dir():
             shutil.rmtree(self._merged, ignore_errors=True)
-            part = self._merged / f"{name}.part"
-            merge(Path(self._root), adapter, part)
-            part.rename(made)
+            try:
+                merge(Path(self._root), adapter, made)
+            except UnfitWeights as error:
+                raise CannotBeScored("adapter_refused", str(error)) from None
         return made
 
 

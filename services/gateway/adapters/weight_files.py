@@ -1,16 +1,14 @@
-"""Weights on disk, read as far as their headers: nothing of them is ever executed, and nothing is trusted."""
+"""What of a model's or an adapter's folder decides whether engines can have it, and the two merged."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-from services.gateway.domain.adapter import CONFIG, WEIGHTS, AdapterFiles
-from services.gateway.domain.weights import MAX_HEADER_BYTES, PREFIX_BYTES, Tensor, UnfitWeights, tensors
+from services.gateway.domain.adapter import AdapterFiles
 from shared.child import Child, ChildDied
+from shared.weights.files import read_config, read_model, read_tensors, refuse_pickles
+from shared.weights.header import Tensor, UnfitWeights
+from shared.weights.lora import CONFIG, WEIGHTS
 
 _MERGING = "services.gateway.job"
-MAX_CONFIG_BYTES = 1_000_000
-_SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md"}
 
 
 class WeightFiles:
@@ -45,42 +43,3 @@ class WeightFiles:
             raise OSError(f"merging failed: {error}") from error
         finally:
             await child.kill()
-
-
-def read_model(folder: Path) -> dict[str, Tensor]:
-    """The tensors of all of a model's files."""
-    files = sorted(folder.glob("*.safetensors"))
-    return {name: tensor for path in files for name, tensor in read_tensors(path).items()}
-
-
-def refuse_pickles(folder: Path) -> None:
-    """Raises `UnfitWeights` for a file of a kind that engines might unpickle."""
-    for path in folder.rglob("*"):
-        if path.is_file() and path.suffix not in _SUFFIXES:
-            raise UnfitWeights(f"holds {path.name!r:.100}: only safetensors are served, never pickles")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object; raises `UnfitWeights`."""
-    try:
-        with path.open("rb") as file:
-            content: Any = json.loads(file.read(MAX_CONFIG_BYTES))
-    except FileNotFoundError:
-        raise UnfitWeights(f"{path.name} is missing") from None
-    except (ValueError, RecursionError) as error:
-        raise UnfitWeights(f"{path.name} cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise UnfitWeights(f"{path.name} is no JSON object")
-    return content
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors that a safetensors file declares; raises `UnfitWeights` for one that is not whole."""
-    if not path.is_file():
-        raise UnfitWeights(f"{path.name} is missing")
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(PREFIX_BYTES), "little")
-        left = path.stat().st_size - PREFIX_BYTES - length
-        if length > MAX_HEADER_BYTES or left < 0:
-            raise UnfitWeights(f"{path.name} is not whole: its header alone would be longer than the file")
-        return tensors(file.read(length), left)

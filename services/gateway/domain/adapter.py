@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from services.gateway.domain.weights import Tensor, UnfitWeights, rank_of
+from shared.weights.header import Tensor, UnfitWeights
+from shared.weights.lora import check_config, modules, rank_of
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_PREFIX, _A, _B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 _PLAIN = {"F16", "BF16", "F32"}
 
 
@@ -33,7 +32,7 @@ class Base:
 
 def check(adapter: AdapterFiles, base: Base, max_rank: int) -> None:
     """Raises `UnfitWeights` for what engines would refuse, fail on, or answer nonsense with."""
-    _check_config(adapter.config)
+    check_config(adapter.config)
     pairs = modules(adapter.tensors)
     if (rank := rank_of(adapter.tensors)) > max_rank:
         raise UnfitWeights(f"the adapter's rank {rank} is above the engines' {max_rank}")
@@ -42,32 +41,6 @@ def check(adapter: AdapterFiles, base: Base, max_rank: int) -> None:
             _check_shape(module, a, b, base)
     elif _last(made_for := str(adapter.config.get("base_model_name_or_path"))) not in {_last(n) for n in base.names}:
         raise UnfitWeights(f"the adapter was made for another base model: {made_for[:200]!r}")
-
-
-def modules(found: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """The pairs A (rank, inputs) and B (outputs, rank), by the base model's module; raises `UnfitWeights`."""
-    pairs: dict[str, tuple[Tensor, Tensor]] = {}
-    for name in found:
-        if not name.startswith(_PREFIX) or not name.endswith((_A, _B)):
-            raise UnfitWeights(f"the adapter holds what is no LoRA matrix: {name!r:.200}")
-        stem = name.removesuffix(_A).removesuffix(_B)
-        a, b = found.get(stem + _A), found.get(stem + _B)
-        if a is None or b is None or len(a.shape) != 2 or len(b.shape) != 2 or a.shape[0] != b.shape[1]:
-            raise UnfitWeights(f"the adapter's matrices for {stem!r:.200} do not belong together")
-        pairs[stem.removeprefix(_PREFIX)] = (a, b)
-    return pairs
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
-    if config.get("peft_type") != "LORA":
-        raise UnfitWeights(f"only LoRA adapters are served, not {str(config.get('peft_type'))[:64]!r}")
-    if config.get("use_dora"):
-        raise UnfitWeights("DoRA adapters are not served: engines cannot compute them, and merging would change them")
-    if config.get("modules_to_save") or config.get("bias", "none") != "none":
-        raise UnfitWeights("the adapter changes more than LoRA matrices (modules_to_save or bias)")
-    alpha: Any = config.get("lora_alpha")
-    if type(alpha) not in (int, float) or not 0 < alpha < 1e6:
-        raise UnfitWeights("the adapter's lora_alpha is no positive number")
 
 
 def _check_shape(module: str, a: Tensor, b: Tensor, base: Base) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
-from services.gateway.domain.weights import Tensor, UnfitWeights
+from shared.weights.header import Tensor, UnfitWeights
 
 # So long is a gateway's word good that it replaces weights; it gives it again three times as often.
 LEASE_S = 15.0

@@ -18,7 +18,6 @@ from services.gateway.domain.deployment import (
 )
 from services.gateway.domain.fleet import Fleet, Replica
 from services.gateway.domain.routing import Plan, plans
-from services.gateway.domain.weights import UnfitWeights
 from services.gateway.ports import AliasView, DeploymentView, EngineError, JobView, RouteView, Views
 from services.gateway.service.history import History
 from services.gateway.service.loader import FAILURES, Loader
@@ -27,6 +26,7 @@ from services.gateway.service.swaps import Swaps
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed
+from shared.weights.header import UnfitWeights
 
 _log = telemetry.logger(__name__)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from services.gateway.domain.adapter import Base, check
 from services.gateway.domain.fleet import Fleet, Replica
 from services.gateway.domain.names import loaded_name
-from services.gateway.domain.weights import UnfitWeights
 from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGone, EngineUnreachable, WeightFolders
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import Candidate
+from shared.weights.header import UnfitWeights
 
 FAILURES = (EngineError, EngineUnreachable, ArtifactError, UnfitWeights, OSError)
 _log = telemetry.logger(__name__)

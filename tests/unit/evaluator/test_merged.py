@@ -78,7 +78,7 @@ def server(tmp_path: Path) -> Server:
         folder.mkdir()
     save_file({f"{MODULE}.weight": np.zeros((8, 6), np.float32)}, base / "model.safetensors")
     save_file(low_high, adapter / "adapter_model.safetensors")
-    (adapter / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
     return Server(base)
 
 

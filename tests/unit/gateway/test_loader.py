@@ -10,11 +10,11 @@ from safetensors.numpy import save_file
 from services.gateway.adapters.vllm import VllmEngine
 from services.gateway.adapters.weight_files import WeightFiles
 from services.gateway.domain.fleet import Fleet, Replica
-from services.gateway.domain.weights import UnfitWeights
 from services.gateway.ports import EngineGone
 from services.gateway.service.loader import Loader
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Artifact, Candidate
+from shared.weights.header import UnfitWeights
 from tests.gateway import BASE, candidate
 from tests.ports import free_port
 from tests.weights import pair

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from services.gateway.adapters.weight_files import WeightFiles, read_tensors
+from services.gateway.adapters.weight_files import WeightFiles
 from services.gateway.domain.adapter import AdapterFiles, Base, check
-from services.gateway.domain.weights import UnfitWeights
+from shared.weights.files import read_tensors
+from shared.weights.header import UnfitWeights
 from tests.weights import MODULE, pair
 
 CONFIG = {"peft_type": "LORA", "lora_alpha": 8, "r": 4, "base_model_name_or_path": "/somewhere/base"}

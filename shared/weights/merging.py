@@ -11,31 +11,32 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from services.gateway.adapters.weight_files import read_config, read_tensors
-from services.gateway.domain.adapter import CONFIG, WEIGHTS, modules
-from services.gateway.domain.weights import PREFIX_BYTES, Tensor, UnfitWeights
+from shared.weights.files import read_config, read_tensors
+from shared.weights.header import PREFIX_BYTES, Tensor, UnfitWeights
+from shared.weights.lora import CONFIG, WEIGHTS, check_config, modules
 
 _TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_SPECIAL = ("alpha_pattern", "fan_in_fan_out")
 Floats = NDArray[np.float32]
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:
     """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`."""
-    updates = _updates(adapter)
+    updates = _Updates(adapter)
     scratch = target.with_name(f".{target.name}.{uuid4().hex}")
     scratch.mkdir(parents=True)
     try:
-        missing = set(updates)
+        missing = set(updates.names)
         for file in sorted(base.glob("*.safetensors")):
             missing -= _merge_file(file, updates, scratch / file.name)
         if missing:
-            raise UnfitWeights(f"the base model has no {sorted(missing)[0]!r:.200}, which the adapter changes")
+            raise UnfitWeights(f"the base model has no {min(missing)!r:.200}, which the adapter changes")
         for name in ("config.json", "model.safetensors.index.json"):
             if (base / name).exists():
                 shutil.copyfile(base / name, scratch / name)
         os.replace(scratch, target)
     except OSError:
-        # Another gateway that shares this folder was faster: what lies there is the same.
+        # Another process that shares this folder was faster: what lies there is the same.
         if not target.is_dir():
             raise
     finally:
@@ -62,34 +63,39 @@ def scale(config: Mapping[str, Any], rank: int) -> float:
     return config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
-def _updates(adapter: Path) -> dict[str, Floats]:
+class _Updates:
     """What is added to each weight: scale * B A (https://arxiv.org/abs/2106.09685)."""
-    config, path = read_config(adapter / CONFIG), adapter / WEIGHTS
-    if config.get("alpha_pattern") or config.get("fan_in_fan_out"):
-        raise UnfitWeights("an adapter with alpha_pattern or fan_in_fan_out cannot be merged")
-    found = read_tensors(path)
-    data = np.memmap(path, np.uint8, "r", _data_at(path))
-    made: dict[str, Floats] = {}
-    for module, (a, b) in modules(found).items():
-        down, up = (to_floats(_view(data, tensor), tensor.dtype) for tensor in (a, b))
-        made[f"{module}.weight"] = scale(config, a.shape[0]) * (up @ down)
-    return made
+
+    def __init__(self, adapter: Path) -> None:
+        self._config = read_config(adapter / CONFIG)
+        check_config(self._config)
+        if special := [name for name in _SPECIAL if self._config.get(name)]:
+            raise UnfitWeights(f"an adapter with {' and '.join(special)} cannot be merged")
+        path = adapter / WEIGHTS
+        self._pairs = {f"{module}.weight": pair for module, pair in modules(read_tensors(path)).items()}
+        self._data = np.memmap(path, np.uint8, "r", _data_at(path))
+        self.names = self._pairs.keys()
+
+    def of(self, name: str) -> Floats:
+        a, b = self._pairs[name]
+        down, up = (to_floats(_view(self._data, tensor), tensor.dtype) for tensor in (a, b))
+        return scale(self._config, a.shape[0]) * (up @ down)
 
 
-def _merge_file(source: Path, updates: Mapping[str, Floats], target: Path) -> set[str]:
+def _merge_file(source: Path, updates: _Updates, target: Path) -> set[str]:
     """Copy a file with the changed tensors changed; the names of these."""
     shutil.copyfile(source, target)
     found = read_tensors(source)
     data = np.memmap(target, np.uint8, "r+", _data_at(target))
-    changed = updates.keys() & found.keys()
+    changed = updates.names & found.keys()
     for name in changed:
-        tensor, update = found[name], updates[name]
+        tensor, update = found[name], updates.of(name)
         if tensor.dtype not in _TYPES or tensor.shape != update.shape:
             raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {update.shape} cannot be added")
         place = _view(data, tensor)
         place[...] = from_floats(to_floats(place, tensor.dtype) + update, tensor.dtype)
     data.flush()
-    return set(changed)
+    return changed
 
 
 def _view(data: NDArray[np.uint8], tensor: Tensor) -> NDArray[Any]:

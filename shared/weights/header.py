@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +45,6 @@ def tensors(header: bytes, data_bytes: int) -> dict[str, Tensor]:
     if end != data_bytes:
         raise UnfitWeights(f"the safetensors file is not whole: {data_bytes} bytes of data in place of {end}")
     return found
-
-
-def rank_of(found: Mapping[str, Tensor]) -> int:
-    """The largest rank of the LoRA pairs."""
-    return max((t.shape[0] for name, t in found.items() if name.endswith(".lora_A.weight")), default=0)
 
 
 def _tensor(entry: Any) -> Tensor:

@@ -1,0 +1,51 @@
+"""Whole models that may come near an engine, and the child process that makes one of an adapter: over real files."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import LlamaForCausalLM
+
+from services.gateway.adapters.weight_files import WeightFiles
+from services.gateway.domain.swap import check_whole
+from shared.weights.header import UnfitWeights
+from tests.tiny_model import TINY
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    LlamaForCausalLM(TINY).to(torch.bfloat16).save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+async def test_an_adapter_becomes_a_whole_model_that_fits(base: Path, tmp_path: Path) -> None:
+    model = get_peft_model(LlamaForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear"))
+    model.save_pretrained(str(tmp_path / "adapter"))
+    files, target = WeightFiles(), tmp_path / "there" / "merged"
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
+    with pytest.raises(UnfitWeights, match="DoRA"):
+        await files.merge(str(base), tmp_path / "adapter", target)
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config))
+    await files.merge(str(base), tmp_path / "adapter", target)
+    check_whole(files.whole(target), files.base(str(base)))
+
+
+def test_a_checkpoint_that_lacks_a_tensor_never_reaches_an_engine(base: Path, tmp_path: Path) -> None:
+    files = WeightFiles()
+    known, whole = files.base(str(base)), load_file(base / "model.safetensors")
+    missing = {name: tensor for name, tensor in whole.items() if "layers.1.mlp.up" not in name}
+    narrow = {**whole, "model.norm.weight": whole["model.norm.weight"][:-1].clone()}
+    for number, (tensors, reason) in enumerate(
+        [(missing, "lacks 1 tensors"), (narrow, "model.norm"), ({**whole, "x": torch.ones(1)}, "'x'")]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        save_file(tensors, folder / "model.safetensors")
+        with pytest.raises(UnfitWeights, match=reason):
+            check_whole(files.whole(folder), known)
+    with pytest.raises(UnfitWeights, match="cannot be read"):
+        check_whole(known, files.base("an-organization/a-model"))
