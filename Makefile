@@ -33,12 +33,11 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Two processes, for most of these tests wait; the whole line comes alone, for its training stands back behind all else.
-TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v tests/integration tests/unit tests/contract
+# Two processes, for most tests wait; tests/sharing.py says which share one.
+TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v
 
 test: setup ## every test, the end-to-end one included
 	$(PYTEST) --durations=25 $(TESTS)
-	$(PYTEST) --durations=5 -v tests/e2e
 
 test-fast: setup ## what needs no model: unit, contract, integration
 	$(PYTEST) -m "not model" --durations=5 $(TESTS)

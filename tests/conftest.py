@@ -17,7 +17,7 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
-from tests.sharing import BySharing
+from tests.sharing import BySharing, place
 
 __all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
@@ -26,6 +26,15 @@ BIN = Path(sys.executable).parent
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing:
     return BySharing(config, log)
+
+
+def pytest_configure() -> None:
+    # Training stands back behind all else on a machine; the tests beside it would keep it from ever ending.
+    os.environ["TRAINER_NICENESS"] = "0"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place)
 
 
 @dataclass
