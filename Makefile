@@ -39,8 +39,8 @@ TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v
 test: setup ## every test, the end-to-end one included
 	$(PYTEST) --durations=25 $(TESTS)
 
-test-fast: setup ## what needs no model: unit, contract, integration
-	$(PYTEST) -m "not model" --durations=5 $(TESTS)
+test-fast: setup ## unit and contract tests, without a model
+	$(PYTEST) -m "not model" --durations=5 $(TESTS) tests/unit tests/contract
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json

@@ -4,29 +4,40 @@ from pathlib import PurePath
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
-# An engine takes a minute or two to start, and three gigabytes: one serves all of these.
-WITH_AN_ENGINE = ("test_evaluator.py", "test_gateway_serving.py", "test_the_line.py")
-# The longest come first, so that both processes end together.
-_FIRST = ("engine", "training")
+_ENGINE, _TRAINING, _LINE = "engine", "training", "line"
+_WITH_AN_ENGINE = ("test_evaluator.py", "test_gateway_serving.py")
 
 
 class BySharing(LoadScopeScheduling):
-    """A file's tests stay together, and so do all that need vLLM, and all that train."""
+    """A file's tests stay together, and so do all that need vLLM, and all that train.
+
+    The whole line comes in the process that has an engine: a second one would take minutes and gigabytes.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return shares(nodeid)
+        return _shares(nodeid)
 
-
-def shares(nodeid: str) -> str:
-    """The name of those that a test shares a process with."""
-    file = PurePath(nodeid.split("::", maxsplit=1)[0])
-    if file.name in WITH_AN_ENGINE:
-        return "engine"
-    return "training" if file.name.startswith("test_training_") else str(file)
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        with_engine = [one for one, scopes in self.assigned_work.items() if _ENGINE in scopes]
+        if next(iter(self.workqueue)) == _LINE and with_engine and node not in with_engine:
+            node.shutdown()
+        else:
+            super()._assign_work_unit(node)
 
 
 def place(item: pytest.Item) -> int:
-    """What tests are sorted by. The whole line comes last of all that share its engine: it kills it."""
-    name = shares(item.nodeid)
-    return 2 * _FIRST.index(name) + ("e2e" in item.nodeid) if name in _FIRST else 2 * len(_FIRST)
+    """What tests are sorted by: the longest first, so that both processes end together; then the whole line, alone."""
+    places = {_ENGINE: 0, _TRAINING: 1, _LINE: 3}
+    return places.get(_shares(item.nodeid), 2)
+
+
+def _shares(nodeid: str) -> str:
+    """The name of those that a test shares a process with."""
+    file = PurePath(nodeid.split("::", maxsplit=1)[0])
+    if "e2e" in file.parts:
+        return _LINE
+    if file.name in _WITH_AN_ENGINE:
+        return _ENGINE
+    return _TRAINING if file.name.startswith("test_training_") else str(file)
