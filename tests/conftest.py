@@ -28,11 +28,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing:
     return BySharing(config, log)
 
 
-def pytest_configure() -> None:
-    # Training stands back behind all else on a machine; the tests beside it would keep it from ever ending.
-    os.environ["TRAINER_NICENESS"] = "0"
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 

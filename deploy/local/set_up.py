@@ -48,7 +48,7 @@ def main(lock_name: str) -> None:
         venv.create(VENV, with_pip=True)
     _say("installing uv")
     _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", uv_lock])
-    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (a few GB the first time)")
+    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (the first time a few GB, and a minute to compile)")
     _install(lock, machine_environment())
     stamp.write_text(wanted)
     _say("set up")
@@ -78,7 +78,10 @@ def machine_environment() -> dict[str, str]:
 
 
 def _install(lock: Path, environment: dict[str, str]) -> None:
-    command = [VENV / "bin" / "uv", "pip", "install", "--python", PYTHON, "--no-deps", "--require-hashes", "-r", lock]
+    # Every process of the stack imports some thousand modules: compiled they take half the time, also where Python may
+    # not write, or is told not to.
+    options = ["--compile-bytecode", "--no-deps", "--require-hashes", "-r", lock]
+    command = [VENV / "bin" / "uv", "pip", "install", "--python", PYTHON, *options]
     if _succeeds(command, environment):
         return
     if "+cpu" not in lock.read_text():

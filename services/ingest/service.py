@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.ingest import domain
-from services.ingest.domain import Conversation, DatasetRefused
+from services.ingest.domain.files import DatasetRefused, Example, read_file
 from services.ingest.ports import Dataset, DatasetStore, Files
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, Split, Splits
 
@@ -41,11 +40,11 @@ class Datasets:
         return await self.store.newest(limit, owner)
 
     def _prepare(self, upload: DatasetUploaded) -> DatasetReady:
-        checked = domain.read_file(self.files.read(upload.artifact), drop_bad_rows=upload.drop_bad_rows)
+        checked = read_file(self.files.read(upload.artifact), drop_bad_rows=upload.drop_bad_rows)
         parts = checked.split(upload.split_seed)
         return DatasetReady(
             file_id=upload.file_id,
-            rows=len(checked.conversations),
+            rows=len(checked.examples),
             dropped_rows=checked.dropped_rows,
             duplicate_rows=checked.duplicate_rows,
             splits=Splits(
@@ -57,6 +56,6 @@ class Datasets:
             train=upload.train,
         )
 
-    def _save(self, conversations: Sequence[Conversation]) -> Split:
-        content = b"".join(conversation.line() for conversation in conversations)
-        return Split(artifact=self.files.put_bytes(content), rows=len(conversations))
+    def _save(self, examples: Sequence[Example]) -> Split:
+        content = b"".join(example.line() for example in examples)
+        return Split(artifact=self.files.put_bytes(content), rows=len(examples))

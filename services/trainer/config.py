@@ -24,6 +24,8 @@ class Settings(ServiceSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     niceness: int = Field(default=19, ge=0, le=19)
     """How far training stands back behind everything else on the machine."""
+    threads: int = Field(default=0, ge=0, le=1024)
+    """With how many threads each process of a job computes; 0 is its share of the cores."""
     processes: int = Field(default=0, ge=0, le=64)
     """In how many processes a job is trained; 0 is one for each GPU, and one where there is none."""
     keep_ready: bool = True

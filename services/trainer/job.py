@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from services.trainer.adapters.beginning import begin_from
 from services.trainer.adapters.processes import SAVE_AND_STOP
-from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, yield_to_others
+from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, share_of_cores, yield_to_others
 from services.trainer.adapters.publishing import base_dtype
 from services.trainer.adapters.ranks import Others, processes_for, rank
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
@@ -45,6 +45,8 @@ class JobRequest(BaseModel):
     resume_state: Artifact | None = None
     precision: str = "auto"
     niceness: int = 19
+    threads: int = 0
+    """0: this process's share of the cores."""
     processes: int = 1
     """0: one for each GPU."""
 
@@ -91,7 +93,7 @@ def _train(request: JobRequest, parent: Parent) -> int | None:
 
     None when it was asked to hold before.
     """
-    yield_to_others(request.niceness, int(os.environ.get("WORLD_SIZE", "1")))
+    yield_to_others(request.niceness, request.threads or share_of_cores(int(os.environ.get("WORLD_SIZE", "1"))))
     plan, artifacts = request.plan, Artifacts(request.artifacts_root)
     tokenizer = load_tokenizer(request.base_model_path)
     train, validation = _rows(request, artifacts, tokenizer)

@@ -9,6 +9,7 @@ from typing import Any
 from shared.events import Artifact
 
 SPARE_TOKENS = 16
+_PLAIN_TEXT = "plain texts hold no answers to compare: name a suite in the job's metadata"
 
 
 class CannotBeScored(Exception):
@@ -64,8 +65,10 @@ def _tokens_at_most(text: str) -> int:
 
 def _item(number: int, line: bytes) -> Item:
     try:
-        messages = json.loads(line)["messages"]
-        *prompt, answer = messages
+        row = json.loads(line)
+        if "text" in row:
+            raise CannotBeScored("plain_text", _PLAIN_TEXT)
+        *prompt, answer = row["messages"]
         if answer["role"] != "assistant" or not prompt:
             raise ValueError("does not end with an answer of the assistant")
         return Item(tuple(prompt), str(answer["content"]))

@@ -37,10 +37,15 @@ def choose_precision(asked: str = "auto") -> str:
     return "bf16" if probe.returncode == 0 and float(probe.stdout) > _WORTH_IT else "fp32"
 
 
-def yield_to_others(niceness: int, processes: int = 1) -> None:
-    """Use every core that is this process's share, but only as long as nobody with a request to answer wants it."""
+def share_of_cores(processes: int) -> int:
+    """How many cores each of so many processes may have."""
+    return max(1, len(os.sched_getaffinity(0)) // processes)
+
+
+def yield_to_others(niceness: int, threads: int) -> None:
+    """Compute with so many threads, but only as long as nobody with a request to answer wants their cores."""
     os.nice(niceness)
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    torch.set_num_threads(threads)
 
 
 def memory_bytes() -> int:

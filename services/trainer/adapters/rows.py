@@ -1,7 +1,6 @@
-"""Chat rows as tokens, with labels on what the assistant says and on nothing else."""
+"""Rows as tokens: of conversations only what the assistant says has labels, of plain texts everything."""
 
 import json
-from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from transformers import PreTrainedTokenizerBase
@@ -10,16 +9,24 @@ IGNORED = -100
 
 
 class TokenRow(TypedDict):
-    """One conversation: token ids, and the same ids as labels where the assistant speaks, `IGNORED` elsewhere."""
+    """A conversation or a piece of text: token ids, and the same ids as labels where it is learned, else `IGNORED`."""
 
     input_ids: list[int]
     labels: list[int]
 
 
 def token_rows(lines: bytes, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
-    """The rows of a JSON Lines split; a row with no answer within `max_length` tokens is left out."""
-    conversations = (json.loads(line)["messages"] for line in lines.splitlines() if line.strip())
-    return list(_answered(token_row(messages, tokenizer, max_length) for messages in conversations))
+    """The rows of a JSON Lines split; a conversation with no answer within `max_length` tokens is left out."""
+    rows = (json.loads(line) for line in lines.split(b"\n") if line.strip())
+    return [made for row in rows for made in _made_of(row, tokenizer, max_length)]
+
+
+def text_rows(text: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
+    """A text with its end, in pieces of at most `max_length` tokens; every token is learned but each piece's first."""
+    ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    # A piece of one token would teach nothing.
+    pieces = [ids[at : at + max_length] for at in range(0, len(ids) - 1, max_length)]
+    return [TokenRow(input_ids=piece, labels=list(piece)) for piece in pieces if len(piece) > 1]
 
 
 def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int) -> TokenRow:
@@ -39,9 +46,12 @@ def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
     return TokenRow(input_ids=ids[:max_length], labels=labels[:max_length])
 
 
-def _answered(rows: Iterable[TokenRow]) -> Iterable[TokenRow]:
+def _made_of(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
+    if "text" in row:
+        return text_rows(row["text"], tokenizer, max_length)
+    made = token_row(row["messages"], tokenizer, max_length)
     # The first label predicts nothing that a loss can see, so it does not count.
-    return (row for row in rows if any(label != IGNORED for label in row["labels"][1:]))
+    return [made] if any(label != IGNORED for label in made["labels"][1:]) else []
 
 
 def _render(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, generate: bool) -> list[int]:

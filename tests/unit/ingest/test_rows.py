@@ -1,4 +1,4 @@
-"""What a row must look like (row D2), and how a file of them is read and split."""
+"""What a row must look like (rows D2 to D5), and how a file of them is read and split."""
 
 import json
 
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain import BadRow, CheckedFile, DatasetRefused, read_file, read_row
+from services.ingest.domain.examples import Conversation
+from services.ingest.domain.files import CheckedFile, DatasetRefused, read_file
+from services.ingest.domain.rows import BadRow, read_row
 
 USER = {"role": "user", "content": "q"}
 ANSWER = {"role": "assistant", "content": "a"}
@@ -17,6 +19,10 @@ def line(*messages: object, **others: object) -> bytes:
     return json.dumps({"messages": list(messages), **others}).encode()
 
 
+def row(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
 def lines(count: int) -> list[bytes]:
     return [line({"role": "user", "content": f"q{n}"}, ANSWER) for n in range(count)]
 
@@ -24,6 +30,35 @@ def lines(count: int) -> list[bytes]:
 @pytest.mark.parametrize("messages", [(USER, ANSWER), (SYSTEM, USER, ANSWER), (USER, ANSWER, USER, ANSWER)])
 def test_a_conversation_in_turns_is_accepted(messages) -> None:
     assert len(read_row(1, line(*messages)).messages) == len(messages)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (row(instruction="i", output="o"), ["i", "o"]),
+        (row(instruction="i", input="about", output="o", system="s"), ["s", "i\nabout", "o"]),
+        (row(instruction="i", output="o", history=[["q1", "a1"], ["q2", "a2"]]), ["q1", "a1", "q2", "a2", "i", "o"]),
+        (row(instruction="i", input="", output="o", system="", history=[]), ["i", "o"]),
+        (row(prompt="p", completion="c"), ["p", "c"]),
+        (row(input="p", output="c", id=3), ["p", "c"]),
+    ],
+)
+def test_rows_of_instructions_and_of_pairs_become_conversations(content: bytes, said: list[str]) -> None:
+    example = read_row(1, content)
+    assert isinstance(example, Conversation)
+    assert [message.content for message in example.messages] == said
+    turns = [message.role for message in example.messages if message.role != "system"]
+    assert turns == ["user", "assistant"] * (len(turns) // 2)
+
+
+def test_texts_stay_texts_and_are_not_mixed_with_answers() -> None:
+    content = [row(text=f"A text, number {n}.") for n in range(20)]
+    parts = read_file(b"\n".join(content), drop_bad_rows=False).split(seed=1)
+    kept = [json.loads(one.line()) for part in (parts.train, parts.validation, parts.test) for one in part]
+    assert sorted(kept, key=str) == sorted(map(json.loads, content), key=str)
+    with pytest.raises(DatasetRefused) as refused:
+        read_file(b"\n".join([*content, *lines(1)]), drop_bad_rows=False)
+    assert [(error.line, "cannot be in one file" in error.reason) for error in refused.value.errors] == [(21, True)]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +87,17 @@ def test_a_conversation_in_turns_is_accepted(messages) -> None:
         (line({"role": "user", "content": {"$ne": None}}, ANSWER), "messages[0].content", "valid string"),
         (line(USER, ANSWER, prompt="p"), "prompt", "another format"),
         (line(USER, ANSWER, tools=[]), "tools", "another format"),
+        (row(instruction="i"), "output", "Field required"),
+        (row(instruction="i", output=" "), "output", "is empty"),
+        (row(instruction="i", output="o", history=[["q"]]), "history[0][1]", "Field required"),
+        (row(instruction="i", output="o", prompt="p"), "prompt", "another format"),
+        (row(prompt="p"), "completion", "Field required"),
+        (row(prompt="", completion="c"), "prompt", "is empty"),
+        (row(input="i"), "output", "Field required"),
+        (row(text="t", completion="c"), "completion", "another format"),
+        (row(text="t", source="s"), "source", "not allowed"),
+        (row(text="\n"), "text", "is empty"),
+        (row(conversations=[]), "conversations", "another format"),
     ],
 )
 def test_a_bad_row_is_refused_with_line_field_and_reason(content: bytes, field: str, reason: str) -> None:
@@ -74,11 +120,11 @@ def test_a_file_with_bad_rows_is_refused_and_every_line_is_named() -> None:
 
 def test_bad_rows_are_dropped_and_counted_when_that_was_asked_for() -> None:
     checked = read_file(b"\n".join([*lines(20), b"{oops", b"", lines(1)[0]]), drop_bad_rows=True)
-    assert (checked.rows, len(checked.conversations), checked.dropped_rows, checked.duplicate_rows) == (22, 20, 1, 1)
+    assert (checked.rows, len(checked.examples), checked.dropped_rows, checked.duplicate_rows) == (22, 20, 1, 1)
 
 
 def test_a_file_from_windows_is_read_as_any_other() -> None:
-    assert len(read_file(b"\xef\xbb\xbf" + b"\r\n".join(lines(12)), drop_bad_rows=False).conversations) == 12
+    assert len(read_file(b"\xef\xbb\xbf" + b"\r\n".join(lines(12)), drop_bad_rows=False).examples) == 12
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\n".join(lines(9)), b"\n".join(lines(1) * 50)])
@@ -94,7 +140,7 @@ def test_a_split_is_disjoint_complete_and_repeatable(count: int, seed: int) -> N
     parts = checked.split(seed)
     all_parts = [*parts.train, *parts.validation, *parts.test]
     assert len(all_parts) == len({row.line() for row in all_parts}) == count
-    shuffled = CheckedFile(count, tuple(reversed(checked.conversations)), 0, 0).split(seed)
+    shuffled = CheckedFile(count, tuple(reversed(checked.examples)), 0, 0).split(seed)
     assert {row.line() for row in shuffled.test} == {row.line() for row in parts.test}
     assert min(len(parts.train), len(parts.validation), len(parts.test)) >= 1
 

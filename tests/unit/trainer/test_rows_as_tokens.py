@@ -1,10 +1,10 @@
-"""The loss falls on what the assistant says, up to the end of its turn, and on nothing else."""
+"""The loss falls on what the assistant says, up to the end of its turn, or on all of a plain text."""
 
 import json
 
 import pytest
 
-from services.trainer.adapters.rows import IGNORED, token_row, token_rows
+from services.trainer.adapters.rows import IGNORED, text_rows, token_row, token_rows
 from tests.unit.trainer import tiny_model
 
 pytestmark = pytest.mark.model
@@ -48,3 +48,14 @@ def test_a_row_whose_answer_does_not_fit_is_left_out() -> None:
     assert len(token_rows(lines, tokenizer, 1000)) == 2
     short = token_rows(lines, tokenizer, 12)
     assert short == []
+
+
+def test_a_text_is_learned_whole_with_its_end_and_in_pieces_where_it_is_long() -> None:
+    tokenizer = tiny_model.tokenizer()
+    [whole] = token_rows(json.dumps({"text": "one two\u2028three"}).encode(), tokenizer, 1000)
+    assert tokenizer.decode(whole["input_ids"]) == "one two\u2028three" + tokenizer.eos_token
+    assert whole["labels"] == whole["input_ids"]
+    pieces = text_rows("one two\u2028three", tokenizer, 5)
+    # A piece of one token, here the end, would teach nothing.
+    assert [token for piece in pieces for token in piece["input_ids"]] == whole["input_ids"][:-1]
+    assert {len(piece["input_ids"]) for piece in pieces[:-1]} == {5}
