@@ -48,7 +48,7 @@ def main(lock_name: str) -> None:
         venv.create(VENV, with_pip=True)
     _say("installing uv")
     _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", uv_lock])
-    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (the first time a few GB, and a minute to compile)")
+    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (a few GB, and a minute to compile)")
     _install(lock, machine_environment())
     stamp.write_text(wanted)
     _say("set up")
