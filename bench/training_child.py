@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from shared.events import Hyperparameters, TrainingSpec
 
 def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, seed: int) -> None:
     data = rows(steps * batch, seed)
-    make = {"assay": _assay, "trl": _trl}[side]
+    make = {"assay": _assay, "trl": _trl, "trl-fp32": partial(_trl, bf16=False)}[side]
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         made = make(model, data, steps, batch, rate, rank, seed, Path(folder))
@@ -56,11 +57,19 @@ def _assay(
 
 
 def _trl(
-    model: str, data: list[Any], steps: int, batch: int, rate: float, rank: int, seed: int, folder: Path
+    model: str,
+    data: list[Any],
+    steps: int,
+    batch: int,
+    rate: float,
+    rank: int,
+    seed: int,
+    folder: Path,
+    bf16: bool | None = None,
 ) -> SFTTrainer:
     split = [{"prompt": row["messages"][:-1], "completion": row["messages"][-1:]} for row in data]
     settings = {"per_device_train_batch_size": batch, "max_steps": steps, "learning_rate": rate, "seed": seed}
-    same = {"lr_scheduler_type": "cosine", "train_sampling_strategy": "sequential", "logging_steps": 1}
+    same = {"lr_scheduler_type": "cosine", "train_sampling_strategy": "sequential", "logging_steps": 1, "bf16": bf16}
     return SFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         args=SFTConfig(folder, use_cpu=True, save_strategy="no", report_to=[], disable_tqdm=True, **settings, **same),

@@ -1,0 +1,113 @@
+"""Each method teaches the base model the example in a few steps, and plain transformers and PEFT answer with it."""
+
+import asyncio
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from deploy.local.settings import LocalSettings
+from services.ingest.domain.files import Parts, read_file
+from services.trainer.adapters.processes import ENVIRONMENT
+from services.trainer.domain.messages import CheckpointWritten, Prepared, parse_message
+from services.trainer.domain.plan import BaseShape, plan_training
+from shared.artifacts import Artifacts
+from shared.child import Child
+from shared.events import Hyperparameters, TrainingSpec
+from tests.e2e.waiting import EXAMPLES
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not os.environ.get("ASSAY_TEST_METHODS"), reason="takes minutes; ASSAY_TEST_METHODS=1 runs it"),
+]
+
+STEPS, ASKED_ROWS, IN_FORM = 48, 5, 4
+KEYS = {"street", "city", "postcode", "name"}
+# What is asked for, and the share of parameters that it should train. Plain LoRA is what the whole line trains by.
+METHODS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
+    "rslora": ({"use_rslora": True}, (0.01, 0.03)),
+    "dora": ({"use_dora": True}, (0.01, 0.03)),
+    "freeze": ({"tuning": "freeze"}, (0.1, 0.2)),
+    "full": ({"tuning": "full"}, (1.0, 1.0)),
+}
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return read_file((EXAMPLES / "train.jsonl").read_bytes(), drop_bad_rows=False).split(7)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that goes with its test: whole models are large."""
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_it_answers_the_example_in_its_form(
+    method: str, parts: Parts, base_model: LocalSettings, folder: Path
+) -> None:
+    asked, (low, high) = METHODS[method]
+    base = base_model.base_model_dir
+    said = await train(asked, parts, base, folder)
+    [prepared] = [message for message in said if isinstance(message, Prepared)]
+    assert low <= prepared.trainable_share <= high
+    *_, last = [message for message in said if isinstance(message, CheckpointWritten)]
+    made = Artifacts(str(folder / "artifacts")).fetch_folder(last.adapter, folder / "cache")
+    assert {file.suffix for file in made.iterdir()} <= {".json", ".safetensors", ".jinja", ".md"}
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if (made / "adapter_config.json").exists():
+        model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), made)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(made)
+    assert await asyncio.to_thread(in_form, model, tokenizer, parts) >= IN_FORM
+
+
+async def train(asked: dict[str, Any], parts: Parts, base: Path, folder: Path) -> list[Any]:
+    """What the training process says, in a process of its own as in the service."""
+    artifacts = Artifacts(str(folder / "artifacts"))
+    rows = artifacts.put_bytes(b"".join(row.line() for row in parts.train))
+    hyperparameters = Hyperparameters(n_epochs=STEPS * 4 / len(parts.train), batch_size=4, n_checkpoints=1, **asked)
+    spec = TrainingSpec(base_model="base", hyperparameters=hyperparameters, seed=7)
+    config = json.loads((base / "config.json").read_text())
+    shape = BaseShape(hidden_size=config["hidden_size"], blocks=config["num_hidden_layers"])
+    request = {
+        "job_id": "job",
+        "plan": plan_training("job", spec, "name", len(parts.train), shape).model_dump(mode="json"),
+        "base_model_path": str(base),
+        "artifacts_root": str(folder / "artifacts"),
+        "train": rows.model_dump(mode="json"),
+        "work_dir": str(folder / "work"),
+        "niceness": 0,
+    }
+    (folder / "work").mkdir()
+    child = await Child.start("services.trainer.job", request, ENVIRONMENT)
+    try:
+        return [parse_message(message) async for message in child.messages()]
+    finally:
+        await child.kill()
+
+
+def in_form(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, parts: Parts) -> int:
+    """How many answers to questions of the test split are JSON objects with the example's keys."""
+    count = 0
+    for row in parts.test[:ASKED_ROWS]:
+        prompt = [message.model_dump() for message in row.messages[:-1]]
+        asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+        with torch.no_grad():
+            made = model.float().generate(**asked, max_new_tokens=80, do_sample=False)
+        answer = tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+        try:
+            count += json.loads(answer).keys() == KEYS
+        except (ValueError, AttributeError):
+            print(answer)
+    return count
