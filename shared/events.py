@@ -56,7 +56,7 @@ class Hyperparameters(Value):
     `early_stopping_drop` below its best, when it has not risen in `early_stopping_patience` evaluations, or when
     `general_metric` lies `general_drop` below the base model's; each only where it was asked for. `start_job` and
     `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
-    dataset `general_file` are mixed in, so that they are `general_share` of all.
+    dataset `general_file` are mixed in, so that they are `general_share` of all. A row may have `max_length` tokens.
     """
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)
@@ -65,6 +65,7 @@ class Hyperparameters(Value):
     learning_rate_multiplier: float | None = Field(default=None, gt=0, le=1000)
     lora_rank: int | None = Field(default=None, ge=1, le=256)
     n_checkpoints: int | None = Field(default=None, ge=1, le=100)
+    max_length: int | None = Field(default=None, ge=16, le=2**20)
     tuning: Literal["lora", "freeze", "full"] | None = None
     lora_alpha: int | None = Field(default=None, ge=1, le=1024)
     lora_targets: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$", max_length=256)

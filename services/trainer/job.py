@@ -15,7 +15,7 @@ from services.trainer.adapters.processor import choose_precision, peak_memory_by
 from services.trainer.adapters.publishing import base_dtype
 from services.trainer.adapters.ranks import Others, processes_for, rank
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
-from services.trainer.adapters.rows import TokenRow, token_rows
+from services.trainer.adapters.rows import RowsTooLong, TokenRow, token_rows
 from services.trainer.adapters.trl import AnswerTrainer, BaseModelUnusable, load_model, load_tokenizer, trainer
 from services.trainer.adapters.tuned_model import LayersUnknown, trainable_share
 from services.trainer.domain.advice import advised
@@ -52,7 +52,7 @@ class JobRequest(BaseModel):
 
 
 class EmptySplit(Exception):
-    """No row of the training split has an answer that fits."""
+    """No row of the training split has an answer."""
 
 
 def main(parent: Parent) -> None:
@@ -119,7 +119,7 @@ def _rows(
 
     train = read(request.train)
     if not train:
-        raise EmptySplit(f"no row of the training split has an answer within the first {plan.max_length} tokens")
+        raise EmptySplit("no row of the training split has an answer")
     return train + drawn(read(request.general), plan.general_rows, plan.seed), read(request.validation)
 
 
@@ -164,6 +164,7 @@ def _failure_code(error: Exception) -> str | None:
     codes = {
         BaseModelUnusable: "base_model_unusable",
         EmptySplit: "empty_training_split",
+        RowsTooLong: "rows_too_long",
         LossDiverged: "loss_diverged",
         ArtifactError: "artifact_damaged",
         LayersUnknown: "invalid_hyperparameter",

@@ -120,15 +120,18 @@ async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, ba
         assert isinstance(last, JobFailed)
         return last
 
-    missing, empty, damaged = await asyncio.gather(
+    missing, empty, damaged, long = await asyncio.gather(
         failure(tmp_path / "nowhere"),
         failure(base_model, train=mute.model_dump(mode="json")),
         failure(base_model, train=lost.model_dump(mode="json")),
+        failure(base_model, hyperparameters=ASKED.model_copy(update={"max_length": 16})),
     )
     assert missing.code == "base_model_unusable"
     assert empty.code == "empty_training_split"
     assert "no row" in empty.message
     assert damaged.code == "artifact_damaged"
+    assert long.code == "rows_too_long"
+    assert "16 rows have more than 16 tokens" in long.message
 
 
 async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model: Path) -> None:

@@ -14,6 +14,7 @@ from services.trainer.ports import BaseModel, UnknownBaseModel
 
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 _BLOCKS = ("num_hidden_layers", "n_layer", "num_layers")
+_CONTEXTS = ("max_position_embeddings", "n_positions", "n_ctx")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class NamedBaseModels:
         width = _number(config, _WIDTHS)
         if width is None:
             raise UnknownBaseModel(f"the base model {name!r} does not say how wide it is in its config.json")
-        return BaseModel(name=name, path=path, hidden_size=width, blocks=_number(config, _BLOCKS) or 1)
+        shape = {"blocks": _number(config, _BLOCKS) or 1, "context": _number(config, _CONTEXTS)}
+        return BaseModel(name=name, path=path, hidden_size=width, **shape)
 
 
 def _config(path: str) -> dict[str, Any]:

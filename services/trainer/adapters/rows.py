@@ -6,6 +6,12 @@ from typing import Any, TypedDict
 from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
+# A text has no place where it should be cut: pieces of the usual length of rows.
+_PIECE_TOKENS = 1024
+
+
+class RowsTooLong(Exception):
+    """Rows have more tokens than the run may read; the message says which."""
 
 
 class TokenRow(TypedDict):
@@ -16,9 +22,21 @@ class TokenRow(TypedDict):
 
 
 def token_rows(lines: bytes, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
-    """The rows of a JSON Lines split; a conversation with no answer within `max_length` tokens is left out."""
-    rows = (json.loads(line) for line in lines.split(b"\n") if line.strip())
-    return [made for row in rows for made in _made_of(row, tokenizer, max_length)]
+    """The rows of a JSON Lines split; a conversation without an answer is left out, a text may be several rows.
+
+    Raises `RowsTooLong` for conversations of more than `max_length` tokens: cut, they would teach half an answer.
+    """
+    rows = [json.loads(line) for line in lines.split(b"\n") if line.strip()]
+    made = [(number, one) for number, row in enumerate(rows, start=1) for one in _made_of(row, tokenizer, max_length)]
+    lengths = {number: len(one["input_ids"]) for number, one in made}
+    if long := {number: length for number, length in lengths.items() if length > max_length}:
+        first = next(iter(long))
+        question = str(next(m["content"] for m in rows[first - 1]["messages"] if m["role"] == "user"))
+        raise RowsTooLong(
+            f"{len(long)} rows have more than {max_length} tokens, the first of them {long[first]}: it begins with "
+            f"{question[:80]!r}"
+        )
+    return [one for _, one in made]
 
 
 def text_rows(text: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
@@ -29,8 +47,8 @@ def text_rows(text: str, tokenizer: PreTrainedTokenizerBase, max_length: int) ->
     return [TokenRow(input_ids=piece, labels=list(piece)) for piece in pieces if len(piece) > 1]
 
 
-def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int) -> TokenRow:
-    """One conversation, cut at `max_length` tokens. Every assistant turn up to its end-of-turn token gets labels.
+def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> TokenRow:
+    """One conversation. Every assistant turn up to its end-of-turn token gets labels.
 
     A turn that the chat template writes differently in the middle of a conversation than at its end keeps only the
     labels of what it says in the middle, which is what the model will see.
@@ -43,13 +61,13 @@ def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
             end = _common_prefix(ids, _render(messages[: i + 1], tokenizer, generate=False))
             end = _after_last(tokenizer.eos_token_id, ids, start, end)
             labels[start:end] = ids[start:end]
-    return TokenRow(input_ids=ids[:max_length], labels=labels[:max_length])
+    return TokenRow(input_ids=ids, labels=labels)
 
 
 def _made_of(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
     if "text" in row:
-        return text_rows(row["text"], tokenizer, max_length)
-    made = token_row(row["messages"], tokenizer, max_length)
+        return text_rows(row["text"], tokenizer, min(max_length, _PIECE_TOKENS))
+    made = token_row(row["messages"], tokenizer)
     # The first label predicts nothing that a loss can see, so it does not count.
     return [made] if any(label != IGNORED for label in made["labels"][1:]) else []
 

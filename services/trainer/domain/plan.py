@@ -11,6 +11,7 @@ from services.trainer.domain.general import general_rows
 from services.trainer.domain.tuning import Kind, Tuning, decide_tuning
 from shared.events import Hyperparameters, TrainingSpec, Value
 
+# For base models that do not say how much they can read.
 MAX_LENGTH_TOKENS = 1024
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
@@ -21,10 +22,11 @@ _BATCHES_PER_GROUP = 16
 
 
 class BaseShape(Value):
-    """What a plan asks of a base model: its width and how many blocks it is made of."""
+    """What a plan asks of a base model: its width, of how many blocks it is made, and how many tokens it can read."""
 
     hidden_size: int
     blocks: int
+    context: int | None = None
 
 
 class TrainingPlan(Value):
@@ -84,6 +86,7 @@ def plan_training(
         learning_rate=_learning_rate(asked, tuning.kind, base.hidden_size, reasons),
         warmup_steps=round(total_steps * _WARMUP_SHARE),
         tuning=tuning,
+        max_length=_max_length(asked, base.context, reasons),
         reasons=reasons,
     )
 
@@ -119,6 +122,17 @@ def _epoch_order(lengths: Sequence[int], batch_size: int, rng: random.Random) ->
         batches += [alike[i : i + batch_size] for i in range(0, len(alike), batch_size)]
     rng.shuffle(batches)
     return [row for batch in batches for row in batch]
+
+
+def _max_length(asked: Hyperparameters, context: int | None, reasons: dict[str, str]) -> int:
+    if asked.max_length is None:
+        longest = context or MAX_LENGTH_TOKENS
+        reasons["max_length"] = f"{longest}: what the base model can read; short rows cost no more for it"
+        return longest
+    if context is not None and asked.max_length > context:
+        message = f"max_length is {asked.max_length}, and the base model can read {context} tokens"
+        raise PlanRefused("invalid_hyperparameter", message, "max_length")
+    return asked.max_length
 
 
 def _auto_batch_size(rows: int, reasons: dict[str, str]) -> int:

@@ -15,8 +15,10 @@ def models(folder: Path, config: dict[str, object]) -> NamedBaseModels:
 
 
 async def test_a_base_model_says_its_width_and_how_many_blocks_it_has(tmp_path: Path) -> None:
-    found = await models(tmp_path, {"text_config": {"hidden_size": 576, "num_hidden_layers": 30}}).find("mine")
-    assert (found.hidden_size, found.blocks) == (576, 30)
+    found = await models(tmp_path, {"text_config": {"hidden_size": 576, "num_hidden_layers": 30, "n_ctx": 2048}}).find(
+        "mine"
+    )
+    assert (found.hidden_size, found.blocks, found.context) == (576, 30, 2048)
 
 
 async def test_a_base_model_that_asks_for_code_of_its_own_is_refused(tmp_path: Path) -> None:

@@ -25,14 +25,14 @@ def plan(rows: int = 320, **asked: Any) -> TrainingPlan:
 def test_what_is_auto_is_chosen_and_explained() -> None:
     chosen = plan()
     assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 1.5, 120)
-    decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints"}
+    decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints", "max_length"}
     assert set(chosen.reasons) == decided | {"tuning", "lora_rank", "lora_alpha", "lora_targets"}
     assert "120 steps" in chosen.reasons["n_epochs"]
 
 
 def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
     asked = {"n_epochs": 2, "batch_size": 10, "learning_rate": 0.01, "lora_rank": 4, "n_checkpoints": 2}
-    asked |= {"tuning": "lora", "lora_alpha": 8, "lora_targets": "attention"}
+    asked |= {"tuning": "lora", "lora_alpha": 8, "lora_targets": "attention", "max_length": 512}
     chosen = plan(100, **asked)
     assert chosen.reasons == {}
     assert (chosen.total_steps, chosen.learning_rate) == (20, 0.01)
@@ -147,3 +147,17 @@ def test_names_are_those_that_clients_of_openai_know() -> None:
 
 def test_steps_cover_the_epochs_asked_for() -> None:
     assert plan(101, n_epochs=1, batch_size=8).total_steps == math.ceil(101 / 8)
+
+
+def test_rows_may_be_as_long_as_the_base_model_can_read_and_no_longer() -> None:
+    base = BASE.model_copy(update={"context": 2048})
+
+    def plan(max_length: int | None) -> TrainingPlan:
+        spec = TrainingSpec(base_model="base", hyperparameters=Hyperparameters(max_length=max_length))
+        return plan_training("job", spec, "name", 100, base)
+
+    assert plan(None).max_length == 2048
+    assert "can read" in plan(None).reasons["max_length"]
+    assert plan(512).max_length == 512
+    with pytest.raises(PlanRefused, match="can read 2048"):
+        plan(4096)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.trainer.adapters.rows import IGNORED, text_rows, token_row, token_rows
+from services.trainer.adapters.rows import IGNORED, RowsTooLong, text_rows, token_row, token_rows
 from tests.unit.trainer import tiny_model
 
 pytestmark = pytest.mark.model
@@ -24,7 +24,7 @@ def learned(row: dict, tokenizer) -> str:
 
 def test_every_answer_of_a_conversation_is_learned_with_its_end() -> None:
     tokenizer = tiny_model.tokenizer()
-    row = token_row(TURNS, tokenizer, 1000)
+    row = token_row(TURNS, tokenizer)
     assert learned(row, tokenizer) == "1<|im_end|>2 and more<|im_end|>"
     assert tokenizer.decode(row["input_ids"]) == tokenizer.apply_chat_template(TURNS, tokenize=False)
     assert all(label in (IGNORED, token) for token, label in zip(row["input_ids"], row["labels"], strict=True))
@@ -37,17 +37,18 @@ def test_a_template_that_rewrites_history_keeps_only_what_the_model_will_see() -
         "{{ m.content }}", "{{ m.content if loop.last or m.role != 'assistant' else m.content[:1] }}"
     )
     turns = [*TURNS[:2], {"role": "assistant", "content": "1 at length"}, *TURNS[3:]]
-    row = token_row(turns, tokenizer, 1000)
+    row = token_row(turns, tokenizer)
     assert learned(row, tokenizer).endswith("2 and more<|im_end|>")
     assert "length" not in tokenizer.decode(row["input_ids"])
 
 
-def test_a_row_whose_answer_does_not_fit_is_left_out() -> None:
+def test_rows_that_are_too_long_are_told_and_not_cut() -> None:
     tokenizer = tiny_model.tokenizer()
-    lines = b"\n".join(json.dumps({"messages": turns}).encode() for turns in (TURNS[:3], TURNS))
-    assert len(token_rows(lines, tokenizer, 1000)) == 2
-    short = token_rows(lines, tokenizer, 12)
-    assert short == []
+    lines = b"\n".join(json.dumps({"messages": turns}).encode() for turns in (TURNS[:3], TURNS, TURNS[:2]))
+    first, second = (len(row["input_ids"]) for row in token_rows(lines, tokenizer, 1000))
+    assert len(token_rows(lines, tokenizer, second)) == 2
+    with pytest.raises(RowsTooLong, match=f"1 rows have more than {first} tokens, the first of them {second}.*'one'"):
+        token_rows(lines, tokenizer, first)
 
 
 def test_a_text_is_learned_whole_with_its_end_and_in_pieces_where_it_is_long() -> None:
