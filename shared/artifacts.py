@@ -13,6 +13,7 @@ from uuid import uuid4
 import fsspec
 
 from shared.events import Artifact
+from shared.whole_folder import whole_folder
 
 _CHUNK_BYTES = 1024 * 1024
 _FOLDER_SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md"}
@@ -69,18 +70,9 @@ class Artifacts:
         target = cache / artifact.sha256
         if target.is_dir():
             return target
-        cache.mkdir(parents=True, exist_ok=True)
-        scratch = cache / f".{artifact.sha256}.{uuid4().hex}"
-        try:
+        with whole_folder(target) as scratch:
             for name, entry in json.loads(self.read(artifact))["files"].items():
                 self._fetch(entry["sha256"], scratch / _safe(name))
-            os.replace(scratch, target)
-        except OSError:
-            # Another process may have put the same folder there first.
-            if not target.is_dir():
-                raise
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
         return target
 
     async def ready(self) -> None:

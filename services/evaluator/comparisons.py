@@ -25,6 +25,16 @@ class NotComparable(Exception):
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """What is to be compared: checkpoints `of`, each `<job>/<step>`, of those that are `mine`, and what beside them."""
+
+    of: Sequence[str]
+    base: bool
+    production: bool
+    mine: Mine
+
+
+@dataclass(frozen=True)
 class Comparisons:
     """The use case of comparing. `exports` make a file out of a table and its items, by format."""
 
@@ -32,19 +42,14 @@ class Comparisons:
     files: Files
     exports: Mapping[str, Callable[[Table, Sequence[Change]], bytes]]
 
-    async def table(self, of: Sequence[str], base: bool, production: bool, mine: Mine) -> Table:
-        """The table of these checkpoints, each `<job>/<step>`, of those that are `mine`.
-
-        Raises `NoSuchCheckpoint` or `NotComparable`.
-        """
-        models, figures = await self._models(of, base, production, mine)
+    async def table(self, chosen: Chosen) -> Table:
+        """Their table; raises `NoSuchCheckpoint` or `NotComparable`."""
+        models, figures = await self._models(chosen)
         return models.table(figures)
 
-    async def items(
-        self, of: Sequence[str], base: bool, production: bool, mine: Mine, task: str | None, which: Which
-    ) -> list[Change]:
+    async def items(self, chosen: Chosen, task: str | None, which: Which) -> list[Change]:
         """The items of one task, None for all: every one, or where some model does otherwise than the first."""
-        models, _figures = await self._models(of, base, production, mine)
+        models, _figures = await self._models(chosen)
         kept = {
             "all": lambda _item: True,
             "changed": lambda item: bool(item.gained or item.lost),
@@ -53,23 +58,22 @@ class Comparisons:
         }[which]
         return [item for item in models.items() if task in (None, item.task) and kept(item)]
 
-    async def export(self, of: Sequence[str], base: bool, production: bool, mine: Mine, format: str) -> bytes:
+    async def export(self, chosen: Chosen, format: str) -> bytes:
         """Table and items as a file of that format."""
-        models, figures = await self._models(of, base, production, mine)
+        models, figures = await self._models(chosen)
         return await asyncio.to_thread(self.exports[format], models.table(figures), models.items())
 
-    async def _models(
-        self, of: Sequence[str], base: bool, production: bool, mine: Mine
-    ) -> tuple[Models, list[Mapping[str, Score]]]:
+    async def _models(self, chosen: Chosen) -> tuple[Models, list[Mapping[str, Score]]]:
         sides: list[_Side] = []
-        for name in dict.fromkeys(of):
+        for name in dict.fromkeys(chosen.of):
             evaluation = await self.store.get(name)
             # What is another key's is as good as not there.
-            if evaluation is None or not mine(evaluation):
+            if evaluation is None or not chosen.mine(evaluation):
                 raise NoSuchCheckpoint(f"there is no evaluation of {name!r}; a checkpoint is named <job>/<step>")
             if evaluation.done.error is not None:
                 raise NotComparable(f"{name} could not be scored: {evaluation.done.error.message}")
-            sides += await asyncio.to_thread(self._sides, evaluation, base and not sides, production and not sides)
+            beside = (chosen.base and not sides, chosen.production and not sides)
+            sides += await asyncio.to_thread(self._sides, evaluation, *beside)
         if not 2 <= len(sides) <= MOST_MODELS:
             raise NotComparable(f"2 to {MOST_MODELS} models can be compared, not {len(sides)}")
         tasks = sorted({task for _name, own, _figures in sides for task in own})

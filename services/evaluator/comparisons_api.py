@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, Router, get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import Parameter
 
-from services.evaluator.comparisons import Comparisons, Mine, NoSuchCheckpoint, NotComparable, Which
+from services.evaluator.comparisons import Chosen, Comparisons, NoSuchCheckpoint, NotComparable, Which
 from services.evaluator.domain.comparing import Change, Table
 from shared.security import Key
 from shared.web import allow, problem
@@ -19,49 +19,40 @@ TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocume
 
 @get("/")
 async def table(
-    request: AnyRequest,
     comparisons: NamedDependency[Comparisons],
-    of: Of,
-    base: With = True,
-    production: With = False,
+    chosen: NamedDependency[Chosen],
 ) -> Table:
     """Each metric of each model, by subject too, and the paired test of each model against the first."""
-    return await comparisons.table(of, base, production, _mine(request))
+    return await comparisons.table(chosen)
 
 
 @get("/items")
 async def items(
-    request: AnyRequest,
     comparisons: NamedDependency[Comparisons],
-    of: Of,
-    base: With = True,
-    production: With = False,
+    chosen: NamedDependency[Chosen],
     task: Annotated[str | None, Parameter(max_length=64)] = None,
     which: Annotated[Which, Parameter()] = "changed",
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
 ) -> list[Change]:
     """Prompt, reference, each answer and each score; what a model gained or lost beside the first."""
-    return (await comparisons.items(of, base, production, _mine(request), task, which))[:limit]
+    return (await comparisons.items(chosen, task, which))[:limit]
 
 
 @get("/export")
 async def export(
-    request: AnyRequest,
     comparisons: NamedDependency[Comparisons],
-    of: Of,
-    base: With = True,
-    production: With = False,
+    chosen: NamedDependency[Chosen],
     format: Annotated[Literal["csv", "xlsx"], Parameter()] = "xlsx",
 ) -> Response[bytes]:
     """All of it as a file: CSV holds the items, Excel also the table."""
-    content = await comparisons.export(of, base, production, _mine(request), format)
+    content = await comparisons.export(chosen, format)
     headers = {"content-disposition": f'attachment; filename="comparison.{format}"'}
     return Response(content, media_type=TYPES[format], headers=headers)
 
 
-def _mine(request: AnyRequest) -> Mine:
+async def _chosen(request: AnyRequest, of: Of, base: With = True, production: With = False) -> Chosen:
     key: Key = request.state.key
-    return lambda evaluation: key.owns(evaluation.done.candidate.owner)
+    return Chosen(of, base, production, lambda evaluation: key.owns(evaluation.done.candidate.owner))
 
 
 def _unknown(_request: AnyRequest, error: Exception) -> Response[Any]:
@@ -73,4 +64,10 @@ def _not_comparable(_request: AnyRequest, error: Exception) -> Response[Any]:
 
 
 problems: dict[Any, Any] = {NoSuchCheckpoint: _unknown, NotComparable: _not_comparable}
-routes = Router("/v1/comparisons", route_handlers=[table, items, export], guards=[allow("train")], tags=["comparisons"])
+routes = Router(
+    "/v1/comparisons",
+    route_handlers=[table, items, export],
+    dependencies={"chosen": Provide(_chosen)},
+    guards=[allow("train")],
+    tags=["comparisons"],
+)

@@ -1,12 +1,10 @@
 """A LoRA adapter added to its base model's weights, file by file, with no more of them in memory than one tensor."""
 
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from shared.weights.files import read_config, read_tensors
 from shared.weights.header import PREFIX_BYTES, Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS, check_config, modules
+from shared.whole_folder import whole_folder
 
 _TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 _SPECIAL = ("alpha_pattern", "fan_in_fan_out")
@@ -23,9 +22,7 @@ Floats = NDArray[np.float32]
 def merge(base: Path, adapter: Path, target: Path) -> None:
     """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`."""
     updates = _Updates(adapter)
-    scratch = target.with_name(f".{target.name}.{uuid4().hex}")
-    scratch.mkdir(parents=True)
-    try:
+    with whole_folder(target) as scratch:
         missing = set(updates.names)
         for file in sorted(base.glob("*.safetensors")):
             missing -= _merge_file(file, updates, scratch / file.name)
@@ -34,13 +31,6 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
         for name in ("config.json", "model.safetensors.index.json"):
             if (base / name).exists():
                 shutil.copyfile(base / name, scratch / name)
-        os.replace(scratch, target)
-    except OSError:
-        # Another process that shares this folder was faster: what lies there is the same.
-        if not target.is_dir():
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def to_floats(data: NDArray[Any], dtype: str) -> Floats:

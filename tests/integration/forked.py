@@ -63,10 +63,14 @@ class ForkedProcess:
         await asyncio.to_thread(self.process.join)
 
 
+# One thread: two that wait for one another take longer over a model as small as the tests'.
+_HOW = {"precision": "fp32", "niceness": 0, "threads": 1}
+
+
 def start(request: dict[str, Any]) -> ForkedProcess:
     """A process that trains in 32 bits, as `python -m services.trainer.job` would."""
     heard, says = context().Pipe(duplex=False)
-    process = context().Process(target=_work, args=({"precision": "fp32", "niceness": 0} | request, says))
+    process = context().Process(target=_work, args=(_HOW | request, says))
     process.start()
     says.close()
     return ForkedProcess(process, heard)
@@ -91,6 +95,4 @@ def _work(request: dict[str, Any], says: Connection) -> None:
 
     # A group of its own, as a child process has it: who ends it ends what it started.
     os.setsid()
-    # One core, one thread: two that wait for one another take longer over a model as small as this.
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     main(Parent(request, says.fileno()))

@@ -34,11 +34,10 @@ def reconciling(deployments: Deployments) -> Lifespan:
         await deployments.pools.seed()
         await deployments.pools.arrange()
         await deployments.remember()
-        loop = asyncio.create_task(deployments.run())
         try:
-            yield
+            async with _beside(deployments.run()):
+                yield
         finally:
-            await _ended(loop)
             await deployments.swaps.end()
 
     return run
@@ -49,11 +48,8 @@ def background(work: Callable[[], Coroutine[Any, Any, None]]) -> Lifespan:
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
-        loop = asyncio.create_task(work())
-        try:
+        async with _beside(work()):
             yield
-        finally:
-            await _ended(loop)
 
     return run
 
@@ -64,11 +60,10 @@ def settling(ledger: Ledger) -> Lifespan:
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
         await ledger.begin()
-        loop = asyncio.create_task(ledger.run())
         try:
-            yield
+            async with _beside(ledger.run()):
+                yield
         finally:
-            await _ended(loop)
             # What was counted last; without MongoDB it is lost.
             with suppress(*StoreUnreachable):
                 await ledger.settle()
@@ -77,7 +72,13 @@ def settling(ledger: Ledger) -> Lifespan:
     return run
 
 
-async def _ended(loop: "asyncio.Task[None]") -> None:
-    loop.cancel()
-    with suppress(asyncio.CancelledError):
-        await loop
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Work that goes on beside the block, and ends with it."""
+    loop = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop

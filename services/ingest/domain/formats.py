@@ -1,5 +1,6 @@
 """The formats that a row may have, and the example that a row of each stands for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Set
 from typing import Annotated, ClassVar
 
@@ -11,7 +12,7 @@ Filled = Annotated[str, Field(pattern=r"\S")]
 Turn = Annotated[tuple[Filled, Filled], Field(strict=False)]
 
 
-class Row(BaseModel):
+class Row(BaseModel, ABC):
     """A row of one format. What no format knows is passed over."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -32,8 +33,9 @@ class Row(BaseModel):
     def required(cls) -> list[str]:
         return [name for name, field in cls.model_fields.items() if field.is_required()]
 
+    @abstractmethod
     def example(self) -> Conversation | PlainText:
-        raise NotImplementedError
+        """What it teaches."""
 
 
 class ChatRow(Row):

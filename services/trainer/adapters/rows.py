@@ -27,13 +27,12 @@ def token_rows(lines: bytes, tokenizer: PreTrainedTokenizerBase, max_length: int
     Raises `RowsTooLong` for conversations of more than `max_length` tokens: cut, they would teach half an answer.
     """
     rows = [json.loads(line) for line in lines.split(b"\n") if line.strip()]
-    made = [(number, one) for number, row in enumerate(rows, start=1) for one in _made_of(row, tokenizer, max_length)]
-    lengths = {number: len(one["input_ids"]) for number, one in made}
-    if long := {number: length for number, length in lengths.items() if length > max_length}:
-        first = next(iter(long))
-        question = str(next(m["content"] for m in rows[first - 1]["messages"] if m["role"] == "user"))
+    made = [(row, one) for row in rows for one in _made_of(row, tokenizer, max_length)]
+    if long := [(row, size) for row, one in made if (size := len(one["input_ids"])) > max_length]:
+        first, size = long[0]
+        question = str(next(message["content"] for message in first["messages"] if message["role"] == "user"))
         raise RowsTooLong(
-            f"{len(long)} rows have more than {max_length} tokens, the first of them {long[first]}: it begins with "
+            f"{len(long)} rows have more than {max_length} tokens, the first of them {size}: it begins with "
             f"{question[:80]!r}"
         )
     return [one for _, one in made]
