@@ -16,9 +16,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from bench.training_rows import rows
+from services.trainer.adapters.loading import load_model, load_tokenizer
 from services.trainer.adapters.processor import choose_precision
 from services.trainer.adapters.rows import IGNORED, token_rows
-from services.trainer.adapters.trl import load_model, load_tokenizer, trainer
+from services.trainer.adapters.trl import trainer
 from services.trainer.domain.plan import BaseShape, plan_training
 from shared.events import Hyperparameters, TrainingSpec
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
-from services.trainer.adapters.beginning import begin_from
+from services.trainer.adapters.beginning import begin_from, first_model
+from services.trainer.adapters.loading import BaseModelUnusable, load_tokenizer
 from services.trainer.adapters.processes import SAVE_AND_STOP
 from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, share_of_cores, yield_to_others
 from services.trainer.adapters.publishing import base_dtype
 from services.trainer.adapters.ranks import Others, processes_for, rank
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
 from services.trainer.adapters.rows import RowsTooLong, TokenRow, token_rows
-from services.trainer.adapters.trl import AnswerTrainer, BaseModelUnusable, load_model, load_tokenizer, trainer
+from services.trainer.adapters.trl import AnswerTrainer, trainer
 from services.trainer.adapters.tuned_model import LayersUnknown, trainable_share
 from services.trainer.domain.advice import advised
 from services.trainer.domain.general import drawn
@@ -132,10 +133,9 @@ def _trainer(
 ) -> AnswerTrainer:
     """The trainer over the base model, or over what the run starts from."""
     plan, start = request.plan, request.start
-    bf16, whole = choose_precision(request.precision) == "bf16", plan.tuning.kind != "lora"
+    bf16 = choose_precision(request.precision) == "bf16"
     folder = artifacts.fetch_folder(start.state, request.work_dir / "start") if start else None
-    # Small steps of weights in 16 bits would be rounded away; those of adapters are kept in 32.
-    model = load_model(str(folder) if folder and whole else request.base_model_path, bf16 and not whole)
+    model = first_model(plan.tuning, request.base_model_path, folder, bf16)
     made = trainer(plan, model, tokenizer, train, validation, request.work_dir / "out", bf16)
     if folder is not None:
         begin_from(made.model, folder)

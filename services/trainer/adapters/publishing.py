@@ -29,8 +29,7 @@ def publish(
         for name in _ADAPTER_FILES:
             shutil.copyfile(saved / name, into / name)
         return
-    # No engine serves DoRA's adapters: what it learned is a direction and a length for each row of the weights.
-    whole = copy.deepcopy(model).merge_and_unload() if tuning.dora else model
+    whole = copy.deepcopy(model).merge_and_unload() if tuning.kind == "lora" else model
     whole.save_pretrained(into, state_dict=whole_weights(whole, dtype))
     tokenizer.save_pretrained(into)
     _tell_the_format(into / "config.json", dtype)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -21,10 +21,6 @@ from services.trainer.adapters.tuned_model import leave_the_last, lora_config
 from services.trainer.domain.plan import TrainingPlan, row_order
 
 _LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier")
-
-
-class BaseModelUnusable(Exception):
-    """A base model is not there, or is not one that can be trained from safetensors."""
 
 
 class AnswerTally:
@@ -160,28 +156,6 @@ def _world_size() -> int:
 def _changes_logits(model: PreTrainedModel) -> bool:
     config = model.config.get_text_config()
     return any(getattr(config, name, None) for name in _LOGIT_CHANGES) or model.get_output_embeddings().bias is not None
-
-
-def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """A base model's tokenizer; raises `BaseModelUnusable` when it has none or no chat template."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise BaseModelUnusable(f"the tokenizer cannot be read: {error}") from error
-    if not tokenizer.chat_template:
-        raise BaseModelUnusable("the base model has no chat template, so conversations cannot be written for it")
-    return tokenizer
-
-
-def load_model(path: str, bf16: bool) -> PreTrainedModel:
-    """A base model from safetensors, never from a pickle or with code of its own."""
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-        return AutoModelForCausalLM.from_pretrained(
-            path, config=config, dtype=torch.bfloat16 if bf16 else torch.float32, use_safetensors=True
-        )
-    except (OSError, ValueError) as error:
-        raise BaseModelUnusable(f"the base model cannot be read: {error}") from error
 
 
 def trainer(

@@ -18,11 +18,16 @@ def start_from(earlier: Run | None, asked: TrainingRequested) -> tuple[Start, Tu
     if earlier.request.spec.base_model != asked.spec.base_model:
         message = f"job {earlier.id} trained {earlier.request.spec.base_model}, not {asked.spec.base_model}"
         raise PlanRefused("invalid_hyperparameter", message, "start_job")
-    known = {written.step: written.state for written in earlier.checkpoints}
+    made = earlier.plan.tuning
+    # The state of an adapter over another job's model is not all of it; what was published is.
+    known = {w.step: w.adapter if made.over_whole else w.state for w in earlier.checkpoints}
     step = wanted.start_step or earlier.best_step or max(known, default=0)
     if step not in known:
         steps = ", ".join(map(str, known)) or "none"
         message = f"job {earlier.id} has no checkpoint of step {step}: it has {steps}"
         raise PlanRefused("start_not_found", message, "start_step")
     optimizer = bool(wanted.start_optimizer)
-    return Start(job_id=earlier.id, step=step, state=known[step], with_optimizer=optimizer), earlier.plan.tuning
+    if optimizer and made.over_whole:
+        message = f"start_optimizer: the adapter of job {earlier.id} is merged into its model, its optimizer is gone"
+        raise PlanRefused("invalid_hyperparameter", message, "start_optimizer")
+    return Start(job_id=earlier.id, step=step, state=known[step], with_optimizer=optimizer), made

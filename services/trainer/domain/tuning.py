@@ -17,8 +17,8 @@ _LORA_ONLY = ("lora_rank", "lora_alpha", "lora_targets", "use_dora", "use_rslora
 class Tuning(Value):
     """`lora` trains small matrices beside the linear layers, `freeze` the last `blocks`, `full` everything.
 
-    `rank`, `alpha`, `targets`, `dora` and `rslora` are LoRA's; `targets` is `all-linear`, `attention`, `mlp`, or names
-    of linear layers with commas between.
+    `rank`, `alpha`, `targets`, `dora`, `rslora` and `over_whole` are LoRA's; `targets` is `all-linear`, `attention`,
+    `mlp`, or names of linear layers with commas between. `over_whole`: it lies over a whole model of an earlier job.
     """
 
     kind: Kind = "lora"
@@ -27,17 +27,22 @@ class Tuning(Value):
     targets: str = "all-linear"
     dora: bool = False
     rslora: bool = False
+    over_whole: bool = False
     blocks: int = 0
 
     @property
     def makes_an_adapter(self) -> bool:
-        """Whether a checkpoint is published as an adapter; DoRA's is merged, as no engine serves it as one."""
-        return self.kind == "lora" and not self.dora
+        """Whether a checkpoint is published as an adapter, and not merged into a whole model.
+
+        No engine serves DoRA's, which are a direction and a length for each row of the weights, as adapters; and no
+        pool has the base of one that lies over a model of an earlier job.
+        """
+        return self.kind == "lora" and not self.dora and not self.over_whole
 
     @property
     def published_as(self) -> Kind:
-        """`lora` for an adapter; a whole model is called by how it was made, DoRA's `full`."""
-        return "full" if self.dora else self.kind
+        """`lora` for an adapter; a whole model is called by how it was made, a merged one `full`."""
+        return "full" if self.kind == "lora" and not self.makes_an_adapter else self.kind
 
 
 def decide_tuning(
@@ -45,10 +50,20 @@ def decide_tuning(
 ) -> Tuning:
     """How to train a base model of so many blocks; raises `PlanRefused` for options that do not go together.
 
-    `earlier` made the checkpoint that the run starts from: what it trained is what can be trained on.
+    `earlier` made the checkpoint that the run starts from: it goes on in the same way, or another method comes on top.
     """
-    if earlier is not None:
+    if earlier is None:
+        return _chosen(asked, blocks, reasons)
+    if asked.tuning in (None, earlier.kind):
         return _as_before(asked, earlier, reasons)
+    if asked.start_optimizer:
+        message = f"start_optimizer: what the optimizer of {earlier.kind} has is not for what {asked.tuning} trains"
+        raise PlanRefused("invalid_hyperparameter", message, "start_optimizer")
+    tuning = _chosen(asked, blocks, reasons)
+    return tuning.model_copy(update={"over_whole": tuning.kind == "lora"})
+
+
+def _chosen(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tuning:
     kind = asked.tuning or "lora"
     if asked.tuning is None:
         reasons["tuning"] = "lora: learns what a few thousand rows teach, in a small part of the memory and disk"

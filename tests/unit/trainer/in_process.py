@@ -6,13 +6,15 @@ from typing import Any
 
 import torch
 
-from services.trainer.adapters.beginning import begin_from
+from services.trainer.adapters.beginning import begin_from, first_model
+from services.trainer.adapters.loading import load_tokenizer
 from services.trainer.adapters.publishing import base_dtype
 from services.trainer.adapters.reporting import Reporting
 from services.trainer.adapters.rows import token_rows
-from services.trainer.adapters.trl import AnswerTrainer, load_model, load_tokenizer, trainer
+from services.trainer.adapters.trl import AnswerTrainer, trainer
 from services.trainer.domain.messages import CheckpointWritten, JobMessage, StepDone, parse_message
 from services.trainer.domain.plan import plan_training
+from services.trainer.domain.tuning import Tuning
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Hyperparameters, TrainingSpec
 from tests.unit.trainer import tiny_model
@@ -57,19 +59,23 @@ def train(
     resume: Path | None = None,
     start: Path | None = None,
     with_moments: bool = False,
+    earlier: Tuning | None = None,
     seed: int = 1,
     **asked: Any,
 ) -> Trained:
-    """Train the tiny model in `base`; `asked` are hyperparameters, `resume` and `start` are folders of states."""
+    """Train the tiny model in `base`; `asked` are hyperparameters, `resume` and `start` are folders of states.
+
+    `earlier` made the one in `start`; without it that was made as is asked for now.
+    """
     torch.set_num_threads(1)
     tokenizer = load_tokenizer(str(base))
     rows, held_out = (token_rows(lines, tokenizer, 256) for lines in (train, validation))
     spec = TrainingSpec(base_model="tiny", hyperparameters=Hyperparameters.model_validate(asked), seed=seed)
-    plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE)
+    plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier)
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
     reporting = Reporting(plan, heard, store, tokens_at, base_dtype(str(base)))  # type: ignore[arg-type]
-    model = load_model(str(start or base) if plan.tuning.kind != "lora" else str(base), False)
+    model = first_model(plan.tuning, str(base), start, False)
     made = trainer(plan, model, tokenizer, rows, held_out, folder / "out", False)
     if start is not None:
         begin_from(made.model, start)

@@ -64,9 +64,29 @@ def test_what_made_the_checkpoint_is_what_is_trained_on(earlier: Run) -> None:
     assert plan.tuning == tuning
     assert "as the checkpoint" in plan.reasons["tuning"]
     assert plan_training("next", asking(lora_rank=4).spec, "name", 10, SHAPE, tuning).tuning == tuning
-    for asked in ({"lora_rank": 8}, {"tuning": "full"}, {"use_dora": True}):
+    for asked in ({"lora_rank": 8}, {"use_dora": True}):
         with pytest.raises(PlanRefused, match="in the job that this one starts from"):
             plan_training("next", asking(**asked).spec, "name", 10, SHAPE, tuning)
+
+
+def test_another_method_on_top_is_decided_anew_and_published_whole(earlier: Run) -> None:
+    full = plan_training("next", asking(tuning="full").spec, "name", 10, SHAPE, start_from(earlier, asking())[1])
+    assert (full.tuning, full.tuning.published_as) == (Tuning(kind="full"), "full")
+    lora = plan_training("next", asking(tuning="lora").spec, "name", 10, SHAPE, full.tuning).tuning
+    assert lora == Tuning(rank=8, alpha=16, over_whole=True)
+    assert (lora.makes_an_adapter, lora.published_as) == (False, "full")
+    with pytest.raises(PlanRefused, match="what the optimizer of full has is not for what lora trains"):
+        plan_training("next", asking(tuning="lora", start_optimizer=True).spec, "name", 10, SHAPE, full.tuning)
+
+
+def test_an_adapter_over_an_earlier_model_is_gone_on_from_as_it_was_published(earlier: Run) -> None:
+    assert earlier.plan is not None
+    over = earlier.plan.model_copy(update={"tuning": Tuning(rank=4, alpha=8, over_whole=True)})
+    start, tuning = start_from(earlier.model_copy(update={"plan": over}), asking())
+    assert start.state == written(6).adapter != written(6).state
+    assert plan_training("next", asking().spec, "name", 10, SHAPE, tuning).tuning == over.tuning
+    with pytest.raises(PlanRefused, match="is merged into its model"):
+        start_from(earlier.model_copy(update={"plan": over}), asking(start_optimizer=True))
 
 
 @pytest.mark.parametrize(("share", "count"), [(None, 10), (0.5, 90), (0.1, 10), (0.9, 810), (0.001, 1)])

@@ -10,7 +10,7 @@ from peft import PeftModel
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from services.trainer.adapters.trl import load_model
+from services.trainer.adapters.loading import load_model
 from services.trainer.adapters.tuned_model import LayersUnknown, leave_the_last, lora_config, trainable_share
 from services.trainer.domain.tuning import Tuning
 from tests.unit.trainer import in_process, tiny_model
