@@ -45,6 +45,7 @@ from services.gateway.ports import (
     WebhookView,
 )
 from services.gateway.service.audit import AuditLog
+from services.gateway.service.beginnings import Beginnings
 from services.gateway.service.claims import Claims
 from services.gateway.service.comparison import Comparison
 from services.gateway.service.courier import Courier
@@ -96,7 +97,8 @@ def build(settings: Settings) -> Front:
     stored = Files(file_views, artifacts)
     tell = Chronicle(message_views).tell
     tuning = Jobs(
-        *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell, fleet.pools),
+        *(job_views, file_views, message_views, checkpoint_views, deployment_views, tell),
+        Beginnings(fleet.pools, job_views, checkpoint_views),
         settings.max_lora_rank,
         claims,
     )

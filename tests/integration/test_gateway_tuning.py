@@ -1,6 +1,7 @@
 """The gateway's files and jobs over real NATS and MongoDB, by the official SDK."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import openai
 import pytest
@@ -18,6 +19,7 @@ from shared.events import (
     TrainingMetrics,
     TrainingProgress,
     TrainingQueued,
+    TrainingRequested,
 )
 from shared.settings import CommonSettings
 from tests.gateway import (
@@ -177,6 +179,37 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     with pytest.raises(openai.PermissionDeniedError) as refused:
         await sdk.chat.completions.create(model=done.fine_tuned_model, messages=[{"role": "user", "content": "hi"}])
     assert refused.value.code == "model_not_approved"
+
+
+async def test_a_job_goes_on_from_a_fine_tuned_model_or_a_checkpoint_by_its_name(gateway, sdk) -> None:
+    file = await upload(sdk)
+    job = await sdk.fine_tuning.jobs.create(model=BASE, training_file=file, suffix="address")
+    early, late = candidate(job.id, 10), candidate(job.id, 20)
+    finished = TrainingFinished(job_id=job.id, status="succeeded", checkpoints=(10, 20))
+    await gateway.say(saved(early), saved(late), scored(early), scored(late), finished, review(late))
+    await status_is(sdk, job.id, "succeeded")
+    await eventually(lambda: _has_checkpoints(sdk, job.id, 2))
+    model = (await sdk.fine_tuning.jobs.retrieve(job.id)).fine_tuned_model
+    for name, step in ((model, 20), (early.model_name, 10)):
+        following = await sdk.fine_tuning.jobs.create(model=name, training_file=file)
+        asked = await eventually(partial(_request, gateway, following.id))
+        assert asked.spec.base_model == following.model == BASE
+        assert (asked.spec.hyperparameters.start_job, asked.spec.hyperparameters.start_step) == (job.id, step)
+    twice = {"type": "supervised", "supervised": {"hyperparameters": {"start_job": job.id}}}
+    with pytest.raises(openai.BadRequestError, match="already says what to start from"):
+        await sdk.fine_tuning.jobs.create(model=model, training_file=file, method=twice)
+    stranger = gateway.sdk("train")
+    for name in (model, early.model_name):
+        with pytest.raises(openai.NotFoundError, match="does not exist"):
+            await stranger.fine_tuning.jobs.create(model=name, training_file=await upload(stranger))
+
+
+async def _has_checkpoints(sdk: AsyncOpenAI, job_id: str, count: int) -> bool:
+    return len((await sdk.fine_tuning.jobs.checkpoints.list(job_id)).data) == count
+
+
+async def _request(gateway: Gateway, job_id: str) -> TrainingRequested | None:
+    return next((told for told in await gateway.heard(TrainingRequested) if told.job_id == job_id), None)
 
 
 async def test_a_model_that_is_rejected_without_a_review_fails_its_job_with_the_reasons(gateway, sdk) -> None:

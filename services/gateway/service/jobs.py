@@ -1,7 +1,7 @@
 """Jobs: asked for, shown, cancelled."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.gateway.domain import messages, names
@@ -9,8 +9,9 @@ from services.gateway.domain.job import held, labels, learned, wanted_labels
 from services.gateway.domain.job_request import JobRequest
 from services.gateway.domain.ownership import within_reach
 from services.gateway.domain.pages import Cursor, Page
-from services.gateway.domain.refusals import BadRequest, Missing, no_model
+from services.gateway.domain.refusals import BadRequest, Missing
 from services.gateway.ports import CheckpointView, DeploymentView, FileView, JobView, MessageView, Tell, Views
+from services.gateway.service.beginnings import Beginnings
 from services.gateway.service.claims import Claims
 from shared.cloudevents import EventData
 from shared.events import (
@@ -34,17 +35,16 @@ class Jobs:
     checkpoints: Views[CheckpointView]
     deployments: Views[DeploymentView]
     tell: Tell
-    base_models: Collection[str]
+    beginnings: Beginnings
     max_lora_rank: int
     claims: Claims
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> JobView:
         """Ask for a job; the view and the request for its training are one write."""
-        if asked.model not in self.base_models:
-            raise no_model(asked.model)
-        if asked.suffix in self.base_models:
+        spec = await self.beginnings.resolve(asked.spec(), key)
+        if asked.suffix in self.beginnings.base_models:
             raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
-        wanted = asked.spec().hyperparameters
+        wanted = spec.hyperparameters
         if (wanted.lora_rank or 0) > self.max_lora_rank:
             reason = f"'lora_rank' can be at most {self.max_lora_rank}: the engines here serve no adapter above it."
             raise BadRequest(reason, param="lora_rank", code="invalid_value")
@@ -53,15 +53,13 @@ class Jobs:
             await self._file(asked.validation_file, "validation_file", key)
         if wanted.general_file:
             await self._file(wanted.general_file, "general_file", key)
-        if wanted.start_job:
-            await self._own_start(wanted.start_job, key)
         await self.claims.take(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
             job_id=names.new_id("ftjob", key.id, idempotency_key),
             training_file=file.id,
             validation_file=asked.validation_file,
-            spec=asked.spec(),
+            spec=spec,
             owner=key.id,
             created_at=int(now),
         )
@@ -79,12 +77,6 @@ class Jobs:
             return await self._same(view.id, digest, key)
         await self.tell(messages.requested(event))
         return await self.look_at_files(view)
-
-    async def _own_start(self, job_id: str, key: Key) -> None:
-        """See that the job to go on from is this key's."""
-        found = await self.views.get(job_id)
-        if found is None or not key.owns(found.owner):
-            raise BadRequest(f"There is no job {job_id!r} to start from.", param="start_job", code="invalid_value")
 
     async def look_at_files(self, job: JobView) -> JobView:
         """Fail a job whose file was found bad before the job was known."""
