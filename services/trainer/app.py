@@ -31,7 +31,7 @@ def build(settings: Settings) -> Litestar:
     )
     archive = FileArchive(common.artifacts)
     base_models = NamedBaseModels(settings.base_models)
-    how = settings.model_dump(include={"precision", "niceness", "threads", "processes"})
+    how = settings.model_dump(include={"precision", "niceness", "threads", "processes", "sharded"})
     processes = ChildProcesses(common.artifacts, settings.work_dir, how, settings.keep_ready)
     runs = Runs(run_store, archive, Admission(run_store, archive, base_models, settings.organization))
     line = Line(run_store, archive)

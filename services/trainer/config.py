@@ -28,5 +28,7 @@ class Settings(ServiceSettings):
     """With how many threads each process of a job computes; 0 is its share of the cores."""
     processes: int = Field(default=0, ge=0, le=64)
     """In how many processes a job is trained; 0 is one for each GPU, and one where there is none."""
+    sharded: bool = False
+    """Whether each of them holds a part of the model (FSDP), for models that one GPU cannot hold, or all (DDP)."""
     keep_ready: bool = True
     """Whether a training process waits for the next job, its imports done: seconds sooner, for 0.6 GB of memory."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
-from services.trainer.adapters.beginning import begin_from, first_model
+from services.trainer.adapters.beginning import Beginning
 from services.trainer.adapters.loading import BaseModelUnusable, load_tokenizer
 from services.trainer.adapters.processes import SAVE_AND_STOP
 from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, share_of_cores, yield_to_others
-from services.trainer.adapters.publishing import base_dtype
+from services.trainer.adapters.publishing import Publisher, base_dtype
 from services.trainer.adapters.ranks import Others, processes_for, rank
 from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
 from services.trainer.adapters.rows import RowsTooLong, TokenRow, token_rows
@@ -50,6 +50,8 @@ class JobRequest(BaseModel):
     """0: this process's share of the cores."""
     processes: int = 1
     """0: one for each GPU."""
+    sharded: bool = False
+    """Whether several processes hold a part of the model each, or all of it."""
 
 
 class EmptySplit(Exception):
@@ -99,13 +101,15 @@ def _train(request: JobRequest, parent: Parent) -> int | None:
     tokenizer = load_tokenizer(request.base_model_path)
     train, validation = _rows(request, artifacts, tokenizer)
     tokens_at = _tokens_at(train, plan)
-    reporting = Reporting(plan, parent, artifacts, tokens_at, base_dtype(request.base_model_path))
+    beginning = _beginning(request, artifacts)
+    publisher = Publisher(plan.tuning, beginning.below, tokenizer, base_dtype(request.base_model_path))
+    reporting = Reporting(plan, parent, artifacts, tokens_at, publisher)
     signal.signal(signal.SIGTERM, lambda *_: reporting.stop())
     signal.signal(SAVE_AND_STOP, lambda *_: reporting.hold())
-    reporting.trainer = _trainer(request, artifacts, tokenizer, train, validation)
+    reporting.trainer = _trainer(request, tokenizer, train, validation, beginning)
     reporting.trainer.add_callback(reporting)
     _send(parent, Prepared(trainable_share=trainable_share(reporting.trainer.model)))
-    reporting.trainer.train(resume_from_checkpoint=_resume_folder(request, artifacts))
+    reporting.trainer.train(resume_from_checkpoint=str(beginning.state) if request.resume_state else None)
     return None if reporting.holds else tokens_at[plan.total_steps]
 
 
@@ -124,22 +128,30 @@ def _rows(
     return train + drawn(read(request.general), plan.general_rows, plan.seed), read(request.validation)
 
 
+def _beginning(request: JobRequest, artifacts: Artifacts) -> Beginning:
+    start, over_whole = request.start, request.plan.tuning.over_whole
+    earlier = artifacts.fetch_folder(start.state, request.work_dir / "start") if start else None
+    own = artifacts.fetch_folder(request.resume_state, request.work_dir / "resume") if request.resume_state else None
+    return Beginning(
+        below=str(earlier) if over_whole else request.base_model_path,
+        state=own or (None if over_whole else earlier),
+        moments=earlier if start and start.with_optimizer else None,
+    )
+
+
 def _trainer(
     request: JobRequest,
-    artifacts: Artifacts,
     tokenizer: PreTrainedTokenizerBase,
     train: list[TokenRow],
     validation: list[TokenRow],
+    beginning: Beginning,
 ) -> AnswerTrainer:
-    """The trainer over the base model, or over what the run starts from."""
-    plan, start = request.plan, request.start
+    plan, out = request.plan, request.work_dir / "out"
     bf16 = choose_precision(request.precision) == "bf16"
-    folder = artifacts.fetch_folder(start.state, request.work_dir / "start") if start else None
-    model = first_model(plan.tuning, request.base_model_path, folder, bf16)
-    made = trainer(plan, model, tokenizer, train, validation, request.work_dir / "out", bf16)
-    if folder is not None:
-        begin_from(made.model, folder)
-        made.moments_from = folder if start and start.with_optimizer else None
+    model = beginning.model(plan.tuning, bf16)
+    made = trainer(plan, model, tokenizer, train, validation, out, bf16, request.sharded)
+    beginning.give(made.model)
+    made.moments_from = beginning.moments
     return made
 
 
@@ -147,12 +159,6 @@ def _tokens_at(train: list[TokenRow], plan: TrainingPlan) -> list[int]:
     lengths = [len(row["input_ids"]) for row in train]
     seen = list(accumulate((lengths[row] for row in row_order(lengths, plan)), initial=0))
     return seen[:: plan.batch_size]
-
-
-def _resume_folder(request: JobRequest, artifacts: Artifacts) -> str | None:
-    if request.resume_state is None:
-        return None
-    return str(artifacts.fetch_folder(request.resume_state, request.work_dir / "resume"))
 
 
 def _failure_code(error: Exception) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -20,7 +21,7 @@ from services.trainer.domain.messages import (
 from services.trainer.domain.plan import plan_training
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Hyperparameters, TrainingSpec
-from tests.integration import forked
+from tests.integration import forked, sharded
 from tests.unit.trainer import in_process, tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
@@ -160,3 +161,22 @@ async def test_two_processes_by_accelerate_train_what_one_trains(tmp_path: Path,
     folders = both, one.folder(one.checkpoints[-1].adapter)
     first, second = (load_file(folder / "adapter_model.safetensors") for folder in folders)
     assert max(abs(first[key] - second[key]).max() for key in first) < 1e-3
+
+
+@pytest.mark.parametrize("method", [{"lora_rank": 4}, {"tuning": "full"}], ids=["lora", "full"])
+def test_processes_that_share_the_model_out_train_what_one_trains(
+    tmp_path: Path, base_model: Path, method: dict[str, Any]
+) -> None:
+    asked = {"n_epochs": 3, "batch_size": 4, "learning_rate": 0.005, "n_checkpoints": 3, **method}
+    one = in_process.train(base_model, tmp_path / "one", tiny_model.rows(16), tiny_model.rows(5), **asked)
+    two = sharded.train(base_model, tmp_path / "two", **asked)
+    assert two["shared"] == len(list(one.trainer.model.parameters()))
+    assert two["losses"] == pytest.approx(one.losses, abs=1e-3)
+    # Each goes on with its part of the weights and of the optimizer's state; one alone would with all of them.
+    rest = sharded.train(base_model, tmp_path / "rest", two["states"][1], **asked)
+    assert rest["losses"] == pytest.approx({step: one.losses[step] for step in range(9, 13)}, abs=1e-3)
+    names = ("optimizer.safetensors", "model.safetensors" if "tuning" in method else "adapter_model.safetensors")
+    for name in names:
+        first, second = (load_file(Path(folder) / name) for folder in (two["states"][2], rest["states"][0]))
+        assert first.keys() == second.keys()
+        assert max(abs(first[key] - second[key]).max() for key in first) < 1e-3

@@ -1,5 +1,6 @@
 """What a job begins with: the base model, or the weights of an earlier job's checkpoint, and its optimizer's state."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,37 @@ from services.trainer.domain.tuning import Tuning
 _ADAPTER = "adapter_model.safetensors"
 
 
-def first_model(tuning: Tuning, base: str, state: Path | None, bf16: bool) -> PreTrainedModel:
-    """The base model, or what the checkpoint in `state` made of it: a whole model, or one that an adapter is merged in.
+@dataclass(frozen=True)
+class Beginning:
+    """`below` is the folder of the model that is trained, or that lies under the adapter that is.
 
-    An adapter that is trained on as one comes over its base model later: `begin_from`.
+    `state` is a checkpoint, of the job itself or of an earlier one, whose weights it begins with, and `moments` one
+    whose optimizer's state it does.
     """
-    own_weights = tuning.kind != "lora"
-    # Small steps of weights in 16 bits would be rounded away; those of adapters are kept in 32.
-    bf16 = bf16 and not own_weights
-    if state is None:
-        return load_model(base, bf16)
+
+    below: str
+    state: Path | None = None
+    moments: Path | None = None
+
+    def model(self, tuning: Tuning, bf16: bool) -> PreTrainedModel:
+        """The model to train, or to put an adapter over."""
+        if tuning.kind == "lora":
+            return load_model(self.below, bf16)
+        # Small steps of weights in 16 bits would be rounded away; those of adapters are kept in 32.
+        return load_model(self.below, False) if self.state is None else whole_model(self.below, self.state)
+
+    def give(self, model: Any) -> None:
+        """Give an adapter the weights that it had in the checkpoint; a whole model has them already."""
+        if self.state is not None and isinstance(model, PeftModel):
+            set_peft_model_state_dict(model, load_file(self.state / _ADAPTER))
+
+
+def whole_model(below: str, state: Path) -> PreTrainedModel:
+    """What a checkpoint is as a whole, in 32 bits: itself, or what its adapter makes of the model below it."""
     if not (state / _ADAPTER).exists():
-        return load_model(str(state), bf16)
-    model = load_model(base, bf16)
-    if not own_weights:
-        return model
-    # PEFT froze what it put the adapter over.
-    return PeftModel.from_pretrained(model, str(state)).merge_and_unload().requires_grad_(True)
-
-
-def begin_from(model: Any, state: Path) -> None:
-    """Give an adapter the weights that it had in the checkpoint, where that is one of an adapter."""
-    if isinstance(model, PeftModel) and (state / _ADAPTER).exists():
-        set_peft_model_state_dict(model, load_file(state / _ADAPTER))
+        return load_model(str(state), False)
+    # PEFT freezes what it puts an adapter over.
+    return PeftModel.from_pretrained(load_model(below, False), str(state)).merge_and_unload().requires_grad_(True)
 
 
 def with_moments(optimizer: torch.optim.Optimizer, state: Path) -> None:

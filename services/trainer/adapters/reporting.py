@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from services.trainer.adapters.processor import memory_bytes
-from services.trainer.adapters.publishing import publish
+from services.trainer.adapters.publishing import Publisher
 from services.trainer.adapters.trl import AnswerTrainer
 from services.trainer.domain.messages import CheckpointWritten, StateSaved, StepDone
 from services.trainer.domain.plan import TrainingPlan
@@ -32,10 +31,7 @@ class Stopped(Exception):
 
 
 class Reporting(TrainerCallback):
-    """`progress` after each step, `checkpoint` at the plan's steps. `tokens_at[n]` counts all tokens of n steps.
-
-    Whole models are published in `dtype`; None leaves them as they were trained.
-    """
+    """`progress` after each step, `checkpoint` at the plan's steps. `tokens_at[n]` counts all tokens of n steps."""
 
     def __init__(
         self,
@@ -43,10 +39,10 @@ class Reporting(TrainerCallback):
         parent: Parent,
         artifacts: Artifacts,
         tokens_at: list[int],
-        dtype: torch.dtype | None = None,
+        publisher: Publisher,
     ) -> None:
         self._plan = plan
-        self._dtype = dtype
+        self._publisher = publisher
         self._parent = parent
         self._artifacts = artifacts
         self._tokens_at = tokens_at
@@ -125,8 +121,7 @@ class Reporting(TrainerCallback):
             self._parent.send(saved.model_dump(mode="json"))
             return
         published = folder.with_name(f"published-{state.global_step}")
-        trainer = self.trainer
-        publish(self._plan.tuning, trainer.model, trainer.processing_class, self._dtype, folder, published)
+        self._publisher.publish(folder, published)
         # Files that are in both lie in the store once.
         adapter, saved = (self._artifacts.put_folder(each) for each in (published, folder))
         shutil.rmtree(published)

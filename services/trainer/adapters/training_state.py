@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 _OPTIMIZER_TENSORS = "optimizer.safetensors"
 _OPTIMIZER_SETTINGS = "optimizer.json"
@@ -16,30 +17,45 @@ _RANDOM_TENSORS = "random.safetensors"
 _RANDOM_NUMBERS = "random.json"
 
 
-def save_optimizer(optimizer: torch.optim.Optimizer, folder: Path) -> None:
-    """Each parameter's tensors under `<parameter>.<name>`; settings and plain numbers as JSON."""
+def save_optimizer(optimizer: torch.optim.Optimizer, folder: Path | None) -> None:
+    """Each parameter's tensors under `<parameter>.<name>`; settings and plain numbers as JSON.
+
+    Where processes hold parts of them each calls this at once, those that are not to write with no folder.
+    """
     state = optimizer.state_dict()
     tensors: dict[str, torch.Tensor] = {}
     numbers: dict[str, dict[str, Any]] = {}
     for parameter, values in state["state"].items():
         for name, value in values.items():
             if isinstance(value, torch.Tensor):
-                tensors[f"{parameter}.{name}"] = value.detach().cpu().contiguous()
+                whole = value.full_tensor() if isinstance(value, DTensor) else value
+                tensors[f"{parameter}.{name}"] = whole.detach().cpu().contiguous()
             else:
                 numbers.setdefault(str(parameter), {})[name] = value
+    if folder is None:
+        return
     save_file(tensors, folder / _OPTIMIZER_TENSORS)
     settings = {"groups": state["param_groups"], "numbers": numbers}
     (folder / _OPTIMIZER_SETTINGS).write_text(json.dumps(settings))
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, folder: Path) -> None:
-    """The reverse of `save_optimizer`."""
+    """The reverse of `save_optimizer`; of tensors that processes share each takes its part."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     settings = json.loads((folder / _OPTIMIZER_SETTINGS).read_text())
     state: dict[int, dict[str, Any]] = {int(parameter): dict(n) for parameter, n in settings["numbers"].items()}
     for key, tensor in load_file(folder / _OPTIMIZER_TENSORS).items():
         parameter, _, name = key.partition(".")
-        state.setdefault(int(parameter), {})[name] = tensor
+        state.setdefault(int(parameter), {})[name] = _as_laid(tensor, parameters[int(parameter)])
     optimizer.load_state_dict({"state": state, "param_groups": settings["groups"]})
+
+
+def _as_laid(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A tensor of a parameter's shape, spread over the processes as the parameter is."""
+    if not isinstance(parameter, DTensor) or tensor.shape != parameter.shape:
+        return tensor
+    tensor = tensor.to(parameter.device)
+    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 def save_scheduler(scheduler: torch.optim.lr_scheduler.LRScheduler, folder: Path) -> None:

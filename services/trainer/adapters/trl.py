@@ -90,6 +90,12 @@ class AnswerTrainer(SFTTrainer):
         self.model.save_pretrained(folder, state_dict=state_dict, **only)
         (folder / "README.md").unlink(missing_ok=True)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """A job that is resumed has its weights from its beginning, as one has that starts from another's checkpoint.
+
+        transformers reads those of a model that processes share in its own format alone.
+        """
+
     def tallied(self, training: bool) -> tuple[float, float] | None:
         """What every process of the job scored since it was last asked: mean loss in nats and share of right tokens."""
         sums = torch.tensor(self.tallies[training].take(), dtype=torch.float64)
@@ -97,10 +103,9 @@ class AnswerTrainer(SFTTrainer):
         return (loss / tokens, correct / tokens) if tokens else None
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        if not self.args.should_save:
-            return
-        training_state.save_optimizer(self.optimizer, Path(output_dir))
-        training_state.save_scheduler(self.lr_scheduler, Path(output_dir))
+        training_state.save_optimizer(self.optimizer, Path(output_dir) if self.args.should_save else None)
+        if self.args.should_save:
+            training_state.save_scheduler(self.lr_scheduler, Path(output_dir))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
@@ -121,8 +126,11 @@ class AnswerTrainer(SFTTrainer):
             training_state.load_random(Path(checkpoint))
 
 
-def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
-    """The plan in TRL's words. Row order and the times of checkpoints are the plan's own."""
+def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool, sharded: bool = False) -> SFTConfig:
+    """The plan in TRL's words. Row order and the times of checkpoints are the plan's own.
+
+    `sharded`: several processes hold a part of the model each (FSDP), in place of a copy each (DDP).
+    """
     return SFTConfig(
         output_dir=str(output_dir),
         max_steps=plan.total_steps,
@@ -146,6 +154,7 @@ def sft_config(plan: TrainingPlan, output_dir: Path, bf16: bool) -> SFTConfig:
         gradient_checkpointing=False,
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=False,
+        **({"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}} if sharded else {}),
     )
 
 
@@ -166,8 +175,10 @@ def trainer(
     validation: list[TokenRow],
     output_dir: Path,
     bf16: bool,
+    sharded: bool = False,
 ) -> AnswerTrainer:
     """A trainer over the whole job's rows in the plan's order."""
+    sharded = sharded and _world_size() > 1
     order = row_order([len(row["input_ids"]) for row in train], plan)
     packed = can_pack(model) and not _changes_logits(model) and _world_size() == 1
     if packed:
@@ -176,14 +187,16 @@ def trainer(
         leave_the_last(model, plan.tuning.blocks)
     made = AnswerTrainer(
         model=model,
-        args=sft_config(plan, output_dir, bf16),
+        args=sft_config(plan, output_dir, bf16, sharded),
         train_dataset=Dataset.from_list(list(train)).select(order),
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=tokenizer,
         peft_config=lora_config(plan.tuning, model) if plan.tuning.kind == "lora" else None,
         **({"data_collator": pack} if packed else {}),
     )
-    fuse(made.model)
+    if not sharded:
+        # Each layer has its weights whole only while it computes by itself.
+        fuse(made.model)
     made.remove_callback(PrinterCallback)
     if isinstance(made.model, PeftModel):
         # PEFT writes the folder that it loaded from; a checkpoint names its base model instead.

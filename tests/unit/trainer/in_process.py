@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from services.trainer.adapters.beginning import begin_from, first_model
+from services.trainer.adapters.beginning import Beginning
 from services.trainer.adapters.loading import load_tokenizer
-from services.trainer.adapters.publishing import base_dtype
+from services.trainer.adapters.publishing import Publisher, base_dtype
 from services.trainer.adapters.reporting import Reporting
 from services.trainer.adapters.rows import token_rows
 from services.trainer.adapters.trl import AnswerTrainer, trainer
@@ -60,6 +60,7 @@ def train(
     start: Path | None = None,
     with_moments: bool = False,
     earlier: Tuning | None = None,
+    sharded: bool = False,
     seed: int = 1,
     **asked: Any,
 ) -> Trained:
@@ -74,12 +75,14 @@ def train(
     plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier)
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
-    reporting = Reporting(plan, heard, store, tokens_at, base_dtype(str(base)))  # type: ignore[arg-type]
-    model = first_model(plan.tuning, str(base), start, False)
-    made = trainer(plan, model, tokenizer, rows, held_out, folder / "out", False)
-    if start is not None:
-        begin_from(made.model, start)
-        made.moments_from = start if with_moments else None
+    over_whole = plan.tuning.over_whole
+    beginning = Beginning(str(start if over_whole else base), resume or (None if over_whole else start))
+    publisher = Publisher(plan.tuning, beginning.below, tokenizer, base_dtype(str(base)))
+    reporting = Reporting(plan, heard, store, tokens_at, publisher)  # type: ignore[arg-type]
+    model, out = beginning.model(plan.tuning, False), folder / "out"
+    made = trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
+    beginning.give(made.model)
+    made.moments_from = start if with_moments else None
     reporting.trainer = made
     made.add_callback(reporting)
     made.train(resume_from_checkpoint=str(resume) if resume else None)

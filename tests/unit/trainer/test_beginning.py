@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from services.trainer.adapters.beginning import first_model
+from services.trainer.adapters.beginning import Beginning
 from services.trainer.domain.tuning import Tuning
 from tests.unit.trainer import in_process, tiny_model
 from tests.unit.trainer.in_process import Trained
@@ -74,4 +74,4 @@ def test_another_method_comes_on_top_of_what_was_learned(
     with torch.no_grad():
         inside = found.trainer.model.eval()(input_ids=ids, **places).logits
         torch.testing.assert_close(outside(ids).logits, inside, atol=1e-3, rtol=0.01)
-        assert (first_model(Tuning(kind="full"), str(base), None, False)(ids).logits - inside).abs().max() > 0.1
+        assert (Beginning(str(base)).model(tuning, False)(ids).logits - inside).abs().max() > 0.1
