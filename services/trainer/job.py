@@ -10,21 +10,22 @@ from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
 from services.trainer.adapters.beginning import Beginning
-from services.trainer.adapters.loading import BaseModelUnusable, load_tokenizer
+from services.trainer.adapters.failures import failure_code
+from services.trainer.adapters.loading import load_tokenizer
 from services.trainer.adapters.processes import SAVE_AND_STOP
 from services.trainer.adapters.processor import choose_precision, peak_memory_bytes, share_of_cores, yield_to_others
 from services.trainer.adapters.publishing import Publisher, base_dtype
 from services.trainer.adapters.ranks import Others, processes_for, rank
-from services.trainer.adapters.reporting import LossDiverged, Reporting, Stopped
-from services.trainer.adapters.rows import RowsTooLong, TokenRow, token_rows
+from services.trainer.adapters.reporting import Reporting, Stopped
+from services.trainer.adapters.rows import EmptySplit, TokenRow, token_rows
 from services.trainer.adapters.trl import AnswerTrainer, trainer
-from services.trainer.adapters.tuned_model import LayersUnknown, trainable_share
+from services.trainer.adapters.tuned_model import trainable_share
 from services.trainer.domain.advice import advised
 from services.trainer.domain.general import drawn
 from services.trainer.domain.messages import JobFailed, JobFinished, JobMessage, JobStopped, Prepared
 from services.trainer.domain.plan import TrainingPlan, row_order
 from services.trainer.domain.run import Start
-from shared.artifacts import ArtifactError, Artifacts
+from shared.artifacts import Artifacts
 from shared.child import Parent, run
 from shared.events import Artifact
 
@@ -54,10 +55,6 @@ class JobRequest(BaseModel):
     """Whether several processes hold a part of the model each, or all of it."""
 
 
-class EmptySplit(Exception):
-    """No row of the training split has an answer."""
-
-
 def main(parent: Parent) -> None:
     """Train, and say how it ended: `finished`, `stopped`, or `failed` with a reason that a user can act on."""
     request = JobRequest.model_validate(parent.request)
@@ -76,7 +73,7 @@ def _last_word(request: JobRequest, parent: Parent) -> JobMessage:
     except Stopped as stopped:
         return JobStopped(trained_tokens=stopped.trained_tokens, peak_memory_bytes=peak_memory_bytes())
     except Exception as error:
-        code = _failure_code(error)
+        code = failure_code(error)
         if code is None:
             raise
         return JobFailed(code=code, message=advised(code, str(error)))
@@ -159,23 +156,6 @@ def _tokens_at(train: list[TokenRow], plan: TrainingPlan) -> list[int]:
     lengths = [len(row["input_ids"]) for row in train]
     seen = list(accumulate((lengths[row] for row in row_order(lengths, plan)), initial=0))
     return seen[:: plan.batch_size]
-
-
-def _failure_code(error: Exception) -> str | None:
-    """The code of a failure that trying again would not mend; None for one that it might."""
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
-        return "out_of_memory"
-    if "No space left on device" in str(error):
-        return "disk_full"
-    codes = {
-        BaseModelUnusable: "base_model_unusable",
-        EmptySplit: "empty_training_split",
-        RowsTooLong: "rows_too_long",
-        LossDiverged: "loss_diverged",
-        ArtifactError: "artifact_damaged",
-        LayersUnknown: "invalid_hyperparameter",
-    }
-    return next((code for kind, code in codes.items() if isinstance(error, kind)), None)
 
 
 if __name__ == "__main__":

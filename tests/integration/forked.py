@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -68,7 +69,10 @@ _HOW = {"precision": "fp32", "niceness": 0, "threads": 1}
 
 
 def start(request: dict[str, Any]) -> ForkedProcess:
-    """A process that trains in 32 bits, as `python -m services.trainer.job` would."""
+    """A process that trains in 32 bits, as `python -m services.trainer.job` would.
+
+    Beside what that is asked for, `memory` and `file_size` limit what it may take and write, in bytes.
+    """
     heard, says = context().Pipe(duplex=False)
     process = context().Process(target=_work, args=(_HOW | request, says))
     process.start()
@@ -95,4 +99,9 @@ def _work(request: dict[str, Any], says: Connection) -> None:
 
     # A group of its own, as a child process has it: who ends it ends what it started.
     os.setsid()
+    if memory := request.pop("memory", None):
+        limit = memory + resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if file_size := request.pop("file_size", None):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     main(Parent(request, says.fileno()))

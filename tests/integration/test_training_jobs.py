@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from services.trainer.domain.advice import ADVICE
 from services.trainer.domain.messages import (
     CheckpointWritten,
     JobFailed,
@@ -38,14 +39,14 @@ def start(
     tmp_path: Path, base_model: Path, resume_state: Artifact | None = None, **changes: object
 ) -> forked.ForkedProcess:
     artifacts = Artifacts(str(tmp_path / "artifacts"))
-    asked = changes.pop("hyperparameters", ASKED)
+    asked, rows = changes.pop("hyperparameters", ASKED), changes.pop("rows", 16)
     spec = TrainingSpec(base_model="tiny", hyperparameters=asked, seed=3)
     request = {
         "job_id": "job",
-        "plan": plan_training("job", spec, "name", 16, tiny_model.SHAPE).model_dump(mode="json"),
+        "plan": plan_training("job", spec, "name", rows, tiny_model.SHAPE).model_dump(mode="json"),
         "base_model_path": str(base_model),
         "artifacts_root": str(tmp_path / "artifacts"),
-        "train": artifacts.put_bytes(tiny_model.rows(16)).model_dump(mode="json"),
+        "train": artifacts.put_bytes(tiny_model.rows(rows)).model_dump(mode="json"),
         "validation": artifacts.put_bytes(tiny_model.rows(5)).model_dump(mode="json"),
         "work_dir": str(tmp_path / f"work-{resume_state.sha256[:8] if resume_state else 'first'}"),
         "resume_state": resume_state and resume_state.model_dump(mode="json"),
@@ -133,6 +134,20 @@ async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, ba
     assert damaged.code == "artifact_damaged"
     assert long.code == "rows_too_long"
     assert "16 rows have more than 16 tokens" in long.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"memory": 300 * 2**20, "rows": 2048}, "out_of_memory"), ({"file_size": 20_000}, "disk_full")],
+)
+async def test_a_machine_that_is_too_small_says_so(
+    tmp_path: Path, base_model: Path, limits: dict[str, int], code: str
+) -> None:
+    asked = ASKED.model_copy(update={"batch_size": 1024, "n_epochs": 1})
+    [*_, last] = await hear(start(tmp_path, base_model, hyperparameters=asked, **limits))
+    assert isinstance(last, JobFailed)
+    assert last.code == code
+    assert ADVICE[code] in last.message
 
 
 async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model: Path) -> None:

@@ -15,6 +15,7 @@ from litestar.testing import AsyncTestClient
 
 from services.trainer.app import build
 from services.trainer.config import Settings
+from services.trainer.domain.advice import ADVICE
 from services.trainer.domain.names import job_id_for_file
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -251,15 +252,20 @@ async def test_a_killed_training_process_goes_on_from_its_last_checkpoint(world:
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
-async def test_a_running_job_is_cancelled_and_its_process_ends(world: World) -> None:
-    await world.tell(*endless(world.settings))
+async def test_a_failed_job_says_why_and_the_next_one_trains_until_it_is_cancelled(world: World) -> None:
+    ready, asked = endless(world.settings)
+    await world.tell(ready, requested("job-0", "file-1", max_length=16))
+    error = (await world.ended("job-0"))["run"]["error"]
+    assert error["code"] == "rows_too_long"
+    assert error["message"].endswith(ADVICE["rows_too_long"])
+    await world.tell(asked)
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
     assert 'assay_training_loss_nats{job_id="job-1"}' in await world.metrics()
     await world.tell(TrainingCancelRequested(job_id="job-1"))
     found = await world.ended("job-1")
     assert found["run"]["status"] == "cancelled"
     assert len(found["curve"]) < 20_000
-    assert [event["status"] for event in await world.said("training.finished")] == ["cancelled"]
+    assert [event["status"] for event in await world.said("training.finished")] == ["failed", "cancelled"]
     async with asyncio.timeout(10):
         while training_pids():
             await asyncio.sleep(0.1)

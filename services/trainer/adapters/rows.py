@@ -10,6 +10,10 @@ IGNORED = -100
 _PIECE_TOKENS = 1024
 
 
+class EmptySplit(Exception):
+    """No row of the training split has an answer."""
+
+
 class RowsTooLong(Exception):
     """Rows have more tokens than the run may read; the message says which."""
 
