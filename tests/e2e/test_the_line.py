@@ -30,7 +30,7 @@ def job(local_stack: LocalStack, client: openai.OpenAI, say: Say) -> FineTuningJ
     """The main job, done once for this module, through the `kill -9` of a trainer, an evaluator and NATS."""
     with (EXAMPLES / "train.jsonl").open("rb") as file:
         uploaded = client.files.create(file=file, purpose="fine-tune")
-    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": "auto", "n_checkpoints": 2}}}
+    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1.5, "n_checkpoints": 2}}}
     job = client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id, suffix=SUFFIX, seed=7, method=method)
     say(f"job {job.id} trains")
     eventually(lambda: bool(list(client.fine_tuning.jobs.checkpoints.list(job.id))), 300, "the first checkpoint")

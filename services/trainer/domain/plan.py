@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pydantic import Field
 
@@ -15,8 +16,8 @@ from shared.events import Hyperparameters, TrainingSpec, Value
 MAX_LENGTH_TOKENS = 1024
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
-_SKILL_STEPS = 120
-_MIN_EPOCHS, _MAX_EPOCHS = 1.5, 15.0
+# How often so many rows are read; between two counts by the logarithm of the rows.
+_EPOCHS = ((100, 15.0), (1_000, 10.0), (10_000, 2.0))
 # Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
 _BATCHES_PER_GROUP = 16
 
@@ -67,7 +68,7 @@ def plan_training(
     general = general_rows(asked, rows, reasons)
     rows += general
     batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
-    n_epochs = asked.n_epochs or _auto_epochs(rows, batch_size, reasons)
+    n_epochs = asked.n_epochs or _auto_epochs(rows, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
     tuning = decide_tuning(asked, base.blocks, reasons, earlier)
     if asked.n_checkpoints is None:
@@ -143,12 +144,16 @@ def _auto_batch_size(rows: int, reasons: dict[str, str]) -> int:
     return size
 
 
-def _auto_epochs(rows: int, batch_size: int, reasons: dict[str, str]) -> float:
-    """As many passes as make up the steps in which LoRA learns a small skill, within bounds."""
-    epochs = round(min(_MAX_EPOCHS, max(_MIN_EPOCHS, _SKILL_STEPS * batch_size / rows)), 2)
-    reasons["n_epochs"] = (
-        f"{epochs:g}: about {_SKILL_STEPS} steps teach a small skill; a large file is read {_MIN_EPOCHS:g} times"
-    )
+def _auto_epochs(rows: int, reasons: dict[str, str]) -> float:
+    """Few rows are read often, many seldom: the figures of a vendor's guide to fine-tuning."""
+    epochs = _EPOCHS[-1][1]
+    for (fewer, most), (more, least) in pairwise(_EPOCHS):
+        if rows < more:
+            way = math.log(max(rows, fewer) / fewer) / math.log(more / fewer)
+            epochs = round(most - way * (most - least), 1)
+            break
+    known = ", ".join(f"{often:g} for {count:,}" for count, often in _EPOCHS)
+    reasons["n_epochs"] = f"{epochs:g} for {rows:,} rows: fewer rows are read more often ({known})"
     return epochs
 
 

@@ -24,10 +24,10 @@ def plan(rows: int = 320, **asked: Any) -> TrainingPlan:
 
 def test_what_is_auto_is_chosen_and_explained() -> None:
     chosen = plan()
-    assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 1.5, 120)
+    assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 12.5, 1000)
     decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints", "max_length"}
     assert set(chosen.reasons) == decided | {"tuning", "lora_rank", "lora_alpha", "lora_targets"}
-    assert "120 steps" in chosen.reasons["n_epochs"]
+    assert chosen.reasons["n_epochs"].startswith("12.5 for 320 rows")
 
 
 def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
@@ -95,8 +95,11 @@ def test_a_version_of_dora_is_a_whole_model_and_one_of_rslora_an_adapter() -> No
     assert (rslora.published_as, rslora.makes_an_adapter) == ("lora", True)
 
 
-def test_fewer_rows_are_read_more_often() -> None:
-    assert plan(40).n_epochs > plan(200).n_epochs > plan(2000).n_epochs
+@pytest.mark.parametrize(
+    ("rows", "epochs"), [(1, 15), (100, 15), (316, 12.5), (1000, 10), (3162, 6), (10_000, 2), (50_000, 2)]
+)
+def test_fewer_rows_are_read_more_often(rows: int, epochs: float) -> None:
+    assert plan(rows).n_epochs == epochs
 
 
 def test_a_split_without_rows_is_refused() -> None:
