@@ -1,0 +1,79 @@
+"""lm-evaluation-harness by its own program, and the engine that one of its ways wants."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from bench.evaluation_tasks import Suite
+from bench.side_by_side import running
+from deploy.local import processor
+
+Choices = dict[str, str]
+"""By question, the choice that was taken."""
+LM_EVAL = Path(sys.executable).with_name("lm_eval")
+
+
+class Peer:
+    """Runs the suite's tasks with the harness's defaults."""
+
+    def __init__(self, suite: Suite, folder: Path) -> None:
+        self._suite = suite
+        self._folder = folder
+        self._runs = 0
+
+    def run(self, model: str, arguments: str) -> Choices:
+        """Every item's choice; the answers are also written, as by any user who wants to see them."""
+        self._runs += 1
+        output = self._folder / str(self._runs)
+        output.mkdir(parents=True)
+        command = [
+            *(LM_EVAL, "--model", model, "--model_args", arguments, "--tasks", ",".join(self._suite.tasks)),
+            *("--include_path", self._suite.folder / "harness", "--output_path", output, "--log_samples"),
+        ]
+        offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(self._folder / "datasets"), "OPENAI_API_KEY": "none"}
+        with (output / "log").open("wb") as log:
+            ended = subprocess.run(command, env={**os.environ, **offline}, stdout=log, stderr=log, check=False)
+        if ended.returncode:
+            raise RuntimeError((output / "log").read_text(errors="replace")[-3000:])
+        return {question: choice for path in output.rglob("samples_*.jsonl") for question, choice in _taken(path)}
+
+
+@contextmanager
+def engine(model: Path, name: str, port: int) -> Generator[str]:
+    """vLLM with these weights and no adapters, as its users start it; ready when it has answered once."""
+    server = "deploy.local.vllm_without_amx" if processor.faults_on_amx() else "vllm.entrypoints.openai.api_server"
+    options = ["--model", model, "--served-model-name", name, "--port", str(port), "--max-model-len", "2048"]
+    own = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_SERVER_DEV_MODE": "1"}
+    command = [sys.executable, "-m", server, "--enforce-eager", "--host", "127.0.0.1", *options]
+    with running(command, port, variables=own, timeout_s=300) as process:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url, name):
+            if process.poll() is not None:
+                raise RuntimeError("vLLM ended before it answered; its log lies in .assay/bench/logs")
+            time.sleep(0.3)
+        yield url
+
+
+def _answers(url: str, name: str) -> bool:
+    try:
+        asked = {"model": name, "prompt": "1", "max_tokens": 1}
+        return httpx.post(f"{url}/v1/completions", json=asked, timeout=60).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _taken(path: Path) -> list[tuple[str, str]]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(row["doc"]["question"], _likeliest(row)) for row in rows]
+
+
+def _likeliest(row: dict) -> str:
+    sums = [float(response[0][0]) for response in row["resps"]]
+    return row["doc"]["choices"][sums.index(max(sums))]

@@ -1,0 +1,79 @@
+"""The shipped suite, cut to some items a subject, as Assay's files and as lm-evaluation-harness's task files."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.evaluator.adapters.suites import SHIPPED
+
+NAME = "bench"
+PROMPTS = {"english": "Question: {{question}}\nAnswer:", "chinese": "问题：{{question}}\n答案："}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """`right` is each question's right choice; `tasks` are the harness's, one a subject as MMLU has them."""
+
+    folder: Path
+    tasks: tuple[str, ...]
+    right: dict[str, str]
+
+    @property
+    def items(self) -> int:
+        return len(self.right)
+
+
+def shipped(items: int, folder: Path) -> Suite:
+    """The first so many items of each subject, in files below the folder."""
+    folder.mkdir(parents=True)
+    tasks: list[str] = []
+    right: dict[str, str] = {}
+    suite = yaml.safe_load((SHIPPED / "general.yaml").read_text())
+    for task in suite["tasks"]:
+        rows = _rows(task["data"]["file"])
+        shown = _rows(task["examples"]["file"])
+        subjects = list(dict.fromkeys(row["subject"] for row in rows))
+        kept = [row for subject in subjects for row in [r for r in rows if r["subject"] == subject][:items]]
+        _write(folder / task["data"]["file"], kept)
+        _write(folder / task["examples"]["file"], shown)
+        right |= {row["question"]: row["choices"][row["answer"]] for row in kept}
+        for number, subject in enumerate(subjects):
+            name = f"assay_{task['name']}_{number}"
+            parts = {"test": kept, "dev": shown}
+            own = {part: [row for row in every if row["subject"] == subject] for part, every in parts.items()}
+            _harness_task(folder / "harness", name, task, own)
+            tasks.append(name)
+    (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(suite, allow_unicode=True))
+    return Suite(folder, tuple(tasks), right)
+
+
+def _harness_task(place: Path, name: str, task: dict[str, Any], parts: dict[str, list[Any]]) -> None:
+    place.mkdir(exist_ok=True)
+    for part, rows in parts.items():
+        _write(place / f"{name}-{part}.jsonl", rows)
+    definition = {
+        "task": name,
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {part: str(place / f"{name}-{part}.jsonl") for part in parts}},
+        "test_split": "test",
+        "fewshot_split": "dev",
+        "fewshot_config": {"sampler": "first_n"},
+        "num_fewshot": task["shots"],
+        "output_type": "multiple_choice",
+        "doc_to_text": PROMPTS[task["name"]],
+        "doc_to_choice": "choices",
+        "doc_to_target": "answer",
+        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+    }
+    (place / f"{name}.yaml").write_text(yaml.safe_dump(definition, allow_unicode=True))
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SHIPPED / name).read_text().splitlines()]
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
