@@ -1,5 +1,6 @@
 """Whether this processor runs the AMX instructions that it advertises: in some virtual machines it faults on them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ def faults_on_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """True when AMX is advertised and a bf16 matrix product ends with SIGILL; takes about 4 s, 0 without AMX."""
     if not cpuinfo.exists() or "amx_tile" not in cpuinfo.read_text():
         return False
-    result = subprocess.run([sys.executable, "-c", _PRODUCT], capture_output=True, check=False)
+    # Whoever was started without AMX asks about the processor all the same.
+    environment = {name: value for name, value in os.environ.items() if name not in environment_without_amx()}
+    command = [sys.executable, "-c", _PRODUCT]
+    result = subprocess.run(command, capture_output=True, check=False, env=environment)
     return result.returncode == -signal.SIGILL
 
 

@@ -1,0 +1,26 @@
+"""What is asked of a processor: whether it runs what it announces."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local import processor
+
+
+@pytest.mark.parametrize("already_without", [False, True])
+def test_a_processor_is_asked_itself_and_not_by_what_its_asker_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, already_without: bool
+) -> None:
+    """A matrix product that dies unless it is kept off AMX stands for such a processor."""
+    (variable,) = processor.environment_without_amx()
+    dies = f"import os, signal; {variable!r} in os.environ or os.kill(os.getpid(), signal.SIGILL)"
+    monkeypatch.setattr(processor, "_PRODUCT", dies)
+    if already_without:
+        monkeypatch.setenv(*next(iter(processor.environment_without_amx().items())))
+    else:
+        monkeypatch.delenv(variable, raising=False)
+    announced = tmp_path / "cpuinfo"
+    announced.write_text("flags: avx512_bf16 amx_tile amx_bf16")
+    assert processor.faults_on_amx(announced)
+    announced.write_text("flags: avx2")
+    assert not processor.faults_on_amx(announced)
