@@ -31,6 +31,9 @@ class EngineInHand:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     say: Callable[[str], str] = lambda model: f"{' '.join(WORDS)} {model}"
 
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.Response()
+
     async def models(self, _request: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": name} for name in (BASE, *self.loaded)]})
 
@@ -75,9 +78,10 @@ def usage() -> dict[str, int]:
 
 
 @asynccontextmanager
-async def engine_in_hand() -> AsyncIterator[EngineInHand]:
+async def engine_in_hand(engine: EngineInHand | None = None) -> AsyncIterator[EngineInHand]:
     """The engine, listening on a free port."""
-    engine, app = EngineInHand(), web.Application()
+    engine, app = engine or EngineInHand(), web.Application()
+    app.router.add_get("/health", engine.health)
     app.router.add_get("/v1/models", engine.models)
     app.router.add_post("/v1/load_lora_adapter", engine.load)
     app.router.add_post("/v1/unload_lora_adapter", engine.unload)

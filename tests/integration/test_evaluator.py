@@ -1,30 +1,19 @@
 """Evaluators as processes over real NATS, MongoDB and vLLM: checkpoints in, scores out."""
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-import nats
 import pytest
 
 from deploy.local.settings import BASE_MODEL
 from services.evaluator.adapters.suites import SHIPPED
-from shared import topology
 from shared.artifacts import Artifacts
-from shared.cloudevents import Envelope
-from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
+from shared.events import Artifact
 from shared.security import Keyring
-from shared.settings import CommonSettings
-from tests.local_stack import Engine, MakeAdapter
-from tests.ports import free_port
+from tests.evaluator_process import checkpoint, evaluations, evaluator, nothing_is_left, send
+from tests.local_stack import MakeAdapter
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT = '{"city": "Rome"}'
@@ -34,111 +23,6 @@ SHORT = '{"city": "Rome"}'
 def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
     """Two adapters that change what the model says, though to nothing good."""
     return make_adapter(1), make_adapter(2)
-
-
-def _wait_until_ready(url: str, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url, timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.5)
-    raise TimeoutError(f"{url} did not get ready in {timeout_s} s")
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """One evaluator process."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
-
-
-@contextmanager
-def evaluator(settings: CommonSettings, served: Engine, folder: Path, instance: str, **own: str) -> Iterator[Evaluator]:
-    """One evaluator with settings of its own."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        **{f"ASSAY_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()},
-        "ASSAY_INSTANCE": instance,
-        "EVALUATOR_HTTP_PORT": str(port),
-        "EVALUATOR_ENGINE_URL": served.url,
-        "EVALUATOR_LEASE_S": "6",
-        **own,
-    }
-    log = folder / f"{instance}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "services.evaluator"], env=environment, stderr=output)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(f"{url}/readyz", 60)
-        yield Evaluator(process, url, log)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def checkpoint(
-    settings: CommonSettings, adapter: Artifact, step: int, reference: str, rows: int = 12, suite: str | None = None
-) -> CheckpointSaved:
-    questions = [
-        {"messages": [{"role": "user", "content": f"Question {n}?"}, {"role": "assistant", "content": reference}]}
-        for n in range(rows)
-    ]
-    test = Artifacts(settings.artifacts).put_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in questions))
-    candidate = Candidate(
-        job_id="job-1",
-        step=step,
-        base_model=BASE_MODEL,
-        model_name=f"ft:{BASE_MODEL}:assay::job-1:ckpt-step-{step}",
-        adapter=adapter,
-        lora_rank=4,
-        policy="automatic",
-        suite=suite,
-    )
-    metrics = TrainingMetrics(step=step)
-    return CheckpointSaved(candidate=candidate, total_steps=20, metrics=metrics, test=Split(artifact=test, rows=rows))
-
-
-@asynccontextmanager
-async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStreamContext]:
-    connection = await nats.connect(settings.nats_url)
-    yield connection.jetstream()
-    await connection.close()
-
-
-async def send(settings: CommonSettings, *facts: CheckpointSaved) -> None:
-    """Publish without message ids, so that only the service itself can tell a repetition."""
-    async with jetstream(settings) as js:
-        for fact in facts:
-            await js.publish(fact.type, Envelope.of(fact, "test").model_dump_json().encode())
-
-
-async def evaluations(settings: CommonSettings, count: int, timeout_s: float = 240) -> list[EvalDone]:
-    """The first `count` evaluations, by step."""
-    async with jetstream(settings) as js:
-        told = await js.subscribe("eval.done", stream=topology.EVENTS_STREAM, ordered_consumer=True)
-        messages = [await told.next_msg(timeout=timeout_s) for _ in range(count)]
-    found = [EvalDone.model_validate(Envelope.model_validate_json(message.data).data) for message in messages]
-    return sorted(found, key=lambda done: done.candidate.step)
-
-
-async def nothing_is_left(settings: CommonSettings, done: int) -> None:
-    """Every checkpoint was handled, and only so many evaluations were told of."""
-    async with jetstream(settings) as js, asyncio.timeout(90):
-        while await _busy(js):
-            await asyncio.sleep(0.2)
-        state = (await js.stream_info(topology.EVENTS_STREAM, subjects_filter="eval.done")).state
-        assert state.subjects == {"eval.done": done}
-
-
-async def _busy(js: nats.js.JetStreamContext) -> bool:
-    info = await js.consumer_info(topology.EVENTS_STREAM, "evaluator-checkpoint_saved")
-    return bool(info.num_pending or info.num_ack_pending)
 
 
 async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
@@ -151,7 +35,7 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
     ]
     before = engine.answered_requests()
     with ExitStack() as stack:
-        both = [stack.enter_context(evaluator(bus_settings, engine, tmp_path, f"evaluator-{n}")) for n in (1, 2)]
+        both = [stack.enter_context(evaluator(bus_settings, engine.url, tmp_path, f"evaluator-{n}")) for n in (1, 2)]
         await send(bus_settings, *events)
         first, second = await evaluations(bus_settings, 2)
         assert engine.answered_requests() - before == 3 * 12
@@ -205,7 +89,7 @@ async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_th
         checkpoint(bus_settings, files.put_folder(broken), 10, SHORT),
         checkpoint(bus_settings, missing, 20, SHORT),
     ]
-    with evaluator(bus_settings, engine, tmp_path, "evaluator-1"):
+    with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1"):
         await send(bus_settings, *events)
         refused, damaged = await evaluations(bus_settings, 2)
         await nothing_is_left(bus_settings, done=2)
@@ -234,7 +118,7 @@ async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settin
     forgot = Artifacts(bus_settings.artifacts).put_folder(adapters[0])
     event = checkpoint(bus_settings, forgot, 10, SHORT, rows=2, suite="known,mixed")
     own = {"EVALUATOR_SUITES": json.dumps([str(tmp_path)])}
-    with evaluator(bus_settings, engine, tmp_path, "evaluator-1", **own):
+    with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1", **own):
         await send(bus_settings, event)
         [done] = await evaluations(bus_settings, 1)
     assert done.error is None

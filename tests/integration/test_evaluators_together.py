@@ -1,0 +1,100 @@
+"""Evaluator processes over real NATS and MongoDB, each with a slow engine of its own."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from shared.settings import CommonSettings
+from tests.engine_in_hand import EngineInHand, adapter, engine_in_hand
+from tests.evaluator_process import Evaluator, checkpoint, evaluations, evaluator, nothing_is_left, send
+
+pytestmark = pytest.mark.timeout(240)
+QUESTIONS, ANSWER_S = 20, 0.1
+
+
+@dataclass
+class BusyEngine(EngineInHand):
+    """Answers one question after another, as an engine whose processor is full."""
+
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        async with self._turn:
+            await asyncio.sleep(ANSWER_S)
+        return await super().complete(request)
+
+
+@dataclass
+class Evaluators:
+    """Started one by one; each has an engine."""
+
+    settings: CommonSettings
+    folder: Path
+    stack: AsyncExitStack
+    engines: list[BusyEngine] = field(default_factory=list)
+
+    async def start(self) -> Evaluator:
+        engine = await self.stack.enter_async_context(engine_in_hand(BusyEngine()))
+        self.engines.append(engine)
+        waiting = evaluator(self.settings, engine.url, self.folder, f"evaluator-{len(self.engines)}")
+        # The engine answers in this very loop.
+        started = await asyncio.to_thread(waiting.__enter__)
+        self.stack.push_async_callback(asyncio.to_thread, waiting.__exit__, None, None, None)
+        return started
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How often each model was asked, over all engines."""
+        return sum((engine.asked for engine in self.engines), Counter())
+
+    async def score(self, steps: range) -> float:
+        """The seconds from the first checkpoint's event to the last one's scores."""
+        told = [
+            checkpoint(self.settings, adapter(self.settings, step), step, f"answer {steps}", QUESTIONS)
+            for step in steps
+        ]
+        started = time.monotonic()
+        await send(self.settings, *told)
+        done = await evaluations(self.settings, steps.stop - 1)
+        spent = time.monotonic() - started
+        assert [each.candidate.step for each in done][-len(steps) :] == list(steps)
+        assert [each.error for each in done] == [None] * len(done)
+        return spent
+
+
+@pytest.fixture
+async def evaluators(bus_settings: CommonSettings, tmp_path: Path) -> AsyncIterator[Evaluators]:
+    async with AsyncExitStack() as stack:
+        yield Evaluators(bus_settings, tmp_path, stack)
+
+
+async def test_two_evaluators_take_at_most_six_tenths_of_ones_time_and_score_nothing_twice(evaluators) -> None:
+    """Five checkpoints and their base model: six times the same work."""
+    await evaluators.start()
+    alone = await evaluators.score(range(1, 6))
+    await evaluators.start()
+    together = await evaluators.score(range(6, 11))
+    await nothing_is_left(evaluators.settings, done=10)
+    asked = evaluators.asked
+    assert sorted(asked.values()) == [QUESTIONS] * 10 + [2 * QUESTIONS], "the base model once for each test split"
+    assert all(engine.asked.total() >= 3 * QUESTIONS for engine in evaluators.engines)
+    assert together <= 0.6 * alone, f"{together:.1f} s with two, {alone:.1f} s with one"
+
+
+async def test_a_killed_evaluators_checkpoint_is_scored_by_the_other(evaluators) -> None:
+    first = await evaluators.start()
+    work = asyncio.create_task(evaluators.score(range(1, 2)))
+    while not evaluators.asked:
+        await asyncio.sleep(0.05)
+    first.process.kill()
+    await evaluators.start()
+    await work
+    await nothing_is_left(evaluators.settings, done=1)
+    assert evaluators.engines[1].asked.total() == 2 * QUESTIONS
