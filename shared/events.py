@@ -482,6 +482,8 @@ class ReviewScored(EventData):
     score: float | None
     reviewers: int
     rules: tuple[RuleOutcome, ...]
+    item_scores: dict[str, float] = Field(default_factory=dict)
+    """People's mean over each answer that they judged, 0 to 100; `item-3` is the third of the evaluation's samples."""
 
     def aggregate_id(self) -> str:
         return self.review_id

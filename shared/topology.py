@@ -59,6 +59,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("evaluator", events.CheckpointSaved, long=True),
     Consumer("evaluator", events.ModelDeployed),
     Consumer("evaluator", events.ModelRolledBack),
+    Consumer("evaluator", events.ReviewScored, long=True),
     Consumer("review", events.EvalDone),
     Consumer("review", events.TrainingFinished),
     Consumer("gateway", events.DatasetUploaded),

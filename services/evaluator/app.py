@@ -2,11 +2,13 @@
 
 from litestar import Litestar
 
-from services.evaluator import api, comparisons_api, handlers, suites_api
+from services.evaluator import agreements_api, api, comparisons_api, handlers, suites_api
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.exports import as_csv, as_xlsx
+from services.evaluator.adapters.judge import JudgeRater
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.mongo import (
+    MongoAgreementStore,
     MongoEvaluationStore,
     MongoProductionStore,
     MongoProgressStore,
@@ -15,11 +17,19 @@ from services.evaluator.adapters.mongo import (
 )
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
+from services.evaluator.agreements import Agreements
 from services.evaluator.comparisons import Comparisons
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
 from services.evaluator.inquiry import Inquiry
-from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
+from services.evaluator.ports import (
+    AgreementRecord,
+    Evaluation,
+    ProductionRecord,
+    Progress,
+    ScoringRecord,
+    SuiteRecord,
+)
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
 from services.evaluator.suitebook import Suitebook
@@ -57,15 +67,27 @@ def build(settings: Settings) -> Litestar:
         protocol=_protocol(settings),
         judge=settings.judge_model,
     )
-    handlers.subscribe(bus, evaluations)
+    agreements = Agreements(
+        MongoAgreementStore(store.collection("agreements", AgreementRecord)),
+        kept,
+        artifacts,
+        JudgeRater(settings),
+        settings.judge_model if settings.judge_url else "",
+    )
+    handlers.subscribe(bus, evaluations, agreements)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",
         settings,
-        [api.routes, suites_api.routes, comparisons_api.routes],
+        [api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
-        dependencies={"evaluations": evaluations, "suitebook": suitebook, "comparisons": comparisons},
+        dependencies={
+            "evaluations": evaluations,
+            "suitebook": suitebook,
+            "comparisons": comparisons,
+            "agreements": agreements,
+        },
         exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
     )
 

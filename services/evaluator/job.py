@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from services.evaluator.adapters.judge import the_judge
 from services.evaluator.adapters.merged import MergedVllm
 from services.evaluator.adapters.questions import Questions, read_questions
 from services.evaluator.adapters.vllm import Vllm
@@ -14,7 +15,7 @@ from services.evaluator.config import Settings
 from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
 from services.evaluator.domain.scored import scored
 from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.judging import Judged, Judging
+from services.evaluator.judging import Judged
 from services.evaluator.ports import EngineUnavailable
 from shared import child, telemetry
 from shared.artifacts import ArtifactError, Artifacts
@@ -85,12 +86,7 @@ def _engine(settings: Settings) -> Vllm:
 
 
 async def _judged(settings: Settings, questions: Questions, answers: Sequence[Answer]) -> dict[str, Judged]:
-    if not settings.judge_url:
-        raise CannotBeScored(
-            "no_judge", "there is no judge here: EVALUATOR_JUDGE_URL and EVALUATOR_JUDGE_MODEL name one"
-        )
-    async with Vllm(settings.judge_url, settings.judge_api_key, settings.judge_timeout_s) as server:
-        judge = Judging(server, settings.judge_model, settings.concurrency)
+    async with the_judge(settings) as judge:
         return {name: await judge.measure(name, questions.items, answers) for name in questions.judged}
 
 

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
+from services.evaluator.domain.agreement import Judged
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
-from services.evaluator.domain.results import Answer, Scored, Target
+from services.evaluator.domain.results import Answer, Scored, Step, Target
+from services.evaluator.domain.suite import Item
 from services.evaluator.domain.tasks import Suite, Table
 from shared.cloudevents import EventData
 from shared.events import Artifact, EvalDone, Score
@@ -42,6 +44,12 @@ class ProductionRecord(Entity):
     """What an alias means, as it is kept; `id` is the alias."""
 
     production: Production
+
+
+class AgreementRecord(Entity):
+    """A review as people and a judge rated it; `id` is the review's."""
+
+    judged: Judged
 
 
 class SuiteRecord(Entity):
@@ -153,16 +161,38 @@ class Engine(Protocol):
         """The likeliest answer; on a later attempt one drawn at temperature 0.5. Raises `AdapterGone`."""
         ...
 
+    async def time(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
+        """How fast an answer of exactly so many tokens comes, as JSON of `Timing`. Raises `AdapterGone`."""
+        ...
+
     async def tokens(self, model: str, text: str) -> list[int]:
         """A text as the model's tokens, those that open a text included."""
         ...
 
-    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
-        """The log-probability, in nats, of each of the tokens asked for as the next one; or why the prompt is refused.
+    async def next_steps(self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int) -> list[Step] | str:
+        """How likely each of the tokens asked for is as the next one, and again after each step but the last.
 
-        Raises `AdapterGone`.
+        With each step the model takes the likeliest of them. Or why the prompt is refused. Raises `AdapterGone`.
         """
         ...
+
+
+class Rater(Protocol):
+    """A judge."""
+
+    async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> Sequence[float | None]:
+        """Each answer's rating, from 0 to 1; None where the judge said nothing valid. Raises `CannotBeScored`."""
+        ...
+
+
+class AgreementStore(Protocol):
+    """Keeps what people and a judge said of the same answers, by review."""
+
+    async def get(self, entity_id: str) -> Judged | None: ...
+
+    async def create(self, entity_id: str, judged: Judged) -> bool: ...
+
+    async def all(self, judge: str) -> dict[str, Judged]: ...
 
 
 class Files(Protocol):

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from services.evaluator.domain.agreement import Judged
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.tasks import Suite
-from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
+from services.evaluator.ports import AgreementRecord, Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
 from shared.cloudevents import EventData
 from shared.store import Collection, Decision
 
@@ -78,6 +79,23 @@ class MongoProductionStore:
             return None if changed is None else (record.model_copy(update={"production": changed}), ())
 
         await self.aliases.change(alias, apply)
+
+
+@dataclass(frozen=True)
+class MongoAgreementStore:
+    """One document a review."""
+
+    reviews: Collection[AgreementRecord]
+
+    async def get(self, entity_id: str) -> Judged | None:
+        record = await self.reviews.get(entity_id)
+        return record.judged if record else None
+
+    async def create(self, entity_id: str, judged: Judged) -> bool:
+        return await self.reviews.create(AgreementRecord(id=entity_id, judged=judged))
+
+    async def all(self, judge: str) -> dict[str, Judged]:
+        return {record.id: record.judged for record in await self.reviews.find({"judged.judge": judge})}
 
 
 @dataclass(frozen=True)

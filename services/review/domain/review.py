@@ -128,7 +128,13 @@ class Review(BaseModel):
             score=score,
             reviewers=reviewers,
             rules=verdict.rules,
+            item_scores={item.id: self._item_score(item.id) for item in self.items},
         )
+
+    def _item_score(self, item_id: str) -> float:
+        """The mean over those who finished, 0 to 100."""
+        points = [self.scores[reviewer][item_id].percent(self.policy.rubric) for reviewer in self.finished_reviewers()]
+        return sum(points) / len(points)
 
     def _decision(self, verdict: Verdict) -> EventData:
         if verdict.approved:
