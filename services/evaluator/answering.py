@@ -44,7 +44,9 @@ class Answering:
         """
         base = await self._patiently(lambda: self.engine.served_name(base_model))
         model = base if adapter is None else adapter.name
-        slots = asyncio.Semaphore(self.concurrency)
+        timed = any(item.timed for item in items)
+        # What is timed is what one user sees: no question waits for another.
+        slots = asyncio.Semaphore(1 if timed else self.concurrency)
         choosing = Choosing(self.engine)
 
         async def once(item: Item) -> Answer:
@@ -52,6 +54,8 @@ class Answering:
                 return await choosing.answer(model, base, item)
             if item.weighed:
                 return await choosing.weigh(model, base, item)
+            if item.timed:
+                return await self.engine.time(model, item.prompt, max_tokens)
             return await self.engine.answer(model, item.prompt, max_tokens)
 
         async def ask(item: Item) -> Answer:
@@ -63,6 +67,9 @@ class Answering:
                 await self._patiently(lambda: self.engine.use_base(base))
             else:
                 await self._patiently(lambda: self._load(adapter, base))
+            if timed:
+                # The first answer of all is slow for reasons of its own.
+                await ask(items[0])
             answers = await _all([ask(item) for item in items])
             await self.engine.confirm()
         finally:

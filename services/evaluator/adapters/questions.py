@@ -15,6 +15,9 @@ from services.evaluator.domain.suite import Item, answer_tokens, read_items
 from services.evaluator.domain.tasks import Table, Task
 from shared.artifacts import Artifacts
 
+SPEED_TOKENS = 64
+"""As many tokens has an answer that is timed, unless its task says otherwise."""
+
 
 @dataclass(frozen=True)
 class Questions:
@@ -46,7 +49,7 @@ def read_questions(artifacts: Artifacts, target: Target, most_tokens: int) -> Qu
     registry.check(task.measured_by)
     rows, examples = _rows(artifacts, task.data), _rows(artifacts, task.examples)
     items = items_of(task, rows, examples, Prompt(task.template))
-    room = answer_tokens([item.reference for item in items], most_tokens)
+    room = SPEED_TOKENS if task.kind == "speed" else answer_tokens([item.reference for item in items], most_tokens)
     return Questions(items, min(task.max_tokens or room, most_tokens), task.measured_by)
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.evaluator.domain.harness import task_of
 from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.domain.tasks import Suite, Table, Tag, refuse_code
+from services.evaluator.domain.tasks import LONGEST_NAME, Suite, Table, Tag, refuse_code
 
 SHIPPED = Path(__file__).parent.parent / "suites"
 MAX_TABLE_BYTES = 64 * 1024**2
@@ -50,22 +50,54 @@ class SuiteFolders:
         try:
             # The loader is a SafeLoader.
             content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506
+            if isinstance(content.get("tasks"), list):
+                content["tasks"] = [each for raw in content["tasks"] for each in self._members(name, raw)]
             return Suite.model_validate({**content, "name": name})
-        except (yaml.YAMLError, ValidationError, TypeError, RecursionError) as error:
+        except (yaml.YAMLError, ValidationError, TypeError, AttributeError, RecursionError) as error:
             raise CannotBeScored("bad_suite", f"{path.name}: {error!s:.1000}") from None
 
     def harness(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The task that a suite's entry `{name, harness: <file>, ...}` means; raises `CannotBeScored`."""
-        content = self._beside(name, str(raw["harness"]))
+        read = self._harness_file(name, str(raw["harness"]))
+        own = {field: value for field, value in raw.items() if field != "harness"}
+        return {**task_of(str(raw.get("name")), read), **own}
+
+    def _members(self, name: str, raw: Any) -> list[Any]:
+        """The tasks of a harness group in its entry's place; any other entry as it is.
+
+        What is wrong with a file is told when its task is read, and hurts no other.
+        """
+        if not isinstance(raw, dict) or "harness" not in raw:
+            return [raw]
+        file = str(raw["harness"])
+        try:
+            read = self._harness_file(name, file)
+        except CannotBeScored:
+            return [raw]
+        if not isinstance(read.get("task"), list):
+            return [raw]
+        own = {field: value for field, value in raw.items() if field != "name"}
+        prefix = f"{read.get('group')}_"
+        members = [
+            {
+                **own,
+                "name": str(task).removeprefix(prefix)[:LONGEST_NAME],
+                "harness": str(Path(file).parent / f"{task}.yaml"),
+            }
+            for task in read["task"]
+        ]
+        return [each for member in members for each in self._members(name, member)]
+
+    def _harness_file(self, name: str, file: str) -> dict[str, Any]:
+        content = self._beside(name, file)
         try:
             read = yaml.load(content, Loader=_Loader)  # noqa: S506
         except (yaml.YAMLError, RecursionError) as error:
-            raise CannotBeScored("bad_task", f"{raw['harness']}: {error!s:.1000}") from None
+            raise CannotBeScored("bad_task", f"{file}: {error!s:.1000}") from None
         refuse_code(read)
         if not isinstance(read, dict):
-            raise CannotBeScored("bad_task", f"{raw['harness']} is no harness task")
-        own = {field: value for field, value in raw.items() if field != "harness"}
-        return {**task_of(str(raw.get("name")), read), **own}
+            raise CannotBeScored("bad_task", f"{file} is no harness task")
+        return read
 
     def table(self, name: str, table: Table) -> bytes:
         """The content of a table beside that suite's file; raises `CannotBeScored`."""

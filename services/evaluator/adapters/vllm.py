@@ -1,12 +1,14 @@
 """Answers from a vLLM server, whose every refusal is translated here."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
-from services.evaluator.domain.results import Answer
+from services.evaluator.adapters.timing import memory_bytes, timed
+from services.evaluator.domain.results import Answer, Step
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import AdapterGone, EngineUnavailable
 
@@ -23,6 +25,8 @@ class Vllm:
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._weights: tuple[Path, ...] = ()
+        """Where the weights lie of the model that answers."""
 
     async def __aenter__(self) -> Self:
         # How many requests run at once is the caller's decision.
@@ -42,6 +46,7 @@ class Vllm:
         bases = [model for model in body["data"] if not model.get("parent")]
         for model in bases:
             if base_model in (model["id"], model.get("root")):
+                self._weights = (Path(str(model.get("root"))),)
                 return str(model["id"])
         names = ", ".join(str(model["id"]) for model in bases)
         raise EngineUnavailable(f"the engine serves {names}, not {base_model!r}")
@@ -51,6 +56,7 @@ class Vllm:
         status, body = await self._call("POST", "/v1/load_lora_adapter", content, CONTROL_TIMEOUT_S)
         reason = _reason(status, body)
         if status == 200 or "already been loaded" in reason:
+            self._weights = (*self._weights[:1], folder)
             return
         if status in (404, 405):
             hint = "does it allow runtime LoRA updating, and does it see this service's cache folder?"
@@ -83,20 +89,43 @@ class Vllm:
             return Answer("", error=_reason(status, body))
         raise EngineUnavailable(_reason(status, body))
 
+    async def time(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
+        assert self._session is not None
+        content = {
+            **{"model": model, "messages": list(prompt), "max_tokens": max_tokens, "temperature": 0},
+            **{"stream": True, "stream_options": {"include_usage": True}, "ignore_eos": True},
+        }
+        url, timeout = f"{self._url}/v1/chat/completions", aiohttp.ClientTimeout(total=self._timeout_s)
+        asked_at = time.perf_counter()
+        try:
+            async with self._session.post(url, json=content, timeout=timeout) as response:
+                if response.status in ITEM_REFUSED:
+                    return Answer("", error=_reason(response.status, await response.text()))
+                if response.status != 200:
+                    raise _unusable(model, response.status, await response.text())
+                found = await timed(response, asked_at)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
+            raise EngineUnavailable(f"{self._url} does not answer: {type(error).__name__}: {error}") from None
+        _status, metrics = await self._call("GET", "/metrics", None, CONTROL_TIMEOUT_S)
+        told = {"memory_bytes": memory_bytes(str(metrics), self._weights)}
+        return Answer(found.model_copy(update=told).model_dump_json())
+
     async def tokens(self, model: str, text: str) -> list[int]:
         status, body = await self._call("POST", "/tokenize", {"model": model, "prompt": text}, CONTROL_TIMEOUT_S)
         if status != 200:
             raise EngineUnavailable(f"the engine cuts no text into tokens: {_reason(status, body)}")
         return body["tokens"]
 
-    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+    async def next_steps(self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int) -> list[Step] | str:
+        # What may be taken does not touch the log-probabilities: they are told as they were before.
         content = {
-            **{"model": model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0},
+            **{"model": model, "prompt": list(prompt), "max_tokens": count, "temperature": 0, "ignore_eos": True},
+            **({"allowed_token_ids": list(asked)} if count > 1 else {}),
             **{"logprobs": len(asked), "logprob_token_ids": list(asked), "return_tokens_as_token_ids": True},
         }
         status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
         if status == 200:
-            return _logprobs(body, asked)
+            return _steps(body, asked)
         if status == 404:
             raise AdapterGone(f"the engine does not know {model!r}")
         if status in ITEM_REFUSED:
@@ -131,6 +160,12 @@ class Vllm:
             raise EngineUnavailable(f"{self._url} does not answer: {type(error).__name__}: {error}") from None
 
 
+def _unusable(model: str, status: int, body: Any) -> Exception:
+    if status == 404:
+        return AdapterGone(f"the engine does not know {model!r}")
+    return EngineUnavailable(_reason(status, body))
+
+
 def _text(body: Any) -> str:
     try:
         return body["choices"][0]["message"]["content"] or ""
@@ -138,11 +173,13 @@ def _text(body: Any) -> str:
         raise EngineUnavailable(f"the engine's answer is no chat completion: {type(error).__name__}") from None
 
 
-def _logprobs(body: Any, asked: Sequence[int]) -> dict[int, float]:
+def _steps(body: Any, asked: Sequence[int]) -> list[Step]:
     try:
-        found = body["choices"][0]["logprobs"]["top_logprobs"][0]
-        return {token: float(found[f"token_id:{token}"]) for token in asked}
-    except (KeyError, IndexError, TypeError) as error:
+        found = body["choices"][0]["logprobs"]
+        taken = [int(token.removeprefix("token_id:")) for token in found["tokens"]]
+        likely = [{token: float(told[f"token_id:{token}"]) for token in asked} for told in found["top_logprobs"]]
+        return [Step(*each) for each in zip(taken, likely, strict=True)]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise EngineUnavailable(f"the engine's answer has no such log-probabilities: {error!r}") from None
 
 

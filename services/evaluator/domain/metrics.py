@@ -11,8 +11,9 @@ from services.evaluator.domain import statistics
 from services.evaluator.domain.text import mostly_chinese, words
 from shared.events import Interval, Score
 
-# Part of a scoring's key: raise it with any change of a metric's figures, and nothing old is taken for new.
-VERSION = 2
+# Part of a scoring's key: raise it with any change of a metric's figures or of what rows mean, and nothing old is
+# taken for new.
+VERSION = 3
 
 _NOT_JSON = object()
 

@@ -42,14 +42,14 @@ def _item(task: Task, number: int, row: Row, shown: _Shown, render: Render) -> I
     values = _values(task, number, row)
     said = disturbed(str(values["question"]), task.disturb, task.seed) if task.disturb else values["question"]
     asked, examples = render({**values, "question": said}), shown.of(subject)
-    if task.kind != "generation":
+    if task.kind in ("multiple_choice", "likelihood"):
         before = "".join(f"{question} {answer}\n\n" for question, answer in examples)
         prompt = ({"role": "user", "content": (f"{task.system}\n\n" if task.system else "") + before + asked},)
     else:
         prompt = _conversation(task.system, examples, asked)
     choices = _options(task, values["choices"]) if task.kind == "multiple_choice" else ()
-    weighed = task.kind == "likelihood"
-    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), weighed)
+    weighed, timed = task.kind == "likelihood", task.kind == "speed"
+    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), weighed, timed)
 
 
 def _conversation(system: str, examples: Sequence[tuple[str, str]], asked: str) -> tuple[dict[str, Any], ...]:
@@ -68,10 +68,12 @@ def _values(task: Task, number: int, row: Row) -> dict[str, Any]:
 
 
 def _target(task: Task, number: int, row: Row) -> str:
-    answer = row[task.columns.answer]
+    answer = row.get(task.columns.answer, "")
     if task.kind != "multiple_choice":
         return str(answer)
     choices = _choices(task.columns, number, row)
+    if isinstance(answer, int) and not _of_numbers(task.columns, row):
+        answer = choices[answer] if 0 <= answer < len(choices) else answer
     return _options(task, choices)[_place(number, answer, choices)]
 
 
@@ -86,9 +88,15 @@ def _place(number: int, answer: Any, choices: Sequence[str]) -> int:
         return choices.index(text)
     if len(text) == 1 and text in LETTERS[: len(choices)]:
         return LETTERS.index(text)
-    if text.isdigit() and int(text) < len(choices):
+    if text.isdecimal() and int(text) < len(choices):
         return int(text)
     raise CannotBeScored("bad_row", f"row {number}: the answer {text[:80]!r} is none of the choices")
+
+
+def _of_numbers(columns: Columns, row: Row) -> bool:
+    """Whether the choices are numbers; only then may a number be one of them, beside texts it is a place."""
+    found = row[columns.choices] if isinstance(columns.choices, str) else [row.get(name) for name in columns.choices]
+    return any(isinstance(each, int | float) for each in found)
 
 
 def _choices(columns: Columns, number: int, row: Row) -> list[str]:
@@ -110,7 +118,7 @@ def _subject(task: Task, row: Row) -> str:
 
 def _demand_columns(task: Task, rows: Sequence[Row]) -> None:
     columns = task.columns
-    wanted = [columns.question, columns.answer]
+    wanted = [columns.question] if task.kind == "speed" else [columns.question, columns.answer]
     if task.kind == "multiple_choice":
         wanted += [columns.choices] if isinstance(columns.choices, str) else columns.choices[:2]
     for number, row in enumerate(rows, start=1):

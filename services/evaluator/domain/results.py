@@ -74,6 +74,14 @@ class Scored(BaseModel):
 
 
 @dataclass(frozen=True)
+class Step:
+    """One token that a model takes by itself, and the log-probabilities, in nats, of those that were asked for."""
+
+    taken: int
+    logprobs: Mapping[int, float]
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a model said; or why the engine refused the question, which counts as saying nothing."""
 

@@ -35,6 +35,8 @@ class Item:
     question: str = ""
     weighed: bool = False
     """Whether the reference's likelihood is asked for, and no answer."""
+    timed: bool = False
+    """Whether the answer's speed is asked for, whatever it says."""
 
 
 def suite_name(test: Artifact) -> str:

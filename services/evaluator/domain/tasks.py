@@ -10,10 +10,19 @@ from services.evaluator.domain.suite import CannotBeScored
 from shared.events import Artifact
 
 Format = Literal["csv", "jsonl", "json", "xlsx"]
-NAME = r"^[a-z0-9][a-z0-9_-]{0,19}$"
+Kind = Literal["generation", "multiple_choice", "likelihood", "speed"]
+LONGEST_NAME = 20
+NAME = rf"^[a-z0-9][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}$"
 """Short, so that `<suite>.<task>.<metric>` fits where a gate names it."""
 MAX_TASKS = 100
 MAX_INLINE_ROWS = 10_000
+SPEED_METRICS = ("tokens_per_s", "first_token_s", "memory_gib")
+USUAL_METRIC: dict[Kind, str] = {
+    "generation": "exact_match",
+    "multiple_choice": "accuracy",
+    "likelihood": "perplexity",
+    "speed": "tokens_per_s",
+}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ASK = "{{ question }}"
 _ASK_TEXT = "Question: {{ question }}\nAnswer:"
@@ -57,12 +66,12 @@ class Columns(Data):
 class Task(Data):
     """One kind of question.
 
-    `generation` is answered, `multiple_choice` compares how likely the model finds each choice, and `likelihood` weighs
-    the expected answer alone.
+    `generation` is answered, `multiple_choice` compares how likely the model finds each choice, `likelihood` weighs the
+    expected answer alone, and `speed` times answers of `max_tokens` tokens, one after another.
     """
 
     name: str = Field(pattern=NAME)
-    kind: Literal["generation", "multiple_choice", "likelihood"] = "generation"
+    kind: Kind = "generation"
     data: Table
     examples: Table | None = None
     """Rows that are shown, answered, before each question: those of its subject, or the first where it has none."""
@@ -78,19 +87,20 @@ class Task(Data):
     seed: int = 0
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     metrics: tuple[str, ...] = Field(default=(), max_length=20)
-    """The first is the task's own in the suite's score; by default `accuracy`, `perplexity` or `exact_match`."""
+    """The first is the task's own in the suite's score; by default that of `USUAL_METRIC`."""
     weight: float = Field(default=1.0, gt=0, le=1000)
 
     @model_validator(mode="after")
     def _fitting_metrics(self) -> Self:
         if any((name == "perplexity") != (self.kind == "likelihood") for name in self.measured_by):
             raise ValueError("perplexity is the one metric of the kind likelihood, and of no other kind")
+        if any((name in SPEED_METRICS) != (self.kind == "speed") for name in self.measured_by):
+            raise ValueError(f"{', '.join(SPEED_METRICS)} are the metrics of the kind speed, and of no other kind")
         return self
 
     @property
     def measured_by(self) -> tuple[str, ...]:
-        usual = {"multiple_choice": "accuracy", "likelihood": "perplexity", "generation": "exact_match"}
-        return self.metrics or (usual[self.kind],)
+        return self.metrics or (USUAL_METRIC[self.kind],)
 
     @property
     def template(self) -> str:
@@ -142,7 +152,7 @@ def names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
     found: list[str] = []
     for place, raw in enumerate(tasks, start=1):
         name = raw.get("name")
-        usable = isinstance(name, str) and 0 < len(name) <= 20 and name not in found
+        usable = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name not in found
         found.append(str(name) if usable else f"task-{place}")
     return found
 

@@ -1,10 +1,11 @@
 """The likeliest choice: the one that lm-evaluation-harness's sum names, for fewer requests."""
 
+import asyncio
 import json
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.answering import Answering
 from services.evaluator.domain.metrics import measure
-from services.evaluator.domain.results import Answer
+from services.evaluator.domain.results import Answer, Step
 from services.evaluator.domain.suite import CannotBeScored, Item
 from tests.unit.evaluator.test_answering import MemoryEngine
 
@@ -28,11 +29,17 @@ class Letters(MemoryEngine):
     async def tokens(self, model: str, text: str) -> list[int]:
         return [ord(character) for character in text]
 
-    async def next_logprobs(self, model: str, prompt: Sequence[int], asked: Sequence[int]) -> dict[int, float] | str:
+    async def next_steps(self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int) -> list[Step] | str:
         self.requests += 1
         if self.refuse:
             return self.refuse
-        return {token: self.logprob(prompt, token) for token in asked}
+        steps: list[Step] = []
+        for _ in range(count):
+            likely = {token: self.logprob(prompt, token) for token in asked}
+            taken = max(likely, key=lambda token: likely[token])
+            prompt = [*prompt, taken]
+            steps.append(Step(taken, likely))
+        return steps
 
     def logprob(self, prompt: Sequence[int], token: int) -> float:
         return math.log(random.Random(f"{self.seed}{list(prompt)}{token}").random())
@@ -65,6 +72,30 @@ async def test_choices_that_differ_in_one_token_are_one_request_and_what_they_sh
     [answer] = await Answering(engine, 4, 5).answers("base", None, [item(*choices)], 1)
     assert answer.text == max(choices, key=lambda choice: likelihood(engine, choice))
     assert engine.requests == requests
+
+
+async def test_the_examples_that_prompts_share_are_computed_before_they_are_asked_of_all() -> None:
+    @dataclass
+    class Watched(Letters):
+        begun: list[str] = field(default_factory=list)
+
+        async def next_steps(self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int) -> Any:
+            text = "".join(map(chr, prompt))
+            self.begun.append(f"begin {text}")
+            await asyncio.sleep(0.01)
+            self.begun.append(f"end {text}")
+            return await super().next_steps(model, prompt, asked, count)
+
+    engine = Watched()
+    asked = [
+        Item(({"role": "user", "content": f"{examples}\n\n{n}?"},), "A", ("A", "B")) for n in "123" for examples in "xy"
+    ]
+    await Answering(engine, 8, 5).answers("base", None, asked, 1)
+    for examples in "xy":
+        first, second, *others = [said for said in engine.begun if f" {examples}\n" in said]
+        assert (first.split()[0], second.split()[0]) == ("begin", "end")
+        assert [said.split()[0] for said in others] == ["begin"] * 2 + ["end"] * 2
+    assert [said.split()[0] for said in engine.begun[:2]] == ["begin"] * 2
 
 
 async def test_a_texts_likelihood_is_the_sum_over_its_tokens_and_perplexity_is_its_exponential() -> None:

@@ -24,9 +24,12 @@ class Server:
 
     root: Path
     weights: str = ""
+    mark: str = "default"
     calls: list[str] = field(default_factory=list)
     developing: bool = True
     restart_after: int = -1
+    busy_for: int = 0
+    """So many times the old weights' cache is not given up."""
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -37,6 +40,8 @@ class Server:
         if self.developing:
             app.router.add_post("/collective_rpc", self.reload)
             app.router.add_post("/reset_prefix_cache", self.reset)
+            app.router.add_get("/weight_info", self.info)
+            app.router.add_post("/update_weight_version", self.update)
         return app
 
     async def models(self, _request: web.Request) -> web.Response:
@@ -54,18 +59,26 @@ class Server:
 
     async def reset(self, _request: web.Request) -> web.Response:
         self.calls.append("reset")
-        return web.Response()
+        self.busy_for -= 1
+        return web.json_response({"success": self.busy_for < 0})
+
+    async def info(self, _request: web.Request) -> web.Response:
+        return web.json_response({"weight_version": self.mark})
+
+    async def update(self, request: web.Request) -> web.Response:
+        self.mark = (await request.json())["new_version"]
+        return web.json_response({"success": True})
 
     async def completions(self, request: web.Request) -> web.Response:
         asked = (await request.json())["logprob_token_ids"]
         found = {f"token_id:{token}": -float(len(self.weights)) for token in asked}
-        return web.json_response({"choices": [{"logprobs": {"top_logprobs": [found]}}]})
+        return web.json_response({"choices": [{"logprobs": {"tokens": ["token_id:1"], "top_logprobs": [found]}}]})
 
     async def chat(self, request: web.Request) -> web.Response:
         assert (await request.json())["model"] == "small"
         self.restart_after -= 1
         if self.restart_after == 0:
-            self.weights = str(self.root)
+            self.weights, self.mark = str(self.root), "default"
         return web.json_response({"choices": [{"message": {"content": Path(self.weights).name}}]})
 
 
@@ -105,6 +118,20 @@ async def test_each_model_answers_with_its_own_weights_and_never_from_anothers_c
     assert server.calls == ["reload eval-v-1", "reset", "reload base-weights", "reset"]
 
 
+async def test_weights_that_the_engine_has_already_are_not_loaded_again(server, tmp_path) -> None:
+    adapter = Adapter("eval-v-1", tmp_path / "adapter")
+    for _ in range(2):
+        assert await answers(server, adapter, tmp_path / "cache") == ["eval-v-1"] * 3
+    assert server.calls == ["reload eval-v-1", "reset"]
+    # Half a change, of one who died, is none.
+    server.mark, server.weights = "eval-changing", "nobody knows"
+    assert await answers(server, adapter, tmp_path / "cache") == ["eval-v-1"] * 3
+    # A restarted engine has its own weights again, and says so.
+    server.mark, server.weights = "default", str(server.root)
+    assert await answers(server, adapter, tmp_path / "cache") == ["eval-v-1"] * 3
+    assert server.calls == ["reload eval-v-1", "reset"] * 3
+
+
 async def test_a_whole_models_weights_are_taken_as_they_are(server, tmp_path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -116,6 +143,15 @@ async def test_answers_of_weights_that_changed_meanwhile_are_not_taken(server, t
     server.restart_after = 2
     with pytest.raises(EngineUnavailable, match="replaced meanwhile"):
         await answers(server, Adapter("eval-v-1", tmp_path / "adapter"), tmp_path / "cache")
+
+
+async def test_an_engine_that_keeps_the_old_weights_cache_is_not_asked_before_it_gives_it_up(server, tmp_path) -> None:
+    server.busy_for = 10**6
+    with pytest.raises(EngineUnavailable, match="keeps what it computed with the old weights"):
+        await answers(server, None, tmp_path / "cache")
+    server.calls, server.busy_for = [], 1
+    assert await answers(server, None, tmp_path / "cache") == ["base-weights"] * 3
+    assert server.calls == ["reload base-weights", "reset"] * 2
 
 
 async def test_an_engine_that_cannot_replace_its_weights_says_what_it_lacks(server, tmp_path) -> None:

@@ -101,6 +101,21 @@ def test_the_right_choice_is_told_by_text_letter_or_place(answer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("choices", "answer", "right"),
+    [
+        (["3", "2", "4", "1"], 1, "2"),
+        (["3", "2", "4", "1"], "1", "1"),
+        ([3, 2, 4, 1], 1, "1"),
+        ([30, 20], 1, "20"),
+    ],
+)
+def test_a_number_beside_choices_that_are_texts_is_a_place(choices, answer, right) -> None:
+    task = Task(name="mc", kind="multiple_choice", data=ROWS)
+    [item] = items(task, [{"question": "1 + 1?", "choices": choices, "answer": answer}])
+    assert item.reference == right
+
+
+@pytest.mark.parametrize(
     ("kind", "rows", "code", "said"),
     [
         ("generation", [], "empty_test_set", "no rows"),
@@ -239,6 +254,27 @@ def test_a_task_file_of_the_harness_is_a_task(tmp_path: Path) -> None:
         generation_kwargs={"max_gen_toks": 30}, doc_to_choice=None,
     )  # fmt: skip
     assert (written.kind, written.measured_by, written.max_tokens) == ("generation", ("bleu",), 30)
+
+
+def test_a_group_of_the_harness_is_its_tasks_and_a_bad_one_is_alone_in_that(tmp_path: Path) -> None:
+    for name in ("know_law", "know_art"):
+        (tmp_path / "files").mkdir(exist_ok=True)
+        (tmp_path / "files" / f"{name}.yaml").write_text(json.dumps({**HARNESS, "task": name}))
+    (tmp_path / "files" / "know.yaml").write_text(json.dumps({"group": "know", "task": ["know_law", "know_more"]}))
+    (tmp_path / "files" / "know_more.yaml").write_text(json.dumps({"group": "more", "task": ["know_art", "nowhere"]}))
+    entries = [{"name": "all", "harness": "files/know.yaml", "weight": 2}, {"name": "own", "data": {"rows": []}}]
+    (tmp_path / "mine.yaml").write_text(json.dumps({"tasks": entries}))
+    folders = SuiteFolders(tmp_path)
+    suite = folders.get("mine")
+    assert suite is not None
+    assert [raw["name"] for raw in suite.tasks] == ["law", "know_art", "nowhere", "own"]
+    law, art = (read_task(folders.harness("mine", raw)) for raw in suite.tasks[:2])
+    assert (law.name, law.weight, art.name, art.kind) == ("law", 2, "know_art", "multiple_choice")
+    with pytest.raises(CannotBeScored, match=r"no file 'files/nowhere\.yaml'"):
+        folders.harness("mine", suite.tasks[2])
+    (tmp_path / "files" / "know_more.yaml").write_text(json.dumps({"group": "more", "task": ["know"]}))
+    with pytest.raises(CannotBeScored, match=r"mine\.yaml"):
+        folders.get("mine")
 
 
 @pytest.mark.parametrize(

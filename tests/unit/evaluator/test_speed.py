@@ -1,0 +1,146 @@
+"""How fast a model answers: timed over a real HTTP server whose stream takes its time."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from services.evaluator.adapters.metrics import registry
+from services.evaluator.adapters.templates import Prompt
+from services.evaluator.adapters.vllm import Vllm
+from services.evaluator.answering import Answering
+from services.evaluator.domain.metrics import Measured, measure
+from services.evaluator.domain.questions import items_of
+from services.evaluator.domain.speed import Timing
+from services.evaluator.domain.suite import CannotBeScored
+from services.evaluator.domain.tasks import SPEED_METRICS, read_task
+from services.evaluator.ports import EngineUnavailable
+
+ROWS = [{"question": f"q{n}"} for n in range(4)]
+CACHE = 'vllm:cache_config_info{engine="0",kv_cache_memory_bytes="1073741824"} 1.0\n'
+
+
+@dataclass
+class Streaming:
+    """vLLM as far as this goes: the first token after a while, then one token after another."""
+
+    root: Path
+    first_s: float = 0.1
+    next_s: float = 0.02
+    refuse: str = ""
+    metrics: str = CACHE
+    breaks: bool = False
+    at_once: int = 0
+    most_at_once: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/v1/models", self.models)
+        app.router.add_get("/metrics", self.told)
+        app.router.add_post("/v1/chat/completions", self.chat)
+        return app
+
+    async def models(self, _request: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "small", "root": str(self.root)}]})
+
+    async def told(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self.metrics)
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        if body["messages"][-1]["content"] == self.refuse:
+            return web.json_response({"message": "too long"}, status=400)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await answer.prepare(request)
+        await self._say(answer, {"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        for token in range(body["max_tokens"]):
+            await asyncio.sleep(self.next_s if token else self.first_s)
+            await self._say(answer, {"choices": [{"delta": {"content": "x"}}]})
+            if self.breaks:
+                await self._say(answer, {"error": {"message": "the engine died"}, "choices": []})
+        await self._say(answer, {"choices": [], "usage": {"completion_tokens": body["max_tokens"]}})
+        await answer.write(b"data: [DONE]\n\n")
+        self.at_once -= 1
+        return answer
+
+    async def _say(self, answer: web.StreamResponse, chunk: dict[str, Any]) -> None:
+        await answer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Streaming:
+    (tmp_path / "model.safetensors").write_bytes(bytes(2**20))
+    return Streaming(tmp_path)
+
+
+async def measured(server: Streaming, metrics: tuple[str, ...] = SPEED_METRICS) -> dict[str, Measured]:
+    task = read_task({"name": "fast", "kind": "speed", "data": {"rows": ROWS}, "metrics": metrics})
+    items = items_of(task, ROWS, [], Prompt(task.template))
+    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with Vllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "", 5) as engine:
+            answers = await Answering(engine, 8, 0.1).answers("small", None, items, 6)
+    finally:
+        await runner.cleanup()
+    return measure([answer.text for answer in answers], [""] * len(items), registry.load(task.measured_by))
+
+
+async def test_first_token_and_rate_are_those_of_one_question_at_a_time(server) -> None:
+    found = await measured(server)
+    assert 0.1 <= found["first_token_s"].score.value < 0.2
+    assert 20 < found["tokens_per_s"].score.value <= 50
+    assert found["memory_gib"].score.value == pytest.approx(1 + 1 / 1024)
+    assert {name: value.score.n for name, value in found.items()} == dict.fromkeys(SPEED_METRICS, 4)
+    assert all(item is not None and item < 0 for item in found["first_token_s"].items)
+    # One more: the engine's first answer of all is not counted.
+    assert (server.most_at_once, len(server.bodies)) == (1, 5)
+    assert server.bodies[0]["ignore_eos"] is True
+
+
+async def test_a_slower_model_is_slower_by_both_figures(server) -> None:
+    quick = await measured(server)
+    server.first_s, server.next_s = 0.2, 0.06
+    slow = await measured(server)
+    for name in ("first_token_s", "tokens_per_s"):
+        pairs = zip(slow[name].items, quick[name].items, strict=True)
+        assert all(mine is not None and other is not None and mine < other for mine, other in pairs)
+
+
+async def test_a_refused_question_counts_as_the_slowest_and_is_not_left_out(server) -> None:
+    server.refuse = "q2"
+    found = await measured(server)
+    assert found["tokens_per_s"].items[2] == 0
+    assert found["first_token_s"].items[2] == -60
+    assert found["memory_gib"].score.value == pytest.approx(1 + 1 / 1024)
+
+
+async def test_a_stream_that_breaks_off_is_no_measurement(server) -> None:
+    server.breaks = True
+    with pytest.raises(EngineUnavailable, match="broke off its answer"):
+        await measured(server)
+
+
+async def test_memory_that_is_not_told_is_not_guessed(server) -> None:
+    server.metrics = ""
+    with pytest.raises(CannotBeScored, match="does not tell what memory"):
+        await measured(server)
+    assert set(await measured(server, ("tokens_per_s",))) == {"tokens_per_s"}
+
+
+def test_what_is_timed_has_metrics_of_its_own() -> None:
+    rows = {"rows": ROWS}
+    assert read_task({"name": "fast", "kind": "speed", "data": rows}).measured_by == ("tokens_per_s",)
+    for wrong in ({"kind": "speed", "metrics": ["exact_match"]}, {"metrics": ["first_token_s"]}):
+        with pytest.raises(CannotBeScored, match="of the kind speed, and of no other kind"):
+            read_task({"name": "fast", "data": rows, **wrong})
+    assert Timing(first_token_s=1, total_s=1, tokens=1).tokens_per_s == 0
