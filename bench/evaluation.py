@@ -1,11 +1,10 @@
 """The shipped suite on four checkpoints: lm-evaluation-harness's two usual ways, and Assay: `make bench-evaluation`.
 
-The time is that from a checkpoint's being there to its score, the peers' process and model starts included. Engines run
-before, for Assay and for `local-completions` alike, and their starts are told. Assay's time holds the base model's
+The time is that from a checkpoint's being there to its score, the peers' process and model starts included. One engine
+runs before, for Assay and for `local-completions` alike, and its start is told. Assay's time holds the base model's
 scores and the comparison too, which the peers do not make. An item is decided the same where the same choice is taken.
 
-`BENCH_ITEMS` (a subject, default all) and `BENCH_PEER_CHECKPOINTS` (of the four, default all) shorten a run: the peers
-go through their checkpoints one after another, so that what is left out is what was measured, again.
+`BENCH_ITEMS` (a subject, default all) and `BENCH_CHECKPOINTS` (default 4) make it smaller, for all sides alike.
 """
 
 import json
@@ -19,16 +18,15 @@ from pathlib import Path
 
 from bench.evaluation_adapters import make_adapters, merge
 from bench.evaluation_assay import Assay
-from bench.evaluation_peers import Choices, Peer, engine
+from bench.evaluation_peers import Choices, Peer, engine, reload
 from bench.evaluation_tasks import Suite, shipped
 from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
 from deploy.local import processor
 from deploy.local.base_model import unpack
 from deploy.local.settings import BASE_MODEL
 
-CHECKPOINTS = 4
+CHECKPOINTS = int(os.environ.get("BENCH_CHECKPOINTS", "4"))
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000"))
-PEER_CHECKPOINTS = int(os.environ.get("BENCH_PEER_CHECKPOINTS", str(CHECKPOINTS)))
 
 
 def main() -> int:
@@ -39,36 +37,36 @@ def main() -> int:
     # Where the stack looks for it too.
     base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(base)
+    adapters = make_adapters(base, CHECKPOINTS, FOLDER.resolve() / "evaluation-adapters")
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         folder = Path(scratch).resolve()
         suite = shipped(ITEMS, folder / "suite")
-        adapters = make_adapters(base, CHECKPOINTS, FOLDER.resolve() / "evaluation-adapters")
-        assay = Assay(folder / "stack", suite, base, adapters)
-        ours, assay_s = assay.run()
+        merged = [merge(base, adapter, folder / f"merged-{n}") for n, adapter in enumerate(adapters)]
         peer = Peer(suite, folder / "peer")
-        hf, hf_s = _hf(peer, base, adapters[:PEER_CHECKPOINTS])
-        completions, completions_s, started_s = _completions(peer, base, adapters[:PEER_CHECKPOINTS], folder)
-    scale = CHECKPOINTS / PEER_CHECKPOINTS
+        starting = time.perf_counter()
+        with engine(base, BASE_MODEL, free_port()) as url:
+            started_s = time.perf_counter() - starting
+            ours, assay_s = Assay(folder / "stack", suite, adapters, url).run()
+            _tell("assay", assay_s)
+            completions, completions_s = _completions(peer, url, merged)
+        _tell("lm_eval completions", completions_s)
+        hf, hf_s = _hf(peer, base, adapters)
+        _tell("lm_eval hf", hf_s)
     rows = [
-        ["lm_eval hf, one after another", hf_s * scale, 0.0, _right(suite, hf), _same(hf, ours)],
-        [
-            "lm_eval completions",
-            completions_s * scale,
-            started_s,
-            _right(suite, completions),
-            _same(completions, ours),
-        ],
-        ["assay", assay_s, assay.started_s, _right(suite, ours), 1.0],
+        ["lm_eval hf, one after another", hf_s, 0.0, _right(suite, hf), _same(hf, ours)],
+        ["lm_eval completions", completions_s, started_s, _right(suite, completions), _same(completions, ours)],
+        ["assay", assay_s, started_s, _right(suite, ours), 1.0],
     ]
-    print(f"{suite.items} items, {CHECKPOINTS} checkpoints; the peers ran {PEER_CHECKPOINTS} of them\n")
+    print(f"{suite.items} items, {CHECKPOINTS} checkpoints\n")
     show(["side", "seconds", "engine's start", "right", "decided as Assay"], rows)
     ratios = [
-        Ratio("times lm_eval hf", hf_s * scale / assay_s, 4, 8),
-        Ratio("times local-completions", completions_s * scale / assay_s, 8, 16),
+        Ratio("times lm_eval hf", hf_s / assay_s, 4, 8),
+        Ratio("times local-completions", completions_s / assay_s, 8, 16),
         Ratio("decided as hf", _same(hf, ours), 0.99, 1),
     ]
-    seconds = {"hf": hf_s * scale, "local_completions": completions_s * scale, "assay": assay_s}
-    return verdict("evaluation", ratios, seconds=seconds, hf_itself=_same(hf, completions), items=suite.items)
+    seconds = {"hf": hf_s, "local_completions": completions_s, "assay": assay_s}
+    figures = {"items": suite.items, "checkpoints": CHECKPOINTS, "completions_as_hf": _same(hf, completions)}
+    return verdict("evaluation", ratios, seconds=seconds, **figures)
 
 
 def _hf(peer: Peer, base: Path, adapters: Sequence[Path]) -> tuple[list[Choices], float]:
@@ -77,20 +75,21 @@ def _hf(peer: Peer, base: Path, adapters: Sequence[Path]) -> tuple[list[Choices]
     return found, time.perf_counter() - started
 
 
-def _completions(peer: Peer, base: Path, adapters: Sequence[Path], folder: Path) -> tuple[list[Choices], float, float]:
+def _completions(peer: Peer, url: str, merged: Sequence[Path]) -> tuple[list[Choices], float]:
     """On merged weights: an engine with adapters dies of the prompt_logprobs that this way asks for."""
     found: list[Choices] = []
-    spent = started = 0.0
-    for number, adapter in enumerate(adapters):
-        merged = merge(base, adapter, folder / f"merged-{number}")
+    spent = 0.0
+    for weights in merged:
+        reload(url, weights)
+        asked = f"model={BASE_MODEL},base_url={url}/v1/completions,tokenizer={weights}"
         begun = time.perf_counter()
-        with engine(merged, "merged", free_port()) as url:
-            started = time.perf_counter() - begun
-            asked = f"model=merged,base_url={url}/v1/completions,tokenizer={merged}"
-            begun = time.perf_counter()
-            found.append(peer.run("local-completions", asked))
-            spent += time.perf_counter() - begun
-    return found, spent, started
+        found.append(peer.run("local-completions", asked))
+        spent += time.perf_counter() - begun
+    return found, spent
+
+
+def _tell(side: str, seconds: float) -> None:
+    print(f"{side}: {seconds:.0f} s", flush=True)
 
 
 def _same(one: Sequence[Choices], other: Sequence[Choices]) -> float:
@@ -105,5 +104,5 @@ def _right(suite: Suite, found: Sequence[Choices]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"items": ITEMS, "peer_checkpoints": PEER_CHECKPOINTS}), flush=True)
+    print(json.dumps({"items_a_subject": ITEMS, "checkpoints": CHECKPOINTS}), flush=True)
     raise SystemExit(main())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nats
 
-from bench.evaluation_peers import Choices, engine
+from bench.evaluation_peers import Choices
 from bench.evaluation_tasks import NAME, Suite
 from bench.side_by_side import FOLDER, free_port
 from deploy.local import stack
@@ -19,46 +19,28 @@ from shared.cloudevents import Envelope
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.topology import EVENTS_STREAM
 
-SERVICES = ("nats", "mongo", "topology")
-MODE = os.environ.get("BENCH_ENGINE", "weights")
 TEST = {"messages": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]}
 
 
 class Assay:
-    """One local stack without trainer, review and gateway; its state lies in a folder of its own."""
+    """One evaluator on that engine, in a local stack of its own without trainer, review and gateway."""
 
-    def __init__(self, state: Path, suite: Suite, base: Path, adapters: Sequence[Path]) -> None:
+    def __init__(self, state: Path, suite: Suite, adapters: Sequence[Path], engine_url: str) -> None:
         ports = {name: free_port() for name in LocalSettings.model_fields if name.endswith("_port")}
+        ports["vllm_port"] = int(engine_url.rpartition(":")[2])
         self._settings = LocalSettings(state_dir=state, models_dir=FOLDER.resolve() / "models", **ports)
-        self._suite = suite
-        self._base = base
         self._adapters = adapters
-        self.started_s = 0.0
+        # Beside their own settings the stack's programs see these.
+        suites = json.dumps([str(suite.folder)])
+        os.environ.update({"EVALUATOR_SUITES": suites, "EVALUATOR_ENGINE_MODE": "weights"})
 
     def run(self) -> tuple[list[Choices], float]:
         """Each checkpoint's choices, and the seconds from the first checkpoint's event to the last score's."""
-        os.environ["EVALUATOR_SUITES"] = json.dumps([str(self._suite.folder)])
         try:
-            return self._on_weights() if MODE == "weights" else self._on_adapters()
+            stack.up(self._settings, print, only=("nats", "mongo", "topology", "evaluator-1"))
+            return asyncio.run(self._score())
         finally:
             stack.down(self._settings, print)
-
-    def _on_adapters(self) -> tuple[list[Choices], float]:
-        """Two evaluators on one engine, as on a laptop."""
-        started = time.perf_counter()
-        stack.up(self._settings, print, only=("vllm",))
-        self.started_s = time.perf_counter() - started
-        stack.up(self._settings, print, only=(*SERVICES, "evaluator-1", "evaluator-2"))
-        return asyncio.run(self._score())
-
-    def _on_weights(self) -> tuple[list[Choices], float]:
-        """One evaluator with an engine of its own, whose weights it replaces."""
-        os.environ["EVALUATOR_ENGINE_MODE"] = "weights"
-        started = time.perf_counter()
-        with engine(self._base, BASE_MODEL, self._settings.vllm_port):
-            self.started_s = time.perf_counter() - started
-            stack.up(self._settings, print, only=(*SERVICES, "evaluator-1"))
-            return asyncio.run(self._score())
 
     async def _score(self) -> tuple[list[Choices], float]:
         files = Artifacts(str(self._settings.state / "artifacts"))

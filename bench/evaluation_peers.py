@@ -47,10 +47,16 @@ class Peer:
 
 @contextmanager
 def engine(model: Path, name: str, port: int) -> Generator[str]:
-    """vLLM with these weights and no adapters, as its users start it; ready when it has answered once."""
+    """vLLM with these weights and no adapters, the same for both that ask it; ready when it has answered once."""
     server = "deploy.local.vllm_without_amx" if processor.faults_on_amx() else "vllm.entrypoints.openai.api_server"
     options = ["--model", model, "--served-model-name", name, "--port", str(port), "--max-model-len", "2048"]
-    own = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_SERVER_DEV_MODE": "1"}
+    # A cached block is used whole or not at all; on a processor it is 128 tokens long unless one says otherwise.
+    options += ["--block-size", "32", "--uvicorn-log-level", "warning"]
+    own = {
+        **{"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_SERVER_DEV_MODE": "1"},
+        # By itself it leaves one core idle.
+        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",
+    }
     command = [sys.executable, "-m", server, "--enforce-eager", "--host", "127.0.0.1", *options]
     with running(command, port, variables=own, timeout_s=300) as process:
         url = f"http://127.0.0.1:{port}"
@@ -59,6 +65,14 @@ def engine(model: Path, name: str, port: int) -> Generator[str]:
                 raise RuntimeError("vLLM ended before it answered; its log lies in .assay/bench/logs")
             time.sleep(0.3)
         yield url
+
+
+def reload(url: str, weights: Path) -> None:
+    """Other weights in the same engine."""
+    asked = {"method": "reload_weights", "kwargs": {"weights_path": str(weights)}}
+    httpx.post(f"{url}/collective_rpc", json=asked, timeout=60).raise_for_status()
+    if not httpx.post(f"{url}/reset_prefix_cache", timeout=60).raise_for_status().json()["success"]:
+        raise RuntimeError("the engine keeps what it computed with the old weights")
 
 
 def _answers(url: str, name: str) -> bool:
