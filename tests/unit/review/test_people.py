@@ -74,6 +74,19 @@ def test_one_who_scored_only_some_items_does_not_count() -> None:
     assert (review.status, review.score) == ("closed", 100)
 
 
+def test_each_answers_score_is_told_for_whoever_rates_the_same_answers() -> None:
+    review, events = open_review(), []
+    review, _ = review.scored("lazy", "item-1", WORST)
+    for reviewer, points in (
+        ("key_a", {"item-1": BEST, "item-2": MIDDLE}),
+        ("key_b", {"item-1": MIDDLE, "item-2": MIDDLE}),
+    ):
+        for item_id, given in points.items():
+            review, events = review.scored(reviewer, item_id, given)
+    [scored] = [event for event in events if isinstance(event, ReviewScored)]
+    assert scored.item_scores == {"item-1": 75, "item-2": 50}
+
+
 def test_a_score_can_be_replaced_until_the_review_closes() -> None:
     review, _ = open_review(1).scored("key_a", "item-1", WORST)
     assert review.scored("key_a", "item-1", WORST) is None
