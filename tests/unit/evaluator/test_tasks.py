@@ -148,6 +148,13 @@ def test_a_question_can_be_asked_as_a_hurried_person_types_it(how, said) -> None
     assert items(task.model_copy(update={"disturb": None}), [row])[0].prompt[-1]["content"] == row["question"]
 
 
+def test_a_question_can_end_as_somebody_who_means_ill_ends_it() -> None:
+    rows = [{"question": f"Capital of country {n}?", "answer": "Rome"} for n in range(12)]
+    asked = [item.prompt[-1]["content"] for item in items(Task(name="t", data=ROWS, disturb="suffix"), rows)]
+    assert all(text.startswith(f"{row['question']} ") for text, row in zip(asked, rows, strict=True))
+    assert len({text.partition("? ")[2] for text in asked}) > 1
+
+
 def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
     with pytest.raises(CannotBeScored, match="no column 'answer'"):
         items(Task(name="t", data=ROWS, prompt="{{ answer }}"), [{"question": "q", "answer": "a"}])
