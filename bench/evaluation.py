@@ -1,8 +1,10 @@
 """The shipped suite on four checkpoints: lm-evaluation-harness's two usual ways, and Assay: `make bench-evaluation`.
 
 The time is that from a checkpoint's being there to its score, the peers' process and model starts included. One engine
-runs before, for Assay and for `local-completions` alike, and its start is told. Assay's time holds the base model's
-scores and the comparison too, which the peers do not make. An item is decided the same where the same choice is taken.
+runs before, for Assay and for `local-completions` alike, and its start is told. Assay's time holds the comparison with
+the base model too, which the peers do not make. The base model's own scores it makes once, for every checkpoint that
+ever comes: how long they take, with a checkpoint before those that are timed, is told. An item is decided the same
+where the same choice is taken.
 
 `BENCH_ITEMS` (a subject, default all) and `BENCH_CHECKPOINTS` (default 4) make it smaller, for all sides alike.
 """
@@ -37,7 +39,7 @@ def main() -> int:
     # Where the stack looks for it too.
     base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(base)
-    adapters = make_adapters(base, CHECKPOINTS, FOLDER.resolve() / "evaluation-adapters")
+    first, *adapters = make_adapters(base, 1 + CHECKPOINTS, FOLDER.resolve() / "evaluation-adapters")
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         folder = Path(scratch).resolve()
         suite = shipped(ITEMS, folder / "suite")
@@ -46,7 +48,7 @@ def main() -> int:
         starting = time.perf_counter()
         with engine(base, BASE_MODEL, free_port()) as url:
             started_s = time.perf_counter() - starting
-            ours, assay_s = Assay(folder / "stack", suite, adapters, url).run()
+            ours, assay_s, before_s = Assay(folder / "stack", suite, [first, *adapters], url).run()
             _tell("assay", assay_s)
             completions, completions_s = _completions(peer, url, merged)
         _tell("lm_eval completions", completions_s)
@@ -56,6 +58,7 @@ def main() -> int:
         ["lm_eval hf, one after another", hf_s, 0.0, _right(suite, hf), _same(hf, ours)],
         ["lm_eval completions", completions_s, started_s, _right(suite, completions), _same(completions, ours)],
         ["assay", assay_s, started_s, _right(suite, ours), 1.0],
+        ["assay, before: base and one more", before_s, "", "", ""],
     ]
     print(f"{suite.items} items, {CHECKPOINTS} checkpoints\n")
     show(["side", "seconds", "engine's start", "right", "decided as Assay"], rows)
@@ -64,7 +67,7 @@ def main() -> int:
         Ratio("times local-completions", completions_s / assay_s, 8, 16),
         Ratio("decided as hf", _same(hf, ours), 0.99, 1),
     ]
-    seconds = {"hf": hf_s, "local_completions": completions_s, "assay": assay_s}
+    seconds = {"hf": hf_s, "local_completions": completions_s, "assay": assay_s, "assay_before": before_s}
     figures = {"items": suite.items, "checkpoints": CHECKPOINTS, "completions_as_hf": _same(hf, completions)}
     return verdict("evaluation", ratios, seconds=seconds, **figures)
 

@@ -34,28 +34,35 @@ class Assay:
         suites = json.dumps([str(suite.folder)])
         os.environ.update({"EVALUATOR_SUITES": suites, "EVALUATOR_ENGINE_MODE": "weights"})
 
-    def run(self) -> tuple[list[Choices], float]:
-        """Each checkpoint's choices, and the seconds from the first checkpoint's event to the last score's."""
+    def run(self) -> tuple[list[Choices], float, float]:
+        """Each checkpoint's choices, the seconds from the first one's event to the last one's score, and those before.
+
+        Before it comes one more, with which the base model is scored once for all: its choices are left out.
+        """
         try:
             stack.up(self._settings, print, only=("nats", "mongo", "topology", "evaluator-1"))
             return asyncio.run(self._score())
         finally:
             stack.down(self._settings, print)
 
-    async def _score(self) -> tuple[list[Choices], float]:
+    async def _score(self) -> tuple[list[Choices], float, float]:
         files = Artifacts(str(self._settings.state / "artifacts"))
         test = Split(artifact=files.put_bytes(json.dumps(TEST).encode()), rows=1)
-        saved = [_saved(n, files.put_folder(folder), test) for n, folder in enumerate(self._adapters, start=1)]
+        first, *saved = [_saved(n, files.put_folder(folder), test) for n, folder in enumerate(self._adapters)]
         client = await nats.connect(f"nats://127.0.0.1:{self._settings.nats_port}")
         js = client.jetstream()
         told = await js.subscribe("eval.done", stream=EVENTS_STREAM, ordered_consumer=True)
-        started = time.perf_counter()
-        for event in saved:
-            await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
-        done = [_event((await told.next_msg(timeout=1800)).data) for _ in saved]
-        spent = time.perf_counter() - started
+        done: list[EvalDone] = []
+        spent: list[float] = []
+        for events in ([first], saved):
+            started = time.perf_counter()
+            for event in events:
+                await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
+            done = [_event((await told.next_msg(timeout=1800)).data) for _ in events]
+            spent.append(time.perf_counter() - started)
         await client.close()
-        return [_choices(files, each) for each in sorted(done, key=lambda each: each.candidate.step)], spent
+        before, timed = spent
+        return [_choices(files, each) for each in sorted(done, key=lambda each: each.candidate.step)], timed, before
 
 
 def _saved(step: int, adapter: Artifact, test: Split) -> CheckpointSaved:
