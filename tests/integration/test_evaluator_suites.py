@@ -57,6 +57,8 @@ WHO = {made.version: name for name, made in MADE.items()}
 
 def says(version: str | None, place: int, item: Item) -> str:
     """The base model is right in three of four; each checkpoint is what its name says."""
+    if item.question == "judge me":
+        raise CannotBeScored("judge_unavailable", "the judge does not answer: TimeoutError")
     chance = random.Random(f"{item.question}{place}").random()
     if not item.choices:
         return item.reference if version is not None and WHO.get(version) != "wrong" else "?"
@@ -100,6 +102,8 @@ async def test_a_task_that_is_wrong_ends_with_its_reason_and_the_rest_is_scored(
         "- {name: bomb, data: {rows: [{question: q, answer: a}]}, prompt: \"{{ 'a' * 300000000 }}\"}",
         "- {name: no-file, data: {file: ../x.csv}}",
         "- {name: typo, dtaa: {}}",
+        "- {name: judged, data: {rows: [{question: judge me, answer: a}]}, metrics: [judge]}",
+        "- {name: slow, kind: speed, data: {rows: [{question: q}]}, metrics: [bleu]}",
     ]
     (tmp_path / "mixed.yaml").write_text(
         "\n".join(["tasks:", "- " + json.dumps(GOOD), *bad, "- " + json.dumps(CHOICES)])
@@ -114,6 +118,8 @@ async def test_a_task_that_is_wrong_ends_with_its_reason_and_the_rest_is_scored(
         "mixed.bomb": "bad_template",
         "mixed.no-file": "no_file",
         "mixed.typo": "bad_task",
+        "mixed.judged": "judge_unavailable",
+        "mixed.slow": "bad_task",
         "nowhere.suite": "unknown_suite",
     }
     assert {"exact_match", "mixed.good.exact_match", "mixed.choices.accuracy"} <= set(done.scores)

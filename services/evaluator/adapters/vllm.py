@@ -83,11 +83,9 @@ class Vllm:
         status, body = await self._call("POST", "/v1/chat/completions", content, self._timeout_s)
         if status == 200:
             return Answer(_text(body))
-        if status == 404:
-            raise AdapterGone(f"the engine does not know {model!r}")
         if status in ITEM_REFUSED:
             return Answer("", error=_reason(status, body))
-        raise EngineUnavailable(_reason(status, body))
+        raise _unusable(model, status, body)
 
     async def time(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
         assert self._session is not None
@@ -126,11 +124,9 @@ class Vllm:
         status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
         if status == 200:
             return _steps(body, asked)
-        if status == 404:
-            raise AdapterGone(f"the engine does not know {model!r}")
         if status in ITEM_REFUSED:
             return _reason(status, body)
-        raise EngineUnavailable(_reason(status, body))
+        raise _unusable(model, status, body)
 
     async def check(self) -> None:
         """Raise an error unless the server and its engine say that they are well."""
