@@ -97,7 +97,7 @@ def _tell(side: str, seconds: float) -> None:
 
 def _same(one: Sequence[Choices], other: Sequence[Choices]) -> float:
     """The share of items for which the same choice was taken."""
-    pairs = [(mine[item], theirs[item]) for mine, theirs in zip(one, other, strict=False) for item in mine]
+    pairs = [(mine[item], theirs[item]) for mine, theirs in zip(one, other, strict=True) for item in mine]
     return sum(a == b for a, b in pairs) / len(pairs)
 
 
