@@ -9,6 +9,8 @@ from shared.weights.header import Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS
 
 _MERGING = "services.gateway.job"
+# The products are small: more threads take three times the CPU and are slower, the more so beside a busy engine.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class WeightFiles:
@@ -35,7 +37,8 @@ class WeightFiles:
 
     async def merge(self, root: str, adapter: Path, target: Path) -> None:
         """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
-        child = await Child.start(_MERGING, {"base": root, "adapter": str(adapter), "target": str(target)})
+        request = {"base": root, "adapter": str(adapter), "target": str(target)}
+        child = await Child.start(_MERGING, request, _ONE_THREAD)
         try:
             async for message in child.messages():
                 raise UnfitWeights(str(message["unfit"]))
