@@ -14,6 +14,7 @@ _MODEL = re.compile(rb'"(?:model|lora_name)":\s*("[^"]*")')
 _STREAM = re.compile(rb'"stream":\s*true')
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_ASKING = (b"POST /v1/chat/completions", b"POST /v1/completions")
 _BASE = "mock"
 
 
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
 
     def respond(self, request: bytes, end: int) -> None:
         model = _MODEL.search(request, end)
-        if request.startswith(b"POST /v1/chat/completions") and model:
+        if request.startswith(_ASKING) and model:
             if not _STREAM.search(request, end):
                 self.transport.write(whole(model[1]))
                 return

@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 import structlog
@@ -58,21 +58,27 @@ def current_traceparent() -> str:
     return _traceparent.get() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
+def begin(traceparent: str | None) -> str:
+    """Carry on a trace for the rest of this task, or begin one where `traceparent` is missing or malformed; its id."""
+    return _begin(traceparent)[0]
+
+
 @contextmanager
 def trace(traceparent: str | None, **fields: Any) -> Generator[str]:
-    """Carry on a trace, or begin one when `traceparent` is missing or malformed; `fields` go into every log line."""
-    known = _TRACEPARENT.match(traceparent or "")
-    trace_id = known[1] if known else secrets.token_hex(16)
-    span = f"00-{trace_id}-{secrets.token_hex(8)}-01"
-    token = _traceparent.set(span)
+    """The same for a block alone; `fields` go into every log line."""
+    trace_id, token = _begin(traceparent)
     try:
-        if fields:
-            with structlog.contextvars.bound_contextvars(**fields):
-                yield trace_id
-        else:
+        with structlog.contextvars.bound_contextvars(**fields):
             yield trace_id
     finally:
         _traceparent.reset(token)
+
+
+def _begin(traceparent: str | None) -> tuple[str, Token[str | None]]:
+    known = _TRACEPARENT.match(traceparent) if traceparent else None
+    drawn = secrets.token_hex(24)
+    trace_id = known[1] if known else drawn[:32]
+    return trace_id, _traceparent.set(f"00-{trace_id}-{drawn[32:]}-01")
 
 
 def _name_the_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -66,7 +66,7 @@ class Engine:
             writer.close()
 
     async def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        if path == CHAT:
+        if path in (CHAT, "/v1/completions"):
             known = body["model"] == BASE or body["model"] in self.adapters
             return (200, await self.say(body["model"])) if known else (404, {"error": {"message": "no such model"}})
         if path in ("/v1/models", "/weight_info", "/is_paused"):

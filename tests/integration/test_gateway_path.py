@@ -158,9 +158,11 @@ async def test_each_event_of_a_stream_leaves_when_it_is_here_and_alone(bus_setti
         assert b"text/event-stream" in head
         # The second was not even made yet.
         assert await asyncio.wait_for(reader.readexactly(len(event("one"))), 5) == event("one")
+        assert "assay_chat_in_progress 1.0" in (await http.get("/metrics")).text
         engine.go_on.set()
         rest = event("two") + event("three") + b"0\r\n\r\n"
         assert await asyncio.wait_for(reader.readexactly(len(rest)), 5) == rest
+        assert "assay_chat_in_progress 0.0" in (await http.get("/metrics")).text
         writer.close()
 
 
@@ -250,8 +252,9 @@ async def test_requests_are_answered_however_they_are_sent(bus_settings) -> None
         writer.write(sized + b"connection: close\r\n\r\n" + body)
         assert (await whole_answer(reader))[0] == b"HTTP/1.1 200 OK"
         assert await asyncio.wait_for(reader.read(), 5) == b""
-        slashed = await http.post(f"{CHAT}/", json=ASK)
-        assert (slashed.status_code, slashed.text) == (200, WHOLE)
+        for written in (f"{CHAT}/", f"{CHAT}?beta=true"):
+            answer = await http.post(written, json=ASK)
+            assert (answer.status_code, answer.text) == (200, WHOLE)
         assert (await http.get(CHAT)).json()["error"]["code"] == "method_not_supported"
 
 

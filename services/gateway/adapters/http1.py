@@ -1,6 +1,7 @@
 """HTTP/1.1 to engines, as lean as Python allows: requests over kept connections, answers as they arrive."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 from urllib.parse import urlsplit
@@ -17,10 +18,14 @@ HIGH_WATER_BYTES = 256 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """One connection, which carries one exchange at a time: ask, then `head`, then `read` or `relay`."""
+    """One connection, which carries one exchange at a time: ask, then `head`, then `read` or `relay`, then `close`.
 
-    def __init__(self, url: str, silence_s: float) -> None:
+    `give_back` takes it when the exchange is over.
+    """
+
+    def __init__(self, url: str, silence_s: float, give_back: Callable[["Connection"], None]) -> None:
         self.url = url
+        self._give_back = give_back
         self.silence_s = silence_s
         self.status = 0
         self.kept_at = 0.0
@@ -79,6 +84,14 @@ class Connection(asyncio.Protocol):
         finally:
             self._take = None
 
+    def close(self) -> None:
+        """End the exchange. In the middle of an answer the engine is hung up on, and stops its work for it."""
+        if self.free:
+            self.kept_at = time.monotonic()
+            self._give_back(self)
+        else:
+            self.abort()
+
     @property
     def free(self) -> bool:
         """Whether another request may be sent on it."""
@@ -131,18 +144,17 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return taken
 
-    async def _more(self) -> None:
+    def _more(self) -> asyncio.Future[None]:
+        """Done when there is something new."""
         if self._error:
             raise self._error
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter and not waiter.done():
+            waiter.set_result(None)
 
     def _watch(self) -> None:
         """One timer for the connection's life is cheaper than one for each request."""
@@ -188,14 +200,6 @@ class Connections:
             raise
         return connection
 
-    def give_back(self, connection: Connection) -> None:
-        """Keep it for the next request where it can carry one; hang up otherwise, and the engine stops its work."""
-        if connection.free:
-            connection.kept_at = asyncio.get_running_loop().time()
-            self._kept.setdefault(connection.url, []).append(connection)
-        else:
-            connection.abort()
-
     def close(self) -> None:
         for kept in self._kept.values():
             for connection in kept:
@@ -203,7 +207,7 @@ class Connections:
         self._kept.clear()
 
     def _pop(self, url: str) -> Connection | None:
-        kept, oldest = self._kept.get(url), asyncio.get_running_loop().time() - KEEP_S
+        kept, oldest = self._kept.get(url), time.monotonic() - KEEP_S
         while kept:
             connection = kept.pop()
             if connection.free and connection.kept_at > oldest:
@@ -215,7 +219,7 @@ class Connections:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         secured = True if parts.scheme == "https" else None
-        made = Connection(url, self._silence_s)
+        made = Connection(url, self._silence_s, self._kept.setdefault(url, []).append)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 await asyncio.get_running_loop().create_connection(lambda: made, parts.hostname, port, ssl=secured)

@@ -1,9 +1,8 @@
 """vLLM replicas over HTTP."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +29,6 @@ def _translated(url: str) -> Generator[None]:
         raise EngineGone(f"{url}: nobody listens") from error
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise EngineUnreachable(f"{url}: {type(error).__name__}: {error}") from error
-
-
-@dataclass(frozen=True)
-class VllmAnswer:
-    """An answer of which the head was read."""
-
-    connection: Connection
-    connections: Connections
-    status: int
-
-    async def read(self) -> bytes:
-        return await self.connection.read()
-
-    async def relay(self, take: Callable[[list[bytes]], bool], drained: Callable[[], Awaitable[None]]) -> None:
-        await self.connection.relay(take, drained)
-
-    def close(self) -> None:
-        # A connection in the middle of an answer is of no further use; vLLM aborts its request when it closes.
-        self.connections.give_back(self.connection)
 
 
 class VllmEngine:
@@ -87,8 +67,9 @@ class VllmEngine:
         await self._call("POST", f"{url}/v1/unload_lora_adapter", CONTROL_TIMEOUT_S, {"lora_name": name})
 
     async def probe(self, url: str, name: str) -> None:
-        body = {"model": name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-        answer = await self._call("POST", f"{url}/v1/chat/completions", PROBE_TIMEOUT_S, body)
+        # Of one token too: all others wait while an engine reads, and a chat template can make dozens of a word.
+        body = {"model": name, "prompt": "Hi", "max_tokens": 1}
+        answer = await self._call("POST", f"{url}/v1/completions", PROBE_TIMEOUT_S, body)
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 
@@ -117,9 +98,8 @@ class VllmEngine:
     async def resume(self, url: str) -> None:
         await self._call("POST", f"{url}/resume", CONTROL_TIMEOUT_S)
 
-    async def chat(self, url: str, path: str, body: bytes, check: Check | None = None) -> VllmAnswer:
-        connection = await self._chats.post(url, path, body, check)
-        return VllmAnswer(connection, self._chats, connection.status)
+    async def chat(self, url: str, path: str, body: bytes, check: Check | None = None) -> Connection:
+        return await self._chats.post(url, path, body, check)
 
     async def _call(self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None) -> Any:
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)

@@ -45,21 +45,22 @@ class ChatDoor:
     admit: Callable[[Any, int], ChatRequest] = chat.admit
 
     async def __call__(self, exchange: Exchange) -> None:
-        with telemetry.trace(exchange.text(b"traceparent")) as trace_id, self.meter.request() as seen:
-            exchange.promise((b"x-request-id", trace_id.encode()))
-            try:
-                await self._answer(exchange)
-            except asyncio.CancelledError:
-                if not exchange.left:
-                    raise
-                exchange.status = CALLER_LEFT
-            except Exception as error:
-                if exchange.status:
-                    raise
-                status, body, headers = encoded(error)
-                exchange.whole(status, body, *headers)
-            finally:
-                seen.status = exchange.status
+        began_at = self.meter.began()
+        try:
+            # Each request has a task of its own, and the trace ends with it.
+            exchange.promise((b"x-request-id", telemetry.begin(exchange.text(b"traceparent")).encode()))
+            await self._answer(exchange)
+        except asyncio.CancelledError:
+            if not exchange.left:
+                raise
+            exchange.status = CALLER_LEFT
+        except Exception as error:
+            if exchange.status:
+                raise
+            status, body, headers = encoded(error)
+            exchange.whole(status, body, *headers)
+        finally:
+            self.meter.ended(exchange.status, began_at)
 
     async def _answer(self, exchange: Exchange) -> None:
         key = self.keyring.authenticate(exchange.text(b"authorization"))

@@ -133,7 +133,8 @@ def _check_messages(messages: Any) -> None:
 
 def check_number(body: Mapping[str, Any], name: str, low: int, high: int) -> None:
     """Raises `BadRequest` for what is there and no whole number between these."""
-    value = body.get(name, low)
+    if (value := body.get(name)) is None:
+        return
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise wrong(name, f"must be a whole number from {low} to {high}")
 

@@ -111,6 +111,7 @@ class Fleet:
 
     def __init__(self, pools: Mapping[str, Sequence[str]]) -> None:
         self.pools: dict[str, tuple[Replica, ...]] = {}
+        self.replicas: list[Replica] = []
         self.draining: list[Replica] = []
         self.waiting = 0
         self.arrange(pools)
@@ -125,15 +126,12 @@ class Fleet:
             base, alias = parts_of(name)
             found = tuple(before.pop((base, alias, url), None) or Replica(url, base, alias) for url in some)
             self.pools[base] = (*self.pools.get(base, ()), *found)
+        self.replicas = [replica for pool in self.pools.values() for replica in pool]
         self.draining = [replica for replica in (*self.draining, *before.values()) if replica.in_flight]
 
     @property
-    def replicas(self) -> list[Replica]:
-        return [replica for pool in self.pools.values() for replica in pool]
-
-    @property
     def in_flight(self) -> int:
-        return self.waiting + sum(replica.in_flight for replica in (*self.replicas, *self.draining))
+        return self.waiting + sum([replica.in_flight for replica in (*self.replicas, *self.draining)])
 
     def bearing(self, base: str, alias: str | None) -> list[Replica]:
         """The replicas that should hold an alias's versions: those that are for it, else those that serve adapters."""

@@ -1,6 +1,7 @@
 """What a key used of a version in one day, as one gateway has counted it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -25,6 +26,15 @@ class Usage(BaseModel):
     requests: int = Field(default=0, ge=0)
     prompt_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
+
+
+@dataclass(slots=True)
+class Sums:
+    """What was counted so far of one key, version and day."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 def usage_id(key_id: str, version: str, day: str, gateway: str) -> str:

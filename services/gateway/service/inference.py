@@ -182,11 +182,11 @@ class Inference:
         return meant is not None and meant.loaded == target.loaded and bool(self.fleet.up(target.base, made.suffix))
 
     async def _answered(self, target: Target, request: ChatRequest) -> Served | None:
-        if not self._comes(target):
+        if target.loaded in self.loader.lent or not self.fleet.holds(target.base, target.loaded):
             await self._ensure(target)
         tried: list[str] = []
         while len(tried) < TRIES and (able := self.fleet.serving(target.base, target.loaded)):
-            replica = min(able, key=lambda r: (r.url in tried, r.in_flight))
+            replica = next((r for r in able if r.url not in tried), able[0])
             tried.append(replica.url)
             if served := await self._ask(replica, target, request):
                 return served
@@ -253,11 +253,10 @@ class Inference:
 
     async def _ensure(self, target: Target) -> None:
         """See that some replica holds what no deployment keeps loaded: a checkpoint, or an old version."""
-        if target.candidate is None:
+        if target.candidate is None or self._comes(target):
             return
         try:
-            if not self.fleet.serving(target.base, target.loaded) or target.loaded in self.loader.lent:
-                await self.loader.lend(target.candidate)
+            await self.loader.lend(target.candidate)
         except FAILURES as error:
             raise NoReplica(f"{target.public!r} cannot be loaded now: {error}", code="model_not_loaded") from None
 

@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 from uuid import uuid4
 
 from services.gateway.domain.limits import MINUTE_S, Account, Header, Tally, headers, refuse, share_used
-from services.gateway.domain.usage import PARTS, Part, days, summed, today, usage_id
+from services.gateway.domain.usage import PARTS, Part, Sums, days, summed, today, usage_id
 from services.gateway.ports import Tallies, UsageView
 from shared import telemetry
 from shared.security import Key
@@ -18,6 +18,8 @@ ALIVE_S = 15.0
 HEARTBEAT_S = 5.0
 # Twice, should another gateway have been faster; then what is known must do.
 LOOKS = 2
+Place = tuple[str, str, str]
+"""Key, version and day."""
 _log = telemetry.logger(__name__)
 
 
@@ -56,8 +58,8 @@ class Ledger:
     gateway: str = field(default_factory=lambda: uuid4().hex[:12])
     accounts: dict[str, Account] = field(default_factory=dict[str, Account])
     others: dict[str, Tally] = field(default_factory=dict[str, Tally])
-    rows: dict[tuple[str, str, str], UsageView] = field(default_factory=dict[tuple[str, str, str], UsageView])
-    changed_rows: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
+    rows: dict[Place, Sums] = field(default_factory=dict[Place, Sums])
+    changed_rows: set[Place] = field(default_factory=set[Place])
     changed: bool = False
     written_at: float = 0.0
     looked_at: float = 0.0
@@ -92,10 +94,11 @@ class Ledger:
         account.mine.tokens += used
         account.spent += used
         place = (account.key_id, version, today(now))
-        row = self.rows.get(place) or self._row(*place)
-        row.requests += 1
-        row.prompt_tokens += prompt_tokens
-        row.completion_tokens += completion_tokens
+        if (sums := self.rows.get(place)) is None:
+            sums = self.rows[place] = Sums()
+        sums.requests += 1
+        sums.prompt_tokens += prompt_tokens
+        sums.completion_tokens += completion_tokens
         self.changed_rows.add(place)
         self.changed = True
 
@@ -140,7 +143,7 @@ class Ledger:
         """Write the sums that changed. They are whole sums: writing one twice changes nothing."""
         places, self.changed_rows = self.changed_rows, set()
         try:
-            await self.tallies.put_usage([self.rows[place] for place in places])
+            await self.tallies.put_usage([self._view(place) for place in places])
         except Exception:
             self.changed_rows |= places
             raise
@@ -191,7 +194,9 @@ class Ledger:
         self._tell(account)
         return account
 
-    def _row(self, key_id: str, version: str, day: str) -> UsageView:
-        made = UsageView(id=usage_id(key_id, version, day, self.gateway), key_id=key_id, version=version, day=day)
-        self.rows[key_id, version, day] = made
-        return made
+    def _view(self, place: Place) -> UsageView:
+        key_id, version, day = place
+        sums = asdict(self.rows[place])
+        return UsageView(
+            id=usage_id(key_id, version, day, self.gateway), key_id=key_id, version=version, day=day, **sums
+        )
