@@ -12,6 +12,7 @@ from shared.events import DatasetUploaded, TrainingCancelRequested, TrainingQueu
 from shared.security import digest_of
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
+from tests.versioned_engine import CHAT, Engine
 
 
 @pytest.fixture
@@ -166,3 +167,25 @@ async def test_who_posts_a_request_owns_its_job_whatever_the_event_says(gateway)
 
         await eventually(shown)
         assert (await other.get("/v1/fine_tuning/jobs/ftjob-posted")).status_code == 404
+
+
+async def test_no_request_reaches_an_engines_control_calls_or_a_path(bus_settings, tmp_path) -> None:
+    engine = Engine(tmp_path)
+    await engine.start()
+    async with running(bus_settings, [engine.url]) as gateway, gateway.http("admin") as http:
+
+        async def ready() -> bool:
+            return (await http.get("/readyz")).status_code == 200
+
+        await eventually(ready)
+        calls = ("pause", "resume", "collective_rpc", "reset_prefix_cache", "update_weight_version", "weight_info")
+        adapters = ("v1/load_lora_adapter", "v1/unload_lora_adapter")
+        for call in (*calls, *adapters, *(f"v1/models/..%2f..%2f{call}" for call in calls), "v1/pools/..%2fpause"):
+            for method in ("GET", "POST", "PUT"):
+                answer = await http.request(method, f"/{call}", json={"lora_name": "x", "lora_path": "/etc"})
+                assert 400 <= answer.status_code < 500, (method, call, answer.text)
+        for model in ("../pause", "/etc/passwd", f"{BASE}/../x", "file:///etc/passwd"):
+            asked = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+            assert (await http.post(CHAT, json=asked)).status_code == 404
+        assert engine.steps == []
+    await engine.die()
