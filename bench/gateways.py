@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def assay(engine: str, folder: Path, core: int) -> Generator[Door]:
     """Assay's gateway, with a version deployed under an alias by an event."""
     # NATS and MongoDB are asked at starts and swaps, not for a chat request: they do not belong to the gateway's core.
     with gateway({BASE: [engine]}, folder, core, 1 - core) as running_gateway:
-        asyncio.run(running_gateway.say(approved(_adapter(running_gateway.artifacts, folder))))
+        asyncio.run(_approve(running_gateway, _adapter(running_gateway.artifacts, folder)))
         on = "key, scope, admission, alias, in-flight limit, metrics, trace id"
         yield Door("assay", running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
 
@@ -89,15 +89,26 @@ class Gateway:
     artifacts: Artifacts
     common: Mapping[str, str]
 
-    async def say(self, *facts: EventData) -> None:
-        """Publish as another service does."""
+    @asynccontextmanager
+    async def voice(self) -> AsyncGenerator[Callable[[EventData], Awaitable[None]]]:
+        """What publishes an event, as another service does."""
         store = Store(self.common["ASSAY_MONGO_URL"], "bench", "bench")
         bus = Bus(self.common["ASSAY_NATS_URL"], "bench", store)
         await bus.start()
-        for fact in facts:
+
+        async def say(fact: EventData) -> None:
             await bus.publish(Envelope.of(fact, "bench"))
-        await bus.stop()
-        store.close()
+
+        try:
+            yield say
+        finally:
+            await bus.stop()
+            store.close()
+
+
+async def _approve(gateway: Gateway, candidate: Candidate) -> None:
+    async with gateway.voice() as say:
+        await say(approved(candidate))
 
 
 @contextmanager

@@ -1,0 +1,250 @@
+"""`make bench-swap`: versions swapped under a steady load on real vLLM, beside a restart of vLLM in the same run.
+
+First adapters on an engine that serves many, then whole weights on one that serves a single version. Options:
+`--adapters N`, `--weights N` (swaps, 100 and 20), `--steady-s S`; `--set-up` only trains the versions, once for all.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from bench import gateways
+from bench.gateways import Gateway
+from bench.side_by_side import FOLDER, Ratio, free_port, running, show, verdict
+from bench.swap_load import Answer, Load, stream
+from bench.swap_versions import WORDS, are_made, publish
+from deploy.local import processor
+from deploy.local.base_model import unpack
+from shared.cloudevents import EventData
+
+ALIAS = "support"
+WARM_UP_S = 10.0
+LONGEST_S, LONGEST_START_S = 60.0, 240.0
+# Between two swaps, so that the load is steady again.
+PAUSE_S = 0.5
+# How often it is looked which version the name means.
+LOOK_S = 0.01
+
+
+@dataclass
+class Seen:
+    """One kind of swap: seconds from the event to the new version's first token, and what the load went through."""
+
+    kind: str
+    to_token_s: list[float] = field(default_factory=list[float])
+    deployed: dict[str, str] = field(default_factory=dict[str, str])
+    """The word that each version answers with."""
+    named_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When the name was seen to mean each version, in their order."""
+    restart_s: float = 0.0
+    steady_p99_s: float = 0.0
+    steady_tokens_per_s: float = 0.0
+    worst_gap_s: float = 0.0
+    answers: int = 0
+    failures: list[str] = field(default_factory=list[str])
+    wrong: list[str] = field(default_factory=list[str])
+
+    def is_right(self, answer: Answer) -> bool:
+        """Whether an answer is wholly of the version that it names, and no later one was named before it was asked."""
+        versions = list(self.named_at)
+        later = versions[versions.index(answer.version) + 1 :]
+        stale = any(self.named_at[version] < answer.asked_at for version in later)
+        return not stale and answer.is_of(self.deployed[answer.version])
+
+    @property
+    def row(self) -> list[object]:
+        swaps = len(self.to_token_s)
+        gaps = [self.steady_p99_s * 1e3, self.worst_gap_s * 1e3]
+        times = [statistics.median(self.to_token_s), max(self.to_token_s)]
+        counts = [swaps, self.answers, len(self.failures), len(self.wrong)]
+        return [self.kind, *counts, self.steady_tokens_per_s, *gaps, *times, self.restart_s]
+
+
+def main() -> int:
+    asked = _options()
+    base, made = FOLDER.resolve() / "base", FOLDER.resolve() / "versions"
+    unpack(base)
+    if not are_made(made):
+        subprocess.run([sys.executable, "-m", "bench.swap_versions", base, made], check=True)
+    if asked.set_up:
+        return 0
+    kinds = {"adapters": asked.adapters, "weights": asked.weights}
+    amx = not processor.faults_on_amx()
+    return report([look(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps])
+
+
+def look(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bool) -> Seen:
+    """Start an engine and a gateway, swap, and at last start the engine again."""
+    seen, port = Seen(kind), free_port()
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as engine:
+
+        def start() -> None:
+            engine.close()
+            engine.enter_context(vllm(base, port, amx, adapters=kind == "adapters"))
+
+        start()
+        pool = base.name if kind == "adapters" else f"{base.name}@{ALIAS}"
+        with gateways.gateway({pool: [f"http://127.0.0.1:{port}"]}, Path(scratch)) as gateway:
+            asyncio.run(_swap(seen, gateway, swaps, steady_s, base, made, start))
+    return seen
+
+
+async def _swap(
+    seen: Seen, gateway: Gateway, swaps: int, steady_s: float, base: Path, made: Path, restart: Callable[[], None]
+) -> None:
+    load, stop = Load(gateway.url, gateway.key, ALIAS), asyncio.Event()
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120))
+    async with session, gateway.voice() as say:
+        swap = Swap(seen, gateway, session, say, base, made)
+        await swap.to(0)
+        seen.to_token_s.clear()
+        loading = asyncio.create_task(load.run(session, stop))
+        await asyncio.sleep(WARM_UP_S)
+        began_at = time.monotonic()
+        await asyncio.sleep(steady_s)
+        swapped_at = time.monotonic()
+        for number in range(1, swaps + 1):
+            await swap.to(number)
+            await asyncio.sleep(PAUSE_S)
+        ended_at = time.monotonic()
+        # What a restart does to callers is not counted.
+        seen.failures = list(load.failures)
+        seen.restart_s = await swap.instead(restart)
+        stop.set()
+        await loading
+    seen.steady_p99_s = statistics.quantiles(load.gaps_s(began_at, swapped_at), n=100)[98]
+    seen.steady_tokens_per_s = load.tokens_per_s(began_at, swapped_at)
+    seen.worst_gap_s = max(load.gaps_s(swapped_at, ended_at))
+    seen.answers = len(load.answers)
+    seen.wrong = [f"{answer.version}: {answer.text!r}" for answer in load.answers if not seen.is_right(answer)]
+
+
+@dataclass(frozen=True)
+class Swap:
+    """From one version to the next, and what it takes."""
+
+    seen: Seen
+    gateway: Gateway
+    session: aiohttp.ClientSession
+    say: Callable[[EventData], Awaitable[None]]
+    base: Path
+    made: Path
+
+    async def to(self, number: int) -> None:
+        """Say that a version was approved; its first token is that of a caller who comes when the name means it."""
+        # Of the whole weights every other version comes as a whole model, the rest as adapters that are merged first.
+        whole = self.seen.kind == "weights" and number % 2 == 1
+        artifacts, base_model = self.gateway.artifacts, self.base.name
+        candidate = await asyncio.to_thread(publish, artifacts, base_model, self.made, number, ALIAS, whole=whole)
+        self.seen.deployed[candidate.version] = WORDS[number % len(WORDS)]
+        began_at = time.monotonic()
+        await self.say(gateways.approved(candidate))
+        async with asyncio.timeout(LONGEST_S):
+            while await self._meant() != candidate.version:
+                await asyncio.sleep(LOOK_S)
+        self.seen.named_at[candidate.version] = time.monotonic()
+        answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
+        assert answer.version == candidate.version, f"{answer.version} answers after {candidate.version} was named"
+        self.seen.to_token_s.append(answer.times[0] - began_at)
+
+    async def instead(self, restart: Callable[[], None]) -> float:
+        """Seconds from the end of an engine to the first token after its new start, under the same load."""
+        began_at = time.monotonic()
+        await asyncio.to_thread(restart)
+        async with asyncio.timeout(LONGEST_START_S):
+            while True:
+                try:
+                    answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
+                except RuntimeError:
+                    await asyncio.sleep(LOOK_S)
+                else:
+                    return answer.times[0] - began_at
+
+    async def _meant(self) -> str | None:
+        """The version that the alias means now; None before it means any."""
+        url, headers = f"{self.gateway.url}/v1/models/{ALIAS}", {"authorization": f"Bearer {self.gateway.key}"}
+        async with self.session.get(url, headers=headers) as answer:
+            return (await answer.json()).get("root")
+
+
+@contextmanager
+def vllm(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[None]:
+    """vLLM on all cores: for many adapters, or for whole weights that can be replaced."""
+    server = "vllm.entrypoints.openai.api_server" if amx else "deploy.local.vllm_without_amx"
+    options = {
+        "model": str(base),
+        "served-model-name": base.name,
+        "host": "127.0.0.1",
+        "port": str(port),
+        "max-model-len": "2048",
+        "max-num-seqs": "32",
+        "uvicorn-log-level": "warning",
+    }
+    # Swaps come faster than answers end: each caller may still be at a version of his own.
+    lora = {"max-lora-rank": "8", "max-loras": "8", "max-cpu-loras": "16"}
+    flags = [f"--{name}={value}" for name, value in (options | (lora if adapters else {})).items()]
+    variables = {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",
+        **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {"VLLM_SERVER_DEV_MODE": "1"}),
+        **({} if amx else processor.environment_without_amx()),
+    }
+    command = [sys.executable, "-m", server, "--enforce-eager", *(["--enable-lora"] if adapters else []), *flags]
+    with running(command, port, variables=variables, timeout_s=LONGEST_START_S):
+        yield
+
+
+def report(seen: Sequence[Seen]) -> int:
+    """The table, what went wrong, and the verdict."""
+    columns = ["", "swaps", "answers", "failed", "mixed or stale", "tokens/s", "gap p99 ms", "worst gap ms"]
+    columns += ["event to token s", "slowest s", "restart of vLLM s"]
+    show(columns, [each.row for each in seen])
+    for each in seen:
+        for trouble in [*each.failures, *each.wrong][:10]:
+            print(f"{each.kind}: {trouble}")
+    ratios = [
+        ratio
+        for each in seen
+        for ratio in (
+            Ratio(f"{each.kind}: failures", len(each.failures), must=0, aim=0, most=True),
+            Ratio(f"{each.kind}: mixed or stale answers", len(each.wrong), must=0, aim=0, most=True),
+            Ratio(f"{each.kind}: worst gap of p99", each.worst_gap_s / each.steady_p99_s, must=3, aim=3, most=True),
+        )
+    ]
+    for each in seen:
+        faster = each.restart_s / statistics.median(each.to_token_s)
+        # Whole weights wait for the answers under way, and an adapter is merged first: told, not demanded.
+        must = 50 if each.kind == "adapters" else 1
+        ratios.append(Ratio(f"{each.kind}: event to token, times faster than a restart", faster, must=must, aim=100))
+    if len(seen) == 2:
+        adapters, weights = seen
+        faster = weights.steady_tokens_per_s / adapters.steady_tokens_per_s
+        ratios.append(Ratio("tokens/s of merged weights to adapters", faster, must=2.5, aim=3))
+    return verdict("swap", ratios, columns=columns[1:], figures={each.kind: each.row[1:] for each in seen})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--adapters", type=int, default=100)
+    parser.add_argument("--weights", type=int, default=20)
+    parser.add_argument("--steady-s", type=float, default=20.0)
+    parser.add_argument("--set-up", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
