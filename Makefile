@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs lint test test-fast lock contract
+.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ test: setup ## every test, the end-to-end one included
 
 test-fast: setup ## unit and contract tests, without a model
 	$(PYTEST) -m "not model" --durations=5 $(TESTS) tests/unit tests/contract
+
+test-long: setup ## what `make test` leaves out, minutes each: every method on the example, twenty kills
+	ASSAY_TEST_METHODS=1 ASSAY_TEST_KILLS=20 KILLS=20 $(PYTEST) -v --durations=10 tests/e2e/test_each_method.py \
+		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json
