@@ -1,13 +1,22 @@
 """Ports of this machine: a free one, and the wait until somebody listens."""
 
+import random
 import socket
 import time
 
+# Below those that the system lends to connections that go out: such a port can be gone before a server takes it.
+_PORTS = range(15_000, 32_000)
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that this process has not given away yet."""
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe:
+            if port not in _given and probe.connect_ex(("127.0.0.1", port)) != 0:
+                _given.add(port)
+                return port
 
 
 def wait_for_port(port: int, timeout_s: float = 20) -> None:
