@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.settings import CommonSettings
+from tests.jetstream import jetstream
 from tests.ports import free_port
 
 
@@ -91,13 +92,6 @@ def checkpoint(
     )
     metrics = TrainingMetrics(step=step)
     return CheckpointSaved(candidate=candidate, total_steps=20, metrics=metrics, test=Split(artifact=test, rows=rows))
-
-
-@asynccontextmanager
-async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStreamContext]:
-    connection = await nats.connect(settings.nats_url)
-    yield connection.jetstream()
-    await connection.close()
 
 
 async def send(settings: CommonSettings, *facts: CheckpointSaved) -> None:

@@ -20,8 +20,7 @@ from services.evaluator.ports import EngineUnavailable
 from shared import child, telemetry
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Failure
-
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+from shared.weights.lora import CONFIG, WEIGHTS
 
 
 class Request(BaseModel):
@@ -99,7 +98,7 @@ def _adapter(artifacts: Artifacts, target: Target, settings: Settings) -> Adapte
         if settings.engine_mode == "weights":
             return Adapter(target.adapter_name, folder)
         raise CannotBeScored("whole_model", "a whole model is scored by an engine in the mode weights alone")
-    if missing := [name for name in ADAPTER_FILES if not (folder / name).is_file()]:
+    if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
         raise CannotBeScored("adapter_damaged", f"the adapter lacks {' and '.join(missing)}")
     return Adapter(target.adapter_name, folder)
 

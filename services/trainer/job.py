@@ -126,14 +126,10 @@ def _rows(
 
 
 def _beginning(request: JobRequest, artifacts: Artifacts) -> Beginning:
-    start, over_whole = request.start, request.plan.tuning.over_whole
+    start, tuning, base = request.start, request.plan.tuning, request.base_model_path
     earlier = artifacts.fetch_folder(start.state, request.work_dir / "start") if start else None
     own = artifacts.fetch_folder(request.resume_state, request.work_dir / "resume") if request.resume_state else None
-    return Beginning(
-        below=str(earlier) if over_whole else request.base_model_path,
-        state=own or (None if over_whole else earlier),
-        moments=earlier if start and start.with_optimizer else None,
-    )
+    return Beginning.of(tuning, base, earlier, own, start is not None and start.with_optimizer)
 
 
 def _trainer(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ from accelerate.utils import DistributedType
 from torch.distributed.tensor import DTensor
 
 from tests.integration import forked
+from tests.ports import free_port
 from tests.unit.trainer import in_process, tiny_model
 
 
 def train(base: Path, folder: Path, resume: str | None = None, **asked: Any) -> dict[str, Any]:
     """Train in both; the first one's losses by step, how many parameters are shared, and its checkpoints' states."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     made = [forked.context().Process(target=_work, args=(n, port, base, folder, resume, asked)) for n in range(2)]
     for process in made:
         process.start()

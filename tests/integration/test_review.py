@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import httpx
-import nats
 import pytest
 from litestar.testing import AsyncTestClient
 
@@ -18,6 +16,7 @@ from shared.cloudevents import Envelope, EventData
 from shared.events import ModelApproved, ModelRejected, ReviewOpened, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
+from tests.jetstream import jetstream
 from tests.unit.review.evidence import evaluation, finish, sample_lines
 
 BEST = {"accuracy": 5, "politeness": 5, "usefulness": 5}
@@ -30,13 +29,6 @@ async def client(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterato
     async with AsyncTestClient(app) as client:
         client.headers["authorization"] = f"Bearer {key}"
         yield client
-
-
-@asynccontextmanager
-async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStreamContext]:
-    connection = await nats.connect(settings.nats_url)
-    yield connection.jetstream()
-    await connection.close()
 
 
 async def send(settings: CommonSettings, *facts: EventData) -> None:

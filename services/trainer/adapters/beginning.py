@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from peft import PeftModel, set_peft_model_state_dict
@@ -12,8 +12,7 @@ from transformers import PreTrainedModel
 from services.trainer.adapters import training_state
 from services.trainer.adapters.loading import load_model
 from services.trainer.domain.tuning import Tuning
-
-_ADAPTER = "adapter_model.safetensors"
+from shared.weights.lora import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,18 @@ class Beginning:
     state: Path | None = None
     moments: Path | None = None
 
+    @classmethod
+    def of(cls, tuning: Tuning, base: str, earlier: Path | None, own: Path | None, with_moments: bool) -> Self:
+        """Of a job over the base model in `base`, from an earlier job's checkpoint or its own last one, if there are.
+
+        `with_moments`: the earlier one's optimizer comes along.
+        """
+        return cls(
+            below=str(earlier) if tuning.over_whole else base,
+            state=own or (None if tuning.over_whole else earlier),
+            moments=earlier if with_moments else None,
+        )
+
     def model(self, tuning: Tuning, bf16: bool) -> PreTrainedModel:
         """The model to train, or to put an adapter over."""
         if tuning.kind == "lora":
@@ -38,12 +49,12 @@ class Beginning:
     def give(self, model: Any) -> None:
         """Give an adapter the weights that it had in the checkpoint; a whole model has them already."""
         if self.state is not None and isinstance(model, PeftModel):
-            set_peft_model_state_dict(model, load_file(self.state / _ADAPTER))
+            set_peft_model_state_dict(model, load_file(self.state / WEIGHTS))
 
 
 def whole_model(below: str, state: Path) -> PreTrainedModel:
     """What a checkpoint is as a whole, in 32 bits: itself, or what its adapter makes of the model below it."""
-    if not (state / _ADAPTER).exists():
+    if not (state / WEIGHTS).exists():
         return load_model(str(state), False)
     # PEFT freezes what it puts an adapter over.
     return PeftModel.from_pretrained(load_model(below, False), str(state)).merge_and_unload().requires_grad_(True)

@@ -11,8 +11,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 from services.trainer.adapters.beginning import whole_model
 from services.trainer.adapters.tuned_model import whole_weights
 from services.trainer.domain.tuning import Tuning
-
-_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+from shared.weights.lora import CONFIG, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Publisher:
         """Fill the new folder `into` with what the checkpoint in `saved` is served from."""
         into.mkdir()
         if self.tuning.makes_an_adapter:
-            for name in _ADAPTER_FILES:
+            for name in (WEIGHTS, CONFIG):
                 shutil.copyfile(saved / name, into / name)
             return
         whole = whole_model(self.below, saved)

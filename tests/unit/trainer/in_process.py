@@ -75,14 +75,13 @@ def train(
     plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier)
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
-    over_whole = plan.tuning.over_whole
-    beginning = Beginning(str(start if over_whole else base), resume or (None if over_whole else start))
+    beginning = Beginning.of(plan.tuning, str(base), start, resume, with_moments)
     publisher = Publisher(plan.tuning, beginning.below, tokenizer, base_dtype(str(base)))
     reporting = Reporting(plan, heard, store, tokens_at, publisher)  # type: ignore[arg-type]
     model, out = beginning.model(plan.tuning, False), folder / "out"
     made = trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
     beginning.give(made.model)
-    made.moments_from = start if with_moments else None
+    made.moments_from = beginning.moments
     reporting.trainer = made
     made.add_callback(reporting)
     made.train(resume_from_checkpoint=str(resume) if resume else None)
