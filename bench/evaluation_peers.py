@@ -13,7 +13,7 @@ import httpx
 
 from bench.evaluation_tasks import Suite
 from bench.side_by_side import running
-from deploy.local import processor
+from deploy.local import processor, vllm
 
 Choices = dict[str, str]
 """By question, the choice that was taken."""
@@ -48,16 +48,9 @@ class Peer:
 @contextmanager
 def engine(model: Path, name: str, port: int) -> Generator[str]:
     """vLLM with these weights and no adapters, the same for both that ask it; ready when it has answered once."""
-    server = "deploy.local.vllm_without_amx" if processor.faults_on_amx() else "vllm.entrypoints.openai.api_server"
-    options = ["--model", model, "--served-model-name", name, "--port", str(port), "--max-model-len", "2048"]
-    # A cached block is used whole or not at all; on a processor it is 128 tokens long unless one says otherwise.
-    options += ["--block-size", "32", "--uvicorn-log-level", "warning"]
-    own = {
-        **{"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_SERVER_DEV_MODE": "1"},
-        # By itself it leaves one core idle.
-        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",
-    }
-    command = [sys.executable, "-m", server, "--enforce-eager", "--host", "127.0.0.1", *options]
+    amx = not processor.faults_on_amx()
+    command = vllm.command(model, name, port, amx=amx)
+    own = vllm.environment(f"0-{(os.cpu_count() or 1) - 1}", 2, amx=amx, adapters=False)
     with running(command, port, variables=own, timeout_s=300) as process:
         url = f"http://127.0.0.1:{port}"
         while not _answers(url, name):

@@ -24,7 +24,7 @@ from bench.gateways import Gateway
 from bench.side_by_side import FOLDER, Ratio, free_port, running, show, verdict
 from bench.swap_load import Answer, Load, stream
 from bench.swap_versions import WORDS, are_made, publish
-from deploy.local import processor
+from deploy.local import processor, vllm
 from deploy.local.base_model import unpack
 from shared.cloudevents import EventData
 
@@ -87,11 +87,11 @@ def main() -> int:
 def look(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bool) -> Seen:
     """Start an engine and a gateway, swap, and at last start the engine again."""
     seen, port = Seen(kind), free_port()
-    with tempfile.TemporaryDirectory() as scratch, ExitStack() as engine:
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as started:
 
         def start() -> None:
-            engine.close()
-            engine.enter_context(vllm(base, port, amx, adapters=kind == "adapters"))
+            started.close()
+            started.enter_context(engine(base, port, amx, adapters=kind == "adapters"))
 
         start()
         pool = base.name if kind == "adapters" else f"{base.name}@{ALIAS}"
@@ -179,31 +179,12 @@ class Swap:
 
 
 @contextmanager
-def vllm(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[None]:
+def engine(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[None]:
     """vLLM on all cores: for many adapters, or for whole weights that can be replaced."""
-    server = "vllm.entrypoints.openai.api_server" if amx else "deploy.local.vllm_without_amx"
-    options = {
-        "model": str(base),
-        "served-model-name": base.name,
-        "host": "127.0.0.1",
-        "port": str(port),
-        "max-model-len": "2048",
-        "max-num-seqs": "32",
-        "uvicorn-log-level": "warning",
-    }
     # Swaps come faster than answers end: each caller may still be at a version of his own.
-    lora = {"max-lora-rank": "8", "max-loras": "8", "max-cpu-loras": "16"}
-    flags = [f"--{name}={value}" for name, value in (options | (lora if adapters else {})).items()]
-    variables = {
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",
-        **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {"VLLM_SERVER_DEV_MODE": "1"}),
-        **({} if amx else processor.environment_without_amx()),
-    }
-    command = [sys.executable, "-m", server, "--enforce-eager", *(["--enable-lora"] if adapters else []), *flags]
+    limits = {"max-lora-rank": 8, "max-loras": 8, "max-cpu-loras": 16} if adapters else None
+    command = vllm.command(base, base.name, port, amx=amx, adapters=limits)
+    variables = vllm.environment(f"0-{(os.cpu_count() or 1) - 1}", 1, amx=amx, adapters=adapters)
     with running(command, port, variables=variables, timeout_s=LONGEST_START_S):
         yield
 

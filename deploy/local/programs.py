@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.local import vllm
 from deploy.local.settings import BASE_MODEL, LocalSettings
 
 _BIN = Path(sys.executable).parent
@@ -62,29 +63,10 @@ def _mongo(settings: LocalSettings) -> Program:
 
 
 def _vllm(settings: LocalSettings, amx: bool) -> Program:
-    options = {
-        "model": str(settings.base_model_dir),
-        "served-model-name": BASE_MODEL,
-        "host": "127.0.0.1",
-        "port": str(settings.vllm_port),
-        "max-model-len": "2048",
-        "max-lora-rank": str(settings.vllm_max_lora_rank),
-        "max-loras": "4",
-        "max-cpu-loras": "16",
-        "max-num-seqs": "32",
-        "uvicorn-log-level": "warning",
-    }
-    flags = ("--enforce-eager", "--enable-lora", *(f"--{name}={value}" for name, value in options.items()))
-    environment = {
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
-        "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm_kv_cache_gib),
-        "VLLM_CPU_OMP_THREADS_BIND": settings.vllm_cores,
-    }
-    server = "vllm.entrypoints.openai.api_server" if amx else "deploy.local.vllm_without_amx"
-    command = (_PYTHON, "-m", "deploy.local.whole_group", _PYTHON, "-m", server, *flags)
+    adapters = {"max-lora-rank": settings.vllm_max_lora_rank, "max-loras": 4, "max-cpu-loras": 16}
+    served = vllm.command(settings.base_model_dir, BASE_MODEL, settings.vllm_port, amx=amx, adapters=adapters)
+    environment = vllm.environment(settings.vllm_cores, settings.vllm_kv_cache_gib, amx=amx, adapters=True)
+    command = (_PYTHON, "-m", "deploy.local.whole_group", *served)
     return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 
 

@@ -1,0 +1,48 @@
+"""How vLLM is started on a processor: its command and its environment."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local import processor
+
+_SERVER, _SERVER_WITHOUT_AMX = "vllm.entrypoints.openai.api_server", "deploy.local.vllm_without_amx"
+# Cached keys and values are used by whole blocks, of 128 tokens on a processor unless one says otherwise: no short
+# prompt fills one. vLLM refuses fewer than 32 there.
+_BLOCK_TOKENS = 32
+
+
+def command(
+    model: Path, name: str, port: int, *, amx: bool, adapters: Mapping[str, int] | None = None
+) -> tuple[str, ...]:
+    """Serve a model's folder under that name, with adapters within these limits (`--max-loras` and the like).
+
+    Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions.
+    """
+    options = {
+        "model": model,
+        "served-model-name": name,
+        "host": "127.0.0.1",
+        "port": port,
+        "max-model-len": 2048,
+        "max-num-seqs": 32,
+        "block-size": _BLOCK_TOKENS,
+        "uvicorn-log-level": "warning",
+        **(adapters or {}),
+    }
+    flags = ("--enforce-eager", *(("--enable-lora",) if adapters else ()))
+    server = _SERVER if amx else _SERVER_WITHOUT_AMX
+    return (sys.executable, "-m", server, *flags, *(f"--{option}={value}" for option, value in options.items()))
+
+
+def environment(cores: str, cache_gib: int, *, amx: bool, adapters: bool) -> dict[str, str]:
+    """Its variables; `cores` as `0-1`, since by itself vLLM leaves one idle."""
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": cores,
+        **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {"VLLM_SERVER_DEV_MODE": "1"}),
+        **({} if amx else processor.environment_without_amx()),
+    }
