@@ -27,6 +27,7 @@ from bench.swap_versions import WORDS, are_made, publish
 from deploy.local import processor, vllm
 from deploy.local.base_model import unpack
 from shared.cloudevents import EventData
+from shared.events import Candidate
 
 ALIAS = "support"
 WARM_UP_S = 10.0
@@ -105,17 +106,19 @@ async def _swap(
 ) -> None:
     load, stop = Load(gateway.url, gateway.key, ALIAS), asyncio.Event()
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120))
+    # A checkpoint lies in the store long before it is approved.
+    versions = [_published(seen, gateway, base, made, number) for number in range(1 + swaps)]
     async with session, gateway.voice() as say:
-        swap = Swap(seen, gateway, session, say, base, made)
-        await swap.to(0)
+        swap = Swap(seen, gateway, session, say)
+        await swap.to(versions[0])
         seen.to_token_s.clear()
         loading = asyncio.create_task(load.run(session, stop))
         await asyncio.sleep(WARM_UP_S)
         began_at = time.monotonic()
         await asyncio.sleep(steady_s)
         swapped_at = time.monotonic()
-        for number in range(1, swaps + 1):
-            await swap.to(number)
+        for version in versions[1:]:
+            await swap.to(version)
             await asyncio.sleep(PAUSE_S)
         ended_at = time.monotonic()
         # What a restart does to callers is not counted.
@@ -130,6 +133,14 @@ async def _swap(
     seen.wrong = [f"{answer.version}: {answer.text!r}" for answer in load.answers if not seen.is_right(answer)]
 
 
+def _published(seen: Seen, gateway: Gateway, base: Path, made: Path, number: int) -> Candidate:
+    # Of the whole weights every other version comes as a whole model, the rest as adapters that are merged first.
+    whole = seen.kind == "weights" and number % 2 == 1
+    candidate = publish(gateway.artifacts, base.name, made, number, ALIAS, whole=whole)
+    seen.deployed[candidate.version] = WORDS[number % len(WORDS)]
+    return candidate
+
+
 @dataclass(frozen=True)
 class Swap:
     """From one version to the next, and what it takes."""
@@ -138,16 +149,9 @@ class Swap:
     gateway: Gateway
     session: aiohttp.ClientSession
     say: Callable[[EventData], Awaitable[None]]
-    base: Path
-    made: Path
 
-    async def to(self, number: int) -> None:
+    async def to(self, candidate: Candidate) -> None:
         """Say that a version was approved; its first token is that of a caller who comes when the name means it."""
-        # Of the whole weights every other version comes as a whole model, the rest as adapters that are merged first.
-        whole = self.seen.kind == "weights" and number % 2 == 1
-        artifacts, base_model = self.gateway.artifacts, self.base.name
-        candidate = await asyncio.to_thread(publish, artifacts, base_model, self.made, number, ALIAS, whole=whole)
-        self.seen.deployed[candidate.version] = WORDS[number % len(WORDS)]
         began_at = time.monotonic()
         await self.say(gateways.approved(candidate))
         async with asyncio.timeout(LONGEST_S):

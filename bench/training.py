@@ -4,8 +4,9 @@ Same model, rows, order, batch, rank, rate and seed; the sides take turns, each 
 Speed counts real tokens, those of the rows, however many a side pads, and however many it need not compute again (Assay
 computes what all rows of a batch begin with once); loading and tokenizing are not timed. Losses are the mean of all
 steps. The peers compute in 16 bits, also where that is emulated, and round a good part of a young adapter's small
-changes away: the same adapter after its first step loses 0.13 nats more in bfloat16 than in 32 bits. So a fourth side
-is TRL in 32 bits, for the loss alone: Assay's must be equal to its, and no higher than that of anyone's defaults.
+changes away: the same adapter after its first step loses 0.13 nats more in bfloat16 than in 32 bits. So losses are
+compared at equal precision, by two sides more that are run for their loss alone: TRL in 32 bits, which Assay's must be
+equal to, and Assay in 16 bits, which must be equal to both peers' defaults.
 `python -m bench.training --turns 1` is the short way.
 """
 
@@ -33,7 +34,7 @@ from services.trainer.adapters.rows import IGNORED, TokenRow, token_rows
 
 STEPS, BATCH, RATE, RANK, SEED, TURNS = 4, 8, 2e-4, 16, 7, 2
 _SIDES = ("trl", "llama-factory", "assay")
-_EQUAL = "trl-fp32"
+_TRL_IN_32_BITS, _ASSAY_IN_16_BITS = "trl-fp32", "assay-bf16"
 
 
 @dataclass
@@ -62,16 +63,23 @@ def main() -> int:
     for _ in range(options.turns):
         for name, side in sides.items():
             _turn(name, side, model, factory, data)
-    _turn(_EQUAL, sides.setdefault(_EQUAL, Side()), model, factory, data)
+    for name in (_TRL_IN_32_BITS, _ASSAY_IN_16_BITS):
+        _turn(name, sides.setdefault(name, Side()), model, factory, data)
     speed = {name: real / min(side.seconds) for name, side in sides.items()}
     ceiling = _ceiling(tokens)
     mean = {name: sum(side.losses) / len(side.losses) for name, side in sides.items()}
+
+    def apart(one: str, other: str) -> float:
+        return abs(mean[one] - mean[other])
+
     table = [[n, speed[n], speed[n] / ceiling, mean[n], s.losses[-1], s.peak_mib] for n, s in sides.items()]
     show(["side", "tokens/s", "of ceiling", "mean loss", "last loss", "peak MiB"], table)
     ratios = [
         Ratio("times TRL", speed["assay"] / speed["trl"], 3.5, 5),
         Ratio("times LLaMA-Factory", speed["assay"] / speed["llama-factory"], 1.4, 2),
-        Ratio("loss apart from TRL's in 32 bits", abs(mean["assay"] - mean[_EQUAL]), 0.02, 0.02, most=True),
+        Ratio("loss apart from TRL's, in 32 bits", apart("assay", _TRL_IN_32_BITS), 0.02, 0.02, most=True),
+        Ratio("loss apart from TRL's, in 16 bits", apart(_ASSAY_IN_16_BITS, "trl"), 0.02, 0.02, most=True),
+        Ratio("loss apart from LLaMA-Factory's", apart(_ASSAY_IN_16_BITS, "llama-factory"), 0.02, 0.02, most=True),
         Ratio("loss above the others'", mean["assay"] - min(mean[name] for name in _SIDES), 0.02, 0.02, most=True),
     ]
     return verdict("training", ratios, tokens_per_s=speed, ceiling_share=speed["assay"] / ceiling)

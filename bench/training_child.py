@@ -26,7 +26,8 @@ from shared.events import Hyperparameters, TrainingSpec
 
 def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, seed: int) -> None:
     data = rows(steps * batch, seed)
-    make = {"assay": _assay, "trl": _trl, "trl-fp32": partial(_trl, bf16=False)}[side]
+    by_default = {"assay": _assay, "trl": _trl}
+    make = (by_default | {"assay-bf16": partial(_assay, bf16=True), "trl-fp32": partial(_trl, bf16=False)})[side]
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         made = make(model, data, steps, batch, rate, rank, seed, Path(folder))
@@ -38,7 +39,15 @@ def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, 
 
 
 def _assay(
-    model: str, data: list[Any], steps: int, batch: int, rate: float, rank: int, seed: int, folder: Path
+    model: str,
+    data: list[Any],
+    steps: int,
+    batch: int,
+    rate: float,
+    rank: int,
+    seed: int,
+    folder: Path,
+    bf16: bool | None = None,
 ) -> SFTTrainer:
     asked = Hyperparameters(n_epochs=1, batch_size=batch, learning_rate=rate, lora_rank=rank)
     spec = TrainingSpec(base_model="base", hyperparameters=asked, seed=seed)
@@ -50,7 +59,8 @@ def _assay(
         # The others' templates teach the line break behind the end of a turn, which Assay leaves out.
         taught = max(i for i, label in enumerate(row["labels"]) if label != IGNORED)
         row["labels"][taught:] = row["input_ids"][taught:]
-    bf16 = choose_precision() == "bf16"
+    if bf16 is None:
+        bf16 = choose_precision() == "bf16"
     made = trainer(plan, load_model(model, bf16), tokenizer, train, [], folder, bf16)
     # All sides read the rows in the order of the file.
     made.train_dataset = Dataset.from_list(list(train))

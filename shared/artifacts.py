@@ -66,7 +66,7 @@ class Artifacts:
             return path.read_bytes()
 
     def fetch_folder(self, artifact: Artifact, cache: Path) -> Path:
-        """A folder's files below `cache/<digest>`, fetched once and moved into place whole."""
+        """A folder's files below `cache/<digest>`, to be read only: fetched once and moved into place whole."""
         target = cache / artifact.sha256
         if target.is_dir():
             return target
@@ -103,12 +103,25 @@ class Artifacts:
     def _fetch(self, digest: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._fs.get_file(self._path(digest), str(target))
+            if not (self._local and _linked(self._path(digest), target)):
+                self._fs.get_file(self._path(digest), str(target))
         except FileNotFoundError:
             raise ArtifactError(f"artifact sha256:{digest} is missing from the store") from None
         if (found := _digest(target)) != digest:
             target.unlink()
             raise ArtifactError(f"artifact sha256:{digest} is damaged: its content hashes to {found}")
+
+
+def _linked(source: str, target: Path) -> bool:
+    """Gigabytes need no second copy on the same disk: neither name's content is ever changed."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Another file system, or one without links.
+        return False
+    return True
 
 
 def _digest(path: Path) -> str:

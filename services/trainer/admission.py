@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.incremental import start_from
 from services.trainer.domain.names import model_name
-from services.trainer.domain.plan import plan_training
+from services.trainer.domain.plan import Room, plan_training
 from services.trainer.domain.run import Run, RunData
 from services.trainer.ports import Archive, BaseModels, Decision, RunStore, UnknownBaseModel
 from shared.events import DatasetReady, DatasetRejected, Failure, TrainingQueued
 
 _NAMED_LINES = 5
+# Of JSON and text together; a row's tokens are not counted before it is trained on.
+_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Admission:
     archive: Archive
     base_models: BaseModels
     organization: str
+    memory_bytes: int
+    """What a job here can use."""
 
     async def settle_waiting_for(self, file_id: str) -> None:
         for run in await self.store.waiting_for(file_id):
@@ -70,7 +74,10 @@ class Admission:
         if spec.hyperparameters.start_job is not None:
             start, tuning = start_from(await self._known(spec.hyperparameters.start_job), run.request)
         data = _data(run, datasets).model_copy(update={"start": start})
-        return run.queue(plan_training(run.id, spec, name, data.train.rows, base, tuning), data)
+        rows = data.train.rows
+        tokens = data.train.artifact.bytes / _BYTES_PER_TOKEN / max(1, rows)
+        room = Room(memory_bytes=self.memory_bytes, row_tokens=max(1.0, tokens))
+        return run.queue(plan_training(run.id, spec, name, rows, base, tuning, room), data)
 
     async def _known(self, job_id: str) -> Run | None:
         """A run, also one that ended before this database was made."""

@@ -1,5 +1,6 @@
 """Puts the trainer together."""
 
+import psutil
 from litestar import Litestar
 
 from services.trainer import api, handlers
@@ -33,7 +34,9 @@ def build(settings: Settings) -> Litestar:
     base_models = NamedBaseModels(settings.base_models)
     how = settings.model_dump(include={"precision", "niceness", "threads", "processes", "sharded"})
     processes = ChildProcesses(common.artifacts, settings.work_dir, how, settings.keep_ready)
-    runs = Runs(run_store, archive, Admission(run_store, archive, base_models, settings.organization))
+    memory_bytes = int(settings.memory_gib * 2**30) or psutil.virtual_memory().total
+    admission = Admission(run_store, archive, base_models, settings.organization, memory_bytes)
+    runs = Runs(run_store, archive, admission)
     line = Line(run_store, archive)
     supervision = Supervision(line, base_models, processes, PrometheusFigures(), settings.organization)
     handlers.subscribe(bus, runs, supervision)

@@ -28,6 +28,8 @@ class Settings(ServiceSettings):
     """With how many threads each process of a job computes; 0 is its share of the cores."""
     processes: int = Field(default=0, ge=0, le=64)
     """In how many processes a job is trained; 0 is one for each GPU, and one where there is none."""
+    memory_gib: float = Field(default=0, ge=0)
+    """How much memory a job can use, which bounds its batches; 0 is the machine's. With GPUs give one GPU's."""
     sharded: bool = False
     """Whether each of them holds a part of the model (FSDP), for models that one GPU cannot hold, or all (DDP)."""
     keep_ready: bool = True

@@ -93,7 +93,7 @@ def build(settings: CommonSettings, tiny: dict[str, str], work: Path) -> Trainer
     archive, base_models = FileArchive(settings.artifacts), NamedBaseModels(tiny)
     processes = ForkedProcesses(settings.artifacts, work)
     supervision = Supervision(Line(store, archive), base_models, processes, PrometheusFigures(), "assay")
-    runs = Runs(store, archive, Admission(store, archive, base_models, "assay"))
+    runs = Runs(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
     return Trainer(database, store, runs, supervision, processes)
 
 

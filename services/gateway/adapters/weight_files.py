@@ -1,5 +1,6 @@
 """What of a model's or an adapter's folder decides whether engines can have it, and the two merged."""
 
+import os
 from pathlib import Path
 
 from services.gateway.domain.adapter import AdapterFiles
@@ -9,6 +10,8 @@ from shared.weights.header import Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS
 
 _MERGING = "services.gateway.job"
+# Callers of an engine on the same cores would wait several times as long for each token.
+_NICENESS = 10
 # The products are small: more threads take three times the CPU and are slower, the more so beside a busy engine.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -38,8 +41,10 @@ class WeightFiles:
     async def merge(self, root: str, adapter: Path, target: Path) -> None:
         """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
         request = {"base": root, "adapter": str(adapter), "target": str(target)}
-        child = await Child.start(_MERGING, request, _ONE_THREAD)
+        child = await Child.spawn(_MERGING, _ONE_THREAD)
         try:
+            os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)
+            await child.ask(request)
             async for message in child.messages():
                 raise UnfitWeights(str(message["unfit"]))
         except ChildDied as error:

@@ -20,6 +20,12 @@ _WARMUP_SHARE = 0.06
 _EPOCHS = ((100, 15.0), (1_000, 10.0), (10_000, 2.0))
 # Each epoch is sorted by length within groups of this many batches: little padding, and still a shuffle.
 _BATCHES_PER_GROUP = 16
+# What one token keeps for the backward pass, by block and width: 34 bytes in 16 bits where attention keeps no scores
+# ("Reducing Activation Recomputation in Large Transformer Models", Korthikanti and others, 2022, equation 2), twice
+# that in 32.
+_ACTIVATION_BYTES = 68
+# The other half is for the model, its gradients and batches of longer rows than most.
+_SHARE_FOR_ACTIVATIONS = 0.5
 
 
 class BaseShape(Value):
@@ -28,6 +34,13 @@ class BaseShape(Value):
     hidden_size: int
     blocks: int
     context: int | None = None
+
+
+class Room(Value):
+    """What decides how many rows fit: a trainer's memory, and the mean row, in tokens."""
+
+    memory_bytes: int
+    row_tokens: float
 
 
 class TrainingPlan(Value):
@@ -55,10 +68,17 @@ class TrainingPlan(Value):
 
 
 def plan_training(
-    job_id: str, spec: TrainingSpec, name: str, rows: int, base: BaseShape, earlier: Tuning | None = None
+    job_id: str,
+    spec: TrainingSpec,
+    name: str,
+    rows: int,
+    base: BaseShape,
+    earlier: Tuning | None = None,
+    room: Room | None = None,
 ) -> TrainingPlan:
     """Decide every hyperparameter of a job over `rows` training rows; `earlier` made the checkpoint it starts from.
 
+    An "auto" batch is no larger than there is `room` for, where that is known.
     Raises `PlanRefused` when there is nothing to train on, or what was asked for does not go together.
     """
     if rows < 1:
@@ -67,7 +87,7 @@ def plan_training(
     reasons: dict[str, str] = {}
     general = general_rows(asked, rows, reasons)
     rows += general
-    batch_size = min(asked.batch_size or _auto_batch_size(rows, reasons), rows)
+    batch_size = min(asked.batch_size or _auto_batch_size(rows, base, room, reasons), rows)
     n_epochs = asked.n_epochs or _auto_epochs(rows, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
     tuning = decide_tuning(asked, base.blocks, reasons, earlier)
@@ -136,11 +156,21 @@ def _max_length(asked: Hyperparameters, context: int | None, reasons: dict[str, 
     return asked.max_length
 
 
-def _auto_batch_size(rows: int, reasons: dict[str, str]) -> int:
+def _auto_batch_size(rows: int, base: BaseShape, room: Room | None, reasons: dict[str, str]) -> int:
     size = 4 if rows < 1000 else 8 if rows < 4000 else 16
     reasons["batch_size"] = (
         f"{size}: many small steps teach more than few large ones while rows are scarce ({rows} here)"
     )
+    if room is None:
+        return size
+    row_bytes = room.row_tokens * base.blocks * base.hidden_size * _ACTIVATION_BYTES
+    fitting = max(1, int(room.memory_bytes * _SHARE_FOR_ACTIVATIONS / row_bytes))
+    if fitting < size:
+        size = 2 ** (fitting.bit_length() - 1)
+        reasons["batch_size"] = (
+            f"{size}: a row of about {room.row_tokens:.0f} tokens takes {row_bytes / 2**30:.2g} GiB while it is "
+            f"trained on, and half of {room.memory_bytes / 2**30:.0f} GiB is there for rows"
+        )
     return size
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import checkpoint_name, job_id_for_file, model_name
-from services.trainer.domain.plan import BaseShape, TrainingPlan, checkpoint_schedule, plan_training, row_order
+from services.trainer.domain.plan import BaseShape, Room, TrainingPlan, checkpoint_schedule, plan_training, row_order
 from services.trainer.domain.tuning import Tuning
 from shared.events import Hyperparameters, TrainingSpec
 
@@ -38,6 +38,23 @@ def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
     assert (chosen.total_steps, chosen.learning_rate) == (20, 0.01)
     assert chosen.tuning == Tuning(rank=4, alpha=8, targets="attention")
     assert chosen.checkpoint_steps == (10, 20)
+
+
+@pytest.mark.parametrize(("row_tokens", "batch_size"), [(100, 16), (2_000, 2), (4_000, 1), (400_000, 1)])
+def test_a_batch_is_no_larger_than_memory_has_room_for(row_tokens: float, batch_size: int) -> None:
+    room = Room(memory_bytes=16 * 2**30, row_tokens=row_tokens)
+    chosen = plan_training("job", TrainingSpec(base_model="base"), "name", 5_000, BASE, room=room)
+    assert chosen.batch_size == batch_size
+    # 34 bytes in 16 bits and 68 in 32, by block and width.
+    taken = batch_size * row_tokens * 30 * 576 * 68
+    assert taken <= room.memory_bytes / 2 or batch_size == 1
+    assert ("GiB" in chosen.reasons["batch_size"]) == (batch_size < 16)
+
+
+def test_a_batch_that_was_asked_for_is_taken_whatever_the_memory() -> None:
+    spec = TrainingSpec(base_model="base", hyperparameters=Hyperparameters(batch_size=16))
+    room = Room(memory_bytes=2**30, row_tokens=4_000)
+    assert plan_training("job", spec, "name", 5_000, BASE, room=room).batch_size == 16
 
 
 def test_the_multiplier_scales_the_default_rate() -> None:
