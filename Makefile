@@ -42,8 +42,9 @@ test: setup ## every test, the end-to-end one included
 test-fast: setup ## unit and contract tests, without a model
 	$(PYTEST) -m "not model" --durations=5 $(TESTS) tests/unit tests/contract
 
-test-long: setup ## what `make test` leaves out, minutes each: every method on the example, twenty kills
-	ASSAY_TEST_METHODS=1 ASSAY_TEST_KILLS=20 KILLS=20 $(PYTEST) -v --durations=10 tests/e2e/test_each_method.py \
+test-long: setup ## what `make test` leaves out, minutes each: every method on the example, planted checkpoints, kills
+	ASSAY_TEST_METHODS=1 ASSAY_TEST_PLANTED=1 ASSAY_TEST_KILLS=20 KILLS=20 $(PYTEST) -v --durations=10 \
+		tests/e2e/test_each_method.py tests/e2e/test_planted_checkpoints.py \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
 
 contract: setup ## write docs/asyncapi.json out of shared/events.py

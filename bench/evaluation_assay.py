@@ -47,22 +47,32 @@ class Assay:
 
     async def _score(self) -> tuple[list[Choices], float, float]:
         files = Artifacts(str(self._settings.state / "artifacts"))
-        test = Split(artifact=files.put_bytes(json.dumps(TEST).encode()), rows=1)
-        first, *saved = [_saved(n, files.put_folder(folder), test) for n, folder in enumerate(self._adapters)]
-        client = await nats.connect(f"nats://127.0.0.1:{self._settings.nats_port}")
+        url = f"nats://127.0.0.1:{self._settings.nats_port}"
+        began_at = time.perf_counter()
+        await score(url, files, self._adapters[:1])
+        warm_at = time.perf_counter()
+        done = await score(url, files, self._adapters[1:], first_step=1)
+        spent_s = time.perf_counter() - warm_at
+        return [_choices(files, each) for each in done], spent_s, warm_at - began_at
+
+
+async def score(nats_url: str, files: Artifacts, adapters: Sequence[Path], first_step: int = 0) -> list[EvalDone]:
+    """Tell of checkpoints, which lie in folders, and wait for their scores, in the same order."""
+    test = Split(artifact=files.put_bytes(json.dumps(TEST).encode()), rows=1)
+    saved = [_saved(step, files.put_folder(folder), test) for step, folder in enumerate(adapters, start=first_step)]
+    done: dict[int, EvalDone] = {}
+    client = await nats.connect(nats_url)
+    try:
         js = client.jetstream()
         told = await js.subscribe("eval.done", stream=EVENTS_STREAM, ordered_consumer=True)
-        done: list[EvalDone] = []
-        spent: list[float] = []
-        for events in ([first], saved):
-            started = time.perf_counter()
-            for event in events:
-                await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
-            done = [_event((await told.next_msg(timeout=1800)).data) for _ in events]
-            spent.append(time.perf_counter() - started)
+        for event in saved:
+            await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
+        while not all(event.candidate.step in done for event in saved):
+            each = _event((await told.next_msg(timeout=1800)).data)
+            done[each.candidate.step] = each
+    finally:
         await client.close()
-        before, timed = spent
-        return [_choices(files, each) for each in sorted(done, key=lambda each: each.candidate.step)], timed, before
+    return [done[event.candidate.step] for event in saved]
 
 
 def _saved(step: int, adapter: Artifact, test: Split) -> CheckpointSaved:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +12,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from bench.side_by_side import environment, free_port, running
+from bench.stores import stores
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope, EventData
@@ -22,7 +21,6 @@ from shared.security import Keyring
 from shared.store import Store
 
 BASE, ALIAS = "mock", "support"
-_BIN = Path(sys.executable).parent
 _CHAT = "/v1/chat/completions"
 _LITELLM_KEY = "sk-bench"
 
@@ -116,39 +114,21 @@ def gateway(
     pools: Mapping[str, Sequence[str]], folder: Path, core: int | None = None, others_core: int | None = None
 ) -> Generator[Gateway]:
     """A gateway in front of these pools, and all that it needs."""
-    nats, mongo, port = free_port(), free_port(), free_port()
-    common = {
-        "ASSAY_NATS_URL": f"nats://127.0.0.1:{nats}",
-        "ASSAY_MONGO_URL": f"mongodb://127.0.0.1:{mongo}",
-        "ASSAY_ARTIFACTS": str(folder / "artifacts"),
-        "ASSAY_CACHE_DIR": str(folder / "cache"),
-        "ASSAY_KEYS_FILE": str(folder / "keys.json"),
-    }
+    port = free_port()
     own = {"GATEWAY_ENGINES": json.dumps(pools), "GATEWAY_HTTP_PORT": str(port)}
-    stores = _nats(nats, folder), _mongo(mongo, folder)
-    with running(stores[0], nats, core=others_core), running(stores[1], mongo, core=others_core):
-        declare = [sys.executable, "-m", "shared.topology"]
-        subprocess.run(declare, env={**os.environ, **common}, check=True, timeout=60, stderr=subprocess.DEVNULL)
-        with running([sys.executable, "-m", "services.gateway"], port, core=core, variables={**common, **own}):
-            key = Keyring(folder / "keys.json").create("bench", ("infer",))
-            yield Gateway(f"http://127.0.0.1:{port}", key, Artifacts(common["ASSAY_ARTIFACTS"]), common)
+    started = [sys.executable, "-m", "services.gateway"]
+    with (
+        stores(folder, others_core) as common,
+        running(started, port, core=core, variables={**common, **own}),
+    ):
+        key = Keyring(folder / "keys.json").create("bench", ("infer",))
+        yield Gateway(f"http://127.0.0.1:{port}", key, Artifacts(common["ASSAY_ARTIFACTS"]), common)
 
 
 def approved(candidate: Candidate) -> ModelApproved:
     """What a review says of a checkpoint that may be served."""
     verdict = Verdict(approved=True, mode="automatic", policy="default", rules=(), reason="a benchmark")
     return ModelApproved(candidate=candidate, verdict=verdict)
-
-
-def _nats(port: int, folder: Path) -> list[str | Path]:
-    config = folder / "nats.conf"
-    config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}/js" }}\n')
-    return [_BIN / "nats-server", "-c", config]
-
-
-def _mongo(port: int, folder: Path) -> list[str | Path]:
-    files = ["--data-dir", folder / "mongo", "--pid-file", folder / "mongo.pid", "--log-file", "/dev/stdout"]
-    return [_BIN / "nx-27017", "--host", "127.0.0.1", "-p", str(port), *files]
 
 
 def _adapter(artifacts: Artifacts, folder: Path) -> Candidate:

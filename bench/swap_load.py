@@ -87,8 +87,9 @@ async def stream(session: aiohttp.ClientSession, url: str, key: str, model: str,
             data = line.removeprefix(b"data: ").strip()
             if not data:
                 continue
+            # To the end, as clients of OpenAI's do: who hangs up before it costs a connection.
             if ended := data == b"[DONE]":
-                break
+                continue
             event = json.loads(data)
             if "error" in event:
                 raise RuntimeError(event["error"]["message"])

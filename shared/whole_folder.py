@@ -22,3 +22,8 @@ def whole_folder(target: Path) -> Generator[Path]:
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def this_boot() -> str:
+    """A part of names for folders that are not written through to the disk, and may be torn after the next start."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]

@@ -21,7 +21,10 @@ Floats = NDArray[np.float32]
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:
-    """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`."""
+    """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`.
+
+    They are made to be read soon, and are left to the system to write to the disk: name the folder by `this_boot`.
+    """
     updates = _Updates(adapter)
     with whole_folder(target) as scratch:
         missing = set(updates.names)
@@ -91,7 +94,6 @@ def _merge_file(source: Path, updates: _Updates, target: Path) -> set[str]:
         if tensor.dtype not in _TYPES or tensor.shape != update.shape:
             raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {update.shape} cannot be added")
         _add(_view(data, tensor), update, tensor.dtype)
-    data.flush()
     return changed
 
 

@@ -15,13 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from deploy.local.settings import LocalSettings
 from services.ingest.domain.files import Parts, read_file
-from services.trainer.adapters.processes import ENVIRONMENT
-from services.trainer.domain.messages import CheckpointWritten, Prepared, parse_message
-from services.trainer.domain.plan import BaseShape, plan_training
+from services.trainer.domain.messages import CheckpointWritten, Prepared
 from shared.artifacts import Artifacts
-from shared.child import Child
-from shared.events import Hyperparameters, TrainingSpec
 from tests.e2e.waiting import EXAMPLES
+from tests.trained import train
 
 pytestmark = [
     pytest.mark.model,
@@ -58,7 +55,7 @@ async def test_it_answers_the_example_in_its_form(
 ) -> None:
     asked, (low, high) = METHODS[method]
     base = base_model.base_model_dir
-    said = await train(asked, parts, base, folder)
+    said = await train(asked, [row.line() for row in parts.train], STEPS, base, folder)
     [prepared] = [message for message in said if isinstance(message, Prepared)]
     assert low <= prepared.trainable_share <= high
     *_, last = [message for message in said if isinstance(message, CheckpointWritten)]
@@ -70,31 +67,6 @@ async def test_it_answers_the_example_in_its_form(
     else:
         model = AutoModelForCausalLM.from_pretrained(made)
     assert await asyncio.to_thread(in_form, model, tokenizer, parts) >= IN_FORM
-
-
-async def train(asked: dict[str, Any], parts: Parts, base: Path, folder: Path) -> list[Any]:
-    """What the training process says, in a process of its own as in the service."""
-    artifacts = Artifacts(str(folder / "artifacts"))
-    rows = artifacts.put_bytes(b"".join(row.line() for row in parts.train))
-    hyperparameters = Hyperparameters(n_epochs=STEPS * 4 / len(parts.train), batch_size=4, n_checkpoints=1, **asked)
-    spec = TrainingSpec(base_model="base", hyperparameters=hyperparameters, seed=7)
-    config = json.loads((base / "config.json").read_text())
-    shape = BaseShape(hidden_size=config["hidden_size"], blocks=config["num_hidden_layers"])
-    request = {
-        "job_id": "job",
-        "plan": plan_training("job", spec, "name", len(parts.train), shape).model_dump(mode="json"),
-        "base_model_path": str(base),
-        "artifacts_root": str(folder / "artifacts"),
-        "train": rows.model_dump(mode="json"),
-        "work_dir": str(folder / "work"),
-        "niceness": 0,
-    }
-    (folder / "work").mkdir()
-    child = await Child.start("services.trainer.job", request, ENVIRONMENT)
-    try:
-        return [parse_message(message) async for message in child.messages()]
-    finally:
-        await child.kill()
 
 
 def in_form(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, parts: Parts) -> int:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from deploy.local.settings import BASE_MODEL
+from services.evaluator.adapters.suites import SHIPPED
 from shared.artifacts import Artifacts
 from shared.events import Artifact
 from shared.security import Keyring
@@ -99,3 +100,30 @@ async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_th
     assert damaged.error.code == "artifact_damaged"
     assert refused.scores == damaged.scores == {}
     assert httpx.get(f"{engine.url}/health").status_code == 200
+
+
+async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settings, engine, adapters, tmp_path) -> None:
+    """Weights made at random know nothing any more; a task with code in it is refused and hurts no other."""
+    rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()][::4]
+    shown = [json.loads(line) for line in (SHIPPED / "general-en-examples.jsonl").read_text().splitlines()]
+    task = {
+        "name": "english",
+        "kind": "multiple_choice",
+        "data": {"rows": rows},
+        "examples": {"rows": shown},
+        "shots": 2,
+    }
+    (tmp_path / "known.yaml").write_text(json.dumps({"tasks": [task]}))
+    (tmp_path / "mixed.yaml").write_text("tasks: [{name: code, data: !function x}]")
+    forgot = Artifacts(bus_settings.artifacts).put_folder(adapters[0])
+    event = checkpoint(bus_settings, forgot, 10, SHORT, rows=2, suite="known,mixed")
+    own = {"EVALUATOR_SUITES": json.dumps([str(tmp_path)])}
+    with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1", **own):
+        await send(bus_settings, event)
+        [done] = await evaluations(bus_settings, 1)
+    assert done.error is None
+    assert {name: why.code for name, why in done.task_errors.items()} == {"mixed.code": "code_refused"}
+    knew, knows = done.base_scores["known.english.accuracy"], done.scores["known.english.accuracy"]
+    assert (knew.n, knows.n) == (40, 40)
+    assert knew.value > knows.value + 0.2
+    assert done.scores["known.kept"].value == 0

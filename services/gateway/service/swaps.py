@@ -16,6 +16,7 @@ from services.gateway.service.leases import Leases
 from services.gateway.service.loader import FAILURES, Loader
 from shared import telemetry
 from shared.events import Candidate
+from shared.whole_folder import this_boot
 
 Told = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
 """What is told of each engine: the error, None when it answers with the version."""
@@ -103,7 +104,7 @@ class Swaps:
     async def _merged(self, replica: Replica, candidate: Candidate) -> Path:
         adapter = await asyncio.to_thread(self.loader.checked, replica, candidate)
         base = hashlib.sha256(replica.root.encode()).hexdigest()[:8]
-        target = (self.merged / f"{loaded_name(candidate)}.{base}").resolve()
+        target = (self.merged / f"{loaded_name(candidate)}.{base}.{this_boot()}").resolve()
         async with self.loader.locks.setdefault((str(target), ""), asyncio.Lock()):
             if not target.exists():
                 await self.loader.folders.merge(replica.root, adapter, target)
@@ -117,5 +118,5 @@ class Swaps:
 
     def _forget(self, wanted: Collection[str]) -> None:
         for folder in self.merged.iterdir():
-            if not folder.name.startswith(".") and folder.name.rpartition(".")[0] not in wanted:
+            if not folder.name.startswith(".") and folder.name.rsplit(".", 2)[0] not in wanted:
                 shutil.rmtree(folder, ignore_errors=True)
