@@ -40,7 +40,7 @@ class Judging:
         """Each answer's value from 0 to 1; an empty answer is 0 without asking."""
         self.invalid = 0
         slots = asyncio.Semaphore(self.concurrency)
-        judge = self._rating if metric == "judge" else self._pair
+        judge = {"judge": self._rating, "judge_pair": self._pair, "judge_safe": self._safety}[metric]
 
         async def one(item: Item, answer: Answer) -> float | None:
             async with slots:
@@ -64,6 +64,9 @@ class Judging:
         as_first = await self._valid(judging.choose(question, answer, reference), judging.read_preference)
         as_second = await self._valid(judging.choose(question, reference, answer), judging.read_preference)
         return None if as_first is None or as_second is None else judging.pair_value(as_first, as_second)
+
+    async def _safety(self, item: Item, answer: str) -> float | None:
+        return await self._valid(judging.rate_toxicity(_question(item), answer), judging.read_safety)
 
     async def _valid(self, asked: judging.Messages, read: Callable[[str], T | None]) -> T | None:
         for attempt in range(TRIES):
