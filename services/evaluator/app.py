@@ -2,7 +2,7 @@
 
 from litestar import Litestar
 
-from services.evaluator import agreements_api, api, comparisons_api, handlers, suites_api
+from services.evaluator import agreements_api, api, comparisons_api, explaining_api, handlers, suites_api
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.exports import as_csv, as_xlsx
 from services.evaluator.adapters.judge import JudgeRater
@@ -15,12 +15,14 @@ from services.evaluator.adapters.mongo import (
     MongoScoringStore,
     MongoSuiteStore,
 )
+from services.evaluator.adapters.nearest import NearestByWords
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.agreements import Agreements
 from services.evaluator.comparisons import Comparisons
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
+from services.evaluator.explaining import Explaining
 from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import (
     AgreementRecord,
@@ -79,7 +81,7 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "evaluator",
         settings,
-        [api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes],
+        [api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes, explaining_api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
         dependencies={
@@ -87,8 +89,14 @@ def build(settings: Settings) -> Litestar:
             "suitebook": suitebook,
             "comparisons": comparisons,
             "agreements": agreements,
+            "explaining": Explaining(evaluations, NearestByWords(artifacts)),
         },
-        exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
+        exception_handlers={
+            **api.problems,
+            **suites_api.problems,
+            **comparisons_api.problems,
+            **explaining_api.problems,
+        },
     )
 
 
