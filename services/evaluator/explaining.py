@@ -1,7 +1,7 @@
 """Why a checkpoint answered as it did: how sure it was, and what it was trained on that is like it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,6 +30,7 @@ class Explaining:
 
     evaluations: Evaluations
     nearest: Nearest
+    _searching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def explain(self, evaluation: Evaluation, task: str, place: int, count: int) -> Explanation:
         """The answer at a place, from 1, of a task or, without its name, of the test split.
@@ -44,5 +45,6 @@ class Explaining:
         if evaluation.train is None:
             raise NotExplained("what this checkpoint was trained on was not told")
         sample = samples[place - 1]
-        near = await asyncio.to_thread(self.nearest.nearest, evaluation.train, asked_and_said(sample), count)
+        async with self._searching:
+            near = await asyncio.to_thread(self.nearest.nearest, evaluation.train, asked_and_said(sample), count)
         return Explanation(task=task, place=place, sample=sample, nearest=tuple(near))

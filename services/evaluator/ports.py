@@ -191,7 +191,7 @@ class Rater(Protocol):
 
 
 class Nearest(Protocol):
-    """Searches training rows."""
+    """Searches training rows, one search at a time."""
 
     def nearest(self, train: Artifact, text: str, count: int) -> list[Near]:
         """At most `count` rows that are like the text, the likest first; raises `NotExplained`."""

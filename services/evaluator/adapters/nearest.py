@@ -1,8 +1,7 @@
 """The training rows nearest to a text: cosine of TF-IDF vectors, by scikit-learn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass
 from typing import Any
 
 from services.evaluator.domain.nearness import Near, NotExplained, TrainingRow, training_rows
@@ -18,21 +17,19 @@ MOST_MIB = 32
 
 @dataclass
 class NearestByWords:
-    """Searches training rows; those that were searched last stay in memory, since one looks at many answers."""
+    """Searches training rows, one search at a time; the last ones stay in memory, since one looks at many answers."""
 
     files: Files
-    _lock: Lock = field(default_factory=Lock)
     _digest: str = ""
     _index: "_Index | None" = None
 
     def nearest(self, train: Artifact, text: str, count: int) -> list[Near]:
         """At most `count` rows that share words with the text, the likest first; raises `NotExplained`."""
-        with self._lock:
-            if self._index is None or self._digest != train.sha256:
-                self._index = None
-                self._index, self._digest = _Index(self._rows(train)), train.sha256
-            index = self._index
-        return index.nearest(text, count)
+        if self._index is None or self._digest != train.sha256:
+            # Gone before the next is made: either may be large.
+            self._index = None
+            self._index, self._digest = _Index(self._rows(train)), train.sha256
+        return self._index.nearest(text, count)
 
     def _rows(self, train: Artifact) -> list[TrainingRow]:
         if train.bytes > MOST_MIB * MIB:
