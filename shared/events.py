@@ -404,7 +404,7 @@ class EvalDone(EventData):
     """A checkpoint was scored on the test split, beside its base model on the same items.
 
     `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`, with
-    `production_answer` where there is one.
+    `production_answer` where there is one, and `confidence` where the engine told how sure the model was.
     `intervals` are those of `scores`, by metric; `comparisons` hold one for each metric with the base model and, where
     another version of the same alias and base model is in production, as `production` names it, with that.
     `item_errors` counts the questions that the engine refused, which count as empty answers.

@@ -102,7 +102,7 @@ async def one(
     request: AnyRequest, job_id: FromPath[str], step: FromPath[int], evaluations: NamedDependency[Evaluations]
 ) -> EvaluationView:
     """One checkpoint's scores."""
-    return EvaluationView.of(await _found(evaluations, job_id, step, request.state.key))
+    return EvaluationView.of(await evaluation_of(evaluations, job_id, step, request.state.key))
 
 
 @get("/{job_id:str}/{step:int}/progress")
@@ -126,7 +126,7 @@ async def samples(
     task: Annotated[str, Parameter(max_length=64)] = "",
 ) -> list[dict[str, Any]]:
     """The first questions with reference, both answers and their scores; of the test split where no task is named."""
-    found = await evaluations.samples(await _found(evaluations, job_id, step, request.state.key), limit, task)
+    found = await evaluations.samples(await evaluation_of(evaluations, job_id, step, request.state.key), limit, task)
     if found is None:
         raise NotFound(f"that evaluation has no task {task!r}")
     return found
@@ -141,7 +141,7 @@ async def confused(
     task: Annotated[str, Parameter(max_length=64)] = "",
 ) -> Confusion:
     """Which label was taken for which, where the references are labels."""
-    found = await evaluations.samples(await _found(evaluations, job_id, step, request.state.key), None, task)
+    found = await evaluations.samples(await evaluation_of(evaluations, job_id, step, request.state.key), None, task)
     if found is None:
         raise NotFound(f"that evaluation has no task {task!r}")
     return confusion([row["answer"] for row in found], [row["reference"] for row in found])
@@ -155,7 +155,8 @@ def _owned(evaluation: Evaluation, key: Key) -> bool:
     return key.owns(evaluation.done.candidate.owner)
 
 
-async def _found(evaluations: Evaluations, job_id: str, step: int, key: Key) -> Evaluation:
+async def evaluation_of(evaluations: Evaluations, job_id: str, step: int, key: Key) -> Evaluation:
+    """One checkpoint's evaluation, which must be of this key; raises `NotFound`."""
     evaluation = await evaluations.get(job_id, step)
     # What is another key's is as good as not there.
     if evaluation is None or not _owned(evaluation, key):

@@ -1,8 +1,18 @@
 """Puts evaluator together."""
 
+from functools import partial
+
 from litestar import Litestar
 
-from services.evaluator import agreements_api, api, comparisons_api, handlers, suites_api
+from services.evaluator import (
+    agreements_api,
+    api,
+    comparisons_api,
+    explaining_api,
+    handlers,
+    rewording_api,
+    suites_api,
+)
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.exports import as_csv, as_xlsx
 from services.evaluator.adapters.judge import JudgeRater
@@ -15,12 +25,15 @@ from services.evaluator.adapters.mongo import (
     MongoScoringStore,
     MongoSuiteStore,
 )
+from services.evaluator.adapters.nearest import NearestByWords
+from services.evaluator.adapters.questions import table_rows
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.agreements import Agreements
 from services.evaluator.comparisons import Comparisons
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
+from services.evaluator.explaining import Explaining
 from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import (
     AgreementRecord,
@@ -30,6 +43,7 @@ from services.evaluator.ports import (
     ScoringRecord,
     SuiteRecord,
 )
+from services.evaluator.rewording import Rewording
 from services.evaluator.scorings import Scorings
 from services.evaluator.service import Evaluations
 from services.evaluator.suitebook import Suitebook
@@ -67,11 +81,12 @@ def build(settings: Settings) -> Litestar:
         protocol=_protocol(settings),
         judge=settings.judge_model,
     )
+    judge = JudgeRater(settings)
     agreements = Agreements(
         MongoAgreementStore(store.collection("agreements", AgreementRecord)),
         kept,
         artifacts,
-        JudgeRater(settings),
+        judge,
         settings.judge_model if settings.judge_url else "",
     )
     handlers.subscribe(bus, evaluations, agreements)
@@ -79,7 +94,10 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "evaluator",
         settings,
-        [api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes],
+        [
+            *(api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes),
+            *(explaining_api.routes, rewording_api.routes),
+        ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
         dependencies={
@@ -87,8 +105,16 @@ def build(settings: Settings) -> Litestar:
             "suitebook": suitebook,
             "comparisons": comparisons,
             "agreements": agreements,
+            "explaining": Explaining(evaluations, NearestByWords(artifacts)),
+            "rewording": Rewording(suitebook, judge, partial(table_rows, artifacts)),
         },
-        exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
+        exception_handlers={
+            **api.problems,
+            **suites_api.problems,
+            **comparisons_api.problems,
+            **explaining_api.problems,
+            **rewording_api.problems,
+        },
     )
 
 

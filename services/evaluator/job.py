@@ -81,7 +81,7 @@ def _engine(settings: Settings) -> Vllm:
     server = settings.engine_url, settings.engine_api_key, settings.request_timeout_s
     if settings.engine_mode == "weights":
         return MergedVllm(*server, settings.common.cache_dir.resolve())
-    return Vllm(*server)
+    return Vllm(*server, confidence=True)
 
 
 async def _judged(settings: Settings, questions: Questions, answers: Sequence[Answer]) -> dict[str, Judged]:

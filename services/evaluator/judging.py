@@ -16,6 +16,7 @@ TRIES = 3
 PAUSE_S = 1.0
 MOST_INVALID = 0.1
 ROOM_TOKENS = 200
+REWORDING_TOKENS = 1000
 T = TypeVar("T")
 
 
@@ -24,6 +25,14 @@ class Judged:
     """A metric by the judge; `invalid` counts the replies that were no judgement, asked again or not."""
 
     measured: Measured
+    invalid: int
+
+
+@dataclass(frozen=True)
+class Reworded:
+    """Each question's paraphrases, None where no valid ones came; `invalid` counts the replies that held none."""
+
+    paraphrases: tuple[tuple[str, ...] | None, ...]
     invalid: int
 
 
@@ -40,19 +49,36 @@ class Judging:
         """Each answer's value from 0 to 1; an empty answer is 0 without asking."""
         self.invalid = 0
         slots = asyncio.Semaphore(self.concurrency)
-        judge = self._rating if metric == "judge" else self._pair
+        judge = {"judge": self._rating, "judge_pair": self._pair, "judge_safe": self._safety}[metric]
 
         async def one(item: Item, answer: Answer) -> float | None:
             async with slots:
                 return await judge(item, answer.text) if answer.text.strip() else 0.0
 
         values = await asyncio.gather(*(one(i, a) for i, a in zip(items, answers, strict=True)))
-        missing = sum(value is None for value in values)
-        if missing > MOST_INVALID * len(values):
-            raise CannotBeScored(
-                "judge_invalid", f"the judge {self.model} gave no valid judgement of {missing} of {len(values)} answers"
-            )
+        self._demand_most(values, "judgement of", "answers")
         return Judged(mean(tuple(values)), self.invalid)
+
+    async def reword(self, questions: Sequence[str]) -> Reworded:
+        """Each question in other words."""
+        self.invalid = 0
+        slots = asyncio.Semaphore(self.concurrency)
+
+        async def one(question: str) -> tuple[str, ...] | None:
+            read = partial(judging.read_paraphrases, question=question)
+            async with slots:
+                return await self._valid(judging.reword(question), read, REWORDING_TOKENS)
+
+        found = await asyncio.gather(*map(one, questions))
+        self._demand_most(found, "paraphrases of", "questions")
+        return Reworded(tuple(found), self.invalid)
+
+    def _demand_most(self, found: Sequence[object], what: str, things: str) -> None:
+        missing = sum(each is None for each in found)
+        if missing > MOST_INVALID * len(found):
+            raise CannotBeScored(
+                "judge_invalid", f"the judge {self.model} gave no valid {what} {missing} of {len(found)} {things}"
+            )
 
     async def _rating(self, item: Item, answer: str) -> float | None:
         asked = judging.rate(_question(item), item.reference, answer)
@@ -65,9 +91,14 @@ class Judging:
         as_second = await self._valid(judging.choose(question, reference, answer), judging.read_preference)
         return None if as_first is None or as_second is None else judging.pair_value(as_first, as_second)
 
-    async def _valid(self, asked: judging.Messages, read: Callable[[str], T | None]) -> T | None:
+    async def _safety(self, item: Item, answer: str) -> float | None:
+        return await self._valid(judging.rate_toxicity(_question(item), answer), judging.read_safety)
+
+    async def _valid(
+        self, asked: judging.Messages, read: Callable[[str], T | None], room: int = ROOM_TOKENS
+    ) -> T | None:
         for attempt in range(TRIES):
-            reply = await self._reached(partial(self.engine.answer, self.model, asked, ROOM_TOKENS, attempt))
+            reply = await self._reached(partial(self.engine.answer, self.model, asked, room, attempt))
             judgement = None if reply.error else read(reply.text)
             if judgement is not None:
                 return judgement

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from services.evaluator.domain.agreement import Judged
 from services.evaluator.domain.lease import Scoring
+from services.evaluator.domain.nearness import Near
 from services.evaluator.domain.production import Production
 from services.evaluator.domain.results import Answer, Scored, Step, Target
 from services.evaluator.domain.suite import Item
@@ -26,12 +27,16 @@ class AdapterGone(Exception):
 
 
 class Evaluation(Entity):
-    """One checkpoint's evaluation; `id` is `<job>/<step>`. `evaluated_at` is in Unix seconds."""
+    """One checkpoint's evaluation; `id` is `<job>/<step>`. `evaluated_at` is in Unix seconds.
+
+    `train` is what the checkpoint was trained on, where that was told.
+    """
 
     job_id: str
     step: int
     evaluated_at: float
     done: EvalDone
+    train: Artifact | None = None
 
 
 class ScoringRecord(Entity):
@@ -182,6 +187,14 @@ class Rater(Protocol):
 
     async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> Sequence[float | None]:
         """Each answer's rating, from 0 to 1; None where the judge said nothing valid. Raises `CannotBeScored`."""
+        ...
+
+
+class Nearest(Protocol):
+    """Searches training rows, one search at a time."""
+
+    def nearest(self, train: Artifact, text: str, count: int) -> list[Near]:
+        """At most `count` rows that are like the text, the likest first; raises `NotExplained`."""
         ...
 
 

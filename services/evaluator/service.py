@@ -61,7 +61,12 @@ class Evaluations:
             done = await asyncio.to_thread(self._failed, event, error)
         candidate = event.candidate
         evaluation = Evaluation(
-            id=entity_id, job_id=candidate.job_id, step=candidate.step, evaluated_at=self.now(), done=done
+            id=entity_id,
+            job_id=candidate.job_id,
+            step=candidate.step,
+            evaluated_at=self.now(),
+            done=done,
+            train=event.train.artifact if event.train else None,
         )
         await self.store.create(evaluation, [done])
         scores = {name: score.value for name, score in done.scores.items()}

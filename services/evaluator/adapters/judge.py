@@ -8,7 +8,7 @@ from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.judging import Judging
+from services.evaluator.judging import Judging, Reworded
 
 
 @asynccontextmanager
@@ -23,10 +23,14 @@ async def the_judge(settings: Settings) -> AsyncGenerator[Judging]:
 
 @dataclass(frozen=True)
 class JudgeRater:
-    """Rates by the reviewers' rubric."""
+    """Rates by the reviewers' rubric, and rewords questions."""
 
     settings: Settings
 
     async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> Sequence[float | None]:
         async with the_judge(self.settings) as judge:
             return (await judge.measure("judge", items, answers)).measured.items
+
+    async def reword(self, questions: Sequence[str]) -> Reworded:
+        async with the_judge(self.settings) as judge:
+            return await judge.reword(questions)

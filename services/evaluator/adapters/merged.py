@@ -28,7 +28,7 @@ class MergedVllm(Vllm):
     """One server with one model's weights. `cache` is a folder that the server reads too."""
 
     def __init__(self, url: str, api_key: str, timeout_s: float, cache: Path) -> None:
-        super().__init__(url, api_key, timeout_s)
+        super().__init__(url, api_key, timeout_s, confidence=True)
         # Of this server alone: others may keep theirs in the same cache.
         self._merged = cache / "merged" / hashlib.sha256(url.encode()).hexdigest()[:16]
         self._base = ""

@@ -47,13 +47,16 @@ def read_questions(artifacts: Artifacts, target: Target, most_tokens: int) -> Qu
         return Questions(items, answer_tokens([item.reference for item in items], most_tokens))
     task = Task.model_validate_json(artifacts.read(target.test))
     registry.check(task.measured_by)
-    rows, examples = _rows(artifacts, task.data), _rows(artifacts, task.examples)
+    rows, examples = table_rows(artifacts, task.data), table_rows(artifacts, task.examples)
     items = items_of(task, rows, examples, Prompt(task.template))
     room = SPEED_TOKENS if task.kind == "speed" else answer_tokens([item.reference for item in items], most_tokens)
     return Questions(items, min(task.max_tokens or room, most_tokens), task.measured_by)
 
 
-def _rows(artifacts: Artifacts, table: Table | None) -> list[dict[str, Any]]:
+def table_rows(artifacts: Artifacts, table: Table | None) -> list[dict[str, Any]]:
+    """The rows that a table holds itself or as an artifact; raises `CannotBeScored` and `ArtifactError`."""
+    if table is not None and table.rows is not None:
+        return list(table.rows)
     if table is None or table.artifact is None or table.format is None:
         return []
     return read_table(artifacts.read(table.artifact), table.format)

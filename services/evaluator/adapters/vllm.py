@@ -8,6 +8,7 @@ from typing import Any, Self
 import aiohttp
 
 from services.evaluator.adapters.timing import memory_bytes, timed
+from services.evaluator.domain.confidence import Confidence, confidence
 from services.evaluator.domain.results import Answer, Step
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import AdapterGone, EngineUnavailable
@@ -18,12 +19,16 @@ CONTROL_TIMEOUT_S = 60.0
 
 
 class Vllm:
-    """One server, which may be shared: only adapters under the evaluator's own names are loaded and unloaded."""
+    """One server, which may be shared: only adapters under the evaluator's own names are loaded and unloaded.
 
-    def __init__(self, url: str, api_key: str, timeout_s: float) -> None:
+    With `confidence` each answer tells how sure the model was, which not every server of the same API does.
+    """
+
+    def __init__(self, url: str, api_key: str, timeout_s: float, *, confidence: bool = False) -> None:
         self._url = url.rstrip("/")
         self._api_key = api_key
         self._timeout_s = timeout_s
+        self._confidence = confidence
         self._session: aiohttp.ClientSession | None = None
         self._weights: tuple[Path, ...] = ()
         """Where the weights lie of the model that answers."""
@@ -80,9 +85,12 @@ class Vllm:
     async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
         drawn = {"temperature": 0.5, "seed": attempt} if attempt else {"temperature": 0}
         content = {"model": model, "messages": list(prompt), "max_tokens": max_tokens, **drawn}
+        if self._confidence:
+            # Of the tokens that are taken; no others are told.
+            content |= {"logprobs": True, "top_logprobs": 0}
         status, body = await self._call("POST", "/v1/chat/completions", content, self._timeout_s)
         if status == 200:
-            return Answer(_text(body))
+            return Answer(_text(body), confidence=_confidence(body))
         if status in ITEM_REFUSED:
             return Answer("", error=_reason(status, body))
         raise _unusable(model, status, body)
@@ -167,6 +175,15 @@ def _text(body: Any) -> str:
         return body["choices"][0]["message"]["content"] or ""
     except (KeyError, IndexError, TypeError) as error:
         raise EngineUnavailable(f"the engine's answer is no chat completion: {type(error).__name__}") from None
+
+
+def _confidence(body: Any) -> Confidence | None:
+    """Nothing where the engine tells nothing that can be read: the answer stands without it."""
+    try:
+        told = body["choices"][0]["logprobs"]["content"]
+        return confidence([(str(each["token"]), float(each["logprob"])) for each in told])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
 
 
 def _steps(body: Any, asked: Sequence[int]) -> list[Step]:

@@ -1,18 +1,29 @@
-"""Questions as hurried people type them, or as somebody who means ill ends them: how much a score leans on the text."""
+"""Questions as hurried people type them, in other words, or as somebody who means ill ends them.
+
+How much a score leans on the text.
+"""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-Disturbance = Literal["typos", "lower_case", "no_punctuation", "suffix"]
+from services.evaluator.domain.text import words
+
+Disturbance = Literal["typos", "lower_case", "no_punctuation", "suffix", "paraphrase"]
 ONE_IN = 12
 """Of so many characters of a word one is mistyped."""
 
 
-def disturbed(text: str, how: Disturbance, seed: int) -> str:
-    """The text with that disturbance; the same seed gives the same text."""
+def disturbed(text: str, how: Disturbance, seed: int, paraphrases: Sequence[str] = ()) -> str:
+    """The text with that disturbance; the same seed gives the same text. Of paraphrases one is drawn."""
     # Nothing secret hangs on the draw.
-    return _HOW[how](text, random.Random(f"{seed}{text}"))  # noqa: S311
+    draw = random.Random(f"{seed}{text}")  # noqa: S311
+    return draw.choice(paraphrases) if how == "paraphrase" else _HOW[how](text, draw)
+
+
+def is_paraphrase(text: str, question: str) -> bool:
+    """Whether these are other words, and not the same in other case or with other signs; what they mean is not seen."""
+    return bool(text.strip()) and words(text) != words(question)
 
 
 def _typos(text: str, draw: random.Random) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.evaluator.domain.disturbing import disturbed
+from services.evaluator.domain.disturbing import disturbed, is_paraphrase
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.domain.tasks import LETTERS, Columns, Task
 
@@ -40,8 +40,7 @@ class _Shown:
 def _item(task: Task, number: int, row: Row, shown: _Shown, render: Render) -> Item:
     subject = _subject(task, row)
     values = _values(task, number, row)
-    said = disturbed(str(values["question"]), task.disturb, task.seed) if task.disturb else values["question"]
-    asked, examples = render({**values, "question": said}), shown.of(subject)
+    asked, examples = render({**values, "question": _said(task, number, row)}), shown.of(subject)
     if task.kind in ("multiple_choice", "likelihood"):
         before = "".join(f"{question} {answer}\n\n" for question, answer in examples)
         prompt = ({"role": "user", "content": (f"{task.system}\n\n" if task.system else "") + before + asked},)
@@ -50,6 +49,25 @@ def _item(task: Task, number: int, row: Row, shown: _Shown, render: Render) -> I
     choices = _options(task, values["choices"]) if task.kind == "multiple_choice" else ()
     weighed, timed = task.kind == "likelihood", task.kind == "speed"
     return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), weighed, timed)
+
+
+def _said(task: Task, number: int, row: Row) -> Any:
+    """The question, disturbed where the task says how."""
+    question = row[task.columns.question]
+    if task.disturb is None:
+        return question
+    paraphrases = _paraphrases(task.columns, number, row) if task.disturb == "paraphrase" else []
+    return disturbed(str(question), task.disturb, task.seed, paraphrases)
+
+
+def _paraphrases(columns: Columns, number: int, row: Row) -> list[str]:
+    question = str(row[columns.question])
+    found = _listed(columns.paraphrases, row)
+    same = [text for text in found if not is_paraphrase(text, question)]
+    if same or not found:
+        what = f"{len(same)} of {len(found)} are not: {same!r:.200}" if found else f"no list {columns.paraphrases!r}"
+        raise CannotBeScored("bad_row", f"row {number}: wants paraphrases in other words than its question; {what}")
+    return found
 
 
 def _conversation(system: str, examples: Sequence[tuple[str, str]], asked: str) -> tuple[dict[str, Any], ...]:
@@ -100,16 +118,20 @@ def _of_numbers(columns: Columns, row: Row) -> bool:
 
 
 def _choices(columns: Columns, number: int, row: Row) -> list[str]:
-    if isinstance(columns.choices, str):
-        found = row.get(columns.choices)
-        listed = [str(each).strip() for each in found] if isinstance(found, list | tuple) else []
-    else:
-        listed = [str(row[name]).strip() for name in columns.choices if row.get(name) not in (None, "")]
+    listed = _listed(columns.choices, row)
     if not 2 <= len(listed) <= len(LETTERS) or len(set(listed)) < len(listed) or "" in listed:
         raise CannotBeScored(
             "bad_row", f"row {number}: wants 2 to {len(LETTERS)} different choices, has {listed!r:.200}"
         )
     return listed
+
+
+def _listed(columns: str | Sequence[str], row: Row) -> list[str]:
+    """The texts of one column that holds a list, or of several columns, of which some may be empty."""
+    if not isinstance(columns, str):
+        return [str(row[name]).strip() for name in columns if row.get(name) not in (None, "")]
+    found = row.get(columns)
+    return [str(each).strip() for each in found] if isinstance(found, list | tuple) else []
 
 
 def _subject(task: Task, row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.evaluator.domain.confidence import Confidence
 from services.evaluator.domain.suite import Item
 from shared.events import Artifact, Candidate, Interval, Score
 
@@ -58,7 +59,10 @@ class Target(BaseModel):
 
 
 class Scored(BaseModel):
-    """A target's scores; `answers` is a JSON Lines artifact of `{"prompt", "reference", "answer", "scores"}`."""
+    """A target's scores; `answers` is a JSON Lines artifact of `{"prompt", "reference", "answer", "scores"}`.
+
+    A line has `confidence` where the engine told how sure the model was.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,10 +87,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said; or why the engine refused the question, which counts as saying nothing."""
+    """What a model said; or why the engine refused the question, which counts as saying nothing.
+
+    `confidence` is told of written answers alone, by engines that tell it.
+    """
 
     text: str
     error: str | None = None
+    confidence: Confidence | None = None
 
 
 def answer_lines(
@@ -99,6 +107,8 @@ def answer_lines(
         row = {"prompt": item.prompt, "reference": item.reference, "answer": answer.text, "scores": own}
         more = {"choices": item.choices, "subject": item.subject, "question": item.question}
         row |= {name: value for name, value in more.items() if value}
+        if answer.confidence is not None:
+            row["confidence"] = answer.confidence.model_dump(mode="json")
         rows.append(row if answer.error is None else {**row, "error": answer.error})
     return _lines(rows)
 
@@ -107,9 +117,9 @@ def sample_lines(checkpoint: bytes, base: bytes, production: bytes | None = None
     """A checkpoint's answers beside its base model's and production's, line by line, as `EvalDone.samples` promises."""
     rows: list[dict[str, Any]] = []
     for mine, other in zip(read_lines(checkpoint), read_lines(base), strict=True):
-        rows.append({**mine, "base_answer": other["answer"], "base_scores": other["scores"]})
+        rows.append({**mine, **_as(other, "base")})
     for row, other in zip(rows, read_lines(production or b""), strict=False):
-        row |= {"production_answer": other["answer"], "production_scores": other["scores"]}
+        row |= _as(other, "production")
     return _lines(rows)
 
 
@@ -126,6 +136,11 @@ def question(row: Mapping[str, Any]) -> str:
 def read_lines(content: bytes, limit: int | None = None) -> list[dict[str, Any]]:
     """The rows of a JSON Lines artifact, or the first `limit` of them."""
     return [json.loads(line) for line in content.splitlines()[:limit]]
+
+
+def _as(row: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """What another model said, as a line of samples names it."""
+    return {f"{who}_{name}": row[name] for name in ("answer", "scores", "confidence") if name in row}
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

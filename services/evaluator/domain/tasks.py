@@ -54,13 +54,18 @@ class Table(Data):
 
 
 class Columns(Data):
-    """Where a row holds what. `choices` names one column that holds a list, or several columns with one choice each."""
+    """Where a row holds what.
+
+    `choices` and `paraphrases` name one column that holds a list, or several columns with one of them each.
+    """
 
     question: str = "question"
     answer: str = "answer"
     choices: str | tuple[str, ...] = "choices"
     subject: str = "subject"
     """Rows without it have no subject."""
+    paraphrases: str | tuple[str, ...] = "paraphrases"
+    """The question in other words; read where a task disturbs its questions by `paraphrase`."""
 
 
 class Task(Data):
@@ -83,8 +88,9 @@ class Task(Data):
     answer_by: Literal["text", "letter"] = "text"
     """Whether the likelihood is that of a choice's text or of its letter."""
     disturb: Disturbance | None = None
-    """Asks each question as a hurried person types it; the examples stay as they are."""
+    """Asks each question as a hurried person types it, or otherwise changed; the examples stay as they are."""
     seed: int = 0
+    """Of whatever the disturbance draws."""
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     metrics: tuple[str, ...] = Field(default=(), max_length=20)
     """The first is the task's own in the suite's score; by default that of `USUAL_METRIC`."""

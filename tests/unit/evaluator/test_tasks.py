@@ -155,6 +155,47 @@ def test_a_question_can_end_as_somebody_who_means_ill_ends_it() -> None:
     assert len({text.partition("? ")[2] for text in asked}) > 1
 
 
+OTHER_WORDS = ["Which town is Italy's capital?", "Italy is governed from where?", "意大利的首都是哪里？"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ({}, {"paraphrases": OTHER_WORDS}),
+        ({"paraphrases": ["a", "b", "c", "d"]}, dict(zip("abc", OTHER_WORDS, strict=True))),
+    ],
+)
+def test_a_question_can_be_asked_in_other_words_which_the_seed_draws(columns, row) -> None:
+    row = {"question": "Capital of Italy?", "answer": "Rome", **row}
+    asked: set[str] = set()
+    for seed in range(20):
+        task = Task(name="t", data=ROWS, columns=columns, disturb="paraphrase", seed=seed, prompt="Say: {{ question }}")
+        [item] = items(task, [row])
+        assert items(task, [row]) == (item,)
+        assert (item.question, item.reference) == ("Capital of Italy?", "Rome")
+        asked.add(item.prompt[-1]["content"])
+    assert asked == {f"Say: {text}" for text in OTHER_WORDS}
+
+
+@pytest.mark.parametrize(
+    ("paraphrases", "said"),
+    [
+        (None, "row 2: .*; no list 'paraphrases'"),
+        ([], "row 2: .*; no list 'paraphrases'"),
+        ("Where is Rome?", "row 2: .*; no list 'paraphrases'"),
+        (["Where is it?", " "], r"row 2: .*; 1 of 2 are not: \[''\]"),
+        (["capital of ITALY"], r"row 2: .*; 1 of 1 are not: \['capital of ITALY'\]"),
+    ],
+)
+def test_what_is_no_paraphrase_is_named_and_not_left_out(paraphrases, said) -> None:
+    good = {"question": "1+1?", "answer": "2", "paraphrases": ["One and one?"]}
+    row = {"question": "Capital of Italy?", "answer": "Rome", "paraphrases": paraphrases}
+    with pytest.raises(CannotBeScored, match=said) as refused:
+        items(Task(name="t", data=ROWS, disturb="paraphrase"), [good, row])
+    assert refused.value.code == "bad_row"
+    assert len(items(Task(name="t", data=ROWS), [good, row])) == 2
+
+
 def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
     with pytest.raises(CannotBeScored, match="no column 'answer'"):
         items(Task(name="t", data=ROWS, prompt="{{ answer }}"), [{"question": "q", "answer": "a"}])
