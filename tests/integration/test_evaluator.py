@@ -1,6 +1,7 @@
 """Evaluators as processes over real NATS, MongoDB and vLLM: checkpoints in, scores out."""
 
 import json
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -103,7 +104,11 @@ async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_th
 
 
 async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settings, engine, adapters, tmp_path) -> None:
-    """Weights made at random know nothing any more; a task with code in it is refused and hurts no other."""
+    """Weights changed far and at random know nothing any more; a task with code in it is refused and hurts no other."""
+    shutil.copytree(adapters[0], tmp_path / "far")
+    config_file = tmp_path / "far" / "adapter_config.json"
+    config = json.loads(config_file.read_text())
+    config_file.write_text(json.dumps(config | {"lora_alpha": 100 * config["lora_alpha"]}))
     rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()][::4]
     shown = [json.loads(line) for line in (SHIPPED / "general-en-examples.jsonl").read_text().splitlines()]
     task = {
@@ -115,7 +120,7 @@ async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settin
     }
     (tmp_path / "known.yaml").write_text(json.dumps({"tasks": [task]}))
     (tmp_path / "mixed.yaml").write_text("tasks: [{name: code, data: !function x}]")
-    forgot = Artifacts(bus_settings.artifacts).put_folder(adapters[0])
+    forgot = Artifacts(bus_settings.artifacts).put_folder(tmp_path / "far")
     event = checkpoint(bus_settings, forgot, 10, SHORT, rows=2, suite="known,mixed")
     own = {"EVALUATOR_SUITES": json.dumps([str(tmp_path)])}
     with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1", **own):
