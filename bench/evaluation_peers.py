@@ -46,15 +46,13 @@ class Peer:
 
 
 @contextmanager
-def engine(model: Path, name: str, port: int, cores: str = "") -> Generator[str]:
+def engine(model: Path, name: str, port: int, cores: str | None = None) -> Generator[str]:
     """vLLM with these weights and no adapters, the same for both that ask it; ready when it has answered once.
 
     It computes on those `cores`, as `0-1`, by default on all.
     """
-    amx = not processor.faults_on_amx()
-    command = vllm.command(model, name, port, amx=amx)
-    own = vllm.environment(cores or f"0-{(os.cpu_count() or 1) - 1}", 2, amx=amx, adapters=False)
-    with running(command, port, variables=own, timeout_s=300) as process:
+    served = vllm.server(model, name, port, cache_gib=2, amx=not processor.faults_on_amx(), cores=cores)
+    with running(served.command, port, variables=served.environment, timeout_s=300) as process:
         url = f"http://127.0.0.1:{port}"
         while not _answers(url, name):
             if process.poll() is not None:

@@ -7,6 +7,7 @@ checkpoint that is scored twice is seen. Options: `--checkpoints N` (4), `--item
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import sys
@@ -78,7 +79,7 @@ def evaluator(common: Mapping[str, str], suites: Path, engine_url: str, number: 
         "EVALUATOR_HTTP_PORT": str(port),
         "EVALUATOR_ENGINE_URL": engine_url,
         "EVALUATOR_ENGINE_MODE": "weights",
-        "EVALUATOR_SUITES": f'["{suites}"]',
+        "EVALUATOR_SUITES": json.dumps([str(suites)]),
     }
     with running([sys.executable, "-m", "services.evaluator"], port, variables={**common, **own}):
         while httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code != 200:

@@ -6,7 +6,6 @@ First adapters on an engine that serves many, then whole weights on one that ser
 
 import argparse
 import asyncio
-import os
 import statistics
 import subprocess
 import sys
@@ -187,9 +186,8 @@ def engine(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[Non
     """vLLM on all cores: for many adapters, or for whole weights that can be replaced."""
     # Swaps come faster than answers end: each caller may still be at a version of his own.
     limits = {"max-lora-rank": 8, "max-loras": 8, "max-cpu-loras": 16} if adapters else None
-    command = vllm.command(base, base.name, port, amx=amx, adapters=limits)
-    variables = vllm.environment(f"0-{(os.cpu_count() or 1) - 1}", 1, amx=amx, adapters=adapters)
-    with running(command, port, variables=variables, timeout_s=LONGEST_START_S):
+    served = vllm.server(base, base.name, port, cache_gib=1, amx=amx, adapters=limits)
+    with running(served.command, port, variables=served.environment, timeout_s=LONGEST_START_S):
         yield
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,24 @@ from services.trainer.domain.plan import BaseShape, plan_training
 from shared.events import Hyperparameters, TrainingSpec
 
 
-def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, seed: int) -> None:
-    data = rows(steps * batch, seed)
+@dataclass(frozen=True)
+class Asked:
+    """What all sides are asked for alike."""
+
+    model: str
+    steps: int
+    batch: int
+    rate: float
+    rank: int
+    seed: int
+
+
+def main(side: str, asked: Asked) -> None:
     by_default = {"assay": _assay, "trl": _trl}
     make = (by_default | {"assay-bf16": partial(_assay, bf16=True), "trl-fp32": partial(_trl, bf16=False)})[side]
-    torch.manual_seed(seed)
+    torch.manual_seed(asked.seed)
     with tempfile.TemporaryDirectory() as folder:
-        made = make(model, data, steps, batch, rate, rank, seed, Path(folder))
+        made = make(asked, rows(asked.steps * asked.batch, asked.seed), Path(folder))
         started = time.perf_counter()
         made.train()
         seconds = time.perf_counter() - started
@@ -38,22 +50,12 @@ def main(side: str, model: str, steps: int, batch: int, rate: float, rank: int, 
     print(json.dumps({"seconds": seconds, "losses": losses}))
 
 
-def _assay(
-    model: str,
-    data: list[Any],
-    steps: int,
-    batch: int,
-    rate: float,
-    rank: int,
-    seed: int,
-    folder: Path,
-    bf16: bool | None = None,
-) -> SFTTrainer:
-    asked = Hyperparameters(n_epochs=1, batch_size=batch, learning_rate=rate, lora_rank=rank)
-    spec = TrainingSpec(base_model="base", hyperparameters=asked, seed=seed)
+def _assay(asked: Asked, data: list[Any], folder: Path, bf16: bool | None = None) -> SFTTrainer:
+    values = Hyperparameters(n_epochs=1, batch_size=asked.batch, learning_rate=asked.rate, lora_rank=asked.rank)
+    spec = TrainingSpec(base_model="base", hyperparameters=values, seed=asked.seed)
     shape = BaseShape(hidden_size=576, blocks=30)
-    plan = plan_training("bench", spec, "bench", steps * batch, shape).model_copy(update={"warmup_steps": 0})
-    tokenizer = load_tokenizer(model)
+    plan = plan_training("bench", spec, "bench", len(data), shape).model_copy(update={"warmup_steps": 0})
+    tokenizer = load_tokenizer(asked.model)
     train = token_rows("\n".join(json.dumps(row) for row in data).encode(), tokenizer, 4096)
     for row in train:
         # The others' templates teach the line break behind the end of a turn, which Assay leaves out.
@@ -61,32 +63,24 @@ def _assay(
         row["labels"][taught:] = row["input_ids"][taught:]
     if bf16 is None:
         bf16 = choose_precision() == "bf16"
-    made = trainer(plan, load_model(model, bf16), tokenizer, train, [], folder, bf16)
+    made = trainer(plan, load_model(asked.model, bf16), tokenizer, train, [], folder, bf16)
     # All sides read the rows in the order of the file.
     made.train_dataset = Dataset.from_list(list(train))
     return made
 
 
-def _trl(
-    model: str,
-    data: list[Any],
-    steps: int,
-    batch: int,
-    rate: float,
-    rank: int,
-    seed: int,
-    folder: Path,
-    bf16: bool | None = None,
-) -> SFTTrainer:
+def _trl(asked: Asked, data: list[Any], folder: Path, bf16: bool | None = None) -> SFTTrainer:
     split = [{"prompt": row["messages"][:-1], "completion": row["messages"][-1:]} for row in data]
-    settings = {"per_device_train_batch_size": batch, "max_steps": steps, "learning_rate": rate, "seed": seed}
+    settings = {"per_device_train_batch_size": asked.batch, "max_steps": asked.steps}
+    settings |= {"learning_rate": asked.rate, "seed": asked.seed}
     same = {"lr_scheduler_type": "cosine", "train_sampling_strategy": "sequential", "logging_steps": 1, "bf16": bf16}
+    adapter = LoraConfig(r=asked.rank, lora_alpha=2 * asked.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     return SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(asked.model, dtype=torch.float32),
         args=SFTConfig(folder, use_cpu=True, save_strategy="no", report_to=[], disable_tqdm=True, **settings, **same),
         train_dataset=Dataset.from_list(split),
-        processing_class=AutoTokenizer.from_pretrained(model),
-        peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+        processing_class=AutoTokenizer.from_pretrained(asked.model),
+        peft_config=adapter,
     )
 
 
@@ -94,4 +88,4 @@ if __name__ == "__main__":
     side, model, *numbers = sys.argv[1:]
     os.environ["HF_HUB_OFFLINE"] = "1"
     steps, batch, rate, rank, seed = numbers
-    main(side, model, int(steps), int(batch), float(rate), int(rank), int(seed))
+    main(side, Asked(model, int(steps), int(batch), float(rate), int(rank), int(seed)))

@@ -64,10 +64,11 @@ def _mongo(settings: LocalSettings) -> Program:
 
 def _vllm(settings: LocalSettings, amx: bool) -> Program:
     adapters = {"max-lora-rank": settings.vllm_max_lora_rank, "max-loras": 4, "max-cpu-loras": 16}
-    served = vllm.command(settings.base_model_dir, BASE_MODEL, settings.vllm_port, amx=amx, adapters=adapters)
-    environment = vllm.environment(settings.vllm_cores, settings.vllm_kv_cache_gib, amx=amx, adapters=True)
-    command = (_PYTHON, "-m", "deploy.local.whole_group", *served)
-    return Program("vllm", command, environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
+    where = settings.base_model_dir, BASE_MODEL, settings.vllm_port
+    cache_gib, cores = settings.vllm_kv_cache_gib, settings.vllm_cores
+    served = vllm.server(*where, cache_gib=cache_gib, amx=amx, cores=cores, adapters=adapters)
+    command = (_PYTHON, "-m", "deploy.local.whole_group", *served.command)
+    return Program("vllm", command, served.environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 
 
 def _topology(settings: LocalSettings) -> Program:

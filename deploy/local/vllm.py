@@ -1,8 +1,10 @@
 """How vLLM is started on a processor: its command and its environment."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.local import processor
 
@@ -12,12 +14,27 @@ _SERVER, _SERVER_WITHOUT_AMX = "vllm.entrypoints.openai.api_server", "deploy.loc
 _BLOCK_TOKENS = 32
 
 
-def command(
-    model: Path, name: str, port: int, *, amx: bool, adapters: Mapping[str, int] | None = None
-) -> tuple[str, ...]:
+class Server(NamedTuple):
+    """What starts one."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def server(
+    model: Path,
+    name: str,
+    port: int,
+    *,
+    cache_gib: int,
+    amx: bool,
+    cores: str | None = None,
+    adapters: Mapping[str, int] | None = None,
+) -> Server:
     """Serve a model's folder under that name, with adapters within these limits (`--max-loras` and the like).
 
-    Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions.
+    Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions. It
+    computes on those `cores`, as `0-1`, by default on all: by itself it leaves one idle.
     """
     options = {
         "model": model,
@@ -31,18 +48,15 @@ def command(
         **(adapters or {}),
     }
     flags = ("--enforce-eager", *(("--enable-lora",) if adapters else ()))
-    server = _SERVER if amx else _SERVER_WITHOUT_AMX
-    return (sys.executable, "-m", server, *flags, *(f"--{option}={value}" for option, value in options.items()))
-
-
-def environment(cores: str, cache_gib: int, *, amx: bool, adapters: bool) -> dict[str, str]:
-    """Its variables; `cores` as `0-1`, since by itself vLLM leaves one idle."""
-    return {
+    module = _SERVER if amx else _SERVER_WITHOUT_AMX
+    environment = {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
-        "VLLM_CPU_OMP_THREADS_BIND": cores,
+        "VLLM_CPU_OMP_THREADS_BIND": cores or f"0-{(os.cpu_count() or 1) - 1}",
         **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {"VLLM_SERVER_DEV_MODE": "1"}),
         **({} if amx else processor.environment_without_amx()),
     }
+    command = (sys.executable, "-m", module, *flags, *(f"--{option}={value}" for option, value in options.items()))
+    return Server(command, environment)
