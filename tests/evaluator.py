@@ -17,11 +17,11 @@ from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
 from services.evaluator.domain.scored import scored
 from services.evaluator.domain.suite import Item
-from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
-from services.evaluator.scorings import Scorings
-from services.evaluator.service import Evaluations
-from services.evaluator.suitebook import Suitebook
+from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.service.inquiry import Inquiry
+from services.evaluator.service.scorings import Scorings
+from services.evaluator.service.suitebook import Suitebook
 from shared.artifacts import Artifacts
 from shared.store import Store
 

@@ -4,15 +4,7 @@ from functools import partial
 
 from litestar import Litestar
 
-from services.evaluator import (
-    agreements_api,
-    api,
-    comparisons_api,
-    explaining_api,
-    handlers,
-    rewording_api,
-    suites_api,
-)
+from services.evaluator import api, handlers
 from services.evaluator.adapters.child import ChildScorer
 from services.evaluator.adapters.exports import as_csv, as_xlsx
 from services.evaluator.adapters.judge import JudgeRater
@@ -29,12 +21,8 @@ from services.evaluator.adapters.nearest import NearestByWords
 from services.evaluator.adapters.questions import table_rows
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.vllm import Vllm
-from services.evaluator.agreements import Agreements
-from services.evaluator.comparisons import Comparisons
 from services.evaluator.config import Settings
 from services.evaluator.domain import metrics
-from services.evaluator.explaining import Explaining
-from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import (
     AgreementRecord,
     Evaluation,
@@ -43,10 +31,14 @@ from services.evaluator.ports import (
     ScoringRecord,
     SuiteRecord,
 )
-from services.evaluator.rewording import Rewording
-from services.evaluator.scorings import Scorings
-from services.evaluator.service import Evaluations
-from services.evaluator.suitebook import Suitebook
+from services.evaluator.service.agreements import Agreements
+from services.evaluator.service.comparisons import Comparisons
+from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.service.explaining import Explaining
+from services.evaluator.service.inquiry import Inquiry
+from services.evaluator.service.rewording import Rewording
+from services.evaluator.service.scorings import Scorings
+from services.evaluator.service.suitebook import Suitebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -94,10 +86,7 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "evaluator",
         settings,
-        [
-            *(api.routes, suites_api.routes, comparisons_api.routes, agreements_api.routes),
-            *(explaining_api.routes, rewording_api.routes),
-        ],
+        api.routes,
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
         dependencies={
@@ -108,13 +97,7 @@ def build(settings: Settings) -> Litestar:
             "explaining": Explaining(evaluations, NearestByWords(artifacts)),
             "rewording": Rewording(suitebook, judge, partial(table_rows, artifacts)),
         },
-        exception_handlers={
-            **api.problems,
-            **suites_api.problems,
-            **comparisons_api.problems,
-            **explaining_api.problems,
-            **rewording_api.problems,
-        },
+        exception_handlers=api.problems,
     )
 
 

@@ -1,7 +1,7 @@
 """The events that evaluator hears."""
 
-from services.evaluator.agreements import Agreements
-from services.evaluator.service import Evaluations
+from services.evaluator.service.agreements import Agreements
+from services.evaluator.service.evaluations import Evaluations
 from shared.bus import Bus
 from shared.events import CheckpointSaved, ModelDeployed, ModelRolledBack, ReviewScored
 

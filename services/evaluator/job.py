@@ -10,13 +10,13 @@ from services.evaluator.adapters.judge import the_judge
 from services.evaluator.adapters.merged import MergedVllm
 from services.evaluator.adapters.questions import Questions, read_questions
 from services.evaluator.adapters.vllm import Vllm
-from services.evaluator.answering import Adapter, Answering
 from services.evaluator.config import Settings
 from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
 from services.evaluator.domain.scored import scored
 from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.judging import Judged
 from services.evaluator.ports import EngineUnavailable
+from services.evaluator.service.answering import Adapter, Answering
+from services.evaluator.service.judging import Judged
 from shared import child, telemetry
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Failure

@@ -7,8 +7,8 @@ from services.review.adapters.mongo import MongoPolicyStore, MongoReviewStore, M
 from services.review.adapters.shipped import shipped_policies
 from services.review.config import Settings
 from services.review.ports import PolicyRecord, ReviewRecord, RunRecord
-from services.review.rulebook import Rulebook
-from services.review.service import Reviews
+from services.review.service.reviews import Reviews
+from services.review.service.rulebook import Rulebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus

@@ -1,6 +1,6 @@
 """The events that review hears."""
 
-from services.review.service import Reviews
+from services.review.service.reviews import Reviews
 from shared.bus import Bus
 from shared.events import EvalDone, TrainingFinished
 

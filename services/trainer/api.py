@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from services.trainer.domain.curve import smooth
 from services.trainer.domain.diagnosis import Diagnosis, diagnose
 from services.trainer.domain.run import Run
-from services.trainer.service import Runs
+from services.trainer.service.runs import Runs
 from shared.events import TrainingMetrics
 from shared.security import Key
 from shared.web import NotFound, allow

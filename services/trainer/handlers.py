@@ -1,7 +1,7 @@
 """The events that the trainer hears."""
 
-from services.trainer.service import Runs
-from services.trainer.supervision import Supervision
+from services.trainer.service.runs import Runs
+from services.trainer.service.supervision import Supervision
 from shared.bus import Bus
 from shared.events import (
     DatasetReady,

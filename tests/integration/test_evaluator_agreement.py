@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from services.evaluator import agreements_api
 from services.evaluator.adapters.mongo import MongoAgreementStore
-from services.evaluator.agreements import Agreements
+from services.evaluator.api import agreements as agreements_api
 from services.evaluator.config import Settings
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.ports import AgreementRecord
+from services.evaluator.service.agreements import Agreements
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, ReviewScored, Split, TrainingMetrics

@@ -15,11 +15,11 @@ from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
 from services.evaluator.adapters.tables import read_table
 from services.evaluator.adapters.templates import Prompt
-from services.evaluator.answering import Answering
 from services.evaluator.domain.metrics import Measured, measure
 from services.evaluator.domain.questions import items_of
 from services.evaluator.domain.suite import Item
 from services.evaluator.domain.tasks import read_task
+from services.evaluator.service.answering import Answering
 from tests.unit.evaluator.test_choosing import Letters
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "went", "home", "again")

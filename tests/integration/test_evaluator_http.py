@@ -10,14 +10,16 @@ import httpx
 import openpyxl
 import pytest
 
-from services.evaluator import api, comparisons_api, suites_api
 from services.evaluator.adapters.exports import as_csv, as_xlsx
 from services.evaluator.adapters.mongo import MongoProgressStore
-from services.evaluator.comparisons import Comparisons
+from services.evaluator.api import comparisons as comparisons_api
+from services.evaluator.api import evaluations as evaluations_api
+from services.evaluator.api import suites as suites_api
 from services.evaluator.config import Settings
 from services.evaluator.domain.suite import Item
 from services.evaluator.ports import Progress
-from services.evaluator.service import Evaluations
+from services.evaluator.service.comparisons import Comparisons
+from services.evaluator.service.evaluations import Evaluations
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, Split, TrainingMetrics
@@ -78,10 +80,10 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
     app = web.build(
         "evaluator",
         Settings(common=common),
-        [api.routes, suites_api.routes, comparisons_api.routes],
+        [evaluations_api.routes, suites_api.routes, comparisons_api.routes],
         checks={},
         dependencies={"evaluations": evaluations, "suitebook": evaluations.suitebook, "comparisons": comparisons},
-        exception_handlers={**api.problems, **suites_api.problems, **comparisons_api.problems},
+        exception_handlers={**evaluations_api.problems, **suites_api.problems, **comparisons_api.problems},
     )
     key = {"authorization": f"Bearer {keyring.create('test', ('admin',))}"}
     transport = httpx.ASGITransport(app=app)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.service import Evaluations
+from services.evaluator.service.evaluations import Evaluations
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, ModelDeployed, ModelRolledBack, Split, TrainingMetrics
 from shared.settings import CommonSettings

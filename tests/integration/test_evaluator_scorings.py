@@ -11,7 +11,7 @@ from services.evaluator.domain.lease import LeaseLost, Scoring
 from services.evaluator.domain.results import Scored, Target
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import ScoringRecord, ScoringStore
-from services.evaluator.scorings import Scorings
+from services.evaluator.service.scorings import Scorings
 from shared.events import Artifact, Score
 from shared.settings import CommonSettings
 from shared.store import Store

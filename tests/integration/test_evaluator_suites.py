@@ -12,8 +12,8 @@ import pytest
 from services.evaluator.adapters.suites import SHIPPED
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.domain.tasks import SuiteContent
-from services.evaluator.service import Evaluations
-from services.evaluator.suitebook import SuiteRefused
+from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.service.suitebook import SuiteRefused
 from services.review.domain.policy import Policy
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics

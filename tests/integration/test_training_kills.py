@@ -16,11 +16,11 @@ from services.trainer.adapters.archive import FileArchive
 from services.trainer.adapters.base_models import NamedBaseModels
 from services.trainer.adapters.gauges import PrometheusFigures
 from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
-from services.trainer.admission import Admission
 from services.trainer.domain.run import MAX_CRASHES_WITHOUT_PROGRESS, Run
-from services.trainer.hold import Line
-from services.trainer.service import Runs
-from services.trainer.supervision import Supervision
+from services.trainer.service.admission import Admission
+from services.trainer.service.hold import Line
+from services.trainer.service.runs import Runs
+from services.trainer.service.supervision import Supervision
 from shared.artifacts import Artifacts
 from shared.events import (
     DatasetReady,

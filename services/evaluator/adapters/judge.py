@@ -8,7 +8,7 @@ from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.config import Settings
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.judging import Judging, Reworded
+from services.evaluator.service.judging import Judging, Reworded
 
 
 @asynccontextmanager

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.answering import Adapter, Answering
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.ports import AdapterGone, EngineUnavailable
+from services.evaluator.service.answering import Adapter, Answering
 
 ADAPTER = Adapter("eval-v-1", Path("/adapter"))
 ITEMS = tuple(Item(({"role": "user", "content": str(n)},), f"r{n}") for n in range(10))
@@ -68,7 +68,7 @@ class MemoryEngine:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.evaluator.answering.PAUSES_S", (0.01,))
+    monkeypatch.setattr("services.evaluator.service.answering.PAUSES_S", (0.01,))
 
 
 def answering(engine: MemoryEngine, patience_s: float = 5) -> Answering:

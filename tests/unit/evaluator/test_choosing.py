@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from services.evaluator.adapters.metrics import registry
-from services.evaluator.answering import Answering
 from services.evaluator.domain.metrics import measure
 from services.evaluator.domain.results import Answer, Step
 from services.evaluator.domain.suite import CannotBeScored, Item
+from services.evaluator.service.answering import Answering
 from tests.unit.evaluator.test_answering import MemoryEngine
 
 

@@ -8,18 +8,19 @@ from typing import Any
 import httpx
 import pytest
 
-from services.evaluator import api, explaining_api
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.nearest import MIB, MOST_MIB, NearestByWords
 from services.evaluator.adapters.suites import SuiteFolders
+from services.evaluator.api import evaluations as evaluations_api
+from services.evaluator.api import explaining as explaining_api
 from services.evaluator.config import Settings
 from services.evaluator.domain.lease import Scoring
 from services.evaluator.domain.nearness import NotExplained, asked_and_said
-from services.evaluator.explaining import Explaining
-from services.evaluator.inquiry import Inquiry
-from services.evaluator.scorings import Scorings
-from services.evaluator.service import Evaluations
-from services.evaluator.suitebook import Suitebook
+from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.service.explaining import Explaining
+from services.evaluator.service.inquiry import Inquiry
+from services.evaluator.service.scorings import Scorings
+from services.evaluator.service.suitebook import Suitebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, Split, TrainingMetrics
@@ -174,10 +175,10 @@ async def http(tmp_path: Path, files: Artifacts) -> AsyncIterator[httpx.AsyncCli
     app = web.build(
         "evaluator",
         Settings(common=CommonSettings(keys_file=tmp_path / "keys.json")),
-        [api.routes, explaining_api.routes],
+        [evaluations_api.routes, explaining_api.routes],
         checks={},
         dependencies={"evaluations": evaluations, "explaining": Explaining(evaluations, NearestByWords(files))},
-        exception_handlers={**api.problems, **explaining_api.problems},
+        exception_handlers={**evaluations_api.problems, **explaining_api.problems},
     )
     keyring = Keyring(tmp_path / "keys.json")
     headers = {"authorization": f"Bearer {keyring.create('admin', ('admin',))}"}

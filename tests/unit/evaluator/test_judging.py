@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import web
 
-from services.evaluator import judging
 from services.evaluator.adapters.vllm import Vllm
 from services.evaluator.domain.judging import (
     TOXIC,
@@ -20,7 +19,8 @@ from services.evaluator.domain.judging import (
 )
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.judging import Judging
+from services.evaluator.service import judging
+from services.evaluator.service.judging import Judging
 
 ITEMS = [Item(({"role": "user", "content": f"q{n}"},), f"right {n}") for n in range(10)]
 RIGHT = [Answer(item.reference) for item in ITEMS]

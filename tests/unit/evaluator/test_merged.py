@@ -10,9 +10,9 @@ from aiohttp import web
 from safetensors.numpy import load_file, save_file
 
 from services.evaluator.adapters.merged import MergedVllm
-from services.evaluator.answering import Adapter, Answering
 from services.evaluator.domain.suite import Item
 from services.evaluator.ports import EngineUnavailable
+from services.evaluator.service.answering import Adapter, Answering
 from tests.weights import MODULE, pair
 
 ITEMS = [Item(({"role": "user", "content": f"q{n}"},), "r") for n in range(3)]

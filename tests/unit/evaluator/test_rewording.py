@@ -10,17 +10,19 @@ import httpx
 import pytest
 from aiohttp import web as aioweb
 
-from services.evaluator import judging, rewording_api, suites_api
 from services.evaluator.adapters.judge import JudgeRater
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.questions import read_questions, table_rows
 from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
+from services.evaluator.api import rewording as rewording_api
+from services.evaluator.api import suites as suites_api
 from services.evaluator.config import Settings
 from services.evaluator.domain.judging import read_paraphrases, reword
 from services.evaluator.domain.results import Target
 from services.evaluator.domain.tasks import Suite, Table
-from services.evaluator.rewording import Rewording
-from services.evaluator.suitebook import Suitebook
+from services.evaluator.service import judging
+from services.evaluator.service.rewording import Rewording
+from services.evaluator.service.suitebook import Suitebook
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact

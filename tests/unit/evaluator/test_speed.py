@@ -12,13 +12,13 @@ from aiohttp import web
 from services.evaluator.adapters.metrics import registry
 from services.evaluator.adapters.templates import Prompt
 from services.evaluator.adapters.vllm import Vllm
-from services.evaluator.answering import Answering
 from services.evaluator.domain.metrics import Measured, measure
 from services.evaluator.domain.questions import items_of
 from services.evaluator.domain.speed import Timing
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.domain.tasks import SPEED_METRICS, read_task
 from services.evaluator.ports import EngineUnavailable
+from services.evaluator.service.answering import Answering
 
 ROWS = [{"question": f"q{n}"} for n in range(4)]
 CACHE = 'vllm:cache_config_info{engine="0",kv_cache_memory_bytes="1073741824"} 1.0\n'

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from services.trainer.domain.messages import parse_message
-from services.trainer.hearing import Hearing
-from services.trainer.hold import Hold, Line, RunLost
 from services.trainer.ports import BaseModels, Figures, TrainingProcess, TrainingProcesses, UnknownBaseModel
-from services.trainer.service import NotYetKnown
+from services.trainer.service.hearing import Hearing
+from services.trainer.service.hold import Hold, Line, RunLost
+from services.trainer.service.runs import NotYetKnown
 from shared.child import ChildDied
 from shared.events import Failure, TrainingQueued
 

@@ -6,8 +6,8 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import Parameter
 
-from services.evaluator.comparisons import Chosen, Comparisons, NoSuchCheckpoint, NotComparable, Which
 from services.evaluator.domain.comparing import Change, Table
+from services.evaluator.service.comparisons import Chosen, Comparisons, NoSuchCheckpoint, NotComparable, Which
 from shared.security import Key
 from shared.web import allow, problem
 

@@ -6,9 +6,9 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
 
-from services.evaluator.api import evaluation_of
+from services.evaluator.api.evaluations import evaluation_of
 from services.evaluator.domain.nearness import NotExplained
-from services.evaluator.explaining import Explaining, Explanation, NoSuchSample
+from services.evaluator.service.explaining import Explaining, Explanation, NoSuchSample
 from shared.web import allow, problem
 
 AnyRequest = Request[Any, Any, Any]

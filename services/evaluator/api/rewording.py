@@ -6,7 +6,7 @@ from litestar import Request, Response, Router, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, Parameter
 
-from services.evaluator.rewording import NoSuchTask, Paraphrased, Rewording
+from services.evaluator.service.rewording import NoSuchTask, Paraphrased, Rewording
 from shared.web import allow, problem
 
 

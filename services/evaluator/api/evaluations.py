@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from services.evaluator.domain.confusion import Confusion, TooManyLabels, confusion
 from services.evaluator.ports import Evaluation, Progress
-from services.evaluator.service import Evaluations
+from services.evaluator.service.evaluations import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
 from shared.security import Key
 from shared.web import NotFound, allow, problem

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.evaluator.domain.nearness import Near, NotExplained, asked_and_said
 from services.evaluator.ports import Evaluation, Nearest
-from services.evaluator.service import Evaluations
+from services.evaluator.service.evaluations import Evaluations
 
 
 class NoSuchSample(Exception):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from services.evaluator.choosing import Choosing
 from services.evaluator.domain.results import Answer
 from services.evaluator.domain.suite import CannotBeScored, Item
 from services.evaluator.ports import AdapterGone, Engine, EngineUnavailable
+from services.evaluator.service.choosing import Choosing
 from shared import telemetry
 
 T = TypeVar("T")

@@ -5,11 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from services.trainer.admission import Admission
 from services.trainer.domain.feedback import Evaluated
 from services.trainer.domain.names import job_id_for_file
 from services.trainer.domain.run import Run
 from services.trainer.ports import Archive, CurvePoint, DatasetView, Decision, RunStore
+from services.trainer.service.admission import Admission
 from shared.cloudevents import EventData
 from shared.events import (
     DatasetReady,

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody, Parameter
 
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.domain.tasks import Format, Suite, SuiteContent
-from services.evaluator.suitebook import Suitebook, SuiteRefused
+from services.evaluator.service.suitebook import Suitebook, SuiteRefused
 from shared.web import NotFound, allow, problem
 
 Column = Annotated[str, Parameter(min_length=1, max_length=200)]

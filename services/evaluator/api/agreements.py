@@ -6,8 +6,8 @@ from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from pydantic import BaseModel
 
-from services.evaluator.agreements import Agreements, Known
 from services.evaluator.domain.agreement import Agreement
+from services.evaluator.service.agreements import Agreements, Known
 from shared.events import Failure
 from shared.security import Key
 from shared.web import allow

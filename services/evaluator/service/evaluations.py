@@ -13,9 +13,9 @@ from services.evaluator.domain.production import Production
 from services.evaluator.domain.report import Asked
 from services.evaluator.domain.results import Scored, Target, read_lines, sample_lines
 from services.evaluator.domain.suite import CannotBeScored, suite_name
-from services.evaluator.inquiry import Inquiry
 from services.evaluator.ports import Evaluation, EvaluationStore, Files, ProductionStore, Progress, ProgressStore
-from services.evaluator.suitebook import Plan, Planned, Suitebook
+from services.evaluator.service.inquiry import Inquiry
+from services.evaluator.service.suitebook import Plan, Planned, Suitebook
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import (

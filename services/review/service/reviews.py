@@ -9,7 +9,7 @@ from services.review.domain import review as reviewing
 from services.review.domain.review import BadSamples, ItemScores, Review
 from services.review.domain.run import Run, review_id
 from services.review.ports import Files, ReviewRecord, ReviewStore, RunStore
-from services.review.rulebook import Rulebook
+from services.review.service.rulebook import Rulebook
 from shared.artifacts import ArtifactError
 from shared.cloudevents import EventData
 from shared.events import EvalDone, ReviewOpened, TrainingFinished

@@ -7,8 +7,8 @@ from services.evaluator.domain.report import Asked
 from services.evaluator.domain.results import Scored, Target
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import Files, ProductionStore
-from services.evaluator.scorings import Scorings
-from services.evaluator.suitebook import Planned
+from services.evaluator.service.scorings import Scorings
+from services.evaluator.service.suitebook import Planned
 from shared import telemetry
 from shared.events import Candidate
 

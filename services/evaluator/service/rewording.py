@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.domain.tasks import Table, Task, read_task
-from services.evaluator.judging import Reworded
-from services.evaluator.suitebook import Suitebook, SuiteRefused
+from services.evaluator.service.judging import Reworded
+from services.evaluator.service.suitebook import Suitebook, SuiteRefused
 from shared.artifacts import ArtifactError
 
 MOST_QUESTIONS = 1000

@@ -6,12 +6,12 @@ from litestar import Request, Response, Router, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, Parameter
 
+from services.review.api.views import ItemView, ReviewView, RunView, items_of
 from services.review.domain.policy import Policy, PolicyContent
 from services.review.domain.review import ItemScores, ReviewClosed, UnknownItem
 from services.review.ports import ReviewRecord
-from services.review.rulebook import Rulebook
-from services.review.service import Reviews
-from services.review.views import ItemView, ReviewView, RunView, items_of
+from services.review.service.reviews import Reviews
+from services.review.service.rulebook import Rulebook
 from shared.web import NotFound, allow, problem
 
 AnyRequest = Request[Any, Any, Any]

@@ -14,8 +14,8 @@ from services.trainer.domain.messages import (
     StepDone,
 )
 from services.trainer.domain.run import Run
-from services.trainer.hold import Hold
 from services.trainer.ports import CurvePoint, Figures
+from services.trainer.service.hold import Hold
 from shared.child import ChildDied
 from shared.events import CheckpointSaved, Failure, TrainingProgress
 

@@ -1,0 +1,1 @@
+"""What the evaluator does, one file for each kind of use."""
