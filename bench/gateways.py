@@ -111,11 +111,19 @@ async def _approve(gateway: Gateway, candidate: Candidate) -> None:
 
 @contextmanager
 def gateway(
-    pools: Mapping[str, Sequence[str]], folder: Path, core: int | None = None, others_core: int | None = None
+    pools: Mapping[str, Sequence[str]],
+    folder: Path,
+    core: int | None = None,
+    others_core: int | None = None,
+    prepare_share: float = 1.0,
 ) -> Generator[Gateway]:
     """A gateway in front of these pools, and all that it needs."""
     port = free_port()
-    own = {"GATEWAY_ENGINES": json.dumps(pools), "GATEWAY_HTTP_PORT": str(port)}
+    own = {
+        "GATEWAY_ENGINES": json.dumps(pools),
+        "GATEWAY_HTTP_PORT": str(port),
+        "GATEWAY_PREPARE_SHARE": str(prepare_share),
+    }
     started = [sys.executable, "-m", "services.gateway"]
     with (
         stores(folder, others_core) as common,

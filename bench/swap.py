@@ -33,8 +33,8 @@ WARM_UP_S = 10.0
 LONGEST_S, LONGEST_START_S = 60.0, 240.0
 # Between two swaps, so that the load is steady again.
 PAUSE_S = 0.5
-# How often it is looked which version the name means.
-LOOK_S = 0.01
+# How often it is looked which version the name means: a look takes some of the engine's cores too.
+LOOK_S = 0.05
 
 
 @dataclass
@@ -95,7 +95,8 @@ def look(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bo
 
         start()
         pool = base.name if kind == "adapters" else f"{base.name}@{ALIAS}"
-        with gateways.gateway({pool: [f"http://127.0.0.1:{port}"]}, Path(scratch)) as gateway:
+        pools = {pool: [f"http://127.0.0.1:{port}"]}
+        with gateways.gateway(pools, Path(scratch), prepare_share=vllm.OTHERS_SHARE) as gateway:
             asyncio.run(_swap(seen, gateway, swaps, steady_s, base, made, start))
     return seen
 

@@ -81,6 +81,7 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
     pools = {
         "GATEWAY_ENGINES": json.dumps({BASE_MODEL: [settings.vllm_url]}),
         "GATEWAY_MAX_LORA_RANK": str(settings.vllm_max_lora_rank),
+        "GATEWAY_PREPARE_SHARE": str(vllm.OTHERS_SHARE),
         "ASSAY_HTTP_HOST": settings.gateway_host,
     }
     return (

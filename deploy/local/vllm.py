@@ -12,6 +12,8 @@ _SERVER, _SERVER_WITHOUT_AMX = "vllm.entrypoints.openai.api_server", "deploy.loc
 # Cached keys and values are used by whole blocks, of 128 tokens on a processor unless one says otherwise: no short
 # prompt fills one. vLLM refuses fewer than 32 there.
 _BLOCK_TOKENS = 32
+OTHERS_SHARE = 0.33
+"""How much of a core others may compute on for long where vLLM computes on all of them."""
 
 
 class Server(NamedTuple):
@@ -29,18 +31,21 @@ def server(
     cache_gib: int,
     amx: bool,
     cores: str | None = None,
+    dtype: str = "auto",
     adapters: Mapping[str, int] | None = None,
 ) -> Server:
     """Serve a model's folder under that name, with adapters within these limits (`--max-loras` and the like).
 
     Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions. It
-    computes on those `cores`, as `0-1`, by default on all: by itself it leaves one idle.
+    computes on those `cores`, as `0-1`, by default on all (by itself it leaves one idle), in numbers of that `dtype`,
+    by default the model's.
     """
     options = {
         "model": model,
         "served-model-name": name,
         "host": "127.0.0.1",
         "port": port,
+        "dtype": dtype,
         "max-model-len": 2048,
         "max-num-seqs": 32,
         "block-size": _BLOCK_TOKENS,

@@ -105,7 +105,7 @@ def build(settings: Settings) -> Front:
     history = History(tuning, stored, job_views, checkpoint_views)
     loader = Loader(
         *(engine, artifacts, fleet, common.cache_dir / "adapters", settings.probe_s, settings.on_demand),
-        *(WeightFiles(), settings.max_lora_rank),
+        *(WeightFiles(settings.prepare_share), settings.max_lora_rank, settings.prepare_share),
     )
     # A process that is started again is another one: what it did not finish is nobody's until its lease ends.
     holder = f"{common.instance or 'gateway'}-{secrets.token_hex(8)}"

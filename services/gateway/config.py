@@ -19,6 +19,8 @@ class Settings(ServiceSettings):
     """The longest silence of an engine within one answer."""
     max_lora_rank: int = Field(default=16, ge=1)
     """The engines' own `--max-lora-rank`: what is above it could be trained but not served."""
+    prepare_share: float = Field(default=1.0, gt=0, le=1)
+    """How much of a core checking and merging weights takes; with less, engines on the same cores keep their pace."""
     max_body_bytes: int = Field(default=4 * 1024**2, ge=1024)
     max_file_bytes: int = Field(default=100 * 1024**2, ge=1024)
     max_choices: int = Field(default=16, ge=1)

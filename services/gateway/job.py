@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from shared import child
+from shared.pace import Pace
 from shared.weights.header import UnfitWeights
 from shared.weights.merging import merge
 
 
 def main(parent: child.Parent) -> None:
     """Say nothing, or why it can never be done; any other error ends the process."""
-    asked = {name: Path(path) for name, path in parent.request.items()}
+    asked = parent.request
+    base, adapter, target = (Path(asked[name]) for name in ("base", "adapter", "target"))
     try:
-        merge(**asked)
+        merge(base, adapter, target, Pace(asked["share"]).rest)
     except UnfitWeights as error:
         parent.send({"unfit": str(error)})
 

@@ -1,26 +1,27 @@
-"""A LoRA adapter added to its base model's weights, file by file, with no more of them in memory than one tensor."""
+"""A LoRA adapter added to its base model's weights, file by file, with no more of them in memory than some rows."""
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.pace import Rest, go_on
 from shared.weights.files import read_config, read_tensors
 from shared.weights.header import PREFIX_BYTES, Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS, check_config, modules
 from shared.whole_folder import whole_folder
 
 _TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
-_CACHED_NUMBERS = 65_536
+_CACHED_NUMBERS, _COPIED_BYTES = 65_536, 1 << 20
 _SPECIAL = ("alpha_pattern", "fan_in_fan_out")
 Floats = NDArray[np.float32]
 
 
-def merge(base: Path, adapter: Path, target: Path) -> None:
+def merge(base: Path, adapter: Path, target: Path, rest: Rest = go_on) -> None:
     """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`.
 
     They are made to be read soon, and are left to the system to write to the disk: name the folder by `this_boot`.
@@ -29,7 +30,7 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
     with whole_folder(target) as scratch:
         missing = set(updates.names)
         for file in sorted(base.glob("*.safetensors")):
-            missing -= _merge_file(file, updates, scratch / file.name)
+            missing -= _merge_file(file, updates, scratch / file.name, rest)
         if missing:
             raise UnfitWeights(f"the base model has no {min(missing)!r:.200}, which the adapter changes")
         for name in ("config.json", "model.safetensors.index.json"):
@@ -75,34 +76,44 @@ class _Updates:
         self._data = np.memmap(path, np.uint8, "r", _data_at(path))
         self.names = self._pairs.keys()
 
-    def of(self, name: str) -> Floats:
+    def of(self, name: str, tensor: Tensor) -> tuple[Floats, Floats]:
+        """A and the scaled B of a tensor that they fit."""
         a, b = self._pairs[name]
-        down, up = (to_floats(_view(self._data, tensor), tensor.dtype) for tensor in (a, b))
-        update = up @ down
-        update *= np.float32(scale(self._config, a.shape[0]))
-        return update
+        shape = (b.shape[0], a.shape[1])
+        if tensor.dtype not in _TYPES or tensor.shape != shape:
+            raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {shape} cannot be added")
+        down, up = (to_floats(_view(self._data, matrix), matrix.dtype) for matrix in (a, b))
+        return down, up * np.float32(scale(self._config, a.shape[0]))
 
 
-def _merge_file(source: Path, updates: _Updates, target: Path) -> set[str]:
+def _merge_file(source: Path, updates: _Updates, target: Path, rest: Rest) -> set[str]:
     """Copy a file with the changed tensors changed; the names of these."""
-    shutil.copyfile(source, target)
-    found = read_tensors(source)
-    data = np.memmap(target, np.uint8, "r+", _data_at(target))
-    changed = updates.names & found.keys()
-    for name in changed:
-        tensor, update = found[name], updates.of(name)
-        if tensor.dtype not in _TYPES or tensor.shape != update.shape:
-            raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {update.shape} cannot be added")
-        _add(_view(data, tensor), update, tensor.dtype)
-    return changed
+    found, begin = read_tensors(source), _data_at(source)
+    data = np.memmap(source, np.uint8, "r")
+    with target.open("wb") as file:
+        file.write(data[:begin].data)
+        # They lie without gaps.
+        for name, tensor in sorted(found.items(), key=lambda item: item[1].start):
+            held = data[begin + tensor.start : begin + tensor.end]
+            for part in _changed(held, tensor, *updates.of(name, tensor)) if name in updates.names else _parts(held):
+                file.write(part.data)
+                rest()
+    return updates.names & found.keys()
 
 
-def _add(place: NDArray[Any], update: Floats, dtype: str) -> None:
-    # By so many rows at a time that they stay in the processor's cache.
-    rows = max(1, _CACHED_NUMBERS // place.shape[1])
-    for begin in range(0, len(place), rows):
-        part = place[begin : begin + rows]
-        part[...] = from_floats(to_floats(part, dtype) + update[begin : begin + rows], dtype)
+def _parts(held: NDArray[np.uint8]) -> Generator[NDArray[Any]]:
+    for begin in range(0, len(held), _COPIED_BYTES):
+        yield held[begin : begin + _COPIED_BYTES]
+
+
+def _changed(held: NDArray[np.uint8], tensor: Tensor, down: Floats, up: Floats) -> Generator[NDArray[Any]]:
+    """The rows of a tensor with B A added, so many at a time that they stay in the processor's cache."""
+    values = held.view(_TYPES[tensor.dtype]).reshape(tensor.shape)
+    rows = max(1, _CACHED_NUMBERS // tensor.shape[1])
+    for begin in range(0, len(values), rows):
+        update = up[begin : begin + rows] @ down
+        update += to_floats(values[begin : begin + rows], tensor.dtype)
+        yield from_floats(update, tensor.dtype)
 
 
 def _view(data: NDArray[np.uint8], tensor: Tensor) -> NDArray[Any]:

@@ -10,16 +10,16 @@ from shared.weights.header import Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS
 
 _MERGING = "services.gateway.job"
-# Callers of an engine on the same cores would wait several times as long for each token.
 _NICENESS = 10
 # The products are small: more threads take three times the CPU and are slower, the more so beside a busy engine.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class WeightFiles:
-    """Reads folders that engines can read too."""
+    """Reads folders that engines can read too. Merging takes that share of a core."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
         self._bases: dict[str, dict[str, Tensor]] = {}
 
     def adapter(self, folder: Path) -> AdapterFiles:
@@ -40,7 +40,7 @@ class WeightFiles:
 
     async def merge(self, root: str, adapter: Path, target: Path) -> None:
         """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
-        request = {"base": root, "adapter": str(adapter), "target": str(target)}
+        request = {"base": root, "adapter": str(adapter), "target": str(target), "share": self._share}
         child = await Child.spawn(_MERGING, _ONE_THREAD)
         try:
             os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)

@@ -14,6 +14,7 @@ from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGon
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import Candidate
+from shared.pace import Pace
 from shared.weights.header import UnfitWeights
 
 FAILURES = (EngineError, EngineUnreachable, ArtifactError, UnfitWeights, OSError)
@@ -32,6 +33,8 @@ class Loader:
     on_demand: int
     folders: WeightFolders
     max_rank: int
+    share: float
+    """How much of a core checking weights takes."""
     lent: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
     """What was loaded because somebody called it, the least recently used first."""
     locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
@@ -90,7 +93,7 @@ class Loader:
     def fetched(self, candidate: Candidate) -> Path:
         """The artifact's folder, its digests checked; raises one of `FAILURES`."""
         try:
-            return self.artifacts.fetch_folder(candidate.adapter, self.cache)
+            return self.artifacts.fetch_folder(candidate.adapter, self.cache, Pace(self.share).rest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
 

@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Artifacts:
 @pytest.fixture
 def loader(store: Artifacts, tmp_path: Path) -> Loader:
     engine, fleet = VllmEngine(None, 5.0), Fleet({BASE: [f"http://127.0.0.1:{free_port()}"]})
-    return Loader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16)
+    return Loader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16, 1.0)
 
 
 @pytest.fixture
