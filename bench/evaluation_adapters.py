@@ -19,9 +19,19 @@ def make_adapters(base: Path, count: int, folder: Path) -> Sequence[Path]:
     return places
 
 
+def in_32_bits(base: Path, folder: Path) -> Path:
+    """The same model with its weights as 32-bit numbers, and its tokenizer; made once."""
+    if not folder.is_dir():
+        part = folder.with_suffix(".part")
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).save_pretrained(part)
+        AutoTokenizer.from_pretrained(base).save_pretrained(part)
+        part.rename(folder)
+    return folder
+
+
 def merge(base: Path, adapter: Path, folder: Path) -> Path:
-    """The base model with the adapter added to its weights, and its tokenizer."""
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+    """The base model with the adapter added to its weights, in their number format, and its tokenizer."""
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
     PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
     return folder

@@ -46,13 +46,15 @@ class Peer:
 
 
 @contextmanager
-def engine(model: Path, name: str, port: int, cores: str | None = None) -> Generator[str]:
+def engine(model: Path, name: str, port: int, *, core: int | None = None, dtype: str = "auto") -> Generator[str]:
     """vLLM with these weights and no adapters, the same for both that ask it; ready when it has answered once.
 
-    It computes on those `cores`, as `0-1`, by default on all.
+    It runs on that core, by default on all, and computes in numbers of that `dtype`, by default the model's.
     """
-    served = vllm.server(model, name, port, cache_gib=2, amx=not processor.faults_on_amx(), cores=cores)
-    with running(served.command, port, variables=served.environment, timeout_s=300) as process:
+    cores = None if core is None else str(core)
+    amx = not processor.faults_on_amx()
+    served = vllm.server(model, name, port, cache_gib=2, amx=amx, cores=cores, dtype=dtype)
+    with running(served.command, port, core=core, variables=served.environment, timeout_s=300) as process:
         url = f"http://127.0.0.1:{port}"
         while not _answers(url, name):
             if process.poll() is not None:

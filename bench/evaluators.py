@@ -1,8 +1,8 @@
 """Two evaluators, each with an engine of its own, beside one: `make bench-evaluators`.
 
-Each engine is real vLLM on one core; the evaluators share what is left of both. One evaluator scores some checkpoints,
-then two score as many others; the base model was scored before. What each engine was asked is counted, so that a
-checkpoint that is scored twice is seen. Options: `--checkpoints N` (4), `--items N` (a subject, 14).
+Each has a core for itself and its engine, real vLLM, as if on a machine of its own. One evaluator scores some
+checkpoints, then two score as many others; the base model was scored before. What each engine was asked is counted, so
+that a checkpoint that is scored twice is seen. Options: `--checkpoints N` (4), `--items N` (a subject, 14).
 """
 
 import argparse
@@ -42,25 +42,25 @@ def main() -> int:
     unpack(base)
     adapters = make_adapters(base, 1 + 2 * count, FOLDER.resolve() / "evaluation-adapters")
     # The last core may be the only one.
-    cores = ["0", str((os.cpu_count() or 1) - 1)]
+    cores = [0, (os.cpu_count() or 1) - 1]
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         folder = Path(scratch).resolve()
         suite = shipped(asked.items, folder / "suite")
         with (
             stores(folder) as common,
-            engine(base, BASE_MODEL, free_port(), cores[0]) as first,
-            engine(base, BASE_MODEL, free_port(), cores[1]) as second,
+            engine(base, BASE_MODEL, free_port(), core=cores[0]) as first,
+            engine(base, BASE_MODEL, free_port(), core=cores[1]) as second,
         ):
 
             def timed(steps: range) -> tuple[float, list[float]]:
                 return _timed(common, [adapters[step] for step in steps], steps, [first, second])
 
-            with evaluator(common, suite.folder, first, 1):
+            with evaluator(common, suite.folder, first, cores[0]):
                 timed(range(1))
                 alone = timed(range(1, 1 + count))
-                with evaluator(common, suite.folder, second, 2):
+                with evaluator(common, suite.folder, second, cores[1]):
                     together = timed(range(1 + count, 1 + 2 * count))
-    print(f"{suite.items} items, {count} checkpoints, {os.cpu_count()} cores, one for each engine\n")
+    print(f"{suite.items} items, {count} checkpoints, {os.cpu_count()} cores, one for each evaluator and its engine\n")
     rows = [["one evaluator", alone[0], *alone[1]], ["two evaluators", together[0], *together[1]]]
     show(["", "seconds", "requests to the first engine", "to the second"], rows)
     ratios = [
@@ -71,17 +71,17 @@ def main() -> int:
 
 
 @contextmanager
-def evaluator(common: Mapping[str, str], suites: Path, engine_url: str, number: int) -> Generator[None]:
-    """One evaluator over an engine whose weights it replaces."""
+def evaluator(common: Mapping[str, str], suites: Path, engine_url: str, core: int) -> Generator[None]:
+    """One evaluator over an engine whose weights it replaces, on that core."""
     port = free_port()
     own = {
-        "ASSAY_INSTANCE": f"evaluator-{number}",
+        "ASSAY_INSTANCE": f"evaluator-{port}",
         "EVALUATOR_HTTP_PORT": str(port),
         "EVALUATOR_ENGINE_URL": engine_url,
         "EVALUATOR_ENGINE_MODE": "weights",
         "EVALUATOR_SUITES": json.dumps([str(suites)]),
     }
-    with running([sys.executable, "-m", "services.evaluator"], port, variables={**common, **own}):
+    with running([sys.executable, "-m", "services.evaluator"], port, core=core, variables={**common, **own}):
         while httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code != 200:
             time.sleep(0.2)
         yield

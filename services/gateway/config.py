@@ -38,7 +38,7 @@ class Settings(ServiceSettings):
     keep_versions: int = Field(default=3, ge=1)
     """Versions of one alias that stay loaded: the newest, and those to go back to."""
     on_demand: int = Field(default=4, ge=1)
-    """Checkpoints that stay loaded because somebody with the scope `train` called them."""
+    """Checkpoints that stay loaded because somebody with the scope `train` called them, and as many under review."""
     reconcile_s: float = Field(default=1.0, gt=0)
     probe_s: float = Field(default=30.0, gt=0)
     """How often a replica that looks well must answer one token."""

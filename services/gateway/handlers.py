@@ -20,6 +20,6 @@ def subscribe(bus: Bus, files: Files, history: History, deployments: Deployments
     bus.subscribe(events.CheckpointSaved, history.checkpoint_saved)
     bus.subscribe(events.TrainingFinished, history.finished)
     bus.subscribe(events.EvalDone, history.scored)
-    bus.subscribe(events.ReviewOpened, history.review_opened)
+    bus.subscribe(events.ReviewOpened, deployments.reviewed)
     bus.subscribe(events.ModelApproved, deployments.approved)
-    bus.subscribe(events.ModelRejected, history.rejected)
+    bus.subscribe(events.ModelRejected, deployments.rejected)

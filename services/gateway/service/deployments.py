@@ -25,7 +25,7 @@ from services.gateway.service.pools import Pools
 from services.gateway.service.swaps import Swaps
 from shared import telemetry
 from shared.artifacts import ArtifactError
-from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed
+from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed, ModelRejected, ReviewOpened
 from shared.weights.header import UnfitWeights
 
 _log = telemetry.logger(__name__)
@@ -60,6 +60,18 @@ class Deployments:
     retries: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict[tuple[str, str], tuple[int, float]])
     """Failures and the next try, by replica and name, of versions that were deployed before."""
 
+    async def reviewed(self, event: ReviewOpened) -> None:
+        """Have a version that people look at ready in the engines; no name means it yet."""
+        await self.history.review_opened(event)
+        self.loader.expect(event.candidate)
+        self.changed.set()
+
+    async def rejected(self, event: ModelRejected) -> None:
+        """What was loaded ahead goes."""
+        await self.history.rejected(event)
+        self.loader.awaited.pop(event.job_id, None)
+        self.changed.set()
+
     async def approved(self, event: ModelApproved) -> None:
         """Wish for a version to be served; the loop does the rest."""
         await self.history.approved(event)
@@ -77,6 +89,8 @@ class Deployments:
         made, needed = plans(routes, kept, aliases, bases)
         self.directory.catalog, self.directory.plans = Catalog(bases, kept, aliases), made
         self.directory.turned_back = {alias.id: alias for alias in aliases}
+        for deployment in kept:
+            self.loader.awaited.pop(deployment.id, None)
         chosen = {deployment.id: deployment for deployment in (*wanted(kept, self.keep, aliases), *needed)}
         return list(chosen.values())
 
@@ -118,6 +132,7 @@ class Deployments:
             here = replica in self.fleet.bearing(made.base_model, made.suffix)
             if here and not replica.serves(deployment.loaded_name) and self._may_try(replica, deployment):
                 await self._load(replica, deployment)
+        await self.loader.load_awaited(replica)
 
     def _may_try(self, replica: Replica, deployment: Deployment) -> bool:
         _, next_try_at = self.retries.get((replica.url, deployment.loaded_name), (0, 0.0))

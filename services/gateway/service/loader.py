@@ -14,7 +14,7 @@ from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGon
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import Candidate
-from shared.pace import Pace
+from shared.pace import Pace, go_on
 from shared.weights.header import UnfitWeights
 
 FAILURES = (EngineError, EngineUnreachable, ArtifactError, UnfitWeights, OSError)
@@ -23,7 +23,7 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class Loader:
-    """Looks at replicas and loads adapters; at most `on_demand` of those that no deployment wants."""
+    """Looks at replicas and loads adapters; `on_demand` each of those called, and of those reviewed, undeployed."""
 
     engine: Engine
     artifacts: ArtifactStore
@@ -37,6 +37,8 @@ class Loader:
     """How much of a core checking weights takes."""
     lent: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
     """What was loaded because somebody called it, the least recently used first."""
+    awaited: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
+    """By job, what people review: it is loaded before they decide, so that it serves as soon as it may."""
     locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
 
     async def look(self, replica: Replica) -> None:
@@ -93,7 +95,9 @@ class Loader:
     def fetched(self, candidate: Candidate) -> Path:
         """The artifact's folder, its digests checked; raises one of `FAILURES`."""
         try:
-            return self.artifacts.fetch_folder(candidate.adapter, self.cache, Pace(self.share).rest)
+            # An adapter is soon read.
+            rest = go_on if candidate.tuning == "lora" else Pace(self.share).rest
+            return self.artifacts.fetch_folder(candidate.adapter, self.cache, rest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
 
@@ -119,9 +123,29 @@ class Loader:
             if up:
                 await self.load(up[0], candidate)
 
+    def expect(self, candidate: Candidate) -> None:
+        """Let the next rounds load what people began to review; only the last few are."""
+        if candidate.tuning == "lora":
+            self.awaited[candidate.job_id] = candidate
+            self.awaited.move_to_end(candidate.job_id)
+        while len(self.awaited) > self.on_demand:
+            self.awaited.popitem(last=False)
+
+    async def load_awaited(self, replica: Replica) -> None:
+        """Load on a replica what people review. What cannot be loaded is told when it was approved, and not before."""
+        for job_id, candidate in list(self.awaited.items()):
+            if replica not in self.fleet.bearing(candidate.base_model, candidate.suffix):
+                continue
+            try:
+                await self.load(replica, candidate)
+            except FAILURES as error:
+                _log.warning("not loaded ahead", replica=replica.url, job_id=job_id, error=str(error))
+                self.awaited.pop(job_id, None)
+
     async def retire(self, replica: Replica, wanted: set[str]) -> None:
-        """Unload what this gateway loaded and what is neither wanted nor among the last that were called by name."""
-        for name in sorted(replica.loaded - wanted - self.lent.keys()):
+        """Unload what this gateway loaded and is neither wanted, nor reviewed, nor among the last called by name."""
+        expected = {loaded_name(candidate) for candidate in self.awaited.values()}
+        for name in sorted(replica.loaded - wanted - self.lent.keys() - expected):
             # First no new request goes there; those under way keep the weights until they are answered.
             replica.loaded.discard(name)
             try:
