@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from shared.whole_folder import whole_folder
 
 RANK = 16
 
@@ -22,19 +24,22 @@ def make_adapters(base: Path, count: int, folder: Path) -> Sequence[Path]:
 def in_32_bits(base: Path, folder: Path) -> Path:
     """The same model with its weights as 32-bit numbers, and its tokenizer; made once."""
     if not folder.is_dir():
-        part = folder.with_suffix(".part")
-        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).save_pretrained(part)
-        AutoTokenizer.from_pretrained(base).save_pretrained(part)
-        part.rename(folder)
+        with whole_folder(folder) as scratch:
+            _save(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), base, scratch)
     return folder
 
 
 def merge(base: Path, adapter: Path, folder: Path) -> Path:
     """The base model with the adapter added to its weights, in their number format, and its tokenizer."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
-    PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    _save(PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(), base, folder)
     return folder
+
+
+def _save(model: PreTrainedModel, base: Path, folder: Path) -> None:
+    """A whole model, with its base model's tokenizer."""
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
 
 def _adapter(base: Path, seed: int, folder: Path) -> None:
@@ -46,6 +51,5 @@ def _adapter(base: Path, seed: int, folder: Path) -> None:
         for name, weight in made.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.02)
-    part = folder.with_suffix(".part")
-    made.save_pretrained(str(part))
-    part.rename(folder)
+    with whole_folder(folder) as scratch:
+        made.save_pretrained(str(scratch))

@@ -89,26 +89,27 @@ class _Updates:
 def _merge_file(source: Path, updates: _Updates, target: Path, rest: Rest) -> set[str]:
     """Copy a file with the changed tensors changed; the names of these."""
     found, begin = read_tensors(source), _data_at(source)
-    data = np.memmap(source, np.uint8, "r")
+    whole = np.memmap(source, np.uint8, "r")
+    data = whole[begin:]
     with target.open("wb") as file:
-        file.write(data[:begin].data)
+        file.write(whole[:begin].data)
         # They lie without gaps.
         for name, tensor in sorted(found.items(), key=lambda item: item[1].start):
-            held = data[begin + tensor.start : begin + tensor.end]
-            for part in _changed(held, tensor, *updates.of(name, tensor)) if name in updates.names else _parts(held):
+            changed = name in updates.names
+            for part in _changed(data, tensor, *updates.of(name, tensor)) if changed else _parts(data, tensor):
                 file.write(part.data)
                 rest()
     return updates.names & found.keys()
 
 
-def _parts(held: NDArray[np.uint8]) -> Generator[NDArray[Any]]:
-    for begin in range(0, len(held), _COPIED_BYTES):
-        yield held[begin : begin + _COPIED_BYTES]
+def _parts(data: NDArray[np.uint8], tensor: Tensor) -> Generator[NDArray[Any]]:
+    for begin in range(tensor.start, tensor.end, _COPIED_BYTES):
+        yield data[begin : min(begin + _COPIED_BYTES, tensor.end)]
 
 
-def _changed(held: NDArray[np.uint8], tensor: Tensor, down: Floats, up: Floats) -> Generator[NDArray[Any]]:
+def _changed(data: NDArray[np.uint8], tensor: Tensor, down: Floats, up: Floats) -> Generator[NDArray[Any]]:
     """The rows of a tensor with B A added, so many at a time that they stay in the processor's cache."""
-    values = held.view(_TYPES[tensor.dtype]).reshape(tensor.shape)
+    values = _view(data, tensor)
     rows = max(1, _CACHED_NUMBERS // tensor.shape[1])
     for begin in range(0, len(values), rows):
         update = up[begin : begin + rows] @ down

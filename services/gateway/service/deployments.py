@@ -69,7 +69,7 @@ class Deployments:
     async def rejected(self, event: ModelRejected) -> None:
         """What was loaded ahead goes."""
         await self.history.rejected(event)
-        self.loader.awaited.pop(event.job_id, None)
+        self.loader.expect_no_more(event.job_id)
         self.changed.set()
 
     async def approved(self, event: ModelApproved) -> None:
@@ -90,7 +90,7 @@ class Deployments:
         self.directory.catalog, self.directory.plans = Catalog(bases, kept, aliases), made
         self.directory.turned_back = {alias.id: alias for alias in aliases}
         for deployment in kept:
-            self.loader.awaited.pop(deployment.id, None)
+            self.loader.expect_no_more(deployment.id)
         chosen = {deployment.id: deployment for deployment in (*wanted(kept, self.keep, aliases), *needed)}
         return list(chosen.values())
 

@@ -131,6 +131,10 @@ class Loader:
         while len(self.awaited) > self.on_demand:
             self.awaited.popitem(last=False)
 
+    def expect_no_more(self, job_id: str) -> None:
+        """It was decided on: what is approved is loaded for that, what is rejected goes."""
+        self.awaited.pop(job_id, None)
+
     async def load_awaited(self, replica: Replica) -> None:
         """Load on a replica what people review. What cannot be loaded is told when it was approved, and not before."""
         for job_id, candidate in list(self.awaited.items()):
@@ -140,7 +144,7 @@ class Loader:
                 await self.load(replica, candidate)
             except FAILURES as error:
                 _log.warning("not loaded ahead", replica=replica.url, job_id=job_id, error=str(error))
-                self.awaited.pop(job_id, None)
+                self.expect_no_more(job_id)
 
     async def retire(self, replica: Replica, wanted: set[str]) -> None:
         """Unload what this gateway loaded and is neither wanted, nor reviewed, nor among the last called by name."""
