@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any
 
 _LINE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -57,7 +58,7 @@ class Child:
         return child
 
     async def ask(self, request: dict[str, Any]) -> None:
-        """Give the child the one request of its life; a child that has ended hears nothing, `messages` tells why."""
+        """Give the child a request, the one of its life or its next; one that has ended hears nothing and tells why."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError, ConnectionResetError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -71,15 +72,23 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Each message until the child ends; raises `ChildDied` when it ended with an error."""
+    async def reply(self) -> dict[str, Any]:
+        """The next message; raises `ChildDied` when there is none any more."""
         assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            yield json.loads(line)
+        if line := await self._process.stdout.readline():
+            return json.loads(line)
         returncode = await self._process.wait()
         await self._stderr
-        if returncode != 0:
-            raise ChildDied(returncode, self._tail)
+        raise ChildDied(returncode, self._tail)
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Each message until the child ends; raises `ChildDied` when it ended with an error."""
+        try:
+            while True:
+                yield await self.reply()
+        except ChildDied as end:
+            if end.returncode != 0:
+                raise
 
     def ask_to_stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Let the child end at its next good moment; the signal can say how."""
@@ -146,22 +155,24 @@ class Parent:
             os.write(self._channel, json.dumps(message).encode() + b"\n")
 
 
-def run(main: Callable[[Parent], None]) -> None:
-    """Run a child's `main`. What it prints goes to standard error; it is ended at once when its parent is gone."""
-    line = sys.stdin.readline()
-    if not line:
-        # The parent went, or wanted nothing.
-        return
-    request = json.loads(line)
+def run(main: Callable[[Parent], None], *, again: bool = False) -> None:
+    """Run a child's `main` for its one request, or `again` for each that comes, which it then answers with a message.
+
+    What it prints goes to standard error; it is ended at once when its parent is gone.
+    """
     channel = os.dup(sys.stdout.fileno())
     # Libraries print; a stray line on the channel would break the protocol.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    main(Parent(request, channel))
+    requests = SimpleQueue[bytes]()
+    threading.Thread(target=_hear, args=(requests,), daemon=True).start()
+    main(Parent(json.loads(requests.get()), channel))
+    while again:
+        main(Parent(json.loads(requests.get()), channel))
 
 
-def _end_with_the_parent() -> None:
+def _hear(requests: SimpleQueue[bytes]) -> None:
     # Not through sys.stdin, whose lock the interpreter wants when it ends.
-    while os.read(0, 1):
-        pass
+    with open(0, "rb", closefd=False) as heard:
+        for line in heard:
+            requests.put(line)
     os.killpg(os.getpgrp(), signal.SIGKILL)

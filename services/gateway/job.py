@@ -1,4 +1,4 @@
-"""The child process that merges an adapter into its base model."""
+"""The child process that merges adapters into their base models, one after another."""
 
 from pathlib import Path
 
@@ -9,14 +9,16 @@ from shared.weights.merging import merge
 
 
 def main(parent: child.Parent) -> None:
-    """Say nothing, or why it can never be done; any other error ends the process."""
+    """Answer why it can never be done, if so; any other error ends the process."""
     asked = parent.request
     base, adapter, target = (Path(asked[name]) for name in ("base", "adapter", "target"))
     try:
         merge(base, adapter, target, Pace(asked["share"]).rest)
     except UnfitWeights as error:
         parent.send({"unfit": str(error)})
+    else:
+        parent.send({"unfit": None})
 
 
 if __name__ == "__main__":
-    child.run(main)
+    child.run(main, again=True)

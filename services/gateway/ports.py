@@ -161,6 +161,10 @@ class WeightFolders(Protocol):
         """Write the base model's weights with an adapter's added into `target`, whole or not at all."""
         ...
 
+    async def close(self) -> None:
+        """End what merges."""
+        ...
+
     def base(self, root: str) -> Mapping[str, Tensor]:
         """The base model's tensors below an engine's own path; empty where nothing of it can be read from here."""
         ...

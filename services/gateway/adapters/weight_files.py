@@ -1,5 +1,6 @@
 """What of a model's or an adapter's folder decides whether engines can have it, and the two merged."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class WeightFiles:
     def __init__(self, share: float = 1.0) -> None:
         self._share = share
         self._bases: dict[str, dict[str, Tensor]] = {}
+        self._merger: Child | None = None
+        self._merging = asyncio.Lock()
 
     def adapter(self, folder: Path) -> AdapterFiles:
         """An adapter's folder; raises `UnfitWeights` for what is missing, damaged, or could be a pickle."""
@@ -41,13 +44,24 @@ class WeightFiles:
     async def merge(self, root: str, adapter: Path, target: Path) -> None:
         """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
         request = {"base": root, "adapter": str(adapter), "target": str(target), "share": self._share}
-        child = await Child.spawn(_MERGING, _ONE_THREAD)
-        try:
-            os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)
-            await child.ask(request)
-            async for message in child.messages():
-                raise UnfitWeights(str(message["unfit"]))
-        except ChildDied as error:
-            raise OSError(f"merging failed: {error}") from error
-        finally:
-            await child.kill()
+        async with self._merging:
+            if self._merger is None or not self._merger.alive:
+                # It stays for the next: to start it takes a busy engine more time than to merge does.
+                self._merger = await Child.spawn(_MERGING, _ONE_THREAD)
+                os.setpriority(os.PRIO_PROCESS, self._merger.pid, _NICENESS)
+            try:
+                await self._merger.ask(request)
+                answer = await self._merger.reply()
+            except ChildDied as error:
+                raise OSError(f"merging failed: {error}") from error
+            except BaseException:
+                # Nobody waits for its answer, which the next to ask would take for theirs.
+                await self._merger.kill()
+                raise
+        if answer["unfit"]:
+            raise UnfitWeights(answer["unfit"])
+
+    async def close(self) -> None:
+        """End what merges."""
+        if self._merger is not None:
+            await self._merger.kill()

@@ -46,6 +46,7 @@ class Swaps:
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        await self.loader.folders.close()
 
     async def prepare(self, replica: Replica, candidate: Candidate) -> Path:
         """The folder of a whole model that an engine can load; raises one of `FAILURES`."""

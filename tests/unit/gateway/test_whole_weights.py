@@ -1,8 +1,11 @@
 """Whole models that may come near an engine, and the child process that makes one of an adapter: over real files."""
 
+import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -32,6 +35,30 @@ async def test_an_adapter_becomes_a_whole_model_that_fits(base: Path, tmp_path: 
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config))
     await files.merge(str(base), tmp_path / "adapter", target)
     check_whole(files.whole(target), files.base(str(base)))
+    await files.close()
+
+
+async def test_one_process_merges_for_all_who_ask_and_another_comes_when_it_died(base: Path, tmp_path: Path) -> None:
+    model = get_peft_model(LlamaForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear"))
+    model.save_pretrained(str(tmp_path / "adapter"))
+    files, adapter = WeightFiles(), tmp_path / "adapter"
+    await asyncio.gather(*(files.merge(str(base), adapter, tmp_path / f"merged-{n}") for n in range(3)))
+    [first] = psutil.Process().children()
+    left = asyncio.create_task(files.merge(str(base), adapter, tmp_path / "left"))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    await files.merge(str(base), adapter, tmp_path / "after-one-left")
+    [second] = psutil.Process().children()
+    assert second.pid != first.pid
+    second.kill()
+    second.wait()
+    with suppress(OSError):
+        await files.merge(str(base), adapter, tmp_path / "after-a-death")
+    await files.merge(str(base), adapter, tmp_path / "after-a-death")
+    check_whole(files.whole(tmp_path / "after-a-death"), files.base(str(base)))
+    await files.close()
+    assert not psutil.Process().children()
 
 
 def test_a_checkpoint_that_lacks_a_tensor_never_reaches_an_engine(base: Path, tmp_path: Path) -> None:

@@ -41,6 +41,17 @@ async def test_a_child_speaks_by_messages_alone(talker: str) -> None:
     assert [message async for message in child.messages()] == [{"echo": "hello"}]
 
 
+async def test_a_child_that_answers_again_and_again_does_so_in_order(talker: str, tmp_path: Path) -> None:
+    (tmp_path / "patient_child.py").write_text(TALKER.replace("run(main)", "run(main, again=True)"))
+    child = await Child.start("patient_child", {"say": "one"})
+    await child.ask({"say": "two"})
+    assert [await child.reply(), await child.reply()] == [{"echo": "one"}, {"echo": "two"}]
+    await child.ask({"say": "die"})
+    assert await child.reply() == {"echo": "die"}
+    with pytest.raises(ChildDied, match="something broke"):
+        await child.reply()
+
+
 async def test_a_child_that_broke_is_told_with_its_last_words(talker: str) -> None:
     child = await Child.start(talker, {"say": "die"})
     with pytest.raises(ChildDied, match="something broke"):
