@@ -1,9 +1,11 @@
 """A saved checkpoint and its scores, whichever was heard first."""
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel
 
 from services.gateway.domain.names import natural_id
-from shared.events import Candidate, EvalDone, TrainingMetrics
+from shared.events import Candidate, EvalDone, TrainingFinished, TrainingMetrics
 
 
 class Checkpoint(BaseModel):
@@ -23,3 +25,9 @@ class Checkpoint(BaseModel):
 
 def checkpoint_id(candidate: Candidate) -> str:
     return natural_id("ftckpt", candidate.job_id, candidate.step)
+
+
+def promising(checkpoints: Iterable[Checkpoint], trained: TrainingFinished) -> list[Candidate]:
+    """Which of a trained job's checkpoints may well be approved: the best so far, and the last until it has scores."""
+    last = max(trained.checkpoints, default=None)
+    return [c.candidate for c in checkpoints if c.step == trained.best_step or (c.step == last and not c.evals)]

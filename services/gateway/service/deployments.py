@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.gateway.domain import messages
+from services.gateway.domain.checkpoint import promising
 from services.gateway.domain.deployment import (
     Alias,
     Catalog,
@@ -25,7 +26,15 @@ from services.gateway.service.pools import Pools
 from services.gateway.service.swaps import Swaps
 from shared import telemetry
 from shared.artifacts import ArtifactError
-from shared.events import ModelApproved, ModelDeployed, ModelDeploymentFailed, ModelRejected, ReviewOpened
+from shared.events import (
+    CheckpointSaved,
+    ModelApproved,
+    ModelDeployed,
+    ModelDeploymentFailed,
+    ModelRejected,
+    ReviewOpened,
+    TrainingFinished,
+)
 from shared.weights.header import UnfitWeights
 
 _log = telemetry.logger(__name__)
@@ -60,10 +69,27 @@ class Deployments:
     retries: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict[tuple[str, str], tuple[int, float]])
     """Failures and the next try, by replica and name, of versions that were deployed before."""
 
+    async def saved(self, event: CheckpointSaved) -> None:
+        """Of a job that was heard to have trained too, as events come in any order."""
+        await self.history.checkpoint_saved(event)
+        await self._expect(event.candidate.job_id)
+
+    async def trained(self, event: TrainingFinished) -> None:
+        """Have ready in the engines what rules may approve when the last scores are there; no name means it yet."""
+        await self.history.finished(event)
+        await self._expect(event.job_id)
+
+    async def _expect(self, job_id: str) -> None:
+        job = await self.jobs.get(job_id)
+        if job and not job.over and job.finished and job.finished.status == "succeeded":
+            made = await self.history.checkpoints.where(job_id=job_id, saved=True)
+            self.loader.expect(job_id, promising(made, job.finished))
+            self.changed.set()
+
     async def reviewed(self, event: ReviewOpened) -> None:
-        """Have a version that people look at ready in the engines; no name means it yet."""
+        """Have ready what people look at."""
         await self.history.review_opened(event)
-        self.loader.expect(event.candidate)
+        self.loader.expect(event.candidate.job_id, [event.candidate])
         self.changed.set()
 
     async def rejected(self, event: ModelRejected) -> None:

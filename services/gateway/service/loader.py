@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class Loader:
-    """Looks at replicas and loads adapters; `on_demand` each of those called, and of those reviewed, undeployed."""
+    """Looks at replicas and loads adapters; undeployed ones `on_demand` that were called, and as many ahead."""
 
     engine: Engine
     artifacts: ArtifactStore
@@ -38,7 +38,7 @@ class Loader:
     lent: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
     """What was loaded because somebody called it, the least recently used first."""
     awaited: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
-    """By job, what people review: it is loaded before they decide, so that it serves as soon as it may."""
+    """By its name in engines, what may be approved soon: it is loaded before, so that it serves as soon as it may."""
     locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
 
     async def look(self, replica: Replica) -> None:
@@ -123,33 +123,32 @@ class Loader:
             if up:
                 await self.load(up[0], candidate)
 
-    def expect(self, candidate: Candidate) -> None:
-        """Let the next rounds load what people began to review; only the last few are."""
-        if candidate.tuning == "lora":
-            self.awaited[candidate.job_id] = candidate
-            self.awaited.move_to_end(candidate.job_id)
+    def expect(self, job_id: str, candidates: Iterable[Candidate]) -> None:
+        """Let the next rounds load what of a job may be approved soon, and nothing else of it; only the last few."""
+        self.expect_no_more(job_id)
+        self.awaited.update((loaded_name(made), made) for made in candidates if made.tuning == "lora")
         while len(self.awaited) > self.on_demand:
             self.awaited.popitem(last=False)
 
     def expect_no_more(self, job_id: str) -> None:
         """It was decided on: what is approved is loaded for that, what is rejected goes."""
-        self.awaited.pop(job_id, None)
+        for name in [name for name, made in self.awaited.items() if made.job_id == job_id]:
+            del self.awaited[name]
 
     async def load_awaited(self, replica: Replica) -> None:
-        """Load on a replica what people review. What cannot be loaded is told when it was approved, and not before."""
-        for job_id, candidate in list(self.awaited.items()):
+        """Load ahead on a replica. What cannot be loaded is told when it was approved, and not before."""
+        for name, candidate in list(self.awaited.items()):
             if replica not in self.fleet.bearing(candidate.base_model, candidate.suffix):
                 continue
             try:
                 await self.load(replica, candidate)
             except FAILURES as error:
-                _log.warning("not loaded ahead", replica=replica.url, job_id=job_id, error=str(error))
-                self.expect_no_more(job_id)
+                _log.warning("not loaded ahead", replica=replica.url, name=name, error=str(error))
+                self.awaited.pop(name, None)
 
     async def retire(self, replica: Replica, wanted: set[str]) -> None:
-        """Unload what this gateway loaded and is neither wanted, nor reviewed, nor among the last called by name."""
-        expected = {loaded_name(candidate) for candidate in self.awaited.values()}
-        for name in sorted(replica.loaded - wanted - self.lent.keys() - expected):
+        """Unload what this gateway loaded and is neither wanted, nor awaited, nor among the last called by name."""
+        for name in sorted(replica.loaded - wanted - self.lent.keys() - self.awaited.keys()):
             # First no new request goes there; those under way keep the weights until they are answered.
             replica.loaded.discard(name)
             try:

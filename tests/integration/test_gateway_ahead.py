@@ -1,14 +1,15 @@
-"""What people review is in the engines before they decide, and means nothing to callers: an engine in hand."""
+"""What may be approved soon is in the engines before it is, and means nothing to callers: an engine in hand."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from services.gateway.domain.names import loaded_name
-from shared.events import Artifact, Candidate, ModelDeploymentFailed
+from shared.cloudevents import EventData
+from shared.events import Artifact, Candidate, ModelDeploymentFailed, TrainingFinished
 from shared.settings import CommonSettings
 from tests.engine_in_hand import EngineInHand, adapter, engine_in_hand
-from tests.gateway import Gateway, approved, candidate, eventually, rejected, review, running
+from tests.gateway import Gateway, approved, candidate, eventually, rejected, review, running, saved, scored
 
 
 @pytest.fixture
@@ -42,6 +43,37 @@ async def test_a_version_under_review_is_loaded_once_and_has_its_name_when_it_is
     await gateway.say(approved(made))
     await eventually(named)
     assert engine.loaded == [loaded_name(made)]
+
+
+def trained(*some: Candidate, best: Candidate | None = None) -> TrainingFinished:
+    steps = tuple(made.step for made in some)
+    best_step = best.step if best else None
+    return TrainingFinished(job_id=some[0].job_id, status="succeeded", checkpoints=steps, best_step=best_step)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_when_training_ends_the_best_checkpoint_and_the_last_are_loaded_whatever_is_heard_first(
+    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings, order: int
+) -> None:
+    made = [candidate("ftjob-trained", step, adapter(bus_settings, step), "trained") for step in (10, 20, 30)]
+    best, other, last = made
+    said: list[EventData] = [*map(saved, made), scored(best), scored(other), trained(*made, best=best)]
+    for event in said[::order]:
+        await gateway.say(event)
+    await eventually(lambda: set(engine.loaded) == {loaded_name(best), loaded_name(last)})
+    await gateway.say(approved(last))
+    await eventually(lambda: engine.loaded == [loaded_name(last)])
+    assert "trained" in await names(gateway)
+
+
+async def test_of_a_job_that_is_reviewed_only_that_checkpoint_stays_loaded(
+    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings
+) -> None:
+    first, last = (candidate("ftjob-chosen", step, adapter(bus_settings, step), "chosen") for step in (10, 20))
+    await gateway.say(saved(first), saved(last), trained(first, last, best=first))
+    await eventually(lambda: set(engine.loaded) == {loaded_name(first), loaded_name(last)})
+    await gateway.say(scored(last), review(first))
+    await eventually(lambda: engine.loaded == [loaded_name(first)])
 
 
 async def test_what_people_turned_down_leaves_the_engine_and_only_the_last_reviews_are_loaded_ahead(
