@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 from safetensors.numpy import save_file
 
@@ -16,7 +17,7 @@ from bench.stores import stores
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope, EventData
-from shared.events import Candidate, ModelApproved, Verdict
+from shared.events import Candidate, CheckpointSaved, ModelApproved, Split, TrainingMetrics, Verdict
 from shared.security import Keyring
 from shared.store import Store
 
@@ -87,6 +88,12 @@ class Gateway:
     artifacts: Artifacts
     common: Mapping[str, str]
 
+    async def meant(self, session: aiohttp.ClientSession, alias: str) -> str | None:
+        """The version that an alias means now; None before it means any."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        async with session.get(f"{self.url}/v1/models/{alias}", headers=headers) as answer:
+            return (await answer.json()).get("root")
+
     @asynccontextmanager
     async def voice(self) -> AsyncGenerator[Callable[[EventData], Awaitable[None]]]:
         """What publishes an event, as another service does."""
@@ -131,6 +138,13 @@ def gateway(
     ):
         key = Keyring(folder / "keys.json").create("bench", ("infer",))
         yield Gateway(f"http://127.0.0.1:{port}", key, Artifacts(common["ASSAY_ARTIFACTS"]), common)
+
+
+def saved(candidate: Candidate) -> CheckpointSaved:
+    """What a trainer says of a checkpoint."""
+    metrics = TrainingMetrics(step=candidate.step, train_loss=0.1)
+    test = Split(artifact=candidate.adapter, rows=1)
+    return CheckpointSaved(candidate=candidate, total_steps=candidate.step, metrics=metrics, test=test)
 
 
 def approved(candidate: Candidate) -> ModelApproved:

@@ -1,9 +1,10 @@
 """`make bench-swap`: versions swapped under a steady load on real vLLM, beside a restart of vLLM in the same run.
 
-First adapters on an engine that serves many, then whole weights on one that serves a single version. Every other
-adapter is approved by rules alone, the rest by people, who take at least a second or two: those are loaded before they
-decide. Options: `--adapters N`, `--weights N` (swaps, 100 and 20), `--steady-s S`; `--set-up` only trains the versions,
-once for all.
+First adapters on an engine that serves many, then whole weights on one that serves a single version, and at last the
+pace of both by turns. Approvals of adapters come as they do in the product: by rules, some time after the training
+ended, or by people, some time after a review opened; each fifth comes out of the blue, as to a gateway that was just
+started. Options: `--adapters N`, `--weights N` (swaps, 100 and 20), `--steady-s S`; `--set-up` only trains the
+versions, once for all.
 """
 
 import argparse
@@ -13,44 +14,46 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 from bench import gateways
 from bench.gateways import Gateway
-from bench.side_by_side import FOLDER, Ratio, free_port, running, show, verdict
+from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
+from bench.swap_engine import LONGEST_START_S, engine
 from bench.swap_load import Answer, Load, stream
+from bench.swap_pace import APART, MERGED, paces
 from bench.swap_versions import WORDS, are_made, publish
 from deploy.local import processor, vllm
 from deploy.local.base_model import unpack
 from shared.cloudevents import EventData
-from shared.events import Candidate, ReviewOpened
+from shared.events import Candidate, ReviewOpened, TrainingFinished
 
 ALIAS = "support"
 WARM_UP_S = 10.0
-LONGEST_S, LONGEST_START_S = 60.0, 240.0
+LONGEST_S = 60.0
 # Between two swaps, so that the load is steady again.
 PAUSE_S = 0.5
-# Less than any person takes to review a version.
-REVIEW_S = 1.5
+# Less than the last checkpoint of a training takes to be scored, and people to review one.
+AHEAD_S = 1.5
+BY_RULES, BY_PEOPLE, UNANNOUNCED = "by rules", "by people", "unannounced"
+WAYS = {"adapters": (BY_RULES, BY_PEOPLE, BY_RULES, BY_PEOPLE, UNANNOUNCED), "weights": (BY_RULES,)}
 # How often it is looked which version the name means: a look takes some of the engine's cores too.
 LOOK_S = 0.05
 
 
 @dataclass
 class Seen:
-    """One kind of swap: seconds from the event to the new version's first token, and what the load went through.
-
-    Versions that people reviewed are apart from those that rules approved.
-    """
+    """One kind of swap, and what the load went through."""
 
     kind: str
-    to_token_s: list[float] = field(default_factory=list[float])
-    reviewed_to_token_s: list[float] = field(default_factory=list[float])
+    to_token_s: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    """Seconds from the approval to the new version's first token, by the way in which it came to be approved."""
     deployed: dict[str, str] = field(default_factory=dict[str, str])
     """The word that each version answers with."""
     named_at: dict[str, float] = field(default_factory=dict[str, float])
@@ -59,6 +62,8 @@ class Seen:
     steady_p99_s: float = 0.0
     steady_tokens_per_s: float = 0.0
     worst_gap_s: float = 0.0
+    stolen_s: float = 0.0
+    """Of all cores' time while versions were swapped, what a virtual machine's host gave to others."""
     answers: int = 0
     failures: list[str] = field(default_factory=list[str])
     wrong: list[str] = field(default_factory=list[str])
@@ -72,13 +77,17 @@ class Seen:
 
     @property
     def row(self) -> list[object]:
-        swaps = len(self.to_token_s) + len(self.reviewed_to_token_s)
+        counts = [sum(map(len, self.to_token_s.values())), len(self.failures), len(self.wrong)]
         gaps = [self.steady_p99_s * 1e3, self.worst_gap_s * 1e3]
-        times = [
-            f(some) for some in (self.to_token_s, self.reviewed_to_token_s) if some for f in (statistics.median, max)
+        return [self.kind, counts[0], self.answers, *counts[1:], self.steady_tokens_per_s, *gaps, self.stolen_s]
+
+    @property
+    def waits(self) -> list[list[object]]:
+        """By way: how many, the median and the longest wait for a token, and a restart's."""
+        return [
+            [f"{self.kind}, {way}", len(some), statistics.median(some), max(some), self.restart_s]
+            for way, some in self.to_token_s.items()
         ]
-        counts = [swaps, self.answers, len(self.failures), len(self.wrong)]
-        return [self.kind, *counts, self.steady_tokens_per_s, *gaps, self.restart_s, *times]
 
 
 def main() -> int:
@@ -91,7 +100,8 @@ def main() -> int:
         return 0
     kinds = {"adapters": asked.adapters, "weights": asked.weights}
     amx = not processor.faults_on_amx()
-    return report([look(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps])
+    seen = [look(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
+    return report(seen, paces(base, made, amx, asked.steady_s) if len(seen) == len(kinds) else None)
 
 
 def look(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bool) -> Seen:
@@ -125,14 +135,13 @@ async def _swap(
         await asyncio.sleep(WARM_UP_S)
         began_at = time.monotonic()
         await asyncio.sleep(steady_s)
-        swapped_at = time.monotonic()
+        swapped_at, stolen_s = time.monotonic(), psutil.cpu_times().steal
         for number, version in enumerate(versions[1:]):
-            if seen.kind == "adapters" and number % 2:
-                seen.reviewed_to_token_s.append(await swap.reviewed(version))
-            else:
-                seen.to_token_s.append(await swap.to(version))
+            way = WAYS[seen.kind][number % len(WAYS[seen.kind])]
+            await swap.announce(version, way)
+            seen.to_token_s.setdefault(way, []).append(await swap.to(version))
             await asyncio.sleep(PAUSE_S)
-        ended_at = time.monotonic()
+        ended_at, seen.stolen_s = time.monotonic(), psutil.cpu_times().steal - stolen_s
         # What a restart does to callers is not counted.
         seen.failures = list(load.failures)
         seen.restart_s = await swap.instead(restart)
@@ -162,18 +171,22 @@ class Swap:
     session: aiohttp.ClientSession
     say: Callable[[EventData], Awaitable[None]]
 
-    async def reviewed(self, candidate: Candidate) -> float:
-        """Let people look at a version before it is approved."""
-        await self.say(ReviewOpened(review_id=candidate.job_id, candidate=candidate, items=20, reviewers_wanted=1))
-        await asyncio.sleep(REVIEW_S)
-        return await self.to(candidate)
+    async def announce(self, made: Candidate, way: str) -> None:
+        """What is heard of a version before it is approved."""
+        if way == BY_RULES:
+            await self.say(gateways.saved(made))
+            await self.say(TrainingFinished(job_id=made.job_id, status="succeeded", checkpoints=(made.step,)))
+        elif way == BY_PEOPLE:
+            await self.say(ReviewOpened(review_id=made.job_id, candidate=made, items=20, reviewers_wanted=1))
+        if way != UNANNOUNCED:
+            await asyncio.sleep(AHEAD_S)
 
     async def to(self, candidate: Candidate) -> float:
         """Seconds from the approval of a version to its first token, for a caller who comes when the name means it."""
         began_at = time.monotonic()
         await self.say(gateways.approved(candidate))
         async with asyncio.timeout(LONGEST_S):
-            while await self._meant() != candidate.version:
+            while await self.gateway.meant(self.session, ALIAS) != candidate.version:
                 await asyncio.sleep(LOOK_S)
         self.seen.named_at[candidate.version] = time.monotonic()
         answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
@@ -193,28 +206,14 @@ class Swap:
                 else:
                     return answer.times[0] - began_at
 
-    async def _meant(self) -> str | None:
-        """The version that the alias means now; None before it means any."""
-        url, headers = f"{self.gateway.url}/v1/models/{ALIAS}", {"authorization": f"Bearer {self.gateway.key}"}
-        async with self.session.get(url, headers=headers) as answer:
-            return (await answer.json()).get("root")
 
-
-@contextmanager
-def engine(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[None]:
-    """vLLM on all cores: for many adapters, or for whole weights that can be replaced."""
-    # Swaps come faster than answers end: each caller may still be at a version of his own.
-    limits = {"max-lora-rank": 8, "max-loras": 8, "max-cpu-loras": 16} if adapters else None
-    served = vllm.server(base, base.name, port, cache_gib=1, amx=amx, adapters=limits)
-    with running(served.command, port, variables=served.environment, timeout_s=LONGEST_START_S):
-        yield
-
-
-def report(seen: Sequence[Seen]) -> int:
-    """The table, what went wrong, and the verdict."""
-    columns = ["", "swaps", "answers", "failed", "mixed or stale", "tokens/s", "gap p99 ms", "worst gap ms"]
-    columns += ["restart of vLLM s", "event to token s", "slowest s", "after a review s", "slowest s"]
-    show(columns, [[*each.row, *[""] * (len(columns) - len(each.row))] for each in seen])
+def report(seen: Sequence[Seen], pace: Mapping[str, Sequence[float]] | None) -> int:
+    """The tables, what went wrong, and the verdict."""
+    columns = ["", "swaps", "answers", "failed", "mixed or stale", "tokens/s streamed"]
+    columns += ["gap p99 ms", "worst gap ms", "stolen s"]
+    show(columns, [each.row for each in seen])
+    waits = ["approved", "swaps", "event to token s", "slowest s", "restart of vLLM s"]
+    show(waits, [row for each in seen for row in each.waits])
     for each in seen:
         for trouble in [*each.failures, *each.wrong][:10]:
             print(f"{each.kind}: {trouble}")
@@ -228,18 +227,18 @@ def report(seen: Sequence[Seen]) -> int:
         )
     ]
     for each in seen:
-        # Whole weights wait for the answers under way, and an adapter is merged first: told, not demanded.
-        must = 50 if each.kind == "adapters" else 1
-        for how, times_s in (("", each.to_token_s), (" after a review", each.reviewed_to_token_s)):
-            if times_s:
-                faster = each.restart_s / statistics.median(times_s)
-                name = f"{each.kind}: event to token{how}, times faster than a restart"
-                ratios.append(Ratio(name, faster, must=must, aim=100))
-    if len(seen) == 2:
-        adapters, weights = seen
-        faster = weights.steady_tokens_per_s / adapters.steady_tokens_per_s
+        for way, times_s in each.to_token_s.items():
+            # Whole weights wait for answers under way, what nothing told of is loaded first: told, not demanded.
+            must = 50 if each.kind == "adapters" and way != UNANNOUNCED else 1
+            name = f"{each.kind}, {way}: event to token, times faster than a restart"
+            ratios.append(Ratio(name, each.restart_s / statistics.median(times_s), must=must, aim=100))
+    if pace:
+        rows = [[f"adapter {kind}", *turns] for kind, turns in pace.items()]
+        show(["tokens/s in whole answers, by turns", *map(str, range(1, 1 + len(pace[APART])))], rows)
+        faster = statistics.median(pace[MERGED]) / statistics.median(pace[APART])
         ratios.append(Ratio("tokens/s of merged weights to adapters", faster, must=2.5, aim=3))
-    return verdict("swap", ratios, columns=columns[1:], figures={each.kind: each.row[1:] for each in seen})
+    figures = {each.kind: each.row[1:] for each in seen}
+    return verdict("swap", ratios, columns=columns[1:], figures=figures, tokens_per_s=pace)
 
 
 def _options() -> argparse.Namespace:
