@@ -35,11 +35,8 @@ class LocalSettings(BaseSettings):
 
     nats_max_file_store_gib: int = Field(default=4, ge=1, description="disk that event streams may take")
     vllm_kv_cache_gib: int = Field(default=2, ge=1, description="memory for attention keys and values")
-    vllm_cores: str = Field(
-        default=f"0-{_CORES - 1}",
-        pattern=r"^\d+(-\d+)?(,\d+(-\d+)?)*$",
-        description="cores that vLLM computes on, such as `0-1`",
-    )
+    # `auto` leaves one core to a training run; two threads that wait for each other starve beside one.
+    vllm_cores: str = Field(default=f"0-{_CORES - 1}", description="cores that vLLM computes on, such as `0-1`")
     vllm_max_lora_rank: int = Field(default=8, ge=8, description="every adapter costs as much as one of this rank")
     ready_timeout_s: float = Field(default=600.0, gt=0)
 

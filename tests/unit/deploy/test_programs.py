@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 from supervisor.options import ServerOptions
 
 from deploy.local.programs import programs
@@ -44,14 +43,6 @@ def test_no_two_programs_share_a_port_and_each_port_is_a_setting(settings: Local
     assert len({port for _, port in ports}) == len(ports)
     fields = {f"ASSAY_{name.upper()}" for name in LocalSettings.model_fields}
     assert {name for name, _ in ports} <= fields
-
-
-def test_vllm_computes_on_the_cores_that_it_is_told(tmp_path: Path):
-    settings = LocalSettings(state_dir=tmp_path, vllm_cores="0-1,3", _env_file=None)
-    found = {p.name: p for p in programs(settings)}["vllm"].environment
-    assert (found["OMP_NUM_THREADS"], found["OMP_PLACES"]) == ("3", "{0,1,3}")
-    with pytest.raises(ValidationError, match="vllm_cores"):
-        LocalSettings(state_dir=tmp_path, vllm_cores="all", _env_file=None)
 
 
 def test_only_the_gateway_listens_where_it_is_told(tmp_path: Path):
