@@ -24,6 +24,7 @@ from shared.store import Store
 BASE, ALIAS = "mock", "support"
 _CHAT = "/v1/chat/completions"
 _LITELLM_KEY = "sk-bench"
+_LONGEST_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,15 @@ class Gateway:
     artifacts: Artifacts
     common: Mapping[str, str]
 
-    async def meant(self, session: aiohttp.ClientSession, alias: str) -> str | None:
-        """The version that an alias means now; None before it means any."""
-        headers = {"authorization": f"Bearer {self.key}"}
-        async with session.get(f"{self.url}/v1/models/{alias}", headers=headers) as answer:
-            return (await answer.json()).get("root")
+    async def means(self, session: aiohttp.ClientSession, alias: str, version: str, every_s: float) -> None:
+        """Wait until an alias means that version, looking so often; raises `TimeoutError` when it does not."""
+        url, headers = f"{self.url}/v1/models/{alias}", {"authorization": f"Bearer {self.key}"}
+        async with asyncio.timeout(_LONGEST_S):
+            while True:
+                async with session.get(url, headers=headers) as answer:
+                    if (await answer.json()).get("root") == version:
+                        return
+                await asyncio.sleep(every_s)
 
     @asynccontextmanager
     async def voice(self) -> AsyncGenerator[Callable[[EventData], Awaitable[None]]]:

@@ -36,7 +36,6 @@ from shared.events import Candidate, ReviewOpened, TrainingFinished
 
 ALIAS = "support"
 WARM_UP_S = 10.0
-LONGEST_S = 60.0
 # Between two swaps, so that the load is steady again.
 PAUSE_S = 0.5
 # Less than the last checkpoint of a training takes to be scored, and people to review one.
@@ -185,9 +184,7 @@ class Swap:
         """Seconds from the approval of a version to its first token, for a caller who comes when the name means it."""
         began_at = time.monotonic()
         await self.say(gateways.approved(candidate))
-        async with asyncio.timeout(LONGEST_S):
-            while await self.gateway.meant(self.session, ALIAS) != candidate.version:
-                await asyncio.sleep(LOOK_S)
+        await self.gateway.means(self.session, ALIAS, candidate.version, LOOK_S)
         self.seen.named_at[candidate.version] = time.monotonic()
         answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
         assert answer.version == candidate.version, f"{answer.version} answers after {candidate.version} was named"

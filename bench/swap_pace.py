@@ -23,7 +23,6 @@ from bench.swap_versions import QUESTION, WORDS, publish
 MERGED, APART = "merged", "apart"
 TURNS = 3
 CALLERS = 8
-LONGEST_S = 60.0
 # Until all callers are there.
 RAMP_S = (CALLERS + 2) * APART_S
 
@@ -62,9 +61,7 @@ async def _take_turns(gateway: Gateway, base: Path, made: Path, turn_s: float) -
             # One version under both names would be asked of both engines.
             candidate = publish(gateway.artifacts, base.name, made, number * len(WORDS), alias, whole=False)
             await say(gateways.approved(candidate))
-            async with asyncio.timeout(LONGEST_S):
-                while await gateway.meant(session, alias) != candidate.version:
-                    await asyncio.sleep(1)
+            await gateway.means(session, alias, candidate.version, every_s=1)
         for _ in range(TURNS):
             for alias, some in found.items():
                 some.append(await _turn(gateway, alias, session, turn_s))

@@ -165,9 +165,10 @@ def run(main: Callable[[Parent], None], *, again: bool = False) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests = SimpleQueue[bytes]()
     threading.Thread(target=_hear, args=(requests,), daemon=True).start()
-    main(Parent(json.loads(requests.get()), channel))
-    while again:
+    while True:
         main(Parent(json.loads(requests.get()), channel))
+        if not again:
+            return
 
 
 def _hear(requests: SimpleQueue[bytes]) -> None:
