@@ -66,7 +66,9 @@ def _vllm(settings: LocalSettings, amx: bool) -> Program:
     adapters = {"max-lora-rank": settings.vllm_max_lora_rank, "max-loras": 4, "max-cpu-loras": 16}
     where = settings.base_model_dir, BASE_MODEL, settings.vllm_port
     cache_gib, cores = settings.vllm_kv_cache_gib, settings.vllm_cores
-    served = vllm.server(*where, cache_gib=cache_gib, amx=amx, cores=cores, adapters=adapters)
+    served = vllm.server(
+        *where, cache_gib=cache_gib, amx=amx, cores=cores, adapters=adapters, step_tokens=vllm.STEP_TOKENS
+    )
     command = (_PYTHON, "-m", "deploy.local.whole_group", *served.command)
     return Program("vllm", command, served.environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 

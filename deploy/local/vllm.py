@@ -15,6 +15,8 @@ _BLOCK_TOKENS = 32
 # By itself vLLM starts a process of its own for its one worker on a processor, and the engine's spins on one of the
 # cores while it waits for that. In one process the environment says which cores to compute on.
 _IN_ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+STEP_TOKENS = 64
+"""How many tokens a step may read and write where people wait: all of them wait for all prompts in it."""
 OTHERS_SHARE = 0.33
 """How much of a core others may compute on for long where vLLM computes on all of them."""
 
@@ -36,14 +38,16 @@ def server(
     cores: str | None = None,
     dtype: str = "auto",
     adapters: Mapping[str, int] | None = None,
+    step_tokens: int | None = None,
     alone: bool = False,
 ) -> Server:
     """Serve a model's folder under that name, with adapters within these limits (`--max-loras` and the like).
 
     Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions. It
     computes on those `cores`, as `0-1`, by default on all (by itself it leaves one idle), in numbers of that `dtype`,
-    by default the model's. `alone` says that nothing else computes there for long, as a training does: the engine is
-    then one process on all cores, which is faster, and beside a training would starve.
+    by default the model's. `step_tokens` keeps a step short, so that a long prompt does not hold up all answers under
+    way; without it the prompt itself is read sooner. `alone` says that nothing else computes there for long, as a
+    training does: the engine is then one process on all cores, which is faster, and beside a training would starve.
     """
     count = os.cpu_count() or 1
     options = {
@@ -56,6 +60,7 @@ def server(
         "max-num-seqs": 32,
         "block-size": _BLOCK_TOKENS,
         "uvicorn-log-level": "warning",
+        **({"max-num-batched-tokens": step_tokens} if step_tokens else {}),
         **({"distributed-executor-backend": _IN_ONE_PROCESS} if alone else {}),
         **(adapters or {}),
     }
