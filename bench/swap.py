@@ -10,7 +10,6 @@ versions, once for all.
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,13 +23,12 @@ import psutil
 
 from bench import gateways
 from bench.gateways import Gateway
-from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
+from bench.side_by_side import Ratio, free_port, show, verdict
 from bench.swap_engine import LONGEST_START_S, engine
 from bench.swap_load import Answer, Load, stream
 from bench.swap_pace import APART, MERGED, paces
-from bench.swap_versions import WORDS, are_made, publish
+from bench.swap_versions import WORDS, made_once, publish
 from deploy.local import processor, vllm
-from deploy.local.base_model import unpack
 from shared.cloudevents import EventData
 from shared.events import Candidate, ReviewOpened, TrainingFinished
 
@@ -91,10 +89,7 @@ class Seen:
 
 def main() -> int:
     asked = _options()
-    base, made = FOLDER.resolve() / "base", FOLDER.resolve() / "versions"
-    unpack(base)
-    if not are_made(made):
-        subprocess.run([sys.executable, "-m", "bench.swap_versions", base, made], check=True)
+    base, made = made_once()
     if asked.set_up:
         return 0
     kinds = {"adapters": asked.adapters, "weights": asked.weights}

@@ -10,13 +10,22 @@ from deploy.local import vllm
 LONGEST_START_S = 240.0
 
 
-@contextmanager
-def engine(base: Path, port: int, amx: bool, *, adapters: bool) -> Generator[None]:
+def served(
+    base: Path, port: int, *, amx: bool, adapters: bool, step_tokens: int | None = vllm.STEP_TOKENS
+) -> vllm.Server:
     """vLLM on all cores: for many adapters, or for whole weights that can be replaced."""
     # Swaps come faster than answers end: each caller may still be at a version of his own.
     limits = {"max-lora-rank": 8, "max-loras": 8, "max-cpu-loras": 16} if adapters else None
-    served = vllm.server(
-        base, base.name, port, cache_gib=1, amx=amx, adapters=limits, step_tokens=vllm.STEP_TOKENS, alone=True
+    return vllm.server(
+        base, base.name, port, cache_gib=1, amx=amx, adapters=limits, step_tokens=step_tokens, alone=True
     )
-    with running(served.command, port, variables=served.environment, timeout_s=LONGEST_START_S):
+
+
+@contextmanager
+def engine(
+    base: Path, port: int, amx: bool, *, adapters: bool, step_tokens: int | None = vllm.STEP_TOKENS
+) -> Generator[None]:
+    """One that runs."""
+    started = served(base, port, amx=amx, adapters=adapters, step_tokens=step_tokens)
+    with running(started.command, port, variables=started.environment, timeout_s=LONGEST_START_S):
         yield

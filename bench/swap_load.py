@@ -74,10 +74,12 @@ class Load:
         return len(times) / (ended_at - began_at)
 
 
-async def stream(session: aiohttp.ClientSession, url: str, key: str, model: str, tokens: int) -> Answer:
+async def stream(
+    session: aiohttp.ClientSession, url: str, key: str, model: str, tokens: int, question: str = QUESTION
+) -> Answer:
     """One answer; raises for what is not whole."""
-    question = [{"role": "user", "content": QUESTION}]
-    body = {"model": model, "messages": question, "max_tokens": tokens, "temperature": 0, "stream": True}
+    messages = [{"role": "user", "content": question}]
+    body = {"model": model, "messages": messages, "max_tokens": tokens, "temperature": 0, "stream": True}
     headers = {"authorization": f"Bearer {key}"}
     asked_at, text, times, ended = time.monotonic(), "", list[float](), False
     async with session.post(f"{url}/v1/chat/completions", json=body, headers=headers) as answer:

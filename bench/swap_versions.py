@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+from bench.side_by_side import FOLDER
+from deploy.local.base_model import unpack
 from shared.artifacts import Artifacts
 from shared.events import Candidate
 from shared.weights.merging import merge
@@ -18,7 +21,16 @@ ADAPTERS, WHOLE = "adapters", "whole"
 _WEIGHTS = (".json", ".safetensors")
 
 
-def are_made(folder: Path) -> bool:
+def made_once() -> tuple[Path, Path]:
+    """The base model's folder and the versions', made where they are not there yet."""
+    base, made = FOLDER.resolve() / "base", FOLDER.resolve() / "versions"
+    unpack(base)
+    if not _are_made(made):
+        subprocess.run([sys.executable, "-m", "bench.swap_versions", base, made], check=True)
+    return base, made
+
+
+def _are_made(folder: Path) -> bool:
     return all((folder / kind / word).exists() for kind in (ADAPTERS, WHOLE) for word in WORDS)
 
 

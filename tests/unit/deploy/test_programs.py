@@ -52,6 +52,14 @@ def test_only_the_gateway_listens_where_it_is_told(tmp_path: Path):
     assert {host for name, host in hosts.items() if name != "gateway"} <= {"127.0.0.1", None}
 
 
+def test_no_prompt_holds_up_the_answers_of_the_engine_that_all_share(settings: LocalSettings):
+    (engine,) = (program for program in programs(settings) if program.name == "vllm")
+    options = (option.partition("=") for option in engine.command)
+    limits = {name: int(value) for name, _, value in options if value.isdigit()}
+    # As many as may be answered at once get a token in each step; what is left reads prompts.
+    assert limits["--max-num-seqs"] < limits["--max-num-batched-tokens"] <= 2 * limits["--max-num-seqs"]
+
+
 @pytest.mark.parametrize("name", ["it's", "100%", "one ;two"])
 def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, name: str):
     settings = LocalSettings(state_dir=tmp_path / name, _env_file=None)
