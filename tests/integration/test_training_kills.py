@@ -39,8 +39,12 @@ from tests.unit.trainer import tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
-KILLS, STEPS, EVERY = int(os.environ.get("ASSAY_TEST_KILLS", "8")), 96, 4
-ASKED = Hyperparameters(n_epochs=24, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4)
+KILLS, EVERY, STEPS_AN_EPOCH = int(os.environ.get("ASSAY_TEST_KILLS", "8")), 4, 4
+# Enough that a fast machine is not done before it was killed so often; a job has at most a hundred checkpoints.
+STEPS = 5 * EVERY * KILLS
+ASKED = Hyperparameters(
+    n_epochs=STEPS / STEPS_AN_EPOCH, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4
+)
 
 
 @pytest.fixture(scope="module")
