@@ -1,4 +1,4 @@
-"""Ports of this machine: a free one, and the wait until somebody listens."""
+"""Ports of this machine: a free one, and the wait until somebody listens, or nobody any more."""
 
 import random
 import socket
@@ -13,27 +13,28 @@ def free_port() -> int:
     """A port that nobody listens on, and that this process has not given away yet."""
     while True:
         port = random.choice(_PORTS)
-        with socket.socket() as probe:
-            if port not in _given and probe.connect_ex(("127.0.0.1", port)) != 0:
-                _given.add(port)
-                return port
+        if port not in _given and not _is_taken(port):
+            _given.add(port)
+            return port
 
 
 def wait_for_port(port: int, timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port}")
+    _wait(port, timeout_s, taken=True)
 
 
 def wait_until_free(port: int, timeout_s: float = 20) -> None:
+    _wait(port, timeout_s, taken=False)
+
+
+def _wait(port: int, timeout_s: float, *, taken: bool) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return
-        time.sleep(0.01)
-    raise TimeoutError(f"somebody still listens on port {port}")
+        if _is_taken(port) == taken:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}" if taken else f"somebody still listens on port {port}")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
