@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract
+.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract docs
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,8 +47,11 @@ test-long: setup ## what `make test` leaves out, minutes each: every method on t
 		tests/e2e/test_each_method.py tests/e2e/test_planted_checkpoints.py \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
 
-contract: setup ## write docs/asyncapi.json out of shared/events.py
+contract: setup ## write docs/asyncapi.json from the event classes in shared/
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json
+
+docs: setup ## build the documentation into site/, offline; a broken link is an error
+	@$(BIN)/python -m docs.site
 
 bench-%: setup ## a side-by-side benchmark: bench-gateway, ...
 	@$(BIN)/python -m bench.$*

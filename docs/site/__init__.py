@@ -1,0 +1,1 @@
+"""Builds the documentation site, offline: `make docs`."""
