@@ -1,7 +1,8 @@
-"""Makes `.venv` out of a lock, with the standard library alone: `python3.11 deploy/local/set_up.py [LOCK]`.
+"""Makes `.venv` from a lock, with the standard library alone: `python3.11 deploy/local/set_up.py [LOCK]`.
 
-pip brings a pinned uv, and uv installs the lock, each file checked by its hash. uv does not read pip's configuration,
-so this machine's own (index, wheel folder, certificates, proxy) is handed to it by environment.
+pip installs a pinned uv. uv then makes `.venv` hold exactly what the lock lists: it checks each file by its hash and
+removes packages that the lock no longer lists. pip itself stays. uv does not read pip's configuration, so set-up hands
+this machine's settings (index, wheel folder, certificates, proxy) to uv by environment variables.
 """
 
 import hashlib
@@ -32,12 +33,12 @@ _COMMA_LISTS = {"UV_FIND_LINKS"}
 
 
 class SetUpError(Exception):
-    """The environment cannot be made; the message says why and what to do."""
+    """The environment cannot be made; the message says why, and what to do."""
 
 
 def main(lock_name: str) -> None:
-    """Bring `.venv` to what `locks/<lock_name>.txt` says."""
-    _check_the_machine(lock_name)
+    """Make `.venv` hold what `locks/<lock_name>.txt` lists; does nothing if it already does."""
+    _check_machine(lock_name)
     lock, uv_lock = ROOT / "locks" / f"{lock_name}.txt", ROOT / "locks" / "uv.txt"
     stamp, wanted = VENV / "assay-lock", _digest(lock, uv_lock)
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
@@ -48,15 +49,15 @@ def main(lock_name: str) -> None:
         venv.create(VENV, with_pip=True)
     _say("installing uv")
     _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", uv_lock])
-    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (a few GB, and a minute to compile)")
-    _install(lock, machine_environment())
+    _say(f"installing {_count(lock)} pinned packages from locks/{lock.name} (a few GB; compiling them takes a minute)")
+    _install(lock, uv_lock, machine_environment())
     stamp.write_text(wanted)
-    _say("set up")
+    _say("done")
 
 
 def uv_environment(pip_settings: dict[str, str]) -> dict[str, str]:
-    """uv's environment variables for pip's settings (`find-links`, `index-url`, …); what is set for uv stays."""
-    # As pip does, look in every index for the best match: each file's hash is pinned, so none can slip in another.
+    """uv's environment variables for pip's settings (`find-links`, `index-url`, …), except what is set already."""
+    # Search every index for the best match, as pip does. Each file's hash is pinned, so no index can supply another.
     environment = {"UV_SYSTEM_CERTS": "true", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     for name, value in pip_settings.items():
         if uv_name := _UV_NAMES.get(name):
@@ -65,7 +66,7 @@ def uv_environment(pip_settings: dict[str, str]) -> dict[str, str]:
 
 
 def pip_settings(listing: str) -> dict[str, str]:
-    """Settings from what `pip config list` prints; the nearer scope wins, the environment over all."""
+    """Settings from the output of `pip config list`; the nearest scope wins, and the environment wins over all."""
     found = re.findall(r"^(\S+?)\.([\w-]+)='(.*)'$", listing, re.MULTILINE)
     ordered = sorted(found, key=lambda item: _SCOPES.index(item[0]) if item[0] in _SCOPES else -1)
     return {name: value for _scope, name, value in ordered}
@@ -77,20 +78,26 @@ def machine_environment() -> dict[str, str]:
     return uv_environment(pip_settings(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def _install(lock: Path, environment: dict[str, str]) -> None:
-    # Every process of the stack imports some thousand modules: compiled they take half the time, also where Python may
-    # not write, or is told not to.
-    options = ["--compile-bytecode", "--no-deps", "--require-hashes", "-r", lock]
-    command = [VENV / "bin" / "uv", "pip", "install", "--python", PYTHON, *options]
+def sync_command(*locks: Path) -> list[str | Path]:
+    """The command that makes `.venv` hold exactly the packages of `locks`."""
+    # Each process of the stack imports about a thousand modules. Compiled ahead they load in half the time, also where
+    # Python may not write compiled files.
+    options = ["--compile-bytecode", "--require-hashes"]
+    return [VENV / "bin" / "uv", "pip", "sync", "--python", PYTHON, *options, *locks]
+
+
+def _install(lock: Path, uv_lock: Path, environment: dict[str, str]) -> None:
+    # uv's own lock is part of the list, or uv would uninstall another version of itself.
+    command = sync_command(uv_lock, lock)
     if _succeeds(command, environment):
         return
     if "+cpu" not in lock.read_text():
-        raise SetUpError("the packages could not be installed; uv's message is above")
-    _say("not all of it is where this machine's pip looks; trying once more with PyTorch's own index for processors")
+        raise SetUpError("the packages could not be installed; see uv's message above")
+    _say("this machine's pip index lacks some packages; trying once more with PyTorch's CPU index")
     if not _succeeds([*command, "--torch-backend", "cpu"], environment):
         raise SetUpError(
-            "The packages could not be installed; uv's message is above. If only torch is missing: put its wheel for\n"
-            "processors (the +cpu version in the lock) into a folder, and run again with PIP_FIND_LINKS=<folder>."
+            "the packages could not be installed; see uv's message above. If only torch is missing, put its CPU wheel\n"
+            "(the +cpu version in the lock) into a folder and run again with PIP_FIND_LINKS=<folder>."
         )
 
 
@@ -104,11 +111,13 @@ def _run(command: list[str | Path]) -> None:
         raise SetUpError(f"failed: {' '.join(map(str, command))}")
 
 
-def _check_the_machine(lock_name: str) -> None:
+def _check_machine(lock_name: str) -> None:
     if sys.version_info[:2] != (3, 11):
-        raise SetUpError(f"Python 3.11 is needed, not {platform.python_version()}: make setup PYTHON=<a python3.11>")
+        raise SetUpError(
+            f"needs Python 3.11, found {platform.python_version()}: run make setup PYTHON=<path of a 3.11>"
+        )
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise SetUpError(f"the lock '{lock_name}' is for Linux on x86-64; other machines have none yet")
+        raise SetUpError(f"the lock '{lock_name}' is for Linux on x86-64; there is no lock for other machines yet")
 
 
 def _digest(*paths: Path) -> str:

@@ -1,11 +1,11 @@
-"""Set-up hands this machine's pip settings to uv, and the locks name no index."""
+"""Set-up hands this machine's pip settings to uv, syncs with the lock, and no lock names an index."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from deploy.local.set_up import ROOT, pip_settings, uv_environment
+from deploy.local.set_up import ROOT, pip_settings, sync_command, uv_environment
 
 LISTING = """:env:.find-links='/wheels /more'
 global.cert='/certs.pem'
@@ -26,7 +26,7 @@ def test_the_nearer_scope_of_pips_settings_wins():
     assert pip_settings(LISTING + ":env:.index-url='https://env.example'\n")["index-url"] == "https://env.example"
 
 
-def test_uv_is_given_what_pip_knows():
+def test_uv_gets_pips_settings():
     environment = uv_environment(pip_settings(LISTING))
     assert environment["UV_FIND_LINKS"] == "/wheels,/more"
     assert environment["UV_DEFAULT_INDEX"] == "https://two.example/simple"
@@ -34,9 +34,15 @@ def test_uv_is_given_what_pip_knows():
     assert environment["SSL_CERT_FILE"] == "/certs.pem"
 
 
-def test_what_is_set_for_uv_already_stays(monkeypatch: pytest.MonkeyPatch):
+def test_a_variable_that_is_set_for_uv_is_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mine.example")
     assert "UV_DEFAULT_INDEX" not in uv_environment(pip_settings(LISTING))
+
+
+def test_packages_that_are_no_longer_locked_are_removed():
+    command = [str(part) for part in sync_command(Path("uv.txt"), Path("cpu.txt"))]
+    assert command[1:3] == ["pip", "sync"]
+    assert command[-2:] == ["uv.txt", "cpu.txt"]
 
 
 @pytest.mark.parametrize("lock", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.name)
