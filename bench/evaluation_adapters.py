@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from shared.whole_folder import whole_folder
+from shared.atomic_directory import atomic_directory
 
 RANK = 16
 
@@ -24,7 +24,7 @@ def make_adapters(base: Path, count: int, folder: Path) -> Sequence[Path]:
 def in_32_bits(base: Path, folder: Path) -> Path:
     """The same model with its weights as 32-bit numbers, and its tokenizer; made once."""
     if not folder.is_dir():
-        with whole_folder(folder) as scratch:
+        with atomic_directory(folder) as scratch:
             _save(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), base, scratch)
     return folder
 
@@ -51,5 +51,5 @@ def _adapter(base: Path, seed: int, folder: Path) -> None:
         for name, weight in made.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.02)
-    with whole_folder(folder) as scratch:
+    with atomic_directory(folder) as scratch:
         made.save_pretrained(str(scratch))

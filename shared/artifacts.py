@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import fsspec
 
+from shared.atomic_directory import atomic_directory
 from shared.events import Artifact
-from shared.pace import Rest, go_on
-from shared.whole_folder import whole_folder
+from shared.throttle import Wait, no_wait
 
 _CHUNK_BYTES = 1024 * 1024
 _FOLDER_SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md"}
@@ -66,14 +66,14 @@ class Artifacts:
             self._fetch(artifact.sha256, path)
             return path.read_bytes()
 
-    def fetch_folder(self, artifact: Artifact, cache: Path, rest: Rest = go_on) -> Path:
+    def fetch_folder(self, artifact: Artifact, cache: Path, wait: Wait = no_wait) -> Path:
         """A folder's files below `cache/<digest>`, to be read only: fetched once and moved into place whole."""
         target = cache / artifact.sha256
         if target.is_dir():
             return target
-        with whole_folder(target) as scratch:
+        with atomic_directory(target) as scratch:
             for name, entry in json.loads(self.read(artifact))["files"].items():
-                self._fetch(entry["sha256"], scratch / _safe(name), rest)
+                self._fetch(entry["sha256"], scratch / _safe(name), wait)
         return target
 
     async def ready(self) -> None:
@@ -101,14 +101,14 @@ class Artifacts:
         os.replace(temporary, target)
         return artifact
 
-    def _fetch(self, digest: str, target: Path, rest: Rest = go_on) -> None:
+    def _fetch(self, digest: str, target: Path, wait: Wait = no_wait) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             if not (self._local and _linked(self._path(digest), target)):
                 self._fs.get_file(self._path(digest), str(target))
         except FileNotFoundError:
             raise ArtifactError(f"artifact sha256:{digest} is missing from the store") from None
-        if (found := _digest(target, rest)) != digest:
+        if (found := _digest(target, wait)) != digest:
             target.unlink()
             raise ArtifactError(f"artifact sha256:{digest} is damaged: its content hashes to {found}")
 
@@ -125,12 +125,12 @@ def _linked(source: str, target: Path) -> bool:
     return True
 
 
-def _digest(path: Path, rest: Rest = go_on) -> str:
+def _digest(path: Path, wait: Wait = no_wait) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
-            rest()
+            wait()
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The contract of all events as an AsyncAPI document, generated from `shared/events.py`."""
+"""The contract of all events as an AsyncAPI document, generated from `shared/events/`."""
 
 import json
 import sys

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 CONTENT_TYPE = "application/cloudevents+json"
 _EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:assay:event")
+EVENTS: dict[str, type["EventData"]] = {}
+"""Every event class by its type; each class adds itself when it is defined."""
 
 
 class EventData(BaseModel):
@@ -19,6 +21,10 @@ class EventData(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     type: ClassVar[str]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        EVENTS[cls.type] = cls
 
     def aggregate_id(self) -> str:
         """The id of the job, dataset or model that this fact is about; the envelope's `subject`."""

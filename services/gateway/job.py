@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared import child
-from shared.pace import Pace
+from shared.throttle import Throttle
 from shared.weights.header import UnfitWeights
 from shared.weights.merging import merge
 
@@ -13,7 +13,7 @@ def main(parent: child.Parent) -> None:
     asked = parent.request
     base, adapter, target = (Path(asked[name]) for name in ("base", "adapter", "target"))
     try:
-        merge(base, adapter, target, Pace(asked["share"]).rest)
+        merge(base, adapter, target, Throttle(asked["share"]).wait)
     except UnfitWeights as error:
         parent.send({"unfit": str(error)})
     else:

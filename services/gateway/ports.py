@@ -23,9 +23,9 @@ from services.gateway.domain.adapter import AdapterFiles
 from services.gateway.domain.pages import Cursor, Page
 from shared.cloudevents import Envelope, EventData
 from shared.events import Artifact
-from shared.pace import Rest
 from shared.security import Key
 from shared.store import Entity
+from shared.throttle import Wait
 from shared.weights.header import Tensor
 
 
@@ -145,7 +145,7 @@ class ArtifactStore(Protocol):
 
     def read(self, artifact: Artifact) -> bytes: ...
 
-    def fetch_folder(self, artifact: Artifact, cache: Path, rest: Rest) -> Path: ...
+    def fetch_folder(self, artifact: Artifact, cache: Path, wait: Wait) -> Path: ...
 
 
 class WeightFolders(Protocol):

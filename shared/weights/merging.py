@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.pace import Rest, go_on
+from shared.atomic_directory import atomic_directory
+from shared.throttle import Wait, no_wait
 from shared.weights.files import read_config, read_tensors
 from shared.weights.header import PREFIX_BYTES, Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS, check_config, modules
-from shared.whole_folder import whole_folder
 
 _TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 _CACHED_NUMBERS, _COPIED_BYTES = 65_536, 1 << 20
@@ -21,16 +21,16 @@ _SPECIAL = ("alpha_pattern", "fan_in_fan_out")
 Floats = NDArray[np.float32]
 
 
-def merge(base: Path, adapter: Path, target: Path, rest: Rest = go_on) -> None:
+def merge(base: Path, adapter: Path, target: Path, wait: Wait = no_wait) -> None:
     """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`.
 
-    They are made to be read soon, and are left to the system to write to the disk: name the folder by `this_boot`.
+    They are made to be read soon, and are left to the system to write to the disk: name the folder by `boot_id`.
     """
     updates = _Updates(adapter)
-    with whole_folder(target) as scratch:
+    with atomic_directory(target) as scratch:
         missing = set(updates.names)
         for file in sorted(base.glob("*.safetensors")):
-            missing -= _merge_file(file, updates, scratch / file.name, rest)
+            missing -= _merge_file(file, updates, scratch / file.name, wait)
         if missing:
             raise UnfitWeights(f"the base model has no {min(missing)!r:.200}, which the adapter changes")
         for name in ("config.json", "model.safetensors.index.json"):
@@ -86,7 +86,7 @@ class _Updates:
         return down, up * np.float32(scale(self._config, a.shape[0]))
 
 
-def _merge_file(source: Path, updates: _Updates, target: Path, rest: Rest) -> set[str]:
+def _merge_file(source: Path, updates: _Updates, target: Path, wait: Wait) -> set[str]:
     """Copy a file with the changed tensors changed; the names of these."""
     found, begin = read_tensors(source), _data_at(source)
     whole = np.memmap(source, np.uint8, "r")
@@ -98,7 +98,7 @@ def _merge_file(source: Path, updates: _Updates, target: Path, rest: Rest) -> se
             changed = name in updates.names
             for part in _changed(data, tensor, *updates.of(name, tensor)) if changed else _parts(data, tensor):
                 file.write(part.data)
-                rest()
+                wait()
     return updates.names & found.keys()
 
 

@@ -77,7 +77,7 @@ class Trainer:
     async def attempts(self, job_id: str) -> dict[int, list[int]]:
         """The steps of each attempt."""
         steps: dict[int, list[int]] = {}
-        for point in await self.store.points.find({"job_id": job_id}):
+        for point in await self.store.points.find(job_id=job_id):
             steps.setdefault(point.attempt, []).append(point.metrics.step)
         return {attempt: sorted(steps[attempt]) for attempt in sorted(steps)}
 

@@ -15,9 +15,9 @@ from services.evaluator.adapters.vllm import CONTROL_TIMEOUT_S, Vllm
 from services.evaluator.domain.results import Answer, Step
 from services.evaluator.domain.suite import CannotBeScored
 from services.evaluator.ports import EngineUnavailable
+from shared.atomic_directory import boot_id
 from shared.weights.header import UnfitWeights
 from shared.weights.merging import merge
-from shared.whole_folder import this_boot
 
 _PROMPT = "One two three four five six seven eight nine ten, said the old man, and then he went on to say that"
 _MOST_APART = 1e-3
@@ -109,7 +109,7 @@ class MergedVllm(Vllm):
         if (adapter / "config.json").is_file():
             # A whole model, of freeze or full training.
             return adapter
-        made = self._merged / this_boot() / name
+        made = self._merged / boot_id() / name
         if not made.is_dir():
             shutil.rmtree(self._merged, ignore_errors=True)
             try:

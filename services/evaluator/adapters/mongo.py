@@ -25,7 +25,7 @@ class MongoEvaluationStore:
         return await self.evaluations.create(entity, events)
 
     async def of_job(self, job_id: str) -> list[Evaluation]:
-        return await self.evaluations.find({"job_id": job_id})
+        return await self.evaluations.find(job_id=job_id)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class MongoAgreementStore:
         return await self.reviews.create(AgreementRecord(id=entity_id, judged=judged))
 
     async def all(self, judge: str) -> dict[str, Judged]:
-        return {record.id: record.judged for record in await self.reviews.find({"judged.judge": judge})}
+        return {record.id: record.judged for record in await self.reviews.find(judged__judge=judge)}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class MongoTallies:
         await self.tallies.put(TallyDocument.model_validate(tally.model_dump()))
 
     async def since(self, at: float) -> list[Tally]:
-        return [*await self.tallies.find({"at": {"$gte": at}})]
+        return [*await self.tallies.find(at__gte=at)]
 
     async def all(self) -> list[Tally]:
         return [*await self.tallies.find()]
@@ -33,5 +33,5 @@ class MongoTallies:
             await self.rows.put(row)
 
     async def usage(self, days: Sequence[str], key_id: str | None) -> list[UsageView]:
-        where = {"day": {"$gte": days[0], "$lte": days[-1]}, **({"key_id": key_id} if key_id else {})}
-        return await self.rows.find(where)
+        where = {"key_id": key_id} if key_id else {}
+        return await self.rows.find(day__gte=days[0], day__lte=days[-1], **where)

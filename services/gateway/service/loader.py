@@ -14,7 +14,7 @@ from services.gateway.ports import ArtifactStore, Engine, EngineError, EngineGon
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.events import Candidate
-from shared.pace import Pace, go_on
+from shared.throttle import Throttle, no_wait
 from shared.weights.header import UnfitWeights
 
 FAILURES = (EngineError, EngineUnreachable, ArtifactError, UnfitWeights, OSError)
@@ -96,8 +96,8 @@ class Loader:
         """The artifact's folder, its digests checked; raises one of `FAILURES`."""
         try:
             # An adapter is soon read.
-            rest = go_on if candidate.tuning == "lora" else Pace(self.share).rest
-            return self.artifacts.fetch_folder(candidate.adapter, self.cache, rest)
+            wait = no_wait if candidate.tuning == "lora" else Throttle(self.share).wait
+            return self.artifacts.fetch_folder(candidate.adapter, self.cache, wait)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnfitWeights(f"the artifact is no folder: its manifest cannot be read: {error!r:.200}") from None
 

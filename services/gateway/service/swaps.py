@@ -15,8 +15,8 @@ from services.gateway.domain.swap import UNSURE, check_whole
 from services.gateway.service.leases import Leases
 from services.gateway.service.loader import FAILURES, Loader
 from shared import telemetry
+from shared.atomic_directory import boot_id
 from shared.events import Candidate
-from shared.whole_folder import this_boot
 
 Told = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
 """What is told of each engine: the error, None when it answers with the version."""
@@ -105,7 +105,7 @@ class Swaps:
     async def _merged(self, replica: Replica, candidate: Candidate) -> Path:
         adapter = await asyncio.to_thread(self.loader.checked, replica, candidate)
         base = hashlib.sha256(replica.root.encode()).hexdigest()[:8]
-        target = (self.merged / f"{loaded_name(candidate)}.{base}.{this_boot()}").resolve()
+        target = (self.merged / f"{loaded_name(candidate)}.{base}.{boot_id()}").resolve()
         async with self.loader.locks.setdefault((str(target), ""), asyncio.Lock()):
             if not target.exists():
                 await self.loader.folders.merge(replica.root, adapter, target)

@@ -21,5 +21,5 @@ class MongoDatasetStore:
         return await self.datasets.create(entity, events)
 
     async def newest(self, limit: int, owner: str | None) -> list[Dataset]:
-        where = {} if owner is None else {"upload.owner": owner}
-        return await self.datasets.find(where, newest_first="upload.created_at", limit=limit)
+        where = {} if owner is None else {"upload__owner": owner}
+        return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)

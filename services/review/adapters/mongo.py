@@ -53,8 +53,8 @@ class MongoReviewStore:
         return await self.reviews.change(review_id, apply)
 
     async def newest(self, status: str | None, limit: int) -> list[ReviewRecord]:
-        where = {"review.status": status} if status else {}
-        return await self.reviews.find(where, newest_first="opened_at", limit=limit)
+        where = {"review__status": status} if status else {}
+        return await self.reviews.find(**where, newest_first="opened_at", limit=limit)
 
 
 @dataclass(frozen=True)

@@ -45,17 +45,17 @@ class MongoRunStore:
         return await self.runs.change(job_id, decide_document)
 
     async def waiting_for(self, file_id: str) -> list[Run]:
-        waiting = await self.runs.find({"status": "validating_files"})
+        waiting = await self.runs.find(status="validating_files")
         named = [run for run in waiting if file_id in run.files.values()]
         return cast(list[Run], named)
 
     async def unfinished(self) -> list[Run]:
-        queued, running = [await self.runs.find({"status": status}) for status in ("queued", "running")]
+        queued, running = [await self.runs.find(status=status) for status in ("queued", "running")]
         return cast(list[Run], queued + running)
 
     async def newest(self, limit: int, owner: str | None) -> list[Run]:
-        where = {} if owner is None else {"request.owner": owner}
-        return cast(list[Run], await self.runs.find(where, newest_first="created_at", limit=limit))
+        where = {} if owner is None else {"request__owner": owner}
+        return cast(list[Run], await self.runs.find(**where, newest_first="created_at", limit=limit))
 
     async def dataset(self, file_id: str) -> DatasetView | None:
         return await self.datasets.get(file_id)
@@ -73,7 +73,7 @@ class MongoRunStore:
         return False
 
     async def curve(self, job_id: str) -> list[TrainingMetrics]:
-        points = sorted(await self.points.find({"job_id": job_id}), key=lambda point: point.attempt)
+        points = sorted(await self.points.find(job_id=job_id), key=lambda point: point.attempt)
         by_step = {point.metrics.step: point.metrics for point in points}
         return [by_step[step] for step in sorted(by_step)]
 

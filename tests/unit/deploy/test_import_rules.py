@@ -27,11 +27,13 @@ def tree(tmp_path: Path) -> Path:
     """Empty modules in the project's layout, under its real rules."""
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     modules = [f"services/{service}/{module}" for service in SERVICES for module in MODULES]
-    for module in ("services/__init__", "shared/__init__", "shared/store", "deploy/__init__", *modules):
+    for module in ("services/__init__", "shared/__init__", "deploy/__init__", *modules):
         (tmp_path / f"{module}.py").parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{module}.py").touch()
+    (tmp_path / "shared/store").mkdir()
+    (tmp_path / "shared/store/__init__.py").write_text("import shared.store.mongo\n")
     # The one import of motor that the rules except.
-    (tmp_path / "shared/store.py").write_text("import motor\n")
+    (tmp_path / "shared/store/mongo.py").write_text("import motor\n")
     return tmp_path
 
 

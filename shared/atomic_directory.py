@@ -1,4 +1,4 @@
-"""Folders that several processes may make at once, and that are there whole or not at all."""
+"""Directories that appear complete or not at all, although several processes may write them at once."""
 
 import os
 import shutil
@@ -9,21 +9,21 @@ from uuid import uuid4
 
 
 @contextmanager
-def whole_folder(target: Path) -> Generator[Path]:
-    """A new folder beside `target`, moved there when the block ends; it is gone when the block fails."""
+def atomic_directory(target: Path) -> Generator[Path]:
+    """A new directory beside `target`, renamed to `target` when the block ends and removed when the block fails."""
     scratch = target.with_name(f".{target.name}.{uuid4().hex}")
     scratch.mkdir(parents=True)
     try:
         yield scratch
         os.replace(scratch, target)
     except OSError:
-        # Another process that shares the place was faster: what lies there is the same.
+        # Another process was faster; its directory has the same content.
         if not target.is_dir():
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def this_boot() -> str:
-    """A part of names for folders that are not written through to the disk, and may be torn after the next start."""
+def boot_id() -> str:
+    """Part of the name of a directory that is not fsynced: after a reboot it may be torn, so the name changes."""
     return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]

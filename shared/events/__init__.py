@@ -1,0 +1,111 @@
+"""Every event of Assay: the one place where they are defined. Fields are only ever added."""
+
+from shared.cloudevents import EVENTS
+from shared.events.candidate import (
+    Candidate,
+)
+from shared.events.datasets import (
+    DatasetReady,
+    DatasetRejected,
+    DatasetUploaded,
+)
+from shared.events.evaluation import (
+    EvalDone,
+)
+from shared.events.feedback import (
+    FeedbackRecorded,
+)
+from shared.events.figures import (
+    Comparison,
+    Contamination,
+    Interval,
+    Score,
+    TrainingMetrics,
+)
+from shared.events.hyperparameters import (
+    Hyperparameters,
+    TrainingSpec,
+)
+from shared.events.registry import (
+    UnknownEventTypeError,
+    json_schemas,
+    parse,
+)
+from shared.events.requests import (
+    TrainingCancelRequested,
+    TrainingPauseRequested,
+    TrainingRequested,
+    TrainingResumeRequested,
+)
+from shared.events.review import (
+    ModelApproved,
+    ModelRejected,
+    ReviewOpened,
+    ReviewScored,
+    RuleOutcome,
+    Verdict,
+)
+from shared.events.serving import (
+    ModelDeployed,
+    ModelDeploymentFailed,
+    ModelRolledBack,
+)
+from shared.events.training import (
+    CheckpointSaved,
+    JobEnded,
+    TrainingFinished,
+    TrainingProgress,
+    TrainingQueued,
+)
+from shared.events.values import (
+    Artifact,
+    Failure,
+    RowError,
+    Split,
+    Splits,
+    Value,
+)
+
+__all__ = [
+    "EVENTS",
+    "Artifact",
+    "Candidate",
+    "CheckpointSaved",
+    "Comparison",
+    "Contamination",
+    "DatasetReady",
+    "DatasetRejected",
+    "DatasetUploaded",
+    "EvalDone",
+    "Failure",
+    "FeedbackRecorded",
+    "Hyperparameters",
+    "Interval",
+    "JobEnded",
+    "ModelApproved",
+    "ModelDeployed",
+    "ModelDeploymentFailed",
+    "ModelRejected",
+    "ModelRolledBack",
+    "ReviewOpened",
+    "ReviewScored",
+    "RowError",
+    "RuleOutcome",
+    "Score",
+    "Split",
+    "Splits",
+    "TrainingCancelRequested",
+    "TrainingFinished",
+    "TrainingMetrics",
+    "TrainingPauseRequested",
+    "TrainingProgress",
+    "TrainingQueued",
+    "TrainingRequested",
+    "TrainingResumeRequested",
+    "TrainingSpec",
+    "UnknownEventTypeError",
+    "Value",
+    "Verdict",
+    "json_schemas",
+    "parse",
+]

@@ -1,0 +1,68 @@
+"""What was measured: scores, intervals, comparisons, metrics of a training step."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.events.values import Value
+
+
+class Score(Value):
+    """One metric over `n` items: from 0 to 1, more being better, unless docs/metrics.md says otherwise of it."""
+
+    value: float = Field(allow_inf_nan=False)
+    n: int = Field(ge=0)
+
+
+class Interval(Value):
+    """Where a figure lies with probability `level`. `seed` is that of the draws, None where nothing was drawn."""
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    level: float = Field(gt=0, lt=1)
+    method: str
+    seed: int | None = None
+
+
+class Comparison(Value):
+    """One metric of two models on the same `n` items: `difference` is the first's mean item value less the other's.
+
+    `gained` items score higher than in the other model, `lost` lower. `p_adjusted` is corrected for all metrics
+    compared at once, and `verdict` follows from it alone: 5 % of comparisons of equals may call a difference.
+    """
+
+    metric: str
+    against: str
+    difference: float = Field(allow_inf_nan=False)
+    interval: Interval
+    p_value: float = Field(ge=0, le=1)
+    p_adjusted: float = Field(ge=0, le=1)
+    test: str
+    n: int = Field(ge=1)
+    gained: int = Field(ge=0)
+    lost: int = Field(ge=0)
+    verdict: Literal["better", "worse", "no_difference"]
+
+
+class Contamination(Value):
+    """How many of a task's `n` questions the training rows held; `task` is empty for the test split."""
+
+    task: str
+    n: int = Field(ge=0)
+    seen: int = Field(ge=0)
+
+
+class TrainingMetrics(Value):
+    """Figures of one step, named as OpenAI names them. Losses are mean nats per answer token; accuracies are 0 to 1."""
+
+    step: int
+    train_loss: float | None = None
+    train_mean_token_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_mean_token_accuracy: float | None = None
+    full_valid_loss: float | None = None
+    full_valid_mean_token_accuracy: float | None = None
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+    tokens_per_s: float | None = None
+    memory_bytes: int | None = None

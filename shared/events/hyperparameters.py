@@ -1,0 +1,57 @@
+"""What a caller chooses of a training."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.events.values import Value
+
+
+class Hyperparameters(Value):
+    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
+
+    `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
+    are the last ones, those that `freeze` trains. A run stops early when `early_stopping_metric` lies
+    `early_stopping_drop` below its best, when it has not risen in `early_stopping_patience` evaluations, or when
+    `general_metric` lies `general_drop` below the base model's; each only where it was asked for. `start_job` and
+    `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
+    dataset `general_file` are mixed in, so that they are `general_share` of all. A row may have `max_length` tokens.
+    """
+
+    n_epochs: float | None = Field(default=None, gt=0, le=100)
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    learning_rate_multiplier: float | None = Field(default=None, gt=0, le=1000)
+    lora_rank: int | None = Field(default=None, ge=1, le=256)
+    n_checkpoints: int | None = Field(default=None, ge=1, le=100)
+    max_length: int | None = Field(default=None, ge=16, le=2**20)
+    tuning: Literal["lora", "freeze", "full"] | None = None
+    lora_alpha: int | None = Field(default=None, ge=1, le=1024)
+    lora_targets: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$", max_length=256)
+    use_dora: bool | None = None
+    use_rslora: bool | None = None
+    freeze_blocks: int | None = Field(default=None, ge=1, le=1000)
+    early_stopping_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    early_stopping_patience: int | None = Field(default=None, ge=1, le=100)
+    early_stopping_drop: float | None = Field(default=None, ge=0, le=1)
+    general_metric: str | None = Field(default=None, min_length=1, max_length=256)
+    general_drop: float | None = Field(default=None, ge=0, le=1)
+    start_job: str | None = Field(default=None, min_length=1, max_length=128)
+    start_step: int | None = Field(default=None, ge=1)
+    start_optimizer: bool | None = None
+    general_file: str | None = Field(default=None, min_length=1, max_length=128)
+    general_share: float | None = Field(default=None, gt=0, le=0.9)
+
+
+class TrainingSpec(Value):
+    """What to train, independent of the data: the part of a request that a user chooses."""
+
+    base_model: str = Field(min_length=1, max_length=256)
+    method: Literal["supervised"] = "supervised"
+    hyperparameters: Hyperparameters = Hyperparameters()
+    suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    policy: str | None = Field(default=None, max_length=64)
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Of the jobs that wait, the highest goes first; among equals the oldest."""
+    metadata: dict[str, str] = Field(default_factory=dict)

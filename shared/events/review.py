@@ -1,0 +1,82 @@
+"""Events about reviews and verdicts."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared.cloudevents import EventData
+from shared.events.candidate import Candidate
+from shared.events.values import Value
+
+
+class RuleOutcome(Value):
+    """One rule of a policy: what was measured, what was demanded, and whether it held."""
+
+    rule: str
+    figure: float | None
+    limit: float | None
+    passed: bool
+    reason: str
+
+
+class Verdict(Value):
+    """The decision over one checkpoint with every rule that led to it."""
+
+    approved: bool
+    mode: Literal["automatic", "hybrid"]
+    policy: str
+    rules: tuple[RuleOutcome, ...]
+    reason: str
+
+
+class ReviewOpened(EventData):
+    """A checkpoint passed its gates and waits for people."""
+
+    type: ClassVar[str] = "review.opened"
+    review_id: str
+    candidate: Candidate
+    items: int
+    reviewers_wanted: int
+
+    def aggregate_id(self) -> str:
+        return self.review_id
+
+
+class ReviewScored(EventData):
+    """The evidence over one checkpoint is complete. `score` is 0 to 100 and None where no person was asked."""
+
+    type: ClassVar[str] = "review.scored"
+    review_id: str
+    candidate: Candidate
+    mode: Literal["automatic", "hybrid"]
+    score: float | None
+    reviewers: int
+    rules: tuple[RuleOutcome, ...]
+    item_scores: dict[str, float] = Field(default_factory=dict)
+    """People's mean over each answer that they judged, 0 to 100; `item-3` is the third of the evaluation's samples."""
+
+    def aggregate_id(self) -> str:
+        return self.review_id
+
+
+class ModelApproved(EventData):
+    """A checkpoint may be served."""
+
+    type: ClassVar[str] = "model.approved"
+    candidate: Candidate
+    verdict: Verdict
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+
+class ModelRejected(EventData):
+    """No checkpoint of a job may be served; `candidate` is the best one, None where there was none."""
+
+    type: ClassVar[str] = "model.rejected"
+    job_id: str
+    candidate: Candidate | None
+    verdict: Verdict
+
+    def aggregate_id(self) -> str:
+        return self.job_id

@@ -1,0 +1,62 @@
+"""Events about the versions that are served."""
+
+from typing import ClassVar
+
+from shared.cloudevents import EventData
+from shared.events.candidate import Candidate
+
+
+class ModelDeployed(EventData):
+    """A version is served and its alias points to it.
+
+    `replicas` counts the engines that answer with it: all that are up, or at least half of those that are for this
+    alias alone and hold one version at a time; the rest follow.
+    """
+
+    type: ClassVar[str] = "model.deployed"
+    candidate: Candidate
+    alias: str | None
+    replicas: int
+    duration_s: float
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.version}"
+
+
+class ModelDeploymentFailed(EventData):
+    """An attempt to serve a version failed, and what was served before serves on.
+
+    `replica` is the engine's URL, None where none was reached; after a `permanent` failure there is no further attempt.
+    """
+
+    type: ClassVar[str] = "model.deployment_failed"
+    candidate: Candidate
+    reason: str
+    replica: str | None
+    attempt: int
+    permanent: bool
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.version}/{self.attempt}"
+
+
+class ModelRolledBack(EventData):
+    """An alias went back to an earlier version."""
+
+    type: ClassVar[str] = "model.rolled_back"
+    alias: str
+    version: str
+    previous_version: str
+    reason: str
+
+    def aggregate_id(self) -> str:
+        return self.alias
+
+    def natural_key(self) -> None:
+        return None

@@ -1,0 +1,105 @@
+"""Events of a training: queued, progress, checkpoints, end."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared.cloudevents import EventData
+from shared.events.candidate import Candidate
+from shared.events.figures import TrainingMetrics
+from shared.events.values import Artifact, Failure, Split
+
+
+class TrainingQueued(EventData):
+    """A job has its data and waits for a trainer: the trainers' work queue.
+
+    `turn` is 0 for the first time, and the `change` of the resume that brought a paused job back.
+    """
+
+    type: ClassVar[str] = "training.queued"
+    job_id: str
+    turn: int = Field(default=0, ge=0)
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.turn}" if self.turn else self.job_id
+
+
+class TrainingProgress(EventData):
+    """One step of a running job. `message` is for people; `estimated_finish` is in Unix seconds."""
+
+    type: ClassVar[str] = "training.progress"
+    job_id: str
+    attempt: int
+    step: int
+    total_steps: int
+    metrics: TrainingMetrics
+    trained_tokens: int = 0
+    message: str = ""
+    estimated_finish: int | None = None
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.attempt}/{self.step}"
+
+
+class CheckpointSaved(EventData):
+    """A checkpoint lies whole in the artifact store. `state` is what a trainer needs to go on from it.
+
+    `train` holds what it was trained on, against which questions are checked.
+    """
+
+    type: ClassVar[str] = "checkpoint.saved"
+    candidate: Candidate
+    total_steps: int
+    metrics: TrainingMetrics
+    test: Split
+    state: Artifact | None = None
+    train: Split | None = None
+
+    def aggregate_id(self) -> str:
+        return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.candidate.job_id}/{self.candidate.step}"
+
+
+class TrainingFinished(EventData):
+    """A job trains no more; `checkpoints` are the steps that were saved.
+
+    `trainable_share` is that of the parameters, adapters included; None where it never got as far as a model.
+    `stop_reason` says why it ended before its last step, `best_step` which checkpoint had the best score by then.
+    """
+
+    type: ClassVar[str] = "training.finished"
+    job_id: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    checkpoints: tuple[int, ...] = ()
+    trained_tokens: int = 0
+    duration_s: float = 0.0
+    peak_memory_bytes: int = 0
+    error: Failure | None = None
+    trainable_share: float | None = None
+    stop_reason: str | None = None
+    best_step: int | None = None
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+
+class JobEnded(EventData):
+    """A fine-tuning job is over for its caller: its model can be called or waits for people alone, or it failed."""
+
+    type: ClassVar[str] = "job.ended"
+    job_id: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    fine_tuned_model: str | None = None
+    error: Failure | None = None
+    owner: str = ""
+
+    def aggregate_id(self) -> str:
+        return self.job_id

@@ -1,0 +1,51 @@
+"""Values that several events carry."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Value(BaseModel):
+    """A part of an event: compared by what it holds, never changed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Artifact(Value):
+    """Where an artifact lies and what it must hash to; `uri` is an fsspec URL, `bytes` its size.
+
+    For a folder, `uri` and `sha256` are those of its manifest, and `bytes` is the sum of its files.
+    """
+
+    uri: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Split(Value):
+    """One part of a dataset, as JSON Lines of `{"messages": [...]}`."""
+
+    artifact: Artifact
+    rows: int
+
+
+class Splits(Value):
+    """A dataset's three disjoint parts."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+class RowError(Value):
+    """Why one line of an uploaded file was refused. `line` counts from 1."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class Failure(Value):
+    """Why something ended badly, in the shape of OpenAI's job error."""
+
+    code: str
+    message: str
+    param: str | None = None

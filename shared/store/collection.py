@@ -1,0 +1,148 @@
+"""A collection of aggregates of one kind, over any database."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeGuard, TypeVar
+
+from shared import telemetry
+from shared.cloudevents import Envelope, EventData
+from shared.store.cursor import Cursor, CursorError, Page
+from shared.store.documents import Condition, Documents, Order, conditions
+from shared.store.entity import Document, Storable, check_model, document_of, entity_of
+
+T = TypeVar("T", bound=Storable)
+Decision = tuple[T, Sequence[EventData]]
+Decide = Callable[[T], Decision[T] | None]
+_ALIVE = Condition("tombstone", "eq", None)
+
+
+class Collection(Generic[T]):
+    """Aggregates of one kind. Each write is one document: state, revision and the events that follow from it."""
+
+    def __init__(self, documents: Documents, model: type[T], service: str, unsent: asyncio.Event) -> None:
+        check_model(model)
+        self._documents = documents
+        self._model = model
+        self._service = service
+        self._unsent = unsent
+
+    async def get(self, entity_id: str) -> T | None:
+        document = await self._documents.get(entity_id)
+        return self._load(document) if _alive(document) else None
+
+    async def create(self, entity: T, events: Sequence[EventData] = ()) -> bool:
+        """Save a new aggregate; False, and nothing is written, when its id exists."""
+        while True:
+            if await self._documents.insert(document_of(entity, 0, self._envelopes(events))):
+                break
+            known = await self._documents.get(entity.id)
+            if _alive(known):
+                return False
+            if known is not None and await self._save(known, entity, events):
+                break
+        self._announce(events)
+        return True
+
+    async def put(self, entity: T) -> None:
+        """Save an aggregate, replacing what is there: for one that has a single writer and no events."""
+        await self._documents.put(document_of(entity, 0, []))
+
+    async def change(self, entity_id: str, decide: Decide[T]) -> T | None:
+        """Apply a decision of the domain to an aggregate, atomically; the changed aggregate, None if it is unknown.
+
+        `decide` returns the changed aggregate and the events that follow, or None for no change. It is called again
+        when another process was faster, so it must be pure.
+        """
+        while True:
+            document = await self._documents.get(entity_id)
+            if not _alive(document):
+                return None
+            entity = self._load(document)
+            decision = decide(entity)
+            if decision is None:
+                return entity
+            changed, events = decision
+            if await self._save(document, changed, events):
+                self._announce(events)
+                return changed
+
+    async def upsert(self, empty: T, decide: Decide[T]) -> T:
+        """`change`, with `empty` in place of an aggregate that does not exist yet."""
+        while True:
+            if (changed := await self.change(empty.id, decide)) is not None:
+                return changed
+            if (decision := decide(empty)) is None:
+                return empty
+            if await self.create(*decision):
+                return decision[0]
+
+    async def delete(self, entity_id: str, events: Sequence[EventData] = ()) -> bool:
+        """Remove an aggregate, with the events that follow; False when it is unknown."""
+        while True:
+            document = await self._documents.get(entity_id)
+            if not _alive(document):
+                return False
+            if await self._remove(document, self._envelopes(events)):
+                self._announce(events)
+                return True
+
+    async def find(
+        self,
+        *,
+        newest_first: str | None = None,
+        oldest_first: str | None = None,
+        limit: int = 0,
+        **fields: Any,
+    ) -> list[T]:
+        """Aggregates with these fields; `newest_first` or `oldest_first` names the field to sort by."""
+        by = newest_first or oldest_first
+        order = Order(by, descending=newest_first is not None) if by else None
+        found = await self._documents.find([_ALIVE, *conditions(fields)], order=order, limit=limit)
+        return [self._load(document) for document in found]
+
+    async def page(self, cursor: Cursor, *, oldest_first: bool = False, by: str = "at", **fields: Any) -> Page[T]:
+        """A page of the aggregates with these fields, sorted by the field `by` and then by id.
+
+        Raises `CursorError` when the cursor's entry is not in the list.
+        """
+        where = [_ALIVE, *conditions(fields)]
+        after = None if cursor.after is None else (await self._position(cursor.after, where, by), cursor.after)
+        order = Order(by, descending=not oldest_first, after=after)
+        found = await self._documents.find(where, order=order, limit=cursor.limit + 1)
+        return Page.of([self._load(document) for document in found], cursor.limit)
+
+    async def _position(self, entity_id: str, where: Sequence[Condition], by: str) -> Any:
+        found = await self._documents.find([*where, Condition("_id", "eq", entity_id)], limit=1)
+        if not found:
+            raise CursorError(f"'after' is not an entry of this list: {entity_id!r}", "after")
+        return found[0].get(by)
+
+    async def _save(self, known: Document, changed: T, events: Sequence[EventData]) -> bool:
+        if changed.id != known["_id"]:
+            raise ValueError(f"a change must keep the id {known['_id']!r}, got {changed.id!r}")
+        revision = known["revision"]
+        document = document_of(changed, revision + 1, [*known["outbox"], *self._envelopes(events)])
+        return await self._documents.replace(document, revision)
+
+    async def _remove(self, known: Document, envelopes: list[Any]) -> bool:
+        key, revision, outbox = known["_id"], known["revision"], [*known["outbox"], *envelopes]
+        if not outbox:
+            return await self._documents.remove(key, revision)
+        # Kept without its state until its last events are published; see `BaseStore.mark_sent`.
+        tombstone = {"_id": key, "revision": revision + 1, "tombstone": True, "outbox": outbox, "unsent": True}
+        return await self._documents.replace(tombstone, revision)
+
+    def _load(self, document: Mapping[str, Any]) -> T:
+        return entity_of(self._model, document)
+
+    def _envelopes(self, events: Sequence[EventData]) -> list[Any]:
+        traceparent = telemetry.current_traceparent()
+        return [Envelope.of(event, self._service, traceparent).model_dump(mode="json") for event in events]
+
+    def _announce(self, events: Sequence[EventData]) -> None:
+        if events:
+            self._unsent.set()
+
+
+def _alive(document: Document | None) -> TypeGuard[Document]:
+    return document is not None and not document.get("tombstone")

@@ -1,0 +1,77 @@
+"""What both databases share: the events that wait to be published, and those that were handled."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from shared.cloudevents import Envelope
+from shared.store.collection import Collection
+from shared.store.documents import Condition, Documents
+from shared.store.entity import Storable
+
+T = TypeVar("T", bound=Storable)
+_UNSENT = Condition("unsent", "eq", True)
+
+
+class BaseStore(ABC):
+    """One service's database."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.unsent = asyncio.Event()
+        """Set when an aggregate was saved with events."""
+        self._indexes: dict[str, Sequence[str]] = {}
+
+    @abstractmethod
+    def documents(self, name: str) -> Documents:
+        """The documents of a collection."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Raise an error when the database does not answer."""
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Create the indexes; safe to repeat."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def collection(self, name: str, model: type[T], indexes: Sequence[str] = ()) -> Collection[T]:
+        """A collection whose events the outbox relays; `indexes` are the fields that it is searched by."""
+        self._indexes[name] = indexes
+        return Collection(self.documents(name), model, self.service, self.unsent)
+
+    async def unsent_events(self) -> list[tuple[str, str, list[Envelope]]]:
+        """Collection, aggregate id and waiting events, of every aggregate that has some."""
+        waiting: list[tuple[str, str, list[Envelope]]] = []
+        for name in self._indexes:
+            for document in await self.documents(name).find([_UNSENT], only=("outbox",)):
+                events = [Envelope.model_validate(event) for event in document["outbox"]]
+                waiting.append((name, document["_id"], events))
+        return waiting
+
+    async def mark_sent(self, collection: str, entity_id: str, event_ids: set[str]) -> None:
+        """Remove published events from an aggregate's outbox."""
+        documents = self.documents(collection)
+        while (document := await documents.get(entity_id, only=("outbox", "revision", "tombstone"))) is not None:
+            left = [event for event in document["outbox"] if event["id"] not in event_ids]
+            revision = document["revision"]
+            if not left and document.get("tombstone"):
+                done = await documents.remove(entity_id, revision)
+            else:
+                # Compare and swap, not $pull: the laptop's database empties the array on $pull with $in.
+                fields = {"outbox": left, "unsent": bool(left), "revision": revision + 1}
+                done = await documents.update(entity_id, revision, fields)
+            if done:
+                return
+
+    async def seen(self, consumer: str, event_id: str) -> bool:
+        """Whether a consumer has finished with an event."""
+        return await self.documents("inbox").get(f"{consumer}/{event_id}") is not None
+
+    async def mark_seen(self, consumer: str, event_id: str) -> None:
+        """Record that a consumer has finished with an event."""
+        await self.documents("inbox").put({"_id": f"{consumer}/{event_id}", "at": datetime.now(UTC)})

@@ -1,0 +1,21 @@
+"""HTTP as every service offers it: health, readiness, metrics, OpenAPI, API keys, problem details, traces."""
+
+from shared.web.application import build
+from shared.web.guard import allow
+from shared.web.lifespan import Lifespan, connections
+from shared.web.problem_details import NotFound, Unavailable, problem
+from shared.web.readiness import CHECK_TIMEOUT_S, Check
+from shared.web.server import serve
+
+__all__ = [
+    "CHECK_TIMEOUT_S",
+    "Check",
+    "Lifespan",
+    "NotFound",
+    "Unavailable",
+    "allow",
+    "build",
+    "connections",
+    "problem",
+    "serve",
+]

@@ -1,0 +1,49 @@
+"""What runs as long as a service's HTTP application: connections, outbox relay, shared keys."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from litestar import Litestar
+
+from shared import telemetry
+from shared.bus import Bus
+from shared.keys import SharedKeys
+from shared.outbox import Outbox
+from shared.store import Store
+from shared.web.readiness import Check
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+_log = telemetry.logger(__name__)
+
+
+def connections(store: Store, bus: Bus) -> Lifespan:
+    """The lifespan of every service: indexes, outbox relay, shared keys, and the bus, which stops first."""
+
+    @asynccontextmanager
+    async def run(app: Litestar) -> AsyncGenerator[None]:
+        keys = SharedKeys(bus, app.state.keyring)
+        await _until_ready(store.prepare, "mongo")
+        await _until_ready(bus.start, "nats")
+        await _until_ready(bus.check, "topology")
+        await _until_ready(keys.catch_up, "keys")
+        background = [asyncio.create_task(work) for work in (Outbox(store, bus.publish).run(), keys.follow())]
+        try:
+            yield
+        finally:
+            await bus.stop()
+            for task in background:
+                task.cancel()
+            store.close()
+
+    return run
+
+
+async def _until_ready(start: Check, what: str) -> None:
+    while True:
+        try:
+            await start()
+            return
+        except Exception as error:
+            _log.warning("waiting for a dependency", dependency=what, error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(1)

@@ -1,0 +1,26 @@
+"""Trace context of HTTP requests."""
+
+from typing import Any
+
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from shared import telemetry
+
+
+class TraceMiddleware(ASGIMiddleware):
+    """Continues the caller's trace and returns its id in `x-request-id`."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        if scope["type"] != "http":
+            await next_app(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        with telemetry.trace(headers.get(b"traceparent", b"").decode("latin-1") or None) as trace_id:
+
+            async def send_with_id(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (b"x-request-id", trace_id.encode())]
+                await send(message)
+
+            await next_app(scope, receive, send_with_id)

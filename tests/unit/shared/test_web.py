@@ -1,0 +1,116 @@
+"""What every service's HTTP application answers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar, get
+from litestar.testing import TestClient
+from pydantic import BaseModel
+from pymongo.errors import ServerSelectionTimeoutError
+
+from shared import web
+from shared.security import Keyring
+from shared.settings import CommonSettings, ServiceSettings
+
+
+class Size(BaseModel):
+    value: int
+
+
+class Full(Exception):
+    """An error that the service handles itself."""
+
+
+@get("/fails/{kind:str}", sync_to_thread=False)
+def fails(kind: str) -> None:
+    if kind == "content":
+        Size.model_validate({"value": "many"})
+    errors: dict[str, Exception] = {
+        "missing": web.NotFound("no file 'x'"),
+        "away": ServerSelectionTimeoutError("no server"),
+        "bug": KeyError("secret detail"),
+        "full": Full("at most 3"),
+    }
+    raise errors[kind]
+
+
+@get("/sized", sync_to_thread=False)
+def sized(size: int) -> int:
+    return size
+
+
+@get("/guarded", guards=[web.allow("train")], sync_to_thread=False)
+def guarded() -> str:
+    return "in"
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return Keyring(tmp_path / "keys.json")
+
+
+@pytest.fixture
+def client(keyring: Keyring) -> TestClient[Litestar]:
+    app = web.build(
+        "example",
+        ServiceSettings(common=CommonSettings(keys_file=keyring.path)),
+        [fails, sized, guarded],
+        checks={},
+        dependencies={},
+        exception_handlers={Full: lambda _request, error: web.problem(409, "Full", str(error), limit=3)},
+    )
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "title", "detail"),
+    [
+        ("/fails/missing", 404, "Not found", "no file 'x'"),
+        ("/fails/away", 503, "Unavailable", "try again: no server"),
+        ("/fails/content", 400, "Bad request", "the request's content is not valid"),
+        ("/sized?size=big", 400, "Bad request", "Validation failed for GET /sized?size=big"),
+        ("/unknown", 404, "NotFoundException", "Not Found"),
+        ("/guarded", 401, "Not authenticated", "send your API key in a header 'Authorization: Bearer <key>'"),
+        ("/fails/full", 409, "Full", "at most 3"),
+    ],
+)
+def test_an_error_is_a_problem_with_its_reason(client, path: str, status: int, title: str, detail: str) -> None:
+    response = client.get(path)
+    problem: dict[str, Any] = response.json()
+    assert response.status_code == problem["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (problem["type"], problem["title"]) == ("about:blank", title)
+    assert problem["detail"].startswith(detail)
+
+
+def test_invalid_content_names_its_fields(client: TestClient[Litestar]) -> None:
+    [error] = client.get("/fails/content").json()["errors"]
+    assert error["field"] == "value"
+    [error] = client.get("/sized?size=big").json()["errors"]
+    assert error["key"] == "size"
+
+
+def test_an_unexpected_error_hides_its_detail(client: TestClient[Litestar]) -> None:
+    response = client.get("/fails/bug")
+    assert response.status_code == 500
+    assert "secret detail" not in response.text
+    assert response.headers["x-request-id"]
+
+
+def test_errors_say_when_and_how_to_try_again(client: TestClient[Litestar]) -> None:
+    assert client.get("/fails/away").headers["retry-after"] == "2"
+    assert client.get("/guarded").headers["www-authenticate"] == "Bearer"
+
+
+def test_a_key_without_the_scope_is_refused(client: TestClient[Litestar], keyring: Keyring) -> None:
+    reviewer, trainer = keyring.create("r", ("review",)), keyring.create("t", ("train",))
+    refused = client.get("/guarded", headers={"authorization": f"Bearer {reviewer}"})
+    assert (refused.status_code, refused.json()["title"]) == (403, "Not allowed")
+    assert client.get("/guarded", headers={"authorization": f"Bearer {trainer}"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "/swagger", "/redoc", "/elements", "/rapidoc"])
+def test_no_schema_page_loads_scripts_from_elsewhere(client: TestClient[Litestar], path: str) -> None:
+    assert "<script" not in client.get(f"/schema{path}").text
+    assert client.get("/schema/openapi.json").json()["info"]["title"] == "Assay example"
