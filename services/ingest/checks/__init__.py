@@ -1,0 +1,1 @@
+"""Checks rows as they are read and keeps what is good, on disk."""

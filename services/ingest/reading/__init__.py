@@ -1,0 +1,1 @@
+"""Reads files of any supported format as a stream of raw rows, with bounded memory."""

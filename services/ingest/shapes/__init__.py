@@ -1,0 +1,1 @@
+"""The shapes that rows come in, and the one form that they have inside."""

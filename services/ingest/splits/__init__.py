@@ -1,0 +1,1 @@
+"""Duplicates, contradictions, and the three parts that share none."""
