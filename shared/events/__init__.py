@@ -8,6 +8,7 @@ from shared.events.datasets import (
     DatasetReady,
     DatasetRejected,
     DatasetUploaded,
+    UploadOptions,
 )
 from shared.events.evaluation import (
     EvalDone,
@@ -50,6 +51,12 @@ from shared.events.serving import (
     ModelDeploymentFailed,
     ModelRolledBack,
 )
+from shared.events.templates import (
+    Decoding,
+    PromptTemplate,
+    TemplatePublished,
+    TemplateRef,
+)
 from shared.events.training import (
     CheckpointSaved,
     JobEnded,
@@ -76,6 +83,7 @@ __all__ = [
     "DatasetReady",
     "DatasetRejected",
     "DatasetUploaded",
+    "Decoding",
     "EvalDone",
     "Failure",
     "FeedbackRecorded",
@@ -87,6 +95,7 @@ __all__ = [
     "ModelDeploymentFailed",
     "ModelRejected",
     "ModelRolledBack",
+    "PromptTemplate",
     "ReviewOpened",
     "ReviewScored",
     "RowError",
@@ -94,6 +103,8 @@ __all__ = [
     "Score",
     "Split",
     "Splits",
+    "TemplatePublished",
+    "TemplateRef",
     "TrainingCancelRequested",
     "TrainingFinished",
     "TrainingMetrics",
@@ -104,6 +115,7 @@ __all__ = [
     "TrainingResumeRequested",
     "TrainingSpec",
     "UnknownEventTypeError",
+    "UploadOptions",
     "Value",
     "Verdict",
     "json_schemas",

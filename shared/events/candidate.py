@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from shared.events.templates import PromptTemplate
 from shared.events.values import Artifact, Value
 
 
@@ -25,6 +26,8 @@ class Candidate(Value):
     """The suites that it is scored on beside its test split, joined by commas; None for the evaluator's default."""
     owner: str = ""
     """The id of the key whose job made it."""
+    template: PromptTemplate | None = None
+    """What its training rows were rendered with; requests are rendered the same way."""
 
     @property
     def version(self) -> str:

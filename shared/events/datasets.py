@@ -1,10 +1,34 @@
 """Events about uploaded files."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from shared.cloudevents import EventData
 from shared.events.hyperparameters import TrainingSpec
-from shared.events.values import Artifact, RowError, Splits
+from shared.events.templates import PromptTemplate, TemplateRef
+from shared.events.values import Artifact, RowError, Splits, Value
+
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class UploadOptions(Value):
+    """What a user said about an uploaded file. Empty values stand for what is found out by itself.
+
+    `mapping` names a field for a column, such as `{"question": "prompt"}`; rows with the same value in the column
+    `group` stay in one split. The shares are those of validation and test; training has the rest.
+    """
+
+    format: str = Field(default="", max_length=20)
+    encoding: str = Field(default="", max_length=40)
+    delimiter: str = Field(default="", max_length=1)
+    sheet: str = Field(default="", max_length=100)
+    shape: str = Field(default="", max_length=40)
+    mapping: dict[ColumnName, ColumnName] = Field(default_factory=dict, max_length=50)
+    group: str = Field(default="", max_length=200)
+    validation_share: float = Field(default=0.1, ge=0, le=0.45)
+    test_share: float = Field(default=0.1, ge=0, le=0.45)
+    template: TemplateRef | None = None
 
 
 class DatasetUploaded(EventData):
@@ -20,6 +44,9 @@ class DatasetUploaded(EventData):
     split_seed: int = 0
     train: TrainingSpec | None = None
     created_at: int = 0
+    dataset: str = Field(default="", max_length=64)
+    """The series of its owner that this file is the next version of."""
+    options: UploadOptions = UploadOptions()
 
     def aggregate_id(self) -> str:
         return self.file_id
@@ -37,6 +64,12 @@ class DatasetReady(EventData):
     splits: Splits
     owner: str = ""
     train: TrainingSpec | None = None
+    kind: Literal["chat", "text", "preference", "unpaired"] = "chat"
+    """What a row is: a conversation, a plain text, two answers to a question, or an answer with a label."""
+    version: str = Field(default="", max_length=64)
+    """Made of the content: the same rows are the same version."""
+    template: PromptTemplate | None = None
+    """The template that the rows were rendered with."""
 
     def aggregate_id(self) -> str:
         return self.file_id

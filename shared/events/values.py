@@ -36,11 +36,17 @@ class Splits(Value):
 
 
 class RowError(Value):
-    """Why one line of an uploaded file was refused. `line` counts from 1."""
+    """Why one line of an uploaded file was refused, and what to do.
+
+    `line` counts from 1; it is 0 for the file as a whole. `cell` names a spreadsheet's cell, `code` is for machines.
+    """
 
     line: int
     field: str
     reason: str
+    code: str = ""
+    cell: str = ""
+    fix: str = ""
 
 
 class Failure(Value):

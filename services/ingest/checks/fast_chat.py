@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 
 from services.ingest.checks.batch import Batch
-from services.ingest.shapes.findings import RowReport
 from services.ingest.shapes.canonical import Message
+from services.ingest.shapes.findings import RowReport
 from services.ingest.shapes.turns import check_conversation
 
 

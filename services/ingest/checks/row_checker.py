@@ -141,7 +141,9 @@ class RowChecker:
         self.kind = self.kind or kind
         if kind != self.kind:
             reason = f"is a row of another kind ({kind}) than the rows before it ({self.kind})"
-            report.error("mixed_kinds", "", reason, "upload each kind in a file of its own: they are learned differently")
+            report.error(
+                "mixed_kinds", "", reason, "upload each kind in a file of its own: they are learned differently"
+            )
         return kind == self.kind
 
 

@@ -54,7 +54,7 @@ def unpack(path: Path, containers: list[str], limits: Limits) -> tuple[Any, str]
 
 
 class Unpacked(io.RawIOBase):
-    """A decompressed stream; raises `FileRefused` past `limit` bytes or where it is damaged. It can go back a little."""
+    """A decompressed stream; raises `FileRefused` past `limit` bytes or where it is damaged."""
 
     def __init__(self, source: Any, kind: str, limit: int) -> None:
         self._source = source

@@ -29,7 +29,7 @@ def read(text: io.TextIOBase, dialect: Dialect, detected: Detected, limits: Limi
             rows.append(RawRow(line, None, _problem(error, limits)))
             if "field larger" in str(error):
                 yield rows
-                fix = "a cell may have lost its closing quote: put quotes around cells with line breaks, and double quotes inside"
+                fix = "a cell may lack its closing quote: quote cells with line breaks, and double quotes inside them"
                 raise FileRefused("cell_too_long", f"a cell from line {line} on does not end", fix) from None
             continue
         if cells is None:

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from services.ingest.reading.json_lines import too_long
 from services.ingest.reading.json_objects import parse_text
