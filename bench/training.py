@@ -29,8 +29,8 @@ from bench.side_by_side import FOLDER, UV, Ratio, environment, show, verdict
 from bench.training_rows import rows
 from deploy.local import processor, set_up
 from deploy.local.base_model import unpack
-from services.trainer.adapters.processes import ENVIRONMENT
-from services.trainer.adapters.rows import IGNORED, TokenRow, token_rows
+from services.trainer.adapters.token_rows import IGNORED, TokenRow, token_rows
+from services.trainer.adapters.worker_processes import ENVIRONMENT
 
 STEPS, BATCH, RATE, RANK, SEED, TURNS = 4, 8, 2e-4, 16, 7, 2
 _SIDES = ("trl", "llama-factory", "assay")

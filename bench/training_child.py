@@ -17,11 +17,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from bench.training_rows import rows
-from services.trainer.adapters.loading import load_model, load_tokenizer
-from services.trainer.adapters.processor import choose_precision
-from services.trainer.adapters.rows import IGNORED, token_rows
-from services.trainer.adapters.trl import trainer
-from services.trainer.domain.plan import BaseShape, plan_training
+from services.trainer.adapters.cpu.precision import choose_precision
+from services.trainer.adapters.pretrained import load_model, load_tokenizer
+from services.trainer.adapters.token_rows import IGNORED, token_rows
+from services.trainer.adapters.trainer_factory import build_trainer
+from services.trainer.domain.auto_hyperparameters import BaseShape
+from services.trainer.domain.training_plan import plan_training
 from shared.events import Hyperparameters, TrainingSpec
 
 
@@ -63,7 +64,7 @@ def _assay(asked: Asked, data: list[Any], folder: Path, bf16: bool | None = None
         row["labels"][taught:] = row["input_ids"][taught:]
     if bf16 is None:
         bf16 = choose_precision() == "bf16"
-    made = trainer(plan, load_model(asked.model, bf16), tokenizer, train, [], folder, bf16)
+    made = build_trainer(plan, load_model(asked.model, bf16), tokenizer, train, [], folder, bf16)
     # All sides read the rows in the order of the file.
     made.train_dataset = Dataset.from_list(list(train))
     return made

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.trainer.adapters.processes import ENVIRONMENT
-from services.trainer.domain.messages import parse_message
-from services.trainer.domain.plan import BaseShape, plan_training
+from services.trainer.adapters.worker_processes import ENVIRONMENT
+from services.trainer.domain.auto_hyperparameters import BaseShape
+from services.trainer.domain.training_plan import plan_training
+from services.trainer.domain.worker_messages import parse_message
 from shared.artifacts import Artifacts
 from shared.child import Child
 from shared.events import Hyperparameters, TrainingSpec
@@ -31,7 +32,7 @@ async def train(asked: dict[str, Any], rows: list[bytes], steps: int, base: Path
         "niceness": 0,
     }
     (folder / "work").mkdir(parents=True)
-    child = await Child.start("services.trainer.job", request, ENVIRONMENT)
+    child = await Child.start("services.trainer.worker", request, ENVIRONMENT)
     try:
         return [parse_message(message) async for message in child.messages()]
     finally:

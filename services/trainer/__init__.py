@@ -1,1 +1,1 @@
-"""Trainer: turns a checked dataset into checkpoints of a fine-tuned model."""
+"""Trainer: fine-tunes models on checked datasets and saves checkpoints."""

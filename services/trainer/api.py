@@ -1,4 +1,4 @@
-"""What the trainer answers by HTTP: its runs, what was decided for each and why, and their curves."""
+"""HTTP API: runs with their plans, curves and diagnoses."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,10 +10,11 @@ from litestar.params import FromPath, Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pydantic import BaseModel
 
-from services.trainer.domain.curve import smooth
 from services.trainer.domain.diagnosis import Diagnosis, diagnose
-from services.trainer.domain.run import Run
-from services.trainer.service.runs import Runs
+from services.trainer.domain.loss_curve import smooth
+from services.trainer.domain.training_run import TrainingRun
+from services.trainer.service.live_curve import live_curve
+from services.trainer.service.run_store import RunStore
 from shared.events import TrainingMetrics
 from shared.security import Key
 from shared.web import NotFound, allow
@@ -22,63 +23,63 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class RunDetail(BaseModel):
-    """A run with its curve, the metrics of each step, and what the curve shows.
+    """A run with its curve (the metrics of each step) and its diagnoses.
 
     `smoothed_train_loss` has one value for each point of the curve that has a training loss.
     """
 
-    run: Run
+    run: TrainingRun
     curve: list[TrainingMetrics]
     smoothed_train_loss: list[float]
     diagnoses: list[Diagnosis]
 
 
 @get("/{job_id:str}")
-async def run(request: AnyRequest, job_id: FromPath[str], runs: NamedDependency[Runs]) -> RunDetail:
-    """One run of this key: its plan with the reasons, its checkpoints, its curve and what that shows."""
-    return await _detail(job_id, runs, request.state.key)
+async def run(request: AnyRequest, job_id: FromPath[str], store: NamedDependency[RunStore]) -> RunDetail:
+    """One run of this key: plan with reasons, checkpoints, curve, diagnoses."""
+    return await _detail(job_id, store, request.state.key)
 
 
 @get("/{job_id:str}/live")
 async def live(
     request: AnyRequest,
     job_id: FromPath[str],
-    runs: NamedDependency[Runs],
+    store: NamedDependency[RunStore],
     last_step: Annotated[int, Parameter(header="Last-Event-ID", ge=0, required=False)] = 0,
 ) -> ServerSentEvent:
-    """A run as it goes, as server-sent events: `metrics` a step, whose number is the event's id, and one `end`.
+    """A run's progress as server-sent events: `metrics` for each step (its number is the event's id), then `end`.
 
-    The stream can be taken up again after any step, by the header `Last-Event-ID`.
+    The header `Last-Event-ID` resumes the stream after any step.
     """
-    await _detail(job_id, runs, request.state.key)
-    return ServerSentEvent(_messages(job_id, runs, request.state.key, last_step))
+    await _detail(job_id, store, request.state.key)
+    return ServerSentEvent(_messages(job_id, store, request.state.key, last_step))
 
 
-async def _messages(job_id: str, runs: Runs, key: Key, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
-    async for point in runs.live(job_id, last_step):
+async def _messages(job_id: str, store: RunStore, key: Key, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
+    async for point in live_curve(store, job_id, last_step):
         yield ServerSentEventMessage(event="metrics", id=str(point.step), data=point.model_dump_json(exclude_none=True))
-    detail = await _detail(job_id, runs, key)
-    ended = {"status": detail.run.status, "diagnoses": [diagnosis.model_dump() for diagnosis in detail.diagnoses]}
-    yield ServerSentEventMessage(event="end", data=json.dumps(ended))
+    detail = await _detail(job_id, store, key)
+    end = {"status": detail.run.status, "diagnoses": [diagnosis.model_dump() for diagnosis in detail.diagnoses]}
+    yield ServerSentEventMessage(event="end", data=json.dumps(end))
 
 
-async def _detail(job_id: str, runs: Runs, key: Key) -> RunDetail:
-    found = await runs.get(job_id)
-    # What is another key's is as good as not there.
+async def _detail(job_id: str, store: RunStore, key: Key) -> RunDetail:
+    found = await store.runs.get(job_id)
+    # Returns 404 for runs of other keys.
     if found is None or not key.owns(found.request.owner):
         raise NotFound(f"there is no run {job_id!r}")
-    curve = await runs.curve(job_id)
+    curve = await store.curve(job_id)
     smoothed = smooth([point.train_loss for point in curve if point.train_loss is not None])
     return RunDetail(run=found, curve=curve, smoothed_train_loss=smoothed, diagnoses=list(diagnose(curve)))
 
 
 @get("/")
 async def newest(
-    request: AnyRequest, runs: NamedDependency[Runs], limit: Annotated[int, Parameter(ge=1, le=100)] = 20
-) -> list[Run]:
-    """The newest runs of this key, of all keys for an administrator, without their curves."""
+    request: AnyRequest, store: NamedDependency[RunStore], limit: Annotated[int, Parameter(ge=1, le=100)] = 20
+) -> list[TrainingRun]:
+    """The newest runs of this key (for an administrator, of all keys), without curves."""
     key: Key = request.state.key
-    return await runs.newest(limit, None if key.allows("admin") else key.id)
+    return await store.newest(limit, None if key.allows("admin") else key.id)
 
 
 routes = Router("/v1/runs", route_handlers=[run, live, newest], guards=[allow("train")], tags=["runs"])

@@ -1,19 +1,19 @@
-"""Puts the trainer together."""
+"""Composition root of the trainer."""
 
 import psutil
 from litestar import Litestar
 
 from services.trainer import api, handlers
-from services.trainer.adapters.archive import FileArchive
 from services.trainer.adapters.base_models import NamedBaseModels
-from services.trainer.adapters.gauges import PrometheusFigures
-from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
-from services.trainer.adapters.processes import ChildProcesses
+from services.trainer.adapters.run_archive import FileRunArchive
+from services.trainer.adapters.worker_processes import WorkerProcesses
 from services.trainer.config import Settings
 from services.trainer.service.admission import Admission
-from services.trainer.service.hold import Line
-from services.trainer.service.runs import Runs
-from services.trainer.service.supervision import Supervision
+from services.trainer.service.run_control import RunControl
+from services.trainer.service.run_metrics import RunMetrics
+from services.trainer.service.run_queue import RunQueue
+from services.trainer.service.run_store import RunStore
+from services.trainer.service.training_supervisor import TrainingSupervisor
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -23,28 +23,37 @@ from shared.store import Store
 def build(settings: Settings) -> Litestar:
     """The whole service, not yet connected to anything."""
     common = settings.common
-    store = Store(common.mongo_url, f"{common.database_prefix}trainer", "trainer")
-    bus = Bus(common.nats_url, "trainer", store)
-    run_store = MongoRunStore(
-        store.collection("runs", RunDocument),
-        store.collection("datasets", DatasetDocument),
-        store.collection("points", PointDocument),
-    )
-    archive = FileArchive(common.artifacts)
+    database = Store(common.mongo_url, f"{common.database_prefix}trainer", "trainer")
+    bus = Bus(common.nats_url, "trainer", database)
+    store = RunStore.of(database)
+    archive = FileRunArchive(common.artifacts)
     base_models = NamedBaseModels(settings.base_models)
-    how = settings.model_dump(include={"precision", "niceness", "threads", "processes", "sharded"})
-    processes = ChildProcesses(common.artifacts, settings.work_dir, how, settings.keep_ready)
+    options = settings.model_dump(include={"precision", "niceness", "threads", "processes", "sharded"})
+    workers = WorkerProcesses(common.artifacts, settings.work_dir, options, settings.keep_ready)
     memory_bytes = int(settings.memory_gib * 2**30) or psutil.virtual_memory().total
-    admission = Admission(run_store, archive, base_models, settings.organization, memory_bytes)
-    runs = Runs(run_store, archive, admission)
-    line = Line(run_store, archive)
-    supervision = Supervision(line, base_models, processes, PrometheusFigures(), settings.organization)
-    handlers.subscribe(bus, runs, supervision)
+    admission = Admission(
+        store=store,
+        archive=archive,
+        base_models=base_models,
+        organization=settings.organization,
+        memory_bytes=memory_bytes,
+    )
+    control = RunControl(store=store, archive=archive, admission=admission)
+    supervisor = TrainingSupervisor(
+        queue=RunQueue(store=store, archive=archive),
+        base_models=base_models,
+        workers=workers,
+        metrics=RunMetrics(),
+        organization=settings.organization,
+        shutdown_grace_s=settings.shutdown_grace_s,
+    )
+    handlers.subscribe(bus, control, supervisor)
     return web.build(
         "trainer",
         settings,
         [api.routes],
-        checks={"mongo": store.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
-        lifespan=[processes.lifespan, web.connections(store, bus)],
-        dependencies={"runs": runs},
+        checks={"mongo": database.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
+        # Left in reverse order: the supervisor needs the bus and the store to release its runs.
+        lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
+        dependencies={"store": store},
     )

@@ -1,7 +1,7 @@
-"""The events that the trainer hears."""
+"""Event subscriptions of the trainer: one use case for each event."""
 
-from services.trainer.service.runs import Runs
-from services.trainer.service.supervision import Supervision
+from services.trainer.service.run_control import RunControl
+from services.trainer.service.training_supervisor import TrainingSupervisor
 from shared.bus import Bus
 from shared.events import (
     DatasetReady,
@@ -15,13 +15,12 @@ from shared.events import (
 )
 
 
-def subscribe(bus: Bus, runs: Runs, supervision: Supervision) -> None:
-    """One use case for each event."""
-    bus.subscribe(TrainingRequested, runs.request)
-    bus.subscribe(DatasetReady, runs.dataset_ready)
-    bus.subscribe(DatasetRejected, runs.dataset_rejected)
-    bus.subscribe(TrainingCancelRequested, runs.cancel)
-    bus.subscribe(TrainingPauseRequested, runs.pause)
-    bus.subscribe(TrainingResumeRequested, runs.resume)
-    bus.subscribe(EvalDone, runs.evaluated)
-    bus.subscribe(TrainingQueued, supervision.train)
+def subscribe(bus: Bus, control: RunControl, supervisor: TrainingSupervisor) -> None:
+    bus.subscribe(TrainingRequested, control.request)
+    bus.subscribe(DatasetReady, control.dataset_ready)
+    bus.subscribe(DatasetRejected, control.dataset_rejected)
+    bus.subscribe(TrainingCancelRequested, control.cancel)
+    bus.subscribe(TrainingPauseRequested, control.pause)
+    bus.subscribe(TrainingResumeRequested, control.resume)
+    bus.subscribe(EvalDone, control.evaluated)
+    bus.subscribe(TrainingQueued, supervisor.train)

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from deploy.local.settings import LocalSettings
 from services.ingest.domain.files import Parts, read_file
-from services.trainer.domain.messages import CheckpointWritten, Prepared
+from services.trainer.domain.worker_messages import CheckpointWritten, Prepared
 from shared.artifacts import Artifacts
 from tests.e2e.waiting import EXAMPLES
 from tests.trained import train

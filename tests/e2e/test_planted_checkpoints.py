@@ -13,7 +13,7 @@ from deploy.local.settings import BASE_MODEL, LocalSettings
 from services.evaluator.adapters.suites import SHIPPED
 from services.ingest.domain.files import read_file
 from services.review.domain.policy import Policy
-from services.trainer.domain.messages import CheckpointWritten
+from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from tests.e2e.waiting import EXAMPLES

@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from services.trainer.adapters.processes import job_request
-from services.trainer.domain.run import Run
+from services.trainer.adapters.worker_processes import worker_request
+from services.trainer.domain.training_run import TrainingRun
 from services.trainer.ports import BaseModel
 from shared.child import ChildDied, Parent
 
@@ -24,13 +24,13 @@ from shared.child import ChildDied, Parent
 def context() -> ForkServerContext:
     """One server for all tests of a run; its imports take some seconds, once."""
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["services.trainer.job"])
+    forks.set_forkserver_preload(["services.trainer.worker"])
     return forks
 
 
 @dataclass
 class ForkedProcess:
-    """What `ChildProcess` is, forked."""
+    """What `WorkerProcess` is, forked."""
 
     process: BaseProcess
     heard: Connection
@@ -69,7 +69,7 @@ _HOW = {"precision": "fp32", "niceness": 0, "threads": 1}
 
 
 def start(request: dict[str, Any]) -> ForkedProcess:
-    """A process that trains in 32 bits, as `python -m services.trainer.job` would.
+    """A process that trains in 32 bits, as `python -m services.trainer.worker` would.
 
     Beside what that is asked for, `memory` and `file_size` limit what it may take and write, in bytes.
     """
@@ -88,14 +88,14 @@ class ForkedProcesses:
     work_dir: Path
     newest: ForkedProcess | None = None
 
-    async def start(self, run: Run, base_model: BaseModel) -> ForkedProcess:
-        request = job_request(run, base_model, self.artifacts_root, self.work_dir / str(run.attempt))
+    async def start(self, run: TrainingRun, base_model: BaseModel) -> ForkedProcess:
+        request = worker_request(run, base_model, self.artifacts_root, self.work_dir / str(run.attempt))
         self.newest = start(request)
         return self.newest
 
 
 def _work(request: dict[str, Any], says: Connection) -> None:
-    from services.trainer.job import main
+    from services.trainer.worker import main
 
     # A group of its own, as a child process has it: who ends it ends what it started.
     os.setsid()

@@ -10,16 +10,16 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from services.trainer.domain.advice import ADVICE
-from services.trainer.domain.messages import (
+from services.trainer.domain.training_plan import plan_training
+from services.trainer.domain.worker_messages import (
     CheckpointWritten,
     JobFailed,
     JobFinished,
-    JobMessage,
     JobStopped,
     StepDone,
+    WorkerMessage,
     parse_message,
 )
-from services.trainer.domain.plan import plan_training
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Hyperparameters, TrainingSpec
 from tests.integration import forked, sharded
@@ -54,11 +54,11 @@ def start(
     return forked.start(request | changes)
 
 
-async def hear(child: forked.ForkedProcess) -> list[JobMessage]:
+async def hear(child: forked.ForkedProcess) -> list[WorkerMessage]:
     return [parse_message(message) async for message in child.messages()]
 
 
-def losses(messages: list[JobMessage]) -> dict[int, float]:
+def losses(messages: list[WorkerMessage]) -> dict[int, float]:
     return {m.step: m.metrics.train_loss or 0.0 for m in messages if isinstance(m, StepDone)}
 
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from services.trainer.adapters.archive import FileArchive
 from services.trainer.adapters.base_models import NamedBaseModels
-from services.trainer.adapters.gauges import PrometheusFigures
-from services.trainer.adapters.mongo import DatasetDocument, MongoRunStore, PointDocument, RunDocument
-from services.trainer.domain.run import MAX_CRASHES_WITHOUT_PROGRESS, Run
+from services.trainer.adapters.run_archive import FileRunArchive
+from services.trainer.domain.training_run import MAX_CRASHES_WITHOUT_PROGRESS, TrainingRun
 from services.trainer.service.admission import Admission
-from services.trainer.service.hold import Line
-from services.trainer.service.runs import Runs
-from services.trainer.service.supervision import Supervision
+from services.trainer.service.run_control import RunControl
+from services.trainer.service.run_metrics import RunMetrics
+from services.trainer.service.run_queue import RunQueue
+from services.trainer.service.run_store import RunStore
+from services.trainer.service.training_supervisor import TrainingSupervisor
 from shared.artifacts import Artifacts
 from shared.events import (
     DatasetReady,
@@ -57,9 +57,9 @@ class Trainer:
     """The trainer's use cases over a real database, and the processes that it starts."""
 
     database: Store
-    store: MongoRunStore
-    runs: Runs
-    supervision: Supervision
+    store: RunStore
+    runs: RunControl
+    supervision: TrainingSupervisor
     processes: ForkedProcesses
 
     async def request(self, job_id: str) -> None:
@@ -69,8 +69,8 @@ class Trainer:
     def train(self, job_id: str) -> asyncio.Task[None]:
         return asyncio.create_task(self.supervision.train(TrainingQueued(job_id=job_id)))
 
-    async def run(self, job_id: str) -> Run:
-        run = await self.store.get(job_id)
+    async def run(self, job_id: str) -> TrainingRun:
+        run = await self.store.runs.get(job_id)
         assert run is not None
         return run
 
@@ -89,15 +89,12 @@ class Trainer:
 
 def build(settings: CommonSettings, tiny: dict[str, str], work: Path) -> Trainer:
     database = Store(settings.mongo_url, f"{settings.database_prefix}trainer", "trainer")
-    store = MongoRunStore(
-        database.collection("runs", RunDocument),
-        database.collection("datasets", DatasetDocument),
-        database.collection("points", PointDocument),
-    )
-    archive, base_models = FileArchive(settings.artifacts), NamedBaseModels(tiny)
+    store = RunStore.of(database)
+    archive, base_models = FileRunArchive(settings.artifacts), NamedBaseModels(tiny)
     processes = ForkedProcesses(settings.artifacts, work)
-    supervision = Supervision(Line(store, archive), base_models, processes, PrometheusFigures(), "assay")
-    runs = Runs(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
+    queue = RunQueue(store, archive)
+    supervision = TrainingSupervisor(queue, base_models, processes, RunMetrics(), "assay", shutdown_grace_s=0)
+    runs = RunControl(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
     return Trainer(database, store, runs, supervision, processes)
 
 
@@ -193,7 +190,7 @@ async def test_a_trainer_that_slept_through_its_turn_overwrites_nothing(
     os.kill(other.pid or 0, signal.SIGSTOP)
     asleep = await trainer.run("job")
     # As if it had slept for longer than its lease.
-    await trainer.database.database["runs"].update_one({"_id": "job"}, {"$set": {"held_until": 0.0}})
+    await trainer.database.database["runs"].update_one({"_id": "job"}, {"$set": {"leased_until": 0.0}})
     task = trainer.train("job")
     while len((await trainer.run("job")).checkpoints) < len(asleep.checkpoints) + 3:
         await asyncio.sleep(0.05)

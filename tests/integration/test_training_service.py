@@ -160,7 +160,7 @@ def training_pids() -> list[int]:
 
 def _trains(process: psutil.Process) -> bool:
     try:
-        return "services.trainer.job" in process.cmdline()
+        return "services.trainer.worker" in process.cmdline()
     except psutil.NoSuchProcess:
         # It ended just now.
         return False
@@ -219,7 +219,7 @@ async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
         assert training_pids() == []
         assert after["curve"] == before["curve"]
         # A lease is renewed while a run lasts, and no event tells of that.
-        leases = {"held_until": 0}
+        leases = {"leased_until": 0}
         assert after["run"] | leases == before["run"] | leases
 
 

@@ -1,1 +1,1 @@
-"""The technologies behind the ports of the trainer."""
+"""Adapters of the trainer: one technology each."""

@@ -1,4 +1,4 @@
-"""The base models named in the settings: folders on this machine, or names on a hub."""
+"""Base models from the settings: local folders, or names on a hub."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ _CONTEXTS = ("max_position_embeddings", "n_positions", "n_ctx")
 
 @dataclass(frozen=True)
 class NamedBaseModels:
-    """`paths` maps each name to a folder or a hub's name."""
+    """`paths` maps each name to a folder or a name on a hub."""
 
     paths: Mapping[str, str]
 
     async def find(self, name: str) -> BaseModel:
         if name not in self.paths:
             known = ", ".join(sorted(self.paths)) or "none: set TRAINER_BASE_MODELS"
-            raise UnknownBaseModel(f"the base model {name!r} cannot be trained here; known are {known}")
+            raise UnknownBaseModel(f"the base model {name!r} cannot be trained here; known base models: {known}")
         path = self.paths[name]
         try:
             config = await asyncio.to_thread(_config, path)
@@ -34,12 +34,13 @@ class NamedBaseModels:
             raise UnknownBaseModel(f"the base model {name!r} cannot be read: {error}") from error
         if "auto_map" in config:
             raise UnknownBaseModel(
-                f"the base model {name!r} asks for code of its own to be run (auto_map in its config.json), which is "
-                "never done here: name one that transformers knows by itself"
+                f"the base model {name!r} needs its own Python code (auto_map in its config.json), which is never run "
+                "here: name a model that transformers supports"
             )
         width = _number(config, _WIDTHS)
         if width is None:
-            raise UnknownBaseModel(f"the base model {name!r} does not say how wide it is in its config.json")
+            names = ", ".join(_WIDTHS)
+            raise UnknownBaseModel(f"the config.json of the base model {name!r} states no width (one of {names})")
         shape = {"blocks": _number(config, _BLOCKS) or 1, "context": _number(config, _CONTEXTS)}
         return BaseModel(name=name, path=path, hidden_size=width, **shape)
 

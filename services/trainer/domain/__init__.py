@@ -1,1 +1,1 @@
-"""What the trainer knows and decides, free of any technology."""
+"""Values and rules of the trainer; free of any technology."""

@@ -1,17 +1,17 @@
-"""What to do about a job that failed for a reason that trying again would not mend."""
+"""What a user can do about a job that failed for a permanent reason."""
 
 ADVICE = {
     "out_of_memory": "Ask for a smaller batch_size or lora_rank, shorten the longest rows, or use a larger machine.",
     "disk_full": "Free space where artifacts and running jobs are kept, then start the job again.",
     "loss_diverged": "Ask for a lower learning_rate (a third is a good next try), and look for rows that are not text.",
     "empty_training_split": "Give each row an answer by the assistant.",
-    "rows_too_long": "Shorten such rows, make several of each, or ask for a larger max_length.",
+    "rows_too_long": "Shorten such rows, split them, or ask for a larger max_length.",
     "base_model_unusable": "Name another base model: one that has safetensors and a chat template.",
     "artifact_damaged": "Upload the file again and start a new job.",
 }
 
 
-def advised(code: str, message: str) -> str:
-    """The message with what to do about it, where that is known."""
+def with_advice(code: str, message: str) -> str:
+    """The message, followed by the advice for its code if there is any."""
     advice = ADVICE.get(code)
     return message if advice is None else f"{message.rstrip('.')}. {advice}"

@@ -1,4 +1,4 @@
-"""The names of models and jobs, in the form that OpenAI's clients know."""
+"""Names of models and ids of jobs, in the form that OpenAI's clients know."""
 
 import hashlib
 
@@ -6,12 +6,12 @@ _SHORT_ID_LENGTH = 8
 
 
 def short_id(job_id: str) -> str:
-    """Eight characters that stand for a job in the names of its models."""
+    """Eight characters that identify a job in the names of its models."""
     return hashlib.sha256(job_id.encode()).hexdigest()[:_SHORT_ID_LENGTH]
 
 
 def model_name(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
-    """The fine-tuned model's name, `ft:<base>:<org>:<suffix>:<id>`; the suffix is empty where none was asked for."""
+    """The fine-tuned model's name, `ft:<base>:<org>:<suffix>:<id>`; the suffix may be empty."""
     return f"ft:{base_model}:{organization}:{suffix or ''}:{short_id(job_id)}"
 
 
@@ -21,5 +21,5 @@ def checkpoint_name(base_model: str, organization: str, suffix: str | None, job_
 
 
 def job_id_for_file(file_id: str) -> str:
-    """The id of the job that a file starts by itself: the same for the same file, however often it is announced."""
+    """The id of the job that an uploaded file requests itself; deterministic, so that a repeated event adds no job."""
     return f"ftjob-{hashlib.sha256(f'train/{file_id}'.encode()).hexdigest()[:24]}"

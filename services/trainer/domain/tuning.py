@@ -1,4 +1,4 @@
-"""Which parameters a job trains, and by which method: asked for, or decided with a reason."""
+"""Tuning: which parameters a job trains, and by which method."""
 
 import math
 from typing import Literal
@@ -17,8 +17,9 @@ _LORA_ONLY = ("lora_rank", "lora_alpha", "lora_targets", "use_dora", "use_rslora
 class Tuning(Value):
     """`lora` trains small matrices beside the linear layers, `freeze` the last `blocks`, `full` everything.
 
-    `rank`, `alpha`, `targets`, `dora`, `rslora` and `over_whole` are LoRA's; `targets` is `all-linear`, `attention`,
-    `mlp`, or names of linear layers with commas between. `over_whole`: it lies over a whole model of an earlier job.
+    `rank`, `alpha`, `targets`, `dora`, `rslora` and `over_whole` belong to LoRA. `targets` is `all-linear`,
+    `attention`, `mlp`, or names of linear layers separated by commas. `over_whole`: the adapter was trained over the
+    whole model of an earlier job.
     """
 
     kind: Kind = "lora"
@@ -32,41 +33,40 @@ class Tuning(Value):
 
     @property
     def makes_an_adapter(self) -> bool:
-        """Whether a checkpoint is published as an adapter, and not merged into a whole model.
+        """Whether a checkpoint is published as an adapter; otherwise it is merged into a whole model.
 
-        No engine serves DoRA's, which are a direction and a length for each row of the weights, as adapters; and no
-        pool has the base of one that lies over a model of an earlier job.
+        Engines do not serve DoRA adapters, and no pool has the base of an adapter over an earlier job's model.
         """
         return self.kind == "lora" and not self.dora and not self.over_whole
 
     @property
     def published_as(self) -> Kind:
-        """`lora` for an adapter; a whole model is called by how it was made, a merged one `full`."""
+        """`lora` for an adapter, `full` for a merged model, else the kind."""
         return "full" if self.kind == "lora" and not self.makes_an_adapter else self.kind
 
 
 def decide_tuning(
     asked: Hyperparameters, blocks: int, reasons: dict[str, str], earlier: Tuning | None = None
 ) -> Tuning:
-    """How to train a base model of so many blocks; raises `PlanRefused` for options that do not go together.
+    """The tuning of a base model with so many blocks; raises `PlanRefused` for contradicting options.
 
-    `earlier` made the checkpoint that the run starts from: it goes on in the same way, or another method comes on top.
+    `earlier` made the checkpoint that the run starts from: the run continues it, or adds another method to its model.
     """
     if earlier is None:
-        return _chosen(asked, blocks, reasons)
+        return _new_tuning(asked, blocks, reasons)
     if asked.tuning in (None, earlier.kind):
-        return _as_before(asked, earlier, reasons)
+        return _continued(asked, earlier, reasons)
     if asked.start_optimizer:
-        message = f"start_optimizer: what the optimizer of {earlier.kind} has is not for what {asked.tuning} trains"
+        message = f"start_optimizer: the optimizer state of {earlier.kind} does not fit {asked.tuning}"
         raise PlanRefused("invalid_hyperparameter", message, "start_optimizer")
-    tuning = _chosen(asked, blocks, reasons)
+    tuning = _new_tuning(asked, blocks, reasons)
     return tuning.model_copy(update={"over_whole": tuning.kind == "lora"})
 
 
-def _chosen(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tuning:
+def _new_tuning(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tuning:
     kind = asked.tuning or "lora"
     if asked.tuning is None:
-        reasons["tuning"] = "lora: learns what a few thousand rows teach, in a small part of the memory and disk"
+        reasons["tuning"] = "lora: learns from a few thousand rows with little memory and disk"
     if kind == "lora":
         _refuse(asked, ("freeze_blocks",), kind)
         return _lora(asked, reasons)
@@ -77,27 +77,27 @@ def _chosen(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tun
     return Tuning(kind="freeze", blocks=_last_blocks(asked, blocks, reasons))
 
 
-def _as_before(asked: Hyperparameters, earlier: Tuning, reasons: dict[str, str]) -> Tuning:
-    had = {"tuning": earlier.kind, "lora_rank": earlier.rank, "lora_alpha": earlier.alpha}
-    had |= {"lora_targets": earlier.targets, "use_dora": earlier.dora, "use_rslora": earlier.rslora}
-    for name, value in {**had, "freeze_blocks": earlier.blocks}.items():
+def _continued(asked: Hyperparameters, earlier: Tuning, reasons: dict[str, str]) -> Tuning:
+    before = {"tuning": earlier.kind, "lora_rank": earlier.rank, "lora_alpha": earlier.alpha}
+    before |= {"lora_targets": earlier.targets, "use_dora": earlier.dora, "use_rslora": earlier.rslora}
+    for name, value in {**before, "freeze_blocks": earlier.blocks}.items():
         if getattr(asked, name) not in (None, value):
-            message = f"{name} is {getattr(asked, name)}, but {value} in the job that this one starts from"
+            message = f"{name} is {getattr(asked, name)}, but {value} in the job that this job starts from"
             raise PlanRefused("invalid_hyperparameter", message, name)
-    reasons["tuning"] = f"{earlier.kind}: as the checkpoint that it starts from was made"
+    reasons["tuning"] = f"{earlier.kind}: like the checkpoint that it starts from"
     return earlier
 
 
 def _lora(asked: Hyperparameters, reasons: dict[str, str]) -> Tuning:
     rank, rslora = asked.lora_rank or _RANK, bool(asked.use_rslora)
     if asked.lora_rank is None:
-        reasons["lora_rank"] = f"{rank} holds what some thousand rows teach, in about 1 to 2 % of the parameters"
+        reasons["lora_rank"] = f"{rank} is enough for some thousand rows, with about 1 to 2 % of the parameters"
     # LoRA multiplies by alpha / rank, rank-stabilized LoRA (Kalajdzievski, 2023) by alpha / sqrt(rank).
     alpha = asked.lora_alpha or round(_SCALE * (math.sqrt(rank) if rslora else rank))
     if asked.lora_alpha is None:
-        reasons["lora_alpha"] = f"{alpha}: what is learned counts {_SCALE} times, whatever the rank"
+        reasons["lora_alpha"] = f"{alpha}: scales the update by {_SCALE} at any rank"
     if asked.lora_targets is None:
-        reasons["lora_targets"] = "all-linear: at the same size it learns more than attention alone"
+        reasons["lora_targets"] = "all-linear: learns more than attention layers alone at the same size"
     targets = asked.lora_targets or "all-linear"
     return Tuning(rank=rank, alpha=alpha, targets=targets, dora=bool(asked.use_dora), rslora=rslora)
 
@@ -105,10 +105,10 @@ def _lora(asked: Hyperparameters, reasons: dict[str, str]) -> Tuning:
 def _last_blocks(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> int:
     if asked.freeze_blocks is None:
         chosen = max(1, math.ceil(blocks * _FREEZE_SHARE))
-        reasons["freeze_blocks"] = f"the last {chosen} of {blocks}: 10 to 20 % of the parameters learn"
+        reasons["freeze_blocks"] = f"the last {chosen} of {blocks}: 10 to 20 % of the parameters are trained"
         return chosen
     if asked.freeze_blocks > blocks:
-        message = f"freeze_blocks is {asked.freeze_blocks}, and the base model has {blocks} blocks"
+        message = f"freeze_blocks is {asked.freeze_blocks}, but the base model has only {blocks} blocks"
         raise PlanRefused("invalid_hyperparameter", message, "freeze_blocks")
     return asked.freeze_blocks
 
@@ -116,6 +116,4 @@ def _last_blocks(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -
 def _refuse(asked: Hyperparameters, names: tuple[str, ...], kind: Kind) -> None:
     for name in names:
         if getattr(asked, name) is not None:
-            raise PlanRefused(
-                "invalid_hyperparameter", f"{name} means nothing with tuning {kind!r}: leave it out", name
-            )
+            raise PlanRefused("invalid_hyperparameter", f"{name} does not apply to tuning {kind!r}: leave it out", name)

@@ -1,1 +1,1 @@
-"""What the trainer does, one file for each part of a run's way."""
+"""Use cases of the trainer."""

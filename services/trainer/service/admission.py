@@ -1,51 +1,54 @@
-"""When all that a run needs is known it is planned and waits for a trainer, or it fails and says why."""
+"""Admission: once all datasets of a run are checked, the run is planned and queued, or it fails with a reason."""
 
 import time
 from dataclasses import dataclass
 
+from services.trainer.domain.auto_hyperparameters import MemoryBudget
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.incremental import start_from
 from services.trainer.domain.names import model_name
-from services.trainer.domain.plan import Room, plan_training
-from services.trainer.domain.run import Run, RunData
-from services.trainer.ports import Archive, BaseModels, Decision, RunStore, UnknownBaseModel
+from services.trainer.domain.training_plan import plan_training
+from services.trainer.domain.training_run import RunData, TrainingRun
+from services.trainer.domain.warm_start import warm_start
+from services.trainer.ports import BaseModels, RunArchive, UnknownBaseModel
+from services.trainer.service.run_store import RunStore
 from shared.events import DatasetReady, DatasetRejected, Failure, TrainingQueued
+from shared.store import Decision
 
 _NAMED_LINES = 5
-# Of JSON and text together; a row's tokens are not counted before it is trained on.
+# Bytes of JSON per token, an estimate: tokens are counted only when training starts.
 _BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Decides over runs that wait for their data."""
+    """Admits runs that wait for their datasets."""
 
     store: RunStore
-    archive: Archive
+    archive: RunArchive
     base_models: BaseModels
     organization: str
     memory_bytes: int
-    """What a job here can use."""
+    """Memory that one job can use."""
 
-    async def settle_waiting_for(self, file_id: str) -> None:
+    async def admit_waiting_for(self, file_id: str) -> None:
         for run in await self.store.waiting_for(file_id):
-            await self.settle(run.id)
+            await self.admit(run.id)
 
-    async def settle(self, job_id: str) -> None:
-        """Queue or fail a run once what it waits for is known; a run that waits no more stays as it is."""
-        run = await self.store.get(job_id)
+    async def admit(self, job_id: str) -> None:
+        """Queue or fail a run that waits for its datasets, if all of them are known."""
+        run = await self.store.runs.get(job_id)
         if run is None or run.status != "validating_files":
             return
-        views = {use: await self.store.dataset(file_id) for use, file_id in run.files.items()}
-        refused = next(((use, view.rejected) for use, view in views.items() if view and view.rejected), None)
-        if refused is not None:
-            await self._fail(job_id, _refusal(*refused))
+        views = {use: await self.store.datasets.get(file_id) for use, file_id in run.files.items()}
+        rejected = next(((use, view.rejected) for use, view in views.items() if view and view.rejected), None)
+        if rejected is not None:
+            await self._fail(job_id, _rejection(*rejected))
             return
         ready = {use: view.ready for use, view in views.items() if view and view.ready}
         if len(ready) == len(views):
-            await self._admit(run, ready)
+            await self._queue(run, ready)
 
-    async def _admit(self, run: Run, datasets: dict[str, DatasetReady]) -> None:
+    async def _queue(self, run: TrainingRun, datasets: dict[str, DatasetReady]) -> None:
         try:
             queued = await self._planned(run, datasets)
         except UnknownBaseModel as error:
@@ -55,7 +58,7 @@ class Admission:
             await self._fail(run.id, Failure(code=error.code, message=str(error), param=error.param))
             return
 
-        def decide(current: Run) -> Decision | None:
+        def decide(current: TrainingRun) -> Decision[TrainingRun] | None:
             if current.status != "validating_files":
                 return None
             assert queued.plan is not None
@@ -63,47 +66,47 @@ class Admission:
             admitted = current.queue(queued.plan, queued.data)
             return admitted, (TrainingQueued(job_id=run.id),) if admitted.status == "queued" else ()
 
-        await self.store.change(run.id, decide)
+        await self.store.runs.change(run.id, decide)
 
-    async def _planned(self, run: Run, datasets: dict[str, DatasetReady]) -> Run:
-        """The run with its plan and its data; raises `UnknownBaseModel` or `PlanRefused`."""
+    async def _planned(self, run: TrainingRun, datasets: dict[str, DatasetReady]) -> TrainingRun:
+        """The run with plan and data; raises `UnknownBaseModel` or `PlanRefused`."""
         spec = run.request.spec
         name = model_name(spec.base_model, self.organization, spec.suffix, run.id)
         base = await self.base_models.find(spec.base_model)
         start, tuning = None, None
         if spec.hyperparameters.start_job is not None:
-            start, tuning = start_from(await self._known(spec.hyperparameters.start_job), run.request)
+            start, tuning = warm_start(await self._find(spec.hyperparameters.start_job), run.request)
         data = _data(run, datasets).model_copy(update={"start": start})
         rows = data.train.rows
         tokens = data.train.artifact.bytes / _BYTES_PER_TOKEN / max(1, rows)
-        room = Room(memory_bytes=self.memory_bytes, row_tokens=max(1.0, tokens))
-        return run.queue(plan_training(run.id, spec, name, rows, base, tuning, room), data)
+        budget = MemoryBudget(memory_bytes=self.memory_bytes, row_tokens=max(1.0, tokens))
+        return run.queue(plan_training(run.id, spec, name, rows, base, tuning, budget), data)
 
-    async def _known(self, job_id: str) -> Run | None:
-        """A run, also one that ended before this database was made."""
-        kept = None if (run := await self.store.get(job_id)) else await self.archive.find(job_id)
-        return kept[0] if kept is not None else run
+    async def _find(self, job_id: str) -> TrainingRun | None:
+        """A run from the database or the archive."""
+        archived = None if (run := await self.store.runs.get(job_id)) else await self.archive.find(job_id)
+        return archived[0] if archived is not None else run
 
     async def _fail(self, job_id: str, error: Failure) -> None:
         now = int(time.time())
 
-        def decide(run: Run) -> Decision | None:
+        def decide(run: TrainingRun) -> Decision[TrainingRun] | None:
             if run.ended:
                 return None
             failed = run.fail(error, now)
             return failed, (failed.finished_event(),)
 
-        await self.store.change(job_id, decide)
+        await self.store.runs.change(job_id, decide)
 
 
-def _data(run: Run, datasets: dict[str, DatasetReady]) -> RunData:
-    """The splits that it reads: files beside its own, for validation and of general rows, serve with their largest."""
-    splits, beside = datasets["training_file"].splits, datasets.get("validation_file")
-    validation = beside.splits.train if beside else splits.validation
+def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
+    """The splits that a run reads; of a validation file and of a general file it reads the largest split."""
+    splits, validation_file = datasets["training_file"].splits, datasets.get("validation_file")
+    validation = validation_file.splits.train if validation_file else splits.validation
     general = datasets.get("general_file")
-    # A dataset of somebody else is one that is not there.
+    # Datasets of other owners are treated as unknown.
     if general is not None and (general.owner != run.request.owner or not general.splits.train.rows):
-        message = f"there are no rows in a dataset {general.file_id!r} to mix in"
+        message = f"the dataset {general.file_id!r} has no rows to mix in"
         raise PlanRefused("general_file_not_found", message, "general_file")
     return RunData(
         train=splits.train,
@@ -113,9 +116,9 @@ def _data(run: Run, datasets: dict[str, DatasetReady]) -> RunData:
     )
 
 
-def _refusal(use: str, refused: DatasetRejected) -> Failure:
-    named = "; ".join(f"line {e.line}: {e.field}: {e.reason}" for e in refused.errors[:_NAMED_LINES])
-    more = refused.bad_rows - min(len(refused.errors), _NAMED_LINES)
+def _rejection(use: str, rejected: DatasetRejected) -> Failure:
+    named = "; ".join(f"line {e.line}: {e.field}: {e.reason}" for e in rejected.errors[:_NAMED_LINES])
+    more = rejected.bad_rows - min(len(rejected.errors), _NAMED_LINES)
     tail = f"; and {more} more" if more > 0 else ""
-    message = f"{refused.bad_rows} of {refused.rows} lines of {refused.file_id} are bad: {named}{tail}"
+    message = f"{rejected.bad_rows} of {rejected.rows} lines of {rejected.file_id} are bad: {named}{tail}"
     return Failure(code=f"invalid_{use}", message=message, param=use)

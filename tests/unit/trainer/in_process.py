@@ -6,15 +6,16 @@ from typing import Any
 
 import torch
 
-from services.trainer.adapters.beginning import Beginning
-from services.trainer.adapters.loading import load_tokenizer
-from services.trainer.adapters.publishing import Publisher, base_dtype
-from services.trainer.adapters.reporting import Reporting
-from services.trainer.adapters.rows import token_rows
-from services.trainer.adapters.trl import AnswerTrainer, trainer
-from services.trainer.domain.messages import CheckpointWritten, JobMessage, StepDone, parse_message
-from services.trainer.domain.plan import plan_training
+from services.trainer.adapters.answer_trainer import AnswerTrainer
+from services.trainer.adapters.pretrained import load_tokenizer
+from services.trainer.adapters.progress_callback import ProgressCallback
+from services.trainer.adapters.publisher import Publisher, base_dtype
+from services.trainer.adapters.start_checkpoint import StartCheckpoint
+from services.trainer.adapters.token_rows import token_rows
+from services.trainer.adapters.trainer_factory import build_trainer
+from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.tuning import Tuning
+from services.trainer.domain.worker_messages import CheckpointWritten, StepDone, WorkerMessage, parse_message
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Hyperparameters, TrainingSpec
 from tests.unit.trainer import tiny_model
@@ -24,7 +25,7 @@ from tests.unit.trainer import tiny_model
 class Listener:
     """Stands where the parent process listens."""
 
-    messages: list[JobMessage] = field(default_factory=list)
+    messages: list[WorkerMessage] = field(default_factory=list)
 
     def send(self, message: dict[str, Any]) -> None:
         self.messages.append(parse_message(message))
@@ -34,7 +35,7 @@ class Listener:
 class Trained:
     """What a job said, and the trainer that it left."""
 
-    messages: list[JobMessage]
+    messages: list[WorkerMessage]
     trainer: AnswerTrainer
     store: Artifacts
     cache: Path
@@ -58,7 +59,7 @@ def train(
     validation: bytes,
     resume: Path | None = None,
     start: Path | None = None,
-    with_moments: bool = False,
+    with_optimizer: bool = False,
     earlier: Tuning | None = None,
     sharded: bool = False,
     seed: int = 1,
@@ -75,14 +76,14 @@ def train(
     plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier)
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
-    beginning = Beginning.of(plan.tuning, str(base), start, resume, with_moments)
-    publisher = Publisher(plan.tuning, beginning.below, tokenizer, base_dtype(str(base)))
-    reporting = Reporting(plan, heard, store, tokens_at, publisher)  # type: ignore[arg-type]
-    model, out = beginning.model(plan.tuning, False), folder / "out"
-    made = trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
-    beginning.give(made.model)
-    made.moments_from = beginning.moments
-    reporting.trainer = made
-    made.add_callback(reporting)
+    origin = StartCheckpoint.of(plan.tuning, str(base), start, resume, with_optimizer)
+    publisher = Publisher(plan.tuning, origin.base_path, tokenizer, base_dtype(str(base)))
+    progress = ProgressCallback(plan, heard, store, tokens_at, publisher)  # type: ignore[arg-type]
+    model, out = origin.model(plan.tuning, False), folder / "out"
+    made = build_trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
+    origin.load_adapter(made.model)
+    made.optimizer_from = origin.optimizer
+    progress.trainer = made
+    made.add_callback(progress)
     made.train(resume_from_checkpoint=str(resume) if resume else None)
     return Trained(heard.messages, made, store, folder / "cache")

@@ -1,4 +1,4 @@
-"""Curves are read as a person would read them. `curves/demo.json` is that of a real run; the others are drawn here."""
+"""Diagnoses of loss curves. `curves/demo.json` comes from a real run; the other curves are computed here."""
 
 import json
 import math
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.trainer.domain.curve import smooth
 from services.trainer.domain.diagnosis import MIN_STEPS, diagnose
+from services.trainer.domain.loss_curve import smooth
 from shared.events import TrainingMetrics
 
 DEMO = Path(__file__).parent / "curves" / "demo.json"
@@ -19,7 +19,7 @@ STEPS = 120
 Course = Callable[[float], float]
 
 
-def drawn(train: Course, valid: Course | None = None, noise: float = 0.05) -> list[TrainingMetrics]:
+def sample_rows(train: Course, valid: Course | None = None, noise: float = 0.05) -> list[TrainingMetrics]:
     """Losses by how much of the run is done (0 to 1), each step up to `noise` of itself off; validation ten times."""
     rng = random.Random(4)
     points = []
@@ -40,13 +40,13 @@ def leaping(done: float) -> float:
 
 
 CURVES = {
-    "converged": drawn(settling, lambda done: settling(done) + 0.1),
-    "not_converged": drawn(lambda done: 3 - 2 * done),
-    "overfitting": drawn(lambda done: 2.5 * math.exp(-3 * done) + 0.1, lambda done: 1 + 4 * (done - 0.4) ** 2),
-    "too_low": drawn(lambda done: 2 * math.exp(-10 * done) + 0.01, lambda done: 0.5),
-    "flat": drawn(lambda done: 2.0),
-    "oscillating": drawn(settling, noise=0.9),
-    "jumping": drawn(leaping),
+    "converged": sample_rows(settling, lambda done: settling(done) + 0.1),
+    "not_converged": sample_rows(lambda done: 3 - 2 * done),
+    "overfitting": sample_rows(lambda done: 2.5 * math.exp(-3 * done) + 0.1, lambda done: 1 + 4 * (done - 0.4) ** 2),
+    "too_low": sample_rows(lambda done: 2 * math.exp(-10 * done) + 0.01, lambda done: 0.5),
+    "flat": sample_rows(lambda done: 2.0),
+    "oscillating": sample_rows(settling, noise=0.9),
+    "jumping": sample_rows(leaping),
 }
 
 
@@ -87,7 +87,7 @@ def test_a_jump_names_its_step() -> None:
 
 
 def test_a_curve_that_ends_above_its_start_has_not_settled() -> None:
-    assert findings(drawn(lambda done: 1 + 3 * done)) == ["oscillating"]
+    assert findings(sample_rows(lambda done: 1 + 3 * done)) == ["oscillating"]
 
 
 def test_a_few_steps_say_nothing_yet() -> None:

@@ -6,10 +6,10 @@ from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
-from services.trainer.adapters.answer_loss import answer_loss
-from services.trainer.adapters.lora_product import fuse
-from services.trainer.adapters.packing import can_pack, keep_rows_apart, pack
-from services.trainer.adapters.rows import IGNORED, TokenRow, token_rows
+from services.trainer.adapters.cpu.answer_loss import answer_loss
+from services.trainer.adapters.cpu.lora_product import fuse
+from services.trainer.adapters.cpu.packing import can_pack, pack, use_packed_attention
+from services.trainer.adapters.token_rows import IGNORED, TokenRow, token_rows
 from tests.unit.trainer import tiny_model
 
 pytestmark = pytest.mark.model
@@ -89,7 +89,7 @@ def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None,
 
     fast, inner = adapted(base)
     assert can_pack(inner)
-    keep_rows_apart(inner)
+    use_packed_attention(inner)
     # Seven products in each of two layers.
     assert fuse(fast) == 14
     batch = pack(rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from services.trainer.domain.messages import CheckpointWritten, StepDone
+from services.trainer.domain.worker_messages import CheckpointWritten, StepDone
 from tests.unit.trainer import in_process, tiny_model
 
 FOLDER = Path(__file__).parent
@@ -21,7 +21,7 @@ def counted(rng: random.Random) -> str:
     return _line(f"after {at}?", f"{(at + 1) % 10}, then {(at + 2) % 10}.")
 
 
-def drawn(rng: random.Random) -> str:
+def sample_rows(rng: random.Random) -> str:
     """An answer that nothing foretells."""
     return _line(f"number {rng.randrange(10**6)}", "".join(rng.choices("abcdefghij", k=12)))
 
@@ -37,14 +37,14 @@ def odd_once(rng: random.Random) -> str:
 
 def two_kinds(rng: random.Random) -> str:
     """Rows that say nothing new and rows that nothing foretells: as they differ in length, a batch is of one kind."""
-    return drawn(rng) if rng.randrange(2) else always(rng)
+    return sample_rows(rng) if rng.randrange(2) else always(rng)
 
 
 # Kind of rows, training rows, steps, learning rate.
 CURVES: dict[str, tuple[Rows, int, int, float]] = {
     "converged": (counted, 64, 160, 3e-3),
     "not_converged": (counted, 64, 12, 1e-2),
-    "overfitting": (drawn, 16, 120, 1e-2),
+    "overfitting": (sample_rows, 16, 120, 1e-2),
     "too_low": (always, 64, 100, 1e-2),
     "flat": (counted, 64, 40, 1e-7),
     "oscillating": (two_kinds, 64, 80, 1e-2),

@@ -1,0 +1,119 @@
+"""Turns messages from a worker process into state changes and events."""
+
+import time
+from dataclasses import dataclass, field
+
+from services.trainer.domain.curve_point import CurvePoint
+from services.trainer.domain.training_run import TrainingRun
+from services.trainer.domain.worker_messages import (
+    CheckpointWritten,
+    JobFailed,
+    JobFinished,
+    JobStopped,
+    Prepared,
+    StateSaved,
+    StepDone,
+    WorkerMessage,
+)
+from services.trainer.service.eta_estimator import EtaEstimator
+from services.trainer.service.run_lease import RunLease
+from services.trainer.service.run_metrics import RunMetrics
+from shared.child import ChildDied
+from shared.events import CheckpointSaved, Failure, TrainingProgress
+
+
+class Interrupted(Exception):
+    """Something outside the trainer stopped the worker process."""
+
+
+@dataclass(frozen=True)
+class WorkerMessageHandler:
+    """Handles the messages of one attempt."""
+
+    lease: RunLease
+    metrics: RunMetrics
+    organization: str
+    eta: EtaEstimator = field(default_factory=EtaEstimator)
+
+    async def on_message(self, message: WorkerMessage) -> bool:
+        """True for the last message; raises `LeaseLost` or `Interrupted`."""
+        match message:
+            case Prepared():
+                await self.lease.change(lambda run: run.prepared(message.trainable_share))
+            case StepDone():
+                await self._on_step(message)
+            case CheckpointWritten():
+                await self._on_checkpoint(message)
+            case StateSaved():
+                await self.lease.change(lambda run: run.add_saved_state(message))
+            case JobFinished():
+                await self.lease.end(lambda run, now: run.succeed(message, now))
+            case JobFailed():
+                failure = Failure(code=message.code, message=message.message)
+                await self.lease.end(lambda run, now: run.fail(failure, now))
+            case JobStopped():
+                await self._on_stopped(message)
+        return isinstance(message, JobFinished | JobFailed | JobStopped)
+
+    async def on_death(self, death: ChildDied) -> None:
+        """The process died: carry out a pending stop or pause, else count a crash and fail after too many."""
+        if await self._carry_out_request(JobStopped()):
+            return
+        crashed = await self.lease.change(TrainingRun.add_crash)
+        if crashed.crashed_too_often:
+            failure = Failure(code="training_crashed", message=_crash_message(crashed, death))
+            await self.lease.end(lambda run, now: run.fail(failure, now))
+
+    async def _on_step(self, done: StepDone) -> None:
+        run = await self.lease.current()
+        self.metrics.update(run.id, done.metrics)
+        event = TrainingProgress(
+            job_id=run.id,
+            attempt=self.lease.run.attempt,
+            step=done.step,
+            total_steps=done.total_steps,
+            metrics=done.metrics,
+            trained_tokens=done.trained_tokens,
+            message=f"Step {done.step}/{done.total_steps}: training loss={done.metrics.train_loss:.2f}",
+            estimated_finish=self.eta.estimated_finish(done.step, done.total_steps),
+        )
+        await self.lease.store.add_point(self._point(done), (event,))
+
+    async def _on_checkpoint(self, written: CheckpointWritten) -> None:
+        run = self.lease.run
+        assert run.plan is not None
+        assert run.data is not None
+        event = CheckpointSaved(
+            candidate=run.candidate(written, self.organization),
+            total_steps=run.plan.total_steps,
+            metrics=written.metrics,
+            test=run.data.test,
+            state=written.state,
+            train=run.data.train,
+        )
+        await self.lease.change(lambda current: current.add_checkpoint(written), [event])
+        self.metrics.update(run.id, written.metrics)
+        await self.lease.store.add_point(self._point(written))
+
+    async def _on_stopped(self, message: JobStopped) -> None:
+        # A saved state without a request means that this trainer is shutting down: the run stays claimable.
+        if not await self._carry_out_request(message) and not message.state_saved:
+            raise Interrupted(f"the process that trained run {self.lease.run.id} was stopped from outside")
+
+    async def _carry_out_request(self, stopped: JobStopped) -> bool:
+        """End or pause the run if that was requested."""
+        run = await self.lease.current()
+        if run.must_stop:
+            await self.lease.end(lambda current, now: current.stop(stopped, now))
+        elif run.pause_requested:
+            await self.lease.change(lambda current: current.pause(int(time.time())))
+        return run.must_stop or run.pause_requested
+
+    def _point(self, message: StepDone | CheckpointWritten) -> CurvePoint:
+        return CurvePoint(job_id=self.lease.run.id, attempt=self.lease.run.attempt, metrics=message.metrics)
+
+
+def _crash_message(run: TrainingRun, death: ChildDied) -> str:
+    reached = f"step {run.checkpoints[-1].step}" if run.checkpoints else "its start"
+    cause = "it was killed, most likely because memory ran out" if death.returncode == -9 else str(death)
+    return f"the training process died {run.crashes} times without getting past {reached}: {cause}"
