@@ -1,4 +1,4 @@
-"""A language model small enough to be made anew for each test."""
+"""The configuration of a language model small enough to build in each test."""
 
 from transformers import LlamaConfig
 

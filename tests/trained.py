@@ -1,4 +1,4 @@
-"""A model trained in a process of its own, as the trainer does it."""
+"""Trains a model in a worker process, like the trainer does."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ BATCH = 4
 
 
 async def train(asked: dict[str, Any], rows: list[bytes], steps: int, base: Path, folder: Path) -> list[Any]:
-    """What the training process says of so many steps over these lines; its artifacts lie in the folder."""
+    """The worker's messages while it trains `steps` steps on `rows`; its artifacts are in `folder`."""
     stored = Artifacts(str(folder / "artifacts")).put_bytes(b"".join(rows))
     hyperparameters = Hyperparameters(n_epochs=steps * BATCH / len(rows), batch_size=BATCH, n_checkpoints=1, **asked)
     spec = TrainingSpec(base_model="base", hyperparameters=hyperparameters, seed=7)

@@ -30,7 +30,7 @@ def context() -> ForkServerContext:
 
 @dataclass
 class ForkedProcess:
-    """What `WorkerProcess` is, forked."""
+    """A forked worker process, with the interface of `WorkerProcess`."""
 
     process: BaseProcess
     heard: Connection

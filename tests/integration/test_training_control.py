@@ -1,4 +1,4 @@
-"""Runs are paused, taken in the order of their priority, and go on where they were."""
+"""Runs are paused, resumed, and trained in the order of their priority."""
 
 import pytest
 
@@ -9,7 +9,7 @@ __all__ = ["tiny", "world"]
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
 
-async def test_a_paused_run_frees_the_machine_for_those_that_wait_and_goes_on_after_them(world: World) -> None:
+async def test_a_paused_run_frees_the_machine_for_waiting_runs_and_resumes_after_them(world: World) -> None:
     many = dataset(world.settings, "file-1", rows=64)
     await world.tell(many, requested("job-1", "file-1", n_epochs=40, n_checkpoints=2))
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
@@ -22,7 +22,7 @@ async def test_a_paused_run_frees_the_machine_for_those_that_wait_and_goes_on_af
     assert training_pids() == []
     assert (await world.run("job-1"))["run"]["status"] == "paused"
 
-    # The pause is heard once more, and later than the wish to go on.
+    # The pause request is delivered again, after the resume request.
     await world.tell(
         TrainingResumeRequested(job_id="job-1", change=2), TrainingPauseRequested(job_id="job-1", change=1)
     )

@@ -1,4 +1,4 @@
-"""The training process itself, on a tiny model: real TRL, real checkpoints, real signals."""
+"""The worker process on a tiny model: real TRL, real checkpoints, real signals."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ def losses(messages: list[WorkerMessage]) -> dict[int, float]:
     return {m.step: m.metrics.train_loss or 0.0 for m in messages if isinstance(m, StepDone)}
 
 
-async def test_a_resumed_job_goes_on_as_if_it_had_never_stopped(tmp_path: Path, base_model: Path) -> None:
+async def test_a_resumed_job_has_the_curve_of_an_uninterrupted_one(tmp_path: Path, base_model: Path) -> None:
     whole = await hear(start(tmp_path, base_model))
     checkpoints = [m for m in whole if isinstance(m, CheckpointWritten)]
     assert [c.step for c in checkpoints] == [4, 8, 12]
@@ -81,7 +81,9 @@ async def test_a_resumed_job_goes_on_as_if_it_had_never_stopped(tmp_path: Path, 
     assert ends[0].trained_tokens == ends[1].trained_tokens == whole[-3].trained_tokens
 
 
-async def test_training_learns_validates_and_leaves_no_pickle_and_no_path(tmp_path: Path, base_model: Path) -> None:
+async def test_training_learns_and_validates_and_saves_no_pickle_and_no_local_path(
+    tmp_path: Path, base_model: Path
+) -> None:
     messages = await hear(start(tmp_path, base_model))
     curve = losses(messages)
     assert curve[12] < curve[1] - 0.4
@@ -100,7 +102,7 @@ async def test_training_learns_validates_and_leaves_no_pickle_and_no_path(tmp_pa
     assert finished.peak_memory_bytes > 10**8
 
 
-async def test_a_job_that_is_asked_to_stop_does_so_between_two_steps(tmp_path: Path, base_model: Path) -> None:
+async def test_a_job_stops_between_two_steps_on_request(tmp_path: Path, base_model: Path) -> None:
     child = start(tmp_path, base_model, hyperparameters=ASKED.model_copy(update={"n_epochs": 100}))
     messages = []
     async with asyncio.timeout(120):
@@ -112,7 +114,7 @@ async def test_a_job_that_is_asked_to_stop_does_so_between_two_steps(tmp_path: P
     assert max(losses(messages)) < 100
 
 
-async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, base_model: Path) -> None:
+async def test_permanent_failures_have_a_code_and_advice(tmp_path: Path, base_model: Path) -> None:
     store = Artifacts(str(tmp_path / "artifacts"))
     mute = store.put_bytes(json.dumps({"messages": [{"role": "user", "content": "hello?"}]}).encode())
     lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
@@ -140,7 +142,7 @@ async def test_failures_that_trying_again_cannot_mend_say_why(tmp_path: Path, ba
     ("limits", "code"),
     [({"memory": 300 * 2**20, "rows": 2048}, "out_of_memory"), ({"file_size": 20_000}, "disk_full")],
 )
-async def test_a_machine_that_is_too_small_says_so(
+async def test_a_lack_of_memory_or_disk_is_reported(
     tmp_path: Path, base_model: Path, limits: dict[str, int], code: str
 ) -> None:
     asked = ASKED.model_copy(update={"batch_size": 1024, "n_epochs": 1})
@@ -150,7 +152,7 @@ async def test_a_machine_that_is_too_small_says_so(
     assert ADVICE[code] in last.message
 
 
-async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model: Path) -> None:
+async def test_a_loss_that_is_not_a_number_fails_the_job(tmp_path: Path, base_model: Path) -> None:
     broken = shutil.copytree(base_model, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"][:] = float("nan")
@@ -161,7 +163,7 @@ async def test_a_loss_that_is_no_number_ends_the_job(tmp_path: Path, base_model:
     assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning_rate")
 
 
-async def test_two_processes_by_accelerate_train_what_one_trains(tmp_path: Path, base_model: Path) -> None:
+async def test_two_processes_give_the_curve_of_one(tmp_path: Path, base_model: Path) -> None:
     two = await hear(start(tmp_path, base_model, processes=2))
     asked = ASKED.model_dump(exclude_none=True)
     one = in_process.train(base_model, tmp_path / "one", tiny_model.rows(16), tiny_model.rows(5), seed=3, **asked)
@@ -169,7 +171,7 @@ async def test_two_processes_by_accelerate_train_what_one_trains(tmp_path: Path,
     assert list(losses(two)) == list(range(1, 13))
     for step, loss in losses(two).items():
         assert loss == pytest.approx(one.losses[step], abs=1e-3)
-    # One of them speaks and saves, for both.
+    # Only rank 0 sends messages and saves.
     checkpoints = [m for m in two if isinstance(m, CheckpointWritten)]
     assert [c.step for c in checkpoints] == [4, 8, 12]
     both = Artifacts(str(tmp_path / "artifacts")).fetch_folder(checkpoints[-1].adapter, tmp_path / "cache")
@@ -179,15 +181,13 @@ async def test_two_processes_by_accelerate_train_what_one_trains(tmp_path: Path,
 
 
 @pytest.mark.parametrize("method", [{"lora_rank": 4}, {"tuning": "full"}], ids=["lora", "full"])
-def test_processes_that_share_the_model_out_train_what_one_trains(
-    tmp_path: Path, base_model: Path, method: dict[str, Any]
-) -> None:
+def test_sharded_processes_give_the_curve_of_one(tmp_path: Path, base_model: Path, method: dict[str, Any]) -> None:
     asked = {"n_epochs": 3, "batch_size": 4, "learning_rate": 0.005, "n_checkpoints": 3, **method}
     one = in_process.train(base_model, tmp_path / "one", tiny_model.rows(16), tiny_model.rows(5), **asked)
     two = sharded.train(base_model, tmp_path / "two", **asked)
     assert two["shared"] == len(list(one.trainer.model.parameters()))
     assert two["losses"] == pytest.approx(one.losses, abs=1e-3)
-    # Each goes on with its part of the weights and of the optimizer's state; one alone would with all of them.
+    # Each process resumes with its part of the weights and of the optimizer state.
     rest = sharded.train(base_model, tmp_path / "rest", two["states"][1], **asked)
     assert rest["losses"] == pytest.approx({step: one.losses[step] for step in range(9, 13)}, abs=1e-3)
     names = ("optimizer.safetensors", "model.safetensors" if "tuning" in method else "adapter_model.safetensors")

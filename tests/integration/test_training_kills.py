@@ -1,4 +1,4 @@
-"""`kill -9` at any moment loses nothing behind the last checkpoint, and who slept through its turn writes no more."""
+"""`kill -9` at any moment loses nothing before the last checkpoint, and a trainer without a lease cannot write."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ from tests.unit.trainer import tiny_model
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 KILLS, EVERY, STEPS_AN_EPOCH = int(os.environ.get("ASSAY_TEST_KILLS", "8")), 4, 4
-# Enough that a fast machine is not done before it was killed so often; a job has at most a hundred checkpoints.
+# Long enough that a fast machine does not finish before all kills; a job has at most a hundred checkpoints.
 STEPS = 5 * EVERY * KILLS
 ASKED = Hyperparameters(
     n_epochs=STEPS / STEPS_AN_EPOCH, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4
@@ -54,20 +54,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @dataclass
 class Trainer:
-    """The trainer's use cases over a real database, and the processes that it starts."""
+    """The trainer's use cases over a real database, and the processes that they start."""
 
     database: Store
     store: RunStore
-    runs: RunControl
-    supervision: TrainingSupervisor
+    control: RunControl
+    supervisor: TrainingSupervisor
     processes: ForkedProcesses
 
     async def request(self, job_id: str) -> None:
         spec = TrainingSpec(base_model="tiny", hyperparameters=ASKED)
-        await self.runs.request(TrainingRequested(job_id=job_id, training_file="file", spec=spec, created_at=1))
+        await self.control.request(TrainingRequested(job_id=job_id, training_file="file", spec=spec, created_at=1))
 
     def train(self, job_id: str) -> asyncio.Task[None]:
-        return asyncio.create_task(self.supervision.train(TrainingQueued(job_id=job_id)))
+        return asyncio.create_task(self.supervisor.train(TrainingQueued(job_id=job_id)))
 
     async def run(self, job_id: str) -> TrainingRun:
         run = await self.store.runs.get(job_id)
@@ -82,7 +82,7 @@ class Trainer:
         return {attempt: sorted(steps[attempt]) for attempt in sorted(steps)}
 
     async def said(self, job_id: str) -> list[tuple[str, dict[str, Any]]]:
-        """Each event about a run that was saved to be said: nothing relays them here."""
+        """The events about a run in the outbox; nothing publishes them here."""
         waiting = [envelope for _, _, events in await self.database.unsent_events() for envelope in events]
         return [(envelope.type, envelope.data) for envelope in waiting if envelope.subject == job_id]
 
@@ -93,9 +93,9 @@ def build(settings: CommonSettings, tiny: dict[str, str], work: Path) -> Trainer
     archive, base_models = FileRunArchive(settings.artifacts), NamedBaseModels(tiny)
     processes = ForkedProcesses(settings.artifacts, work)
     queue = RunQueue(store, archive)
-    supervision = TrainingSupervisor(queue, base_models, processes, RunMetrics(), "assay", shutdown_grace_s=0)
-    runs = RunControl(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
-    return Trainer(database, store, runs, supervision, processes)
+    supervisor = TrainingSupervisor(queue, base_models, processes, RunMetrics(), "assay", shutdown_grace_s=0)
+    control = RunControl(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
+    return Trainer(database, store, control, supervisor, processes)
 
 
 @pytest.fixture
@@ -107,13 +107,13 @@ async def trainer(common: CommonSettings, tiny: dict[str, str], tmp_path: Path) 
         name: Split(artifact=artifacts.put_bytes(tiny_model.rows(rows)), rows=rows)
         for name, rows in (("train", 16), ("validation", 4), ("test", 5))
     }
-    await made.runs.dataset_ready(DatasetReady(file_id="file", rows=25, splits=Splits(**parts)))
+    await made.control.dataset_ready(DatasetReady(file_id="file", rows=25, splits=Splits(**parts)))
     yield made
     made.database.close()
 
 
 async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rng: random.Random) -> int:
-    """Kill the training process at random moments of its life; how often it was killed."""
+    """Kill the worker at random moments; returns the number of kills."""
     killed, seen = 0, trainer.processes.newest
     while killed < KILLS and not task.done():
         process = trainer.processes.newest
@@ -121,11 +121,11 @@ async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rn
             await asyncio.sleep(0.01)
             continue
         seen, before = process, await trainer.run(job_id)
-        # One more death without a checkpoint would be the run's end, rightly.
+        # One more crash without a checkpoint would rightly fail the run.
         due = before.crashes == MAX_CRASHES_WITHOUT_PROGRESS
         while due and len((await trainer.run(job_id)).checkpoints) == len(before.checkpoints):
             await asyncio.sleep(0.01)
-        # While it loads, at a step, while it saves: it has said so many words, or none, and goes on for a moment.
+        # During loading, a step or saving: after some number of messages and a random moment.
         words = rng.choice((0, rng.randint(1, EVERY + 2)))
         while process.words < words:
             await asyncio.sleep(0.002)
@@ -151,7 +151,7 @@ async def test_kills_at_random_moments_lose_no_step_and_change_no_loss(trainer: 
         assert steps == list(range(steps[0], steps[-1] + 1))
         assert steps[0] - 1 in saved
     for before, after in zip(attempts.values(), list(attempts.values())[1:], strict=False):
-        # It went on from the newest checkpoint: no more is done again than what lies behind it.
+        # It resumed from the newest checkpoint: only steps after that are repeated.
         assert before[-1] - EVERY < after[0] <= before[-1] + 1
     said = await trainer.said("killed")
     counted = Counter(kind for kind, _ in said)
@@ -163,23 +163,23 @@ async def test_kills_at_random_moments_lose_no_step_and_change_no_loss(trainer: 
 
 
 def apart(one: TrainingMetrics, other: TrainingMetrics) -> float:
-    """How far two points of a curve lie apart, in training and in validation."""
+    """The larger difference of two points, in training or validation loss."""
     pairs = [(one.train_loss, other.train_loss), (one.full_valid_loss, other.full_valid_loss)]
     assert all((a is None) is (b is None) for a, b in pairs)
     return max(abs(a - b) for a, b in pairs if a is not None and b is not None)
 
 
 def sleeper(common: dict[str, Any], tiny: dict[str, str], work: Path, job_id: str) -> None:
-    """A trainer in a process of its own, which can be stopped as a whole."""
+    """A trainer in its own process, which can be suspended as a whole."""
 
     async def train() -> None:
         made = build(CommonSettings.model_validate(common), tiny, work)
-        await made.supervision.train(TrainingQueued(job_id=job_id))
+        await made.supervisor.train(TrainingQueued(job_id=job_id))
 
     asyncio.run(train())
 
 
-async def test_a_trainer_that_slept_through_its_turn_overwrites_nothing(
+async def test_a_trainer_whose_lease_expired_overwrites_nothing(
     trainer: Trainer, common: CommonSettings, tiny: dict[str, str], tmp_path: Path
 ) -> None:
     await trainer.request("job")
@@ -189,12 +189,12 @@ async def test_a_trainer_that_slept_through_its_turn_overwrites_nothing(
         await asyncio.sleep(0.05)
     os.kill(other.pid or 0, signal.SIGSTOP)
     asleep = await trainer.run("job")
-    # As if it had slept for longer than its lease.
+    # As if it was suspended for longer than its lease.
     await trainer.database.database["runs"].update_one({"_id": "job"}, {"$set": {"leased_until": 0.0}})
     task = trainer.train("job")
     while len((await trainer.run("job")).checkpoints) < len(asleep.checkpoints) + 3:
         await asyncio.sleep(0.05)
-    # Its training process went on for as long as anybody could hear it; all of that comes to its ears now.
+    # Its worker continued meanwhile; the trainer receives all those messages now.
     os.kill(other.pid or 0, signal.SIGCONT)
     await task
     await asyncio.to_thread(other.join, 30)

@@ -1,4 +1,4 @@
-"""The trainer over real NATS and MongoDB, training a tiny model in real processes."""
+"""The trainer with real NATS and MongoDB, training a tiny model in real processes."""
 
 import asyncio
 import json
@@ -42,14 +42,14 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 
 class World:
-    """A running trainer, the way to tell it things, and what it said."""
+    """A running trainer, a way to send it events, and the events it published."""
 
     def __init__(self, settings: CommonSettings, client: httpx.AsyncClient, bus: Bus) -> None:
         self.settings, self._client, self._bus = settings, client, bus
 
     async def tell(self, *events: EventData) -> None:
         for event in events:
-            # Another id each time, so that it is no duplicate to NATS: the trainer itself must cope.
+            # A new id each time, so that NATS does not drop it as a duplicate: the trainer itself must cope.
             envelope = Envelope.of(event, "test")
             await self._bus.publish(envelope.model_copy(update={"id": f"{envelope.id}-{os.urandom(4).hex()}"}))
 
@@ -103,7 +103,7 @@ class World:
 @asynccontextmanager
 async def trainer(common: CommonSettings, keyring: Keyring, models: dict[str, str]) -> AsyncIterator[World]:
     work = common.cache_dir / "work"
-    # One thread that stands back for nobody: a model as small as this is held up by other tests, not the other way.
+    # One thread at normal priority: other tests would slow down a model as small as this.
     how = {"precision": "fp32", "niceness": 0, "threads": 1, "keep_ready": False}
     app = build(Settings(common=common, base_models=models, work_dir=work, **how))
     store = Store(common.mongo_url, f"{common.database_prefix}test", "test")
@@ -141,7 +141,7 @@ def dataset(common: CommonSettings, file_id: str, train: TrainingSpec | None = N
 
 
 def endless(common: CommonSettings) -> tuple[DatasetReady, TrainingRequested]:
-    """A job that trains for minutes if nobody ends it."""
+    """A job that trains for minutes unless it is ended."""
     return dataset(common, "file-1", rows=200), requested("job-1", "file-1", n_epochs=100, batch_size=1)
 
 
@@ -162,13 +162,15 @@ def _trains(process: psutil.Process) -> bool:
     try:
         return "services.trainer.worker" in process.cmdline()
     except psutil.NoSuchProcess:
-        # It ended just now.
+        # It has just ended.
         return False
 
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
-async def test_a_job_trains_once_however_often_it_is_told(world: World, keyring: Keyring, tiny: dict[str, str]) -> None:
+async def test_a_job_is_trained_once_however_often_its_events_are_delivered(
+    world: World, keyring: Keyring, tiny: dict[str, str]
+) -> None:
     job, ready = requested("job-1", "file-1"), dataset(world.settings, "file-1")
     await world.tell(job, ready)
     found = await world.ended("job-1")
@@ -190,7 +192,7 @@ async def test_a_job_trains_once_however_often_it_is_told(world: World, keyring:
 
     await world.tell(ready, job, TrainingQueued(job_id="job-1"), TrainingQueued(job_id="job-1"))
     await world.tell(TrainingCancelRequested(job_id="job-1"))
-    # A second job waits behind those four, so they were handled when it has ended.
+    # A second job is queued behind those four events, so they are handled when it has ended.
     await world.tell(requested("job-2", "file-1", base_model="other"))
     assert (await world.ended("job-2"))["run"]["status"] == "failed"
     await asyncio.sleep(1)
@@ -218,13 +220,13 @@ async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
         await asyncio.sleep(3)
         assert training_pids() == []
         assert after["curve"] == before["curve"]
-        # A lease is renewed while a run lasts, and no event tells of that.
+        # Leases are renewed while a run trains, without an event.
         leases = {"leased_until": 0}
         assert after["run"] | leases == before["run"] | leases
 
 
 async def start_consumers_over(settings: CommonSettings) -> None:
-    """Let every consumer hear the whole stream again."""
+    """Deliver the whole stream to every consumer again."""
     from shared import topology
 
     client = await nats.connect(settings.nats_url)
@@ -237,7 +239,7 @@ async def start_consumers_over(settings: CommonSettings) -> None:
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
-async def test_a_killed_training_process_goes_on_from_its_last_checkpoint(world: World) -> None:
+async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World) -> None:
     await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=60))
     await world.until("job-1", lambda found: len(found["run"].get("checkpoints", [])) >= 1)
     [pid] = training_pids()
@@ -255,7 +257,7 @@ async def test_a_killed_training_process_goes_on_from_its_last_checkpoint(world:
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
-async def test_a_failed_job_says_why_and_the_next_one_trains_until_it_is_cancelled(world: World) -> None:
+async def test_a_failed_job_has_a_reason_and_the_next_one_trains_until_it_is_cancelled(world: World) -> None:
     ready, asked = endless(world.settings)
     await world.tell(ready, requested("job-0", "file-1", max_length=16))
     error = (await world.ended("job-0"))["run"]["error"]
@@ -277,11 +279,11 @@ async def test_a_failed_job_says_why_and_the_next_one_trains_until_it_is_cancell
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
-async def test_a_trainer_that_lost_its_run_writes_no_more_and_ends_its_process(world: World) -> None:
+async def test_a_trainer_that_lost_its_lease_writes_no_more_and_kills_its_worker(world: World) -> None:
     await world.tell(*endless(world.settings))
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
     store = Store(world.settings.mongo_url, f"{world.settings.database_prefix}trainer", "trainer")
-    # What another trainer does first when it takes the run over.
+    # As another trainer would claim the run.
     await store.database["runs"].update_one({"_id": "job-1"}, {"$inc": {"attempt": 1, "revision": 1}})
     async with asyncio.timeout(20):
         while training_pids():
@@ -295,12 +297,12 @@ async def test_a_trainer_that_lost_its_run_writes_no_more_and_ends_its_process(w
 
 @pytest.fixture
 async def quick(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterator[World]:
-    """A trainer that has no base model at all."""
+    """A trainer without base models."""
     async with trainer(bus_settings, keyring, {}) as world:
         yield world
 
 
-async def test_a_job_over_a_refused_file_fails_and_the_error_names_the_lines(quick: World) -> None:
+async def test_a_job_with_a_rejected_file_fails_and_the_error_names_the_lines(quick: World) -> None:
     errors = (RowError(line=5, field="messages", reason="is empty"), RowError(line=9, field="", reason="is not JSON"))
     await quick.tell(requested("job-1", "file-1"))
     assert (await quick.until("job-1", lambda f: f["run"]["status"] != "unknown"))["run"][
@@ -312,7 +314,7 @@ async def test_a_job_over_a_refused_file_fails_and_the_error_names_the_lines(qui
     assert error["message"] == (
         "4 of 20 lines of file-1 are bad: line 5: messages: is empty; line 9: : is not JSON; and 2 more"
     )
-    # One that is asked for afterwards fails as well.
+    # A job that is requested afterwards fails as well.
     await quick.tell(requested("job-2", "file-1"))
     assert (await quick.ended("job-2"))["run"]["error"] == error
 
@@ -334,7 +336,7 @@ async def test_a_job_that_waits_for_its_file_is_cancelled_at_once(quick: World) 
     assert finished["status"] == "cancelled"
 
 
-async def test_a_run_is_shown_to_the_key_that_asked_for_it_and_not_to_another(quick: World, keyring: Keyring) -> None:
+async def test_a_run_is_visible_only_to_its_own_key(quick: World, keyring: Keyring) -> None:
     mine, others = keyring.create("mine", ("train",)), keyring.create("others", ("train",))
     known = keyring.keys()
     [owner] = [key.id for key in known if key.name == "mine"]

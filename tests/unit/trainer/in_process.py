@@ -1,4 +1,4 @@
-"""A job in the test's own process: what the training process does, without the process."""
+"""Trains a job within the test process, like the worker does in its own."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.unit.trainer import tiny_model
 
 @dataclass
 class Listener:
-    """Stands where the parent process listens."""
+    """Collects the messages that the parent process would get."""
 
     messages: list[WorkerMessage] = field(default_factory=list)
 
@@ -33,7 +33,7 @@ class Listener:
 
 @dataclass
 class Trained:
-    """What a job said, and the trainer that it left."""
+    """The messages of a job, and its trainer."""
 
     messages: list[WorkerMessage]
     trainer: AnswerTrainer

@@ -19,8 +19,8 @@ STEPS = 120
 Course = Callable[[float], float]
 
 
-def sample_rows(train: Course, valid: Course | None = None, noise: float = 0.05) -> list[TrainingMetrics]:
-    """Losses by how much of the run is done (0 to 1), each step up to `noise` of itself off; validation ten times."""
+def curve(train: Course, valid: Course | None = None, noise: float = 0.05) -> list[TrainingMetrics]:
+    """A curve of losses by progress (0 to 1), with relative noise up to `noise`; ten steps have a validation loss."""
     rng = random.Random(4)
     points = []
     for step in range(1, STEPS + 1):
@@ -40,13 +40,13 @@ def leaping(done: float) -> float:
 
 
 CURVES = {
-    "converged": sample_rows(settling, lambda done: settling(done) + 0.1),
-    "not_converged": sample_rows(lambda done: 3 - 2 * done),
-    "overfitting": sample_rows(lambda done: 2.5 * math.exp(-3 * done) + 0.1, lambda done: 1 + 4 * (done - 0.4) ** 2),
-    "too_low": sample_rows(lambda done: 2 * math.exp(-10 * done) + 0.01, lambda done: 0.5),
-    "flat": sample_rows(lambda done: 2.0),
-    "oscillating": sample_rows(settling, noise=0.9),
-    "jumping": sample_rows(leaping),
+    "converged": curve(settling, lambda done: settling(done) + 0.1),
+    "not_converged": curve(lambda done: 3 - 2 * done),
+    "overfitting": curve(lambda done: 2.5 * math.exp(-3 * done) + 0.1, lambda done: 1 + 4 * (done - 0.4) ** 2),
+    "too_low": curve(lambda done: 2 * math.exp(-10 * done) + 0.01, lambda done: 0.5),
+    "flat": curve(lambda done: 2.0),
+    "oscillating": curve(settling, noise=0.9),
+    "jumping": curve(leaping),
 }
 
 
@@ -54,16 +54,16 @@ def findings(points: list[TrainingMetrics]) -> list[str]:
     return [diagnosis.finding for diagnosis in diagnose(points)]
 
 
-def test_a_real_run_that_learned_its_task_and_whose_validation_bears_it_out_has_converged() -> None:
+def test_a_real_run_with_a_low_loss_that_validation_confirms_has_converged() -> None:
     points = [TrainingMetrics.model_validate(point) for point in json.loads(DEMO.read_text())]
     assert findings(points) == ["converged"]
-    # The same without its validation cannot be told from rows learned by heart.
+    # Without validation the same curve could come from memorized rows.
     alone = [point.model_copy(update={"valid_loss": None}) for point in points]
     assert "too_low" in findings(alone)
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_each_kind_of_curve_is_told_with_evidence_and_advice(name: str) -> None:
+def test_each_finding_has_evidence_and_advice(name: str) -> None:
     found = diagnose(CURVES[name])
     assert name in {diagnosis.finding for diagnosis in found}
     for diagnosis in found:
@@ -72,11 +72,11 @@ def test_each_kind_of_curve_is_told_with_evidence_and_advice(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["converged", "not_converged", "flat"])
-def test_a_curve_that_is_one_thing_is_no_other(name: str) -> None:
+def test_a_curve_with_one_problem_has_one_finding(name: str) -> None:
     assert findings(CURVES[name]) == [name]
 
 
-def test_an_overfitted_run_is_sent_back_to_its_best_step() -> None:
+def test_an_overfitted_run_is_advised_to_use_its_best_step() -> None:
     [found] = [diagnosis for diagnosis in diagnose(CURVES["overfitting"]) if diagnosis.finding == "overfitting"]
     assert "the checkpoint of step 48 " in found.advice
 
@@ -86,16 +86,16 @@ def test_a_jump_names_its_step() -> None:
     assert found.evidence.endswith("at step 84")
 
 
-def test_a_curve_that_ends_above_its_start_has_not_settled() -> None:
-    assert findings(sample_rows(lambda done: 1 + 3 * done)) == ["oscillating"]
+def test_a_curve_that_ends_above_its_start_oscillates() -> None:
+    assert findings(curve(lambda done: 1 + 3 * done)) == ["oscillating"]
 
 
-def test_a_few_steps_say_nothing_yet() -> None:
+def test_short_curves_have_no_finding() -> None:
     assert diagnose(CURVES["converged"][: MIN_STEPS - 1]) == ()
 
 
 @given(losses=st.lists(st.floats(0, 50), min_size=1, max_size=80))
-def test_any_curve_can_be_read_and_smoothing_stays_within_it(losses: list[float]) -> None:
+def test_any_curve_can_be_diagnosed_and_smoothing_stays_within_its_range(losses: list[float]) -> None:
     points = [TrainingMetrics(step=step, train_loss=loss) for step, loss in enumerate(losses, start=1)]
     assert (len(diagnose(points)) > 0) is (len(losses) >= MIN_STEPS)
     assert all(min(losses) - 1e-9 <= value <= max(losses) + 1e-9 for value in smooth(losses))

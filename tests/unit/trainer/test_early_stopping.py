@@ -1,4 +1,4 @@
-"""Scores that come back while a run trains mark its best checkpoint, and stop it where that was asked for."""
+"""The evaluator's scores decide the best checkpoint and, by the requested rules, stop a run."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_the_best_checkpoint_is_the_earliest_of_the_highest() -> None:
         ((0.9, 0.1), {"early_stopping_metric": "bleu", "early_stopping_drop": 0.1}, None),
     ],
 )
-def test_a_run_stops_when_its_own_task_falls_or_gains_no_more(
+def test_a_run_stops_when_the_score_of_its_task_falls_or_no_longer_rises(
     values: tuple[float, ...], asked: dict[str, object], reason: str | None
 ) -> None:
     found = stop_reason(scores(*values), Hyperparameters.model_validate(asked))
@@ -47,7 +47,7 @@ def test_a_run_stops_when_its_own_task_falls_or_gains_no_more(
 
 
 @pytest.mark.parametrize(("general", "stops"), [((0.5, 0.48), False), ((0.5, 0.4), True), ((0.4, 0.5), False)])
-def test_a_run_stops_when_it_forgot_more_than_it_may(general: tuple[float, ...], stops: bool) -> None:
+def test_a_run_stops_when_it_loses_too_much_general_ability(general: tuple[float, ...], stops: bool) -> None:
     asked = Hyperparameters(general_metric="general.score", general_drop=0.05)
     found = stop_reason(scores(0.5, 0.9, general=general), asked)
     assert (found is not None) is stops
@@ -55,7 +55,7 @@ def test_a_run_stops_when_it_forgot_more_than_it_may(general: tuple[float, ...],
         assert found == "general.score is 0.400 at step 20, and 0.500 before training: more than 0.05 lost"
 
 
-def test_scores_that_come_out_of_order_say_the_same() -> None:
+def test_the_order_in_which_scores_arrive_does_not_matter() -> None:
     asked = Hyperparameters(early_stopping_patience=2, early_stopping_drop=0.3)
     ordered = scores(0.5, 0.9, 0.8, 0.85)
     assert stop_reason(ordered, asked) == stop_reason(ordered[::-1], asked)

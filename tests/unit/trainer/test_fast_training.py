@@ -1,4 +1,4 @@
-"""What makes training fast changes no loss and no gradient."""
+"""The training code for processors gives the losses and gradients of the plain code."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_the_answer_loss_is_cross_entropy_in_value_and_gradients(frozen_head: bo
     assert frozen_head is (head.grad is None)
 
 
-def test_without_gradients_the_answer_loss_keeps_none() -> None:
+def test_the_answer_loss_stores_no_gradients_when_none_are_needed() -> None:
     hidden, head = torch.randn(5, 8, requires_grad=True), torch.randn(11, 8)
     with torch.no_grad():
         loss, _ = answer_loss(hidden, head, torch.zeros(5, dtype=torch.long))
@@ -67,13 +67,13 @@ def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def unlike(rows: list[TokenRow]) -> list[TokenRow]:
-    """The same rows, each with a first token of its own."""
+    """The same rows without a common prefix."""
     return [TokenRow(input_ids=[n, *row["input_ids"][1:]], labels=row["labels"]) for n, row in enumerate(rows)]
 
 
 @pytest.mark.parametrize("window", [None, 20])
 @pytest.mark.parametrize("alike", [True, False])
-def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None, alike: bool) -> None:
+def test_packed_rows_give_the_loss_and_gradients_of_padded_rows(base: str, window: int | None, alike: bool) -> None:
     tokenizer = tiny_model.tokenizer()
     rows = token_rows(tiny_model.rows(9), tokenizer, 1000)
     rows = rows if alike else unlike(rows)
@@ -93,7 +93,7 @@ def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None,
     # Seven products in each of two layers.
     assert fuse(fast) == 14
     batch = pack(rows)
-    # The turn's frame and "say ", in which a blank is one byte.
+    # The start of the turn and "say ", one token per byte.
     assert batch["shared"] == (len(tokenizer("<|im_start|>user\nsay ")["input_ids"]) if alike else 0)
     assert batch["input_ids"].shape[1] == batch["shared"] + sum(batch["row_lengths"])
     assert batch["input_ids"].shape[1] < sum(len(row["input_ids"]) for row in rows)
@@ -111,27 +111,27 @@ def test_packed_rows_teach_what_padded_rows_teach(base: str, window: int | None,
 
 
 @pytest.mark.parametrize("settings", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
-def test_what_is_not_plain_lora_keeps_its_own_products(base: str, settings: dict[str, object]) -> None:
+def test_layers_other_than_plain_lora_are_not_fused(base: str, settings: dict[str, object]) -> None:
     model, _ = adapted(base, **settings)
     assert fuse(model) == 0
 
 
-def test_what_rows_share_ends_before_the_first_answer() -> None:
+def test_the_shared_prefix_ends_before_the_first_answer() -> None:
     row = TokenRow(input_ids=[1, 2, 3, 4], labels=[IGNORED, IGNORED, 3, 4])
     assert pack([row, row])["shared"] == 1
     assert pack([row])["shared"] == 0
-    # Text that is learned from its first token on.
+    # A plain text, which is learned from its first token on.
     text = TokenRow(input_ids=[1, 2, 3], labels=[1, 2, 3])
     both = pack([text, text])
     assert (both["shared"], both["row_lengths"], both["shift_labels"].tolist()) == (0, (2, 2), [[2, 3, 2, 3]])
 
 
-def test_without_its_adapters_and_for_one_layer_alone_the_products_are_right(base: str) -> None:
+def test_fused_layers_are_right_without_adapters_and_when_called_alone(base: str) -> None:
     fast, inner = adapted(base)
     fuse(fast)
     attention = inner.model.layers[0].self_attn
     x = torch.randn(1, 5, tiny_model.SHAPE.hidden_size)
-    # Out of turn, twice, and with another input between: each time the layer's own answer to its own input.
+    # In another order, twice, and with another input in between: each call returns the result for its own input.
     for layer in (attention.k_proj, attention.k_proj, attention.q_proj):
         torch.testing.assert_close(layer(x), type(layer).forward(layer, x), rtol=1e-4, atol=1e-5)
         layer(torch.zeros_like(x))

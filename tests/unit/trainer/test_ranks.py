@@ -1,4 +1,4 @@
-"""A batch is shared by as many processes as divide it."""
+"""A batch is shared by a number of processes that divides it."""
 
 import pytest
 
@@ -10,5 +10,5 @@ pytestmark = pytest.mark.model
 @pytest.mark.parametrize(
     ("batch_size", "asked", "processes"), [(8, 2, 2), (8, 3, 2), (4, 8, 4), (3, 2, 1), (1, 4, 1), (6, 4, 3)]
 )
-def test_no_more_processes_share_a_batch_than_divide_it(batch_size: int, asked: int, processes: int) -> None:
+def test_the_number_of_processes_divides_the_batch(batch_size: int, asked: int, processes: int) -> None:
     assert processes_for(batch_size, asked) == processes

@@ -1,4 +1,4 @@
-"""Curves of real runs, each recorded by `curves/record.py` to show one finding, are read as what they are."""
+"""Diagnoses of recorded curves; `curves/record.py` recorded each to show one finding."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from services.trainer.domain.diagnosis import diagnose
 from shared.events import TrainingMetrics
 
 CURVES = Path(__file__).parent / "curves"
-# A curve that oscillates leaps too, and one whose odd rows make it jump has not settled.
+# A curve that oscillates also jumps, and one that jumps because of bad rows has not converged.
 FINDINGS = {
     "demo": {"converged"},
     "converged": {"converged"},
@@ -23,7 +23,7 @@ FINDINGS = {
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_a_real_curve_is_read_as_what_it_shows(name: str) -> None:
+def test_a_recorded_curve_has_the_finding_it_was_recorded_for(name: str) -> None:
     points = json.loads((CURVES / f"{name}.json").read_text())
     found = diagnose([TrainingMetrics.model_validate(point) for point in points])
     assert {diagnosis.finding for diagnosis in found} == FINDINGS[name]
@@ -32,5 +32,5 @@ def test_a_real_curve_is_read_as_what_it_shows(name: str) -> None:
         assert diagnosis.advice
 
 
-def test_every_finding_has_a_curve_and_every_curve_is_read() -> None:
+def test_every_finding_has_a_recorded_curve() -> None:
     assert {path.stem for path in CURVES.glob("*.json")} == FINDINGS.keys()

@@ -1,4 +1,4 @@
-"""What Prometheus sees of running jobs."""
+"""Prometheus metrics of running jobs."""
 
 from prometheus_client import REGISTRY
 
@@ -10,10 +10,10 @@ def seen(name: str, job_id: str) -> float | None:
     return REGISTRY.get_sample_value(name, {"job_id": job_id})
 
 
-def test_a_running_job_shows_its_newest_figures_and_an_ended_one_shows_none() -> None:
+def test_a_running_job_has_its_newest_metrics_and_an_ended_one_has_none() -> None:
     figures = RunMetrics()
     figures.update("a", TrainingMetrics(step=3, train_loss=1.5, valid_loss=2.0))
-    # An application that is built again finds the same gauges; a step without validation leaves the last one standing.
+    # A second application uses the same gauges; a step without validation keeps the last validation loss.
     again = RunMetrics()
     again.update("a", TrainingMetrics(step=4, train_loss=1.25))
     figures.update("b", TrainingMetrics(step=1, train_loss=3.0))

@@ -1,4 +1,4 @@
-"""A job that begins with an earlier checkpoint knows what that knew, by the same method or another on top."""
+"""Warm starts: a job starts from an earlier checkpoint, with the same method or another."""
 
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,13 @@ def earlier(method: dict[str, Any], base: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.mark.parametrize("with_optimizer", [True, False])
-def test_it_begins_where_the_earlier_one_ended(
+def test_a_warm_start_starts_from_the_weights_of_the_earlier_job(
     method: dict[str, Any], base: Path, earlier: Trained, with_optimizer: bool, tmp_path: Path
 ) -> None:
     asked = {**FIRST, "n_epochs": 1, "learning_rate": 0.001, **method}
     state = earlier.folder(earlier.checkpoints[-1].state)
     found = in_process.train(base, tmp_path, ROWS, HELD_OUT, start=state, with_optimizer=with_optimizer, **asked)
-    # Its own steps and its own rate, over weights that have learned.
+    # It has its own steps and learning rate, but trained weights.
     assert list(found.losses) == [1, 2, 3, 4]
     assert max(found.losses.values()) < (earlier.losses[1] + earlier.losses[24]) / 2
     rates = [m.metrics.learning_rate for m in found.messages if hasattr(m, "total_steps")]
@@ -57,7 +57,7 @@ ON_TOP = [
 
 
 @pytest.mark.parametrize(("first", "then"), ON_TOP, ids=["lora-on-full", "freeze-on-lora", "full-on-dora"])
-def test_another_method_comes_on_top_of_what_was_learned(
+def test_a_warm_start_can_add_another_method(
     first: dict[str, Any], then: dict[str, Any], base: Path, tmp_path: Path
 ) -> None:
     earlier = in_process.train(base, tmp_path / "earlier", ROWS, HELD_OUT, **FIRST, **first)
@@ -66,7 +66,7 @@ def test_another_method_comes_on_top_of_what_was_learned(
     tuning = Tuning(kind=first.get("tuning", "lora"))
     found = in_process.train(base, tmp_path, ROWS, HELD_OUT, start=state, earlier=tuning, **asked)
     assert max(found.losses.values()) < (earlier.losses[1] + earlier.losses[24]) / 2
-    # All of it is in what is published: a whole model, by itself.
+    # The published model is whole: it needs no adapter.
     published = found.folder(found.checkpoints[-1].adapter)
     outside = AutoModelForCausalLM.from_pretrained(published)
     ids = torch.tensor([tiny_model.tokenizer()("<|im_start|>user\nsay 5<|im_end|>\n")["input_ids"]])

@@ -1,4 +1,4 @@
-"""The loss falls on what the assistant says, up to the end of its turn, or on all of a plain text."""
+"""Labels cover assistant turns up to their end token, or all of a plain text."""
 
 import json
 
@@ -22,7 +22,7 @@ def learned(row: dict, tokenizer) -> str:
     return tokenizer.decode([label for label in row["labels"] if label != IGNORED])
 
 
-def test_every_answer_of_a_conversation_is_learned_with_its_end() -> None:
+def test_all_assistant_turns_are_learned_up_to_their_end_token() -> None:
     tokenizer = tiny_model.tokenizer()
     row = token_row(TURNS, tokenizer)
     assert learned(row, tokenizer) == "1<|im_end|>2 and more<|im_end|>"
@@ -30,9 +30,9 @@ def test_every_answer_of_a_conversation_is_learned_with_its_end() -> None:
     assert all(label in (IGNORED, token) for token, label in zip(row["input_ids"], row["labels"], strict=True))
 
 
-def test_a_template_that_rewrites_history_keeps_only_what_the_model_will_see() -> None:
+def test_labels_cover_only_what_the_template_keeps_in_history() -> None:
     tokenizer = tiny_model.tokenizer()
-    # As models that think do: what an earlier answer said at length is cut once it is history.
+    # Like templates of reasoning models, which shorten earlier answers.
     tokenizer.chat_template = tiny_model.TEMPLATE.replace(
         "{{ m.content }}", "{{ m.content if loop.last or m.role != 'assistant' else m.content[:1] }}"
     )
@@ -42,21 +42,23 @@ def test_a_template_that_rewrites_history_keeps_only_what_the_model_will_see() -
     assert "length" not in tokenizer.decode(row["input_ids"])
 
 
-def test_rows_that_are_too_long_are_told_and_not_cut() -> None:
+def test_rows_that_are_too_long_are_refused_and_not_truncated() -> None:
     tokenizer = tiny_model.tokenizer()
     lines = b"\n".join(json.dumps({"messages": turns}).encode() for turns in (TURNS[:3], TURNS, TURNS[:2]))
     first, second = (len(row["input_ids"]) for row in token_rows(lines, tokenizer, 1000))
     assert len(token_rows(lines, tokenizer, second)) == 2
-    with pytest.raises(RowsTooLong, match=f"1 rows have more than {first} tokens; the first has {second} and begins with 'one'"):
+    with pytest.raises(
+        RowsTooLong, match=f"1 rows have more than {first} tokens; the first has {second} and begins with 'one'"
+    ):
         token_rows(lines, tokenizer, first)
 
 
-def test_a_text_is_learned_whole_with_its_end_and_in_pieces_where_it_is_long() -> None:
+def test_a_plain_text_is_learned_with_its_end_token_and_split_if_it_is_long() -> None:
     tokenizer = tiny_model.tokenizer()
     [whole] = token_rows(json.dumps({"text": "one two\u2028three"}).encode(), tokenizer, 1000)
     assert tokenizer.decode(whole["input_ids"]) == "one two\u2028three" + tokenizer.eos_token
     assert whole["labels"] == whole["input_ids"]
     pieces = text_rows("one two\u2028three", tokenizer, 5)
-    # A piece of one token, here the end, would teach nothing.
+    # A piece of one token (here the end token) is left out.
     assert [token for piece in pieces for token in piece["input_ids"]] == whole["input_ids"][:-1]
     assert {len(piece["input_ids"]) for piece in pieces[:-1]} == {5}

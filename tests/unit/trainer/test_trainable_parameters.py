@@ -1,4 +1,4 @@
-"""Each method trains a model that plain transformers or PEFT load, and goes on from where it was."""
+"""Each method trains, resumes, and saves checkpoints that transformers and PEFT can load."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 ROWS, HELD_OUT = tiny_model.rows(16), tiny_model.rows(5)
 ASKED = {"n_epochs": 3, "batch_size": 4, "learning_rate": 0.01, "n_checkpoints": 2}
 Asked = dict[str, Any]
-# What is asked for, the share of parameters that it should train, and whether a whole model is published.
+# Hyperparameters, the expected trainable share, and whether a whole model is published.
 METHODS: dict[str, tuple[Asked, tuple[float, float], bool]] = {
     "lora": ({"lora_rank": 4}, (0.03, 0.15), False),
     "rslora": ({"lora_rank": 4, "use_rslora": True, "lora_targets": "attention"}, (0.01, 0.05), False),
@@ -58,17 +58,19 @@ def train(method: str, base: Path, folder: Path, **more: Any) -> Trained:
     return in_process.train(base, folder, ROWS, HELD_OUT, **ASKED, **METHODS[method][0], **more)
 
 
-def test_it_learns_with_the_share_of_parameters_that_the_method_is_for(method: str, trained: Trained) -> None:
+def test_each_method_learns_with_its_share_of_parameters(method: str, trained: Trained) -> None:
     losses = trained.losses
     assert losses[12] < losses[1] - 0.2
     low, high = METHODS[method][1]
     assert low <= trainable_share(trained.trainer.model) <= high
 
 
-def test_its_checkpoint_answers_the_same_outside_of_assay(method: str, trained: Trained, base: Path) -> None:
+def test_a_checkpoint_loaded_by_transformers_and_peft_gives_the_same_loss(
+    method: str, trained: Trained, base: Path
+) -> None:
     published = trained.folder(trained.checkpoints[-1].adapter)
     inside = trained.trainer.model.eval()
-    # Plain transformers and PEFT, as anybody would load it.
+    # Loaded by transformers and PEFT alone.
     if METHODS[method][2]:
         outside, tokenizer = AutoModelForCausalLM.from_pretrained(published), AutoTokenizer.from_pretrained(published)
         assert {parameter.dtype for parameter in outside.parameters()} == {torch.bfloat16}
@@ -85,7 +87,7 @@ def test_its_checkpoint_answers_the_same_outside_of_assay(method: str, trained: 
     torch.testing.assert_close(found, wanted, atol=0.15 if METHODS[method][2] else 1e-3, rtol=0.05)
 
 
-def test_it_publishes_safetensors_and_json_and_no_path_of_this_machine(
+def test_a_published_checkpoint_has_only_safetensors_and_json_and_no_local_path(
     method: str, trained: Trained, base: Path
 ) -> None:
     checkpoint = trained.checkpoints[-1]
@@ -101,7 +103,7 @@ def test_it_publishes_safetensors_and_json_and_no_path_of_this_machine(
     assert (trained.folder(checkpoint.adapter) / "config.json").exists() is METHODS[method][2]
 
 
-def test_it_goes_on_from_a_checkpoint_as_if_it_had_never_stopped(
+def test_a_resumed_job_has_the_losses_of_an_uninterrupted_one(
     method: str, trained: Trained, base: Path, tmp_path: Path
 ) -> None:
     rest = train(method, base, tmp_path, resume=trained.folder(trained.checkpoints[0].state))
@@ -110,7 +112,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_never_stopped(
         assert loss == pytest.approx(trained.losses[step], abs=1e-4)
 
 
-def test_freezing_leaves_the_last_blocks_alone(base: Path) -> None:
+def test_freezing_leaves_only_the_last_blocks_trainable(base: Path) -> None:
     model = load_model(str(base), False)
     freeze_all_but_last(model, 1)
     trained = {name.split(".")[2] for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -125,18 +127,18 @@ def test_freezing_leaves_the_last_blocks_alone(base: Path) -> None:
         ("q_proj,down_proj", {"q_proj", "down_proj"}),
     ],
 )
-def test_lora_is_put_where_it_is_wanted(base: Path, wanted: str, chosen: set[str]) -> None:
+def test_lora_is_applied_to_the_requested_layers(base: Path, wanted: str, chosen: set[str]) -> None:
     config = lora_config(Tuning(rank=4, alpha=8, targets=wanted), load_model(str(base), False))
     assert set(config.target_modules or ()) == chosen
 
 
 @pytest.mark.parametrize("wanted", ["lm_head", "query", "q_proj,nothing"])
-def test_layers_that_are_not_there_are_refused_with_those_that_are(base: Path, wanted: str) -> None:
+def test_unknown_layers_are_refused_and_the_known_layers_are_listed(base: Path, wanted: str) -> None:
     with pytest.raises(LayersUnknown, match="linear layers are down_proj, gate_proj, k_proj"):
         lora_config(Tuning(rank=4, targets=wanted), load_model(str(base), False))
 
 
-def test_a_config_names_the_format_of_the_weights_beside_it(trained: Trained, method: str) -> None:
+def test_the_config_states_the_number_format_of_the_saved_weights(trained: Trained, method: str) -> None:
     if METHODS[method][2]:
         config = json.loads((trained.folder(trained.checkpoints[-1].adapter) / "config.json").read_text())
         assert config["dtype"] == "bfloat16"

@@ -1,4 +1,4 @@
-"""Every hyperparameter is decided before training, and why; rows come in an order that is planned as a whole."""
+"""The training plan: hyperparameters with reasons, checkpoints, and the order of rows."""
 
 import math
 from collections import Counter
@@ -27,7 +27,7 @@ def plan(rows: int = 320, **asked: Any) -> TrainingPlan:
     return plan_training("job", spec, "ft:base:org::x", rows, BASE)
 
 
-def test_what_is_auto_is_chosen_and_explained() -> None:
+def test_auto_values_are_decided_and_explained() -> None:
     chosen = plan()
     assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 12.5, 1000)
     decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints", "max_length"}
@@ -35,7 +35,7 @@ def test_what_is_auto_is_chosen_and_explained() -> None:
     assert chosen.reasons["n_epochs"].startswith("12.5 for 320 rows")
 
 
-def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
+def test_requested_values_are_used_without_a_reason() -> None:
     asked = {"n_epochs": 2, "batch_size": 10, "learning_rate": 0.01, "lora_rank": 4, "n_checkpoints": 2}
     asked |= {"tuning": "lora", "lora_alpha": 8, "lora_targets": "attention", "max_length": 512}
     chosen = plan(100, **asked)
@@ -46,7 +46,7 @@ def test_what_was_asked_for_is_taken_and_needs_no_reason() -> None:
 
 
 @pytest.mark.parametrize(("row_tokens", "batch_size"), [(100, 16), (2_000, 2), (4_000, 1), (400_000, 1)])
-def test_a_batch_is_no_larger_than_memory_has_room_for(row_tokens: float, batch_size: int) -> None:
+def test_an_auto_batch_fits_into_memory(row_tokens: float, batch_size: int) -> None:
     budget = MemoryBudget(memory_bytes=16 * 2**30, row_tokens=row_tokens)
     chosen = plan_training("job", TrainingSpec(base_model="base"), "name", 5_000, BASE, budget=budget)
     assert chosen.batch_size == batch_size
@@ -56,7 +56,7 @@ def test_a_batch_is_no_larger_than_memory_has_room_for(row_tokens: float, batch_
     assert ("GiB" in chosen.reasons["batch_size"]) == (batch_size < 16)
 
 
-def test_a_batch_that_was_asked_for_is_taken_whatever_the_memory() -> None:
+def test_a_requested_batch_size_is_used_at_any_memory() -> None:
     spec = TrainingSpec(base_model="base", hyperparameters=Hyperparameters(batch_size=16))
     budget = MemoryBudget(memory_bytes=2**30, row_tokens=4_000)
     assert plan_training("job", spec, "name", 5_000, BASE, budget=budget).batch_size == 16
@@ -66,7 +66,7 @@ def test_the_multiplier_scales_the_default_rate() -> None:
     assert plan(learning_rate_multiplier=0.5).learning_rate == pytest.approx(plan().learning_rate / 2)
 
 
-def test_a_wider_model_learns_in_smaller_steps() -> None:
+def test_a_wider_model_gets_a_lower_learning_rate() -> None:
     spec = TrainingSpec(base_model="base")
     rates = [
         plan_training("job", spec, "name", 100, BaseShape(hidden_size=width, blocks=30)).learning_rate
@@ -76,21 +76,21 @@ def test_a_wider_model_learns_in_smaller_steps() -> None:
     assert rates[1] == pytest.approx(7.5e-4)
 
 
-def test_a_models_own_weights_learn_in_a_tenth_of_loras_steps() -> None:
+def test_a_models_own_weights_get_a_tenth_of_the_learning_rate_of_lora() -> None:
     lora, full = plan(), plan(tuning="full")
     assert full.learning_rate == pytest.approx(lora.learning_rate / 10, rel=0.05)
     assert "a tenth of LoRA's" in full.reasons["learning_rate"]
     assert full.tuning == Tuning(kind="full", targets="all-linear")
 
 
-def test_freezing_leaves_a_sixth_of_the_blocks_unless_asked_otherwise() -> None:
+def test_freezing_trains_about_a_sixth_of_the_blocks_by_default() -> None:
     chosen = plan(tuning="freeze")
     assert (chosen.tuning.blocks, chosen.tuning.rank) == (5, 0)
     assert "the last 5 of 30" in chosen.reasons["freeze_blocks"]
     assert plan(tuning="freeze", freeze_blocks=30).tuning.blocks == 30
 
 
-def test_what_is_learned_counts_twice_at_every_rank() -> None:
+def test_lora_updates_are_scaled_by_two_at_every_rank() -> None:
     assert [plan(lora_rank=rank).tuning.alpha for rank in (4, 16, 64)] == [8, 32, 128]
     # Rank-stabilized: alpha / sqrt(rank).
     assert [plan(lora_rank=rank, use_rslora=True).tuning.alpha for rank in (4, 16, 64)] == [4, 8, 16]
@@ -105,13 +105,13 @@ def test_what_is_learned_counts_twice_at_every_rank() -> None:
         ({"tuning": "freeze", "freeze_blocks": 31}, "freeze_blocks", "is 31, but the base model has only 30 blocks"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(asked: dict[str, Any], param: str, message: str) -> None:
+def test_contradicting_options_are_refused(asked: dict[str, Any], param: str, message: str) -> None:
     with pytest.raises(PlanRefused, match=message) as refused:
         plan(**asked)
     assert (refused.value.code, refused.value.param) == ("invalid_hyperparameter", param)
 
 
-def test_a_version_of_dora_is_a_whole_model_and_one_of_rslora_an_adapter() -> None:
+def test_dora_is_published_as_a_whole_model_and_rslora_as_an_adapter() -> None:
     dora, rslora = plan(use_dora=True).tuning, plan(use_rslora=True).tuning
     assert (dora.published_as, dora.makes_an_adapter) == ("full", False)
     assert (rslora.published_as, rslora.makes_an_adapter) == ("lora", True)
@@ -131,7 +131,7 @@ def test_a_split_without_rows_is_refused() -> None:
 
 
 @given(total=st.integers(1, 500), count=st.integers(1, 100))
-def test_checkpoints_are_spread_evenly_and_end_with_the_last_step(total: int, count: int) -> None:
+def test_checkpoints_are_evenly_spaced_and_end_with_the_last_step(total: int, count: int) -> None:
     steps = checkpoint_schedule(total, count)
     assert steps[-1] == total
     assert len(steps) == min(count, total)
@@ -152,7 +152,7 @@ def test_each_epoch_reads_each_row_once(lengths: list[int], epochs: float, batch
     assert order == chosen.row_order(lengths)
 
 
-def test_rows_of_like_length_share_a_batch_and_the_seed_decides_the_order() -> None:
+def test_rows_of_similar_length_share_a_batch_and_the_seed_decides_the_order() -> None:
     lengths = [n % 97 for n in range(400)]
     chosen = plan(400, batch_size=4)
     order = chosen.row_order(lengths)
@@ -162,7 +162,7 @@ def test_rows_of_like_length_share_a_batch_and_the_seed_decides_the_order() -> N
     assert order != chosen.model_copy(update={"seed": 1}).row_order(lengths)
 
 
-def test_names_are_those_that_clients_of_openai_know() -> None:
+def test_model_names_have_the_form_of_openai() -> None:
     name = model_name("base", "org", "my-suffix", "ftjob-1")
     assert name.startswith("ft:base:org:my-suffix:")
     assert checkpoint_name("base", "org", "my-suffix", "ftjob-1", 12) == f"{name}:ckpt-step-12"
@@ -170,11 +170,11 @@ def test_names_are_those_that_clients_of_openai_know() -> None:
     assert job_id_for_file("file-1") == job_id_for_file("file-1") != job_id_for_file("file-2")
 
 
-def test_steps_cover_the_epochs_asked_for() -> None:
+def test_steps_cover_the_requested_epochs() -> None:
     assert plan(101, n_epochs=1, batch_size=8).total_steps == math.ceil(101 / 8)
 
 
-def test_rows_may_be_as_long_as_the_base_model_can_read_and_no_longer() -> None:
+def test_rows_may_be_as_long_as_the_context_of_the_base_model() -> None:
     base = BASE.model_copy(update={"context": 2048})
 
     def plan(max_length: int | None) -> TrainingPlan:

@@ -1,4 +1,4 @@
-"""What may happen to a run, and when."""
+"""State transitions of a training run."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def queued() -> TrainingRun:
     return run_of({})
 
 
-def test_the_newest_attempt_alone_holds_a_run(queued: TrainingRun) -> None:
+def test_only_the_newest_attempt_owns_a_run(queued: TrainingRun) -> None:
     first = queued.start("a", 100)
     second = first.start("b", 200)
     assert first.owned_by(1)
@@ -45,24 +45,24 @@ def test_the_newest_attempt_alone_holds_a_run(queued: TrainingRun) -> None:
     assert second.started_at == 100
 
 
-def test_an_attempt_goes_on_from_the_last_checkpoint(queued: TrainingRun) -> None:
+def test_an_attempt_resumes_from_the_last_checkpoint(queued: TrainingRun) -> None:
     run = queued.start("a", 1).add_checkpoint(written(3)).add_checkpoint(written(6)).start("b", 2)
     assert run.resume_state == written(6).state
 
 
-def test_a_checkpoint_told_twice_is_one(queued: TrainingRun) -> None:
+def test_a_repeated_checkpoint_is_recorded_once(queued: TrainingRun) -> None:
     run = queued.start("a", 1).add_checkpoint(written(3))
     assert run.add_checkpoint(written(3)) == run
 
 
-def test_a_run_is_given_up_after_three_deaths_without_a_checkpoint(queued: TrainingRun) -> None:
+def test_a_run_fails_after_three_crashes_without_a_checkpoint(queued: TrainingRun) -> None:
     run = queued.start("a", 1).add_crash().add_crash().add_crash()
     assert not run.crashed_too_often
     assert run.add_crash().crashed_too_often
     assert not run.add_checkpoint(written(3)).add_crash().crashed_too_often
 
 
-def test_an_end_is_final_and_tells_what_was_made(queued: TrainingRun) -> None:
+def test_the_finished_event_has_the_results_of_the_run(queued: TrainingRun) -> None:
     run = queued.start("a", 100).prepared(0.02).add_checkpoint(written(3))
     usage = JobFinished(trained_tokens=500, duration_s=5, peak_memory_bytes=7)
     event = run.succeed(usage, now=160).finished_event()
@@ -75,7 +75,7 @@ def test_an_end_is_final_and_tells_what_was_made(queued: TrainingRun) -> None:
         run.finished_event()
 
 
-def test_a_candidate_carries_what_others_need(queued: TrainingRun) -> None:
+def test_a_candidate_has_name_method_rank_and_adapter(queued: TrainingRun) -> None:
     candidate = queued.candidate(written(3), "org")
     assert candidate.model_name.startswith("ft:base:org:mine:")
     assert candidate.model_name.endswith(":ckpt-step-3")
@@ -90,7 +90,7 @@ def test_a_whole_model_has_no_rank(asked: dict[str, Any], tuning: str) -> None:
     assert (candidate.tuning, candidate.lora_rank) == (tuning, 0)
 
 
-def test_a_run_can_be_taken_when_it_is_queued_or_its_trainer_was_silent_for_too_long(queued: TrainingRun) -> None:
+def test_a_run_is_claimable_when_it_is_queued_or_its_lease_has_expired(queued: TrainingRun) -> None:
     held = queued.start("a", 100)
     assert queued.is_claimable(100)
     assert not held.is_claimable(100 + LEASE_S - 1)
@@ -100,7 +100,7 @@ def test_a_run_can_be_taken_when_it_is_queued_or_its_trainer_was_silent_for_too_
     assert not held.cancel(101).is_claimable(1000)
 
 
-def test_the_highest_priority_has_its_turn_first_then_the_oldest(queued: TrainingRun) -> None:
+def test_the_queue_is_ordered_by_priority_and_then_by_age(queued: TrainingRun) -> None:
     def of(name: str, priority: int, created_at: int) -> TrainingRun:
         spec = SPEC.model_copy(update={"priority": priority})
         request = queued.request.model_copy(update={"spec": spec})
@@ -110,7 +110,7 @@ def test_the_highest_priority_has_its_turn_first_then_the_oldest(queued: Trainin
     assert [run.id for run in sorted(runs, key=lambda run: run.queue_order)] == ["urgent", "early", "late", "idle"]
 
 
-def test_a_run_holds_and_goes_on_from_what_was_saved(queued: TrainingRun) -> None:
+def test_a_paused_run_resumes_from_its_saved_state(queued: TrainingRun) -> None:
     training = queued.start("a", 100).add_checkpoint(written(3))
     asked = training.request_pause(1, 110)
     assert (asked.status, asked.pause_requested) == ("running", True)
@@ -118,13 +118,13 @@ def test_a_run_holds_and_goes_on_from_what_was_saved(queued: TrainingRun) -> Non
     assert (saved.status, saved.needs_trainer, saved.is_claimable(1000)) == ("paused", False, False)
     on = saved.request_resume(2, 320).start("b", 330)
     assert (on.resume_state, on.attempt) == (artifact("5"), 2)
-    # A checkpoint behind it is newer, and the time that it held is not the run's.
+    # A later checkpoint replaces the saved state, and the duration excludes the pause.
     assert on.add_checkpoint(written(6)).resume_state == written(6).state
     usage = JobFinished(trained_tokens=1, duration_s=1, peak_memory_bytes=1)
     assert on.succeed(usage, now=400).duration_s == 100.0
 
 
-def test_a_run_that_waits_holds_at_once_also_before_its_data_is_there(queued: TrainingRun) -> None:
+def test_a_waiting_run_pauses_at_once_even_before_its_data_is_checked(queued: TrainingRun) -> None:
     assert queued.request_pause(1, 50).status == "paused"
     assert queued.plan is not None
     assert queued.data is not None
@@ -134,7 +134,7 @@ def test_a_run_that_waits_holds_at_once_also_before_its_data_is_there(queued: Tr
     assert early.request_resume(2, 60).queue(queued.plan, queued.data).status == "queued"
 
 
-def test_of_two_wishes_that_come_in_the_wrong_order_the_later_holds(queued: TrainingRun) -> None:
+def test_pause_and_resume_requests_that_arrive_out_of_order_are_applied_by_number(queued: TrainingRun) -> None:
     run = queued.start("a", 100).request_resume(2, 110)
     assert run.request_pause(1, 111) == run
     assert run.request_pause(3, 112).pause_requested
@@ -142,14 +142,14 @@ def test_of_two_wishes_that_come_in_the_wrong_order_the_later_holds(queued: Trai
     assert ended.request_pause(4, 121) == ended
 
 
-def test_a_run_whose_trainer_died_while_it_was_to_end_or_to_hold_does_so(queued: TrainingRun) -> None:
+def test_the_next_trainer_carries_out_a_pending_cancel_or_pause(queued: TrainingRun) -> None:
     gone = queued.start("a", 100).release()
     assert gone.request_cancel().claim("b", 200).status == "cancelled"
     assert gone.request_pause(1, 110).claim("b", 200).status == "paused"
     assert gone.claim("b", 200).owned_by(2)
 
 
-def test_a_run_whose_scores_fall_ends_with_what_it_has(queued: TrainingRun) -> None:
+def test_a_run_whose_scores_fall_ends_with_its_checkpoints(queued: TrainingRun) -> None:
     run = run_of({"early_stopping_drop": 0.1}).start("a", 100).add_checkpoint(written(3)).add_checkpoint(written(6))
     good, bad = (CheckpointScores(step=s, scores={"exact_match": v}, base_scores={}) for s, v in ((3, 0.9), (6, 0.5)))
     assert not run.add_scores(good).must_stop
@@ -158,9 +158,9 @@ def test_a_run_whose_scores_fall_ends_with_what_it_has(queued: TrainingRun) -> N
     event = falling.stop(JobStopped(trained_tokens=70, peak_memory_bytes=7), 160).finished_event()
     assert (event.status, event.checkpoints, event.trained_tokens, event.best_step) == ("succeeded", (3, 6), 70, 3)
     assert "fell from 0.900" in (event.stop_reason or "")
-    # Cancelled is cancelled, and what ended is not stopped again.
+    # A cancel request has precedence, and an ended run is not stopped again.
     assert falling.request_cancel().stop(JobStopped(), 160).status == "cancelled"
     ended = run.cancel(150).add_scores(good).add_scores(bad)
     assert (ended.stop_reason, ended.best_step) == (None, 3)
-    # Told twice, it is one.
+    # Repeated scores change nothing.
     assert falling.add_scores(good) == falling.add_scores(good).add_scores(good)

@@ -1,4 +1,4 @@
-"""A run can start from a checkpoint of an earlier one, and mix in general rows against forgetting."""
+"""Warm starts from earlier checkpoints, and general rows against forgetting."""
 
 from collections import Counter
 from typing import Any
@@ -30,7 +30,7 @@ def asking(base_model: str = "base", owner: str = "", **asked: Any) -> TrainingR
     return TrainingRequested(job_id="next", training_file="file", spec=spec, owner=owner)
 
 
-def test_a_run_starts_from_the_checkpoint_that_was_asked_for_or_the_best_or_the_last(earlier: TrainingRun) -> None:
+def test_a_warm_start_uses_the_requested_else_the_best_else_the_last_checkpoint(earlier: TrainingRun) -> None:
     start, tuning = warm_start(earlier, asking(start_step=3, start_optimizer=True))
     assert (start.job_id, start.step, start.state, start.with_optimizer) == ("job", 3, written(3).state, True)
     assert tuning == Tuning(rank=4, alpha=8)
@@ -48,7 +48,7 @@ def test_a_run_starts_from_the_checkpoint_that_was_asked_for_or_the_best_or_the_
         ({"base_model": "other"}, "invalid_hyperparameter", "job job trained base, not other"),
     ],
 )
-def test_what_cannot_be_started_from_is_refused(
+def test_unsuitable_checkpoints_are_refused(
     earlier: TrainingRun, asked: dict[str, Any], code: str, message: str
 ) -> None:
     with pytest.raises(PlanRefused, match=message) as refused:
@@ -56,12 +56,12 @@ def test_what_cannot_be_started_from_is_refused(
     assert refused.value.code == code
 
 
-def test_a_job_that_is_not_there_is_refused() -> None:
+def test_an_unknown_job_is_refused() -> None:
     with pytest.raises(PlanRefused, match="there is no job 'job'"):
         warm_start(None, asking())
 
 
-def test_what_made_the_checkpoint_is_what_is_trained_on(earlier: TrainingRun) -> None:
+def test_the_tuning_of_the_checkpoint_is_continued(earlier: TrainingRun) -> None:
     _, tuning = warm_start(earlier, asking())
     plan = plan_training("next", asking().spec, "name", 10, SHAPE, tuning)
     assert plan.tuning == tuning
@@ -72,7 +72,7 @@ def test_what_made_the_checkpoint_is_what_is_trained_on(earlier: TrainingRun) ->
             plan_training("next", asking(**asked).spec, "name", 10, SHAPE, tuning)
 
 
-def test_another_method_on_top_is_decided_anew_and_published_whole(earlier: TrainingRun) -> None:
+def test_an_added_method_is_decided_anew_and_published_as_a_whole_model(earlier: TrainingRun) -> None:
     full = plan_training("next", asking(tuning="full").spec, "name", 10, SHAPE, warm_start(earlier, asking())[1])
     assert (full.tuning, full.tuning.published_as) == (Tuning(kind="full"), "full")
     lora = plan_training("next", asking(tuning="lora").spec, "name", 10, SHAPE, full.tuning).tuning
@@ -82,7 +82,7 @@ def test_another_method_on_top_is_decided_anew_and_published_whole(earlier: Trai
         plan_training("next", asking(tuning="lora", start_optimizer=True).spec, "name", 10, SHAPE, full.tuning)
 
 
-def test_an_adapter_over_an_earlier_model_is_gone_on_from_as_it_was_published(earlier: TrainingRun) -> None:
+def test_an_adapter_over_an_earlier_model_is_continued_from_its_published_model(earlier: TrainingRun) -> None:
     assert earlier.plan is not None
     over = earlier.plan.model_copy(update={"tuning": Tuning(rank=4, alpha=8, over_whole=True)})
     start, tuning = warm_start(earlier.model_copy(update={"plan": over}), asking())
@@ -93,7 +93,7 @@ def test_an_adapter_over_an_earlier_model_is_gone_on_from_as_it_was_published(ea
 
 
 @pytest.mark.parametrize(("share", "count"), [(None, 10), (0.5, 90), (0.1, 10), (0.9, 810), (0.001, 1)])
-def test_general_rows_are_the_share_of_all_that_was_asked_for(share: float | None, count: int) -> None:
+def test_general_rows_make_up_the_requested_share_of_all_rows(share: float | None, count: int) -> None:
     reasons: dict[str, str] = {}
     assert general_row_count(Hyperparameters(general_file="g", general_share=share), 90, reasons) == count
     assert ("general_share" in reasons) is (share is None)
@@ -102,12 +102,12 @@ def test_general_rows_are_the_share_of_all_that_was_asked_for(share: float | Non
     assert (plan.rows, plan.general_rows) == (90 + count, count)
 
 
-def test_a_share_of_no_file_is_refused() -> None:
+def test_a_general_share_without_a_file_is_refused() -> None:
     with pytest.raises(PlanRefused, match="needs a general_file"):
         general_row_count(Hyperparameters(general_share=0.2), 90, {})
 
 
-def test_general_rows_are_drawn_evenly_and_the_same_for_the_same_seed() -> None:
+def test_general_rows_are_sampled_evenly_and_deterministically() -> None:
     rows = list(range(7))
     found = sample_rows(rows, 17, 3)
     assert sorted(Counter(found).values()) == [2, 2, 2, 2, 3, 3, 3]

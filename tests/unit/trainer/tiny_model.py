@@ -1,4 +1,4 @@
-"""A base model small enough to train within a test: two layers, a byte-level tokenizer, random weights."""
+"""A base model small enough to train in a test: two layers, a byte-level tokenizer, random weights."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SHAPE = BaseShape(hidden_size=64, blocks=2)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte, and the two that frame a turn."""
+    """One token per byte, and two that mark the start and end of a turn."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = Tokenizer(models.BPE({byte: i for i, byte in enumerate(alphabet)}, []))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -31,7 +31,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def save(folder: Path) -> Path:
-    """Write the model and its tokenizer as any base model lies on disk."""
+    """Save the model and its tokenizer like any base model."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer()),
@@ -49,7 +49,7 @@ def save(folder: Path) -> Path:
 
 
 def rows(count: int) -> bytes:
-    """Rows of differing lengths, as JSON Lines."""
+    """Rows of different lengths, as JSON Lines."""
     return b"".join(_line([("user", f"say {'ab' * (n % 5)}{n}"), ("assistant", f"{n}!")]) for n in range(count))
 
 
