@@ -90,12 +90,32 @@ SENTENCES = {
     "zh": {
         "track_order": ["我{day}买的{product}到哪里了？", "订单{order}还没有收到。", "{product}什么时候能到{city}？"],
         "cancel_order": ["请取消订单{order}。", "{product}我不要了，先别发货。", "我多下了一单{product}，请撤掉。"],
-        "change_address": ["我搬到{city}了，请改订单{order}的地址。", "{product}能送到我在{city}的公司吗？", "订单{order}的街道写错了。"],
+        "change_address": [
+            "我搬到{city}了，请改订单{order}的地址。",
+            "{product}能送到我在{city}的公司吗？",
+            "订单{order}的街道写错了。",
+        ],
         "return_item": ["{product}怎么退货？", "这个{product}不合适，我想退。", "订单{order}的退货单在哪里？"],
-        "refund_status": ["{product}{day}就退回去了，钱还没到。", "订单{order}什么时候退款？", "{product}的退款到账了吗？"],
-        "damaged_item": ["收到的{product}裂了。", "{product}用了一天就坏了。", "订单{order}的箱子破了，{product}变形了。"],
-        "payment_problem": ["订单{order}扣了我两次钱。", "{product}付不了款，说卡被拒绝。", "订单{order}没有算优惠券。"],
+        "refund_status": [
+            "{product}{day}就退回去了，钱还没到。",
+            "订单{order}什么时候退款？",
+            "{product}的退款到账了吗？",
+        ],
+        "damaged_item": [
+            "收到的{product}裂了。",
+            "{product}用了一天就坏了。",
+            "订单{order}的箱子破了，{product}变形了。",
+        ],
+        "payment_problem": [
+            "订单{order}扣了我两次钱。",
+            "{product}付不了款，说卡被拒绝。",
+            "订单{order}没有算优惠券。",
+        ],
         "product_question": ["{product}防水吗？", "{product}有蓝色的吗？", "{product}有多重？"],
-        "speak_to_human": ["我要找人工客服，问{product}的事。", "机器人听不懂，请转人工。", "订单{order}打哪个电话问？"],
+        "speak_to_human": [
+            "我要找人工客服，问{product}的事。",
+            "机器人听不懂，请转人工。",
+            "订单{order}打哪个电话问？",
+        ],
     },
 }
