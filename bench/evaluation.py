@@ -1,13 +1,13 @@
-"""The shipped suite on four checkpoints: lm-evaluation-harness's two usual ways, and Assay: `make bench-evaluation`.
+"""The shipped suite on four checkpoints, by Assay and in two ways by `lm_eval`: `make bench-evaluation`.
 
-The time is that from a checkpoint's being there to its score, the peers' process and model starts included. One engine
-runs before, for Assay and for `local-completions` alike, and its start is told. Assay's time holds the comparison with
-the base model too, which the peers do not make. The base model's own scores it makes once, for every checkpoint that
-ever comes: how long they take, with a checkpoint before those that are timed, is told. An item is decided the same
-where the same choice is taken. All sides compute in 32 bits: in the model's 16 the sums by which choices are compared
-are wrong by 0.1 to 0.3 nats, and `hf` decides one to two of a hundred items otherwise than in 32.
+The time runs from the checkpoint's existence to its score. For the peers it includes the start of process and model.
+One engine is started before, for Assay and for `local-completions`; its start is reported separately. Assay's time
+includes the comparison with the base model, which the peers do not make. Assay scores the base model once for all
+checkpoints; that time, with one checkpoint before the timed ones, is reported separately. Two sides agree on an item if
+they take the same choice. All sides compute in 32 bits: in the model's 16 bits the sums that decide between choices are
+wrong by 0.1 to 0.3 nats, and `hf` decides one to two items in a hundred differently than in 32 bits.
 
-`BENCH_ITEMS` (a subject, default all) and `BENCH_CHECKPOINTS` (default 4) make it smaller, for all sides alike.
+`BENCH_ITEMS` (of each subject, default all) and `BENCH_CHECKPOINTS` (default 4) make it smaller for all sides.
 """
 
 import json
@@ -33,11 +33,11 @@ ITEMS = int(os.environ.get("BENCH_ITEMS", "1000"))
 
 
 def main() -> int:
-    # So that what was started ends with this, also when it is told to stop.
+    # End all started processes with this one, also on SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if processor.faults_on_amx():
         os.environ.update(processor.environment_without_amx())
-    # Where the stack looks for it too.
+    # The local stack reads it from the same place.
     shipped_base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(shipped_base)
     base = in_32_bits(shipped_base, FOLDER.resolve() / f"{BASE_MODEL}-32")
@@ -51,11 +51,11 @@ def main() -> int:
         with engine(base, BASE_MODEL, free_port(), dtype="float32") as url:
             started_s = time.perf_counter() - starting
             ours, assay_s, before_s = Assay(folder / "stack", suite, [first, *adapters], url).run()
-            _tell("assay", assay_s)
+            _print_time("assay", assay_s)
             completions, completions_s = _completions(peer, url, merged)
-        _tell("lm_eval completions", completions_s)
+        _print_time("lm_eval completions", completions_s)
         hf, hf_s = _hf(peer, base, adapters)
-        _tell("lm_eval hf", hf_s)
+        _print_time("lm_eval hf", hf_s)
     rows = [
         ["lm_eval hf, one after another", hf_s, 0.0, _right(suite, hf), _same(hf, ours)],
         ["lm_eval completions", completions_s, started_s, _right(suite, completions), _same(completions, ours)],
@@ -81,7 +81,7 @@ def _hf(peer: Peer, base: Path, adapters: Sequence[Path]) -> tuple[list[Choices]
 
 
 def _completions(peer: Peer, url: str, merged: Sequence[Path]) -> tuple[list[Choices], float]:
-    """On merged weights: an engine with adapters dies of the prompt_logprobs that this way asks for."""
+    """On merged weights: this way requests prompt_logprobs, which end an engine with adapters."""
     found: list[Choices] = []
     spent = 0.0
     for weights in merged:
@@ -93,12 +93,12 @@ def _completions(peer: Peer, url: str, merged: Sequence[Path]) -> tuple[list[Cho
     return found, spent
 
 
-def _tell(side: str, seconds: float) -> None:
+def _print_time(side: str, seconds: float) -> None:
     print(f"{side}: {seconds:.0f} s", flush=True)
 
 
 def _same(one: Sequence[Choices], other: Sequence[Choices]) -> float:
-    """The share of items for which the same choice was taken."""
+    """The share of items with the same choice."""
     pairs = [(mine[item], theirs[item]) for mine, theirs in zip(one, other, strict=True) for item in mine]
     return sum(a == b for a, b in pairs) / len(pairs)
 

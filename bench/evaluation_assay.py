@@ -1,4 +1,4 @@
-"""Assay's evaluators over their real surroundings: checkpoints are told of by event, and scores come by event."""
+"""Assay's evaluators with real NATS, MongoDB and vLLM: events announce checkpoints and return scores."""
 
 import asyncio
 import json
@@ -23,21 +23,21 @@ TEST = {"messages": [{"role": "user", "content": "1+1?"}, {"role": "assistant", 
 
 
 class Assay:
-    """One evaluator on that engine, in a local stack of its own without trainer, review and gateway."""
+    """One evaluator on the engine, in a separate local stack without trainer, review and gateway."""
 
     def __init__(self, state: Path, suite: Suite, adapters: Sequence[Path], engine_url: str) -> None:
         ports = {name: free_port() for name in LocalSettings.model_fields if name.endswith("_port")}
         ports["vllm_port"] = int(engine_url.rpartition(":")[2])
         self._settings = LocalSettings(state_dir=state, models_dir=FOLDER.resolve() / "models", **ports)
         self._adapters = adapters
-        # Beside their own settings the stack's programs see these.
+        # The programs of the stack inherit the environment.
         suites = json.dumps([str(suite.folder)])
         os.environ.update({"EVALUATOR_SUITES": suites, "EVALUATOR_ENGINE_MODE": "weights"})
 
     def run(self) -> tuple[list[Choices], float, float]:
-        """Each checkpoint's choices, the seconds from the first one's event to the last one's score, and those before.
+        """The choices per checkpoint, the seconds from the first event to the last score, and the seconds before that.
 
-        Before it comes one more, with which the base model is scored once for all: its choices are left out.
+        One checkpoint precedes the timed ones, so that the base model is scored once; its choices are not returned.
         """
         try:
             stack.up(self._settings, print, only=("nats", "mongo", "topology", "evaluator-1"))
@@ -57,18 +57,18 @@ class Assay:
 
 
 async def score(nats_url: str, files: Artifacts, adapters: Sequence[Path], first_step: int = 0) -> list[EvalDone]:
-    """Tell of checkpoints, which lie in folders, and wait for their scores, in the same order."""
+    """Announce the checkpoints in these folders and wait for their scores; returns them in the same order."""
     test = Split(artifact=files.put_bytes(json.dumps(TEST).encode()), rows=1)
     saved = [_saved(step, files.put_folder(folder), test) for step, folder in enumerate(adapters, start=first_step)]
     done: dict[int, EvalDone] = {}
     client = await nats.connect(nats_url)
     try:
         js = client.jetstream()
-        told = await js.subscribe("eval.done", stream=EVENTS_STREAM, ordered_consumer=True)
+        subscription = await js.subscribe("eval.done", stream=EVENTS_STREAM, ordered_consumer=True)
         for event in saved:
             await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
         while not all(event.candidate.step in done for event in saved):
-            each = _event((await told.next_msg(timeout=1800)).data)
+            each = _event((await subscription.next_msg(timeout=1800)).data)
             done[each.candidate.step] = each
     finally:
         await client.close()
@@ -91,7 +91,7 @@ def _saved(step: int, adapter: Artifact, test: Split) -> CheckpointSaved:
 def _event(content: bytes) -> EvalDone:
     done = EvalDone.model_validate(Envelope.model_validate_json(content).data)
     if done.error or done.task_errors:
-        raise RuntimeError(f"not scored: {done.error} {done.task_errors}")
+        raise RuntimeError(f"a checkpoint was not scored: {done.error} {done.task_errors}")
     return done
 
 

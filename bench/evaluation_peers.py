@@ -1,4 +1,4 @@
-"""lm-evaluation-harness by its own program, and the engine that one of its ways wants."""
+"""lm-evaluation-harness by its own program, and the engine for its `local-completions`."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Peer:
         self._runs = 0
 
     def run(self, model: str, arguments: str) -> Choices:
-        """Every item's choice; the answers are also written, as by any user who wants to see them."""
+        """The choice for each item; the answers are also written to a file, as a user would ask for."""
         self._runs += 1
         output = self._folder / str(self._runs)
         output.mkdir(parents=True)
@@ -47,9 +47,9 @@ class Peer:
 
 @contextmanager
 def engine(model: Path, name: str, port: int, *, core: int | None = None, dtype: str = "auto") -> Generator[str]:
-    """vLLM with these weights and no adapters, the same for both that ask it; ready when it has answered once.
+    """vLLM with these weights and without adapters, shared by both sides; ready when it has answered once.
 
-    It runs on that core, by default on all, and computes in numbers of that `dtype`, by default the model's.
+    It runs on `core` (default: all cores) and computes in `dtype` (default: the model's).
     """
     cores = None if core is None else str(core)
     amx = not processor.faults_on_amx()
@@ -64,7 +64,7 @@ def engine(model: Path, name: str, port: int, *, core: int | None = None, dtype:
 
 
 def reload(url: str, weights: Path) -> None:
-    """Other weights in the same engine."""
+    """Replace the weights of a running engine."""
     asked = {"method": "reload_weights", "kwargs": {"weights_path": str(weights)}}
     httpx.post(f"{url}/collective_rpc", json=asked, timeout=60).raise_for_status()
     if not httpx.post(f"{url}/reset_prefix_cache", timeout=60).raise_for_status().json()["success"]:

@@ -1,4 +1,4 @@
-"""The shipped suite, cut to some items a subject, as Assay's files and as lm-evaluation-harness's task files."""
+"""The shipped suite, limited to some items of each subject, as files for Assay and for lm-evaluation-harness."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PROMPTS = {"english": "Question: {{question}}\nAnswer:", "chinese": "问题：{{
 
 @dataclass(frozen=True)
 class Suite:
-    """`right` is each question's right choice; `tasks` are the harness's, one a subject as MMLU has them."""
+    """`right` is the right choice of each question; `tasks` are the harness's, one per subject as in MMLU."""
 
     folder: Path
     tasks: tuple[str, ...]
@@ -27,7 +27,7 @@ class Suite:
 
 
 def shipped(items: int, folder: Path) -> Suite:
-    """The first so many items of each subject, in files below the folder."""
+    """The first items of each subject, in files below the folder."""
     folder.mkdir(parents=True)
     tasks: list[str] = []
     right: dict[str, str] = {}

@@ -1,8 +1,8 @@
-"""Two evaluators, each with an engine of its own, beside one: `make bench-evaluators`.
+"""Two evaluators, each with its own engine, compared with one: `make bench-evaluators`.
 
-Each has a core for itself and its engine, real vLLM, as if on a machine of its own. One evaluator scores some
-checkpoints, then two score as many others; the base model was scored before. What each engine was asked is counted, so
-that a checkpoint that is scored twice is seen. Options: `--checkpoints N` (4), `--items N` (a subject, 14).
+Each evaluator shares one core with its engine, real vLLM, as if on a separate machine. One evaluator scores some
+checkpoints, then two score as many others; the base model is scored before. The requests of each engine are counted, to
+detect a checkpoint that is scored twice. Options: `--checkpoints N` (4), `--items N` (of each subject, 14).
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> int:
     base = FOLDER.resolve() / "models" / BASE_MODEL
     unpack(base)
     adapters = make_adapters(base, 1 + 2 * count, FOLDER.resolve() / "evaluation-adapters")
-    # The last core may be the only one.
+    # On a machine with one core both are the same.
     cores = [0, (os.cpu_count() or 1) - 1]
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         folder = Path(scratch).resolve()
@@ -60,19 +60,19 @@ def main() -> int:
                 alone = timed(range(1, 1 + count))
                 with evaluator(common, suite.folder, second, cores[1]):
                     together = timed(range(1 + count, 1 + 2 * count))
-    print(f"{suite.items} items, {count} checkpoints, {os.cpu_count()} cores, one for each evaluator and its engine\n")
+    print(f"{suite.items} items, {count} checkpoints, {os.cpu_count()} cores, one for each evaluator with its engine\n")
     rows = [["one evaluator", alone[0], *alone[1]], ["two evaluators", together[0], *together[1]]]
     show(["", "seconds", "requests to the first engine", "to the second"], rows)
     ratios = [
-        Ratio("two evaluators' time of one's", together[0] / alone[0], 0.6, 0.5, most=True),
-        Ratio("their requests of one's", sum(together[1]) / sum(alone[1]), 1.02, 1, most=True),
+        Ratio("time of two evaluators / time of one", together[0] / alone[0], 0.6, 0.5, most=True),
+        Ratio("requests of two evaluators / requests of one", sum(together[1]) / sum(alone[1]), 1.02, 1, most=True),
     ]
     return verdict("evaluators", ratios, items=suite.items, checkpoints=count, seconds=[alone[0], together[0]])
 
 
 @contextmanager
 def evaluator(common: Mapping[str, str], suites: Path, engine_url: str, core: int) -> Generator[None]:
-    """One evaluator over an engine whose weights it replaces, on that core."""
+    """One evaluator on `core`, with an engine whose weights it replaces."""
     port = free_port()
     own = {
         "ASSAY_INSTANCE": f"evaluator-{port}",
@@ -90,7 +90,7 @@ def evaluator(common: Mapping[str, str], suites: Path, engine_url: str, core: in
 def _timed(
     common: Mapping[str, str], adapters: Sequence[Path], steps: range, engines: Sequence[str]
 ) -> tuple[float, list[float]]:
-    """Seconds from the first event to the last score, and how many requests each engine answered meanwhile."""
+    """Seconds from the first event to the last score, and the number of requests that each engine answered."""
     files = Artifacts(common["ASSAY_ARTIFACTS"])
     before = [_answered(url) for url in engines]
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""`make bench-gateway`: what a gateway costs a caller, beside LiteLLM's proxy and vllm-router, on one core.
+"""`make bench-gateway`: what a gateway costs a caller on one core, beside LiteLLM's proxy and vllm-router.
 
-The gateway has one core; the load and the mock engine have the other. All are up at once; each round measures one
-after the other, so that a disturbance meets all of them. Reported are medians over the rounds.
+The gateway has one core; the load and the mock engine have the other. All gateways run at once. Each round measures one
+after the other, so a disturbance affects all of them. The reported figures are medians over the rounds.
 """
 
 import http.client
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench import gateways
-from bench.gateways import Door
+from bench.gateways import Target
 from bench.http_load import Outcome, measure
 from bench.mock_engine import EVENTS
 from bench.side_by_side import Ratio, free_port, running, show, verdict
@@ -33,9 +33,9 @@ _QUESTION = [{"role": "user", "content": "Hello! I ordered a lamp last week and 
 
 @dataclass
 class Seen:
-    """All outcomes of one door, by way of asking."""
+    """All outcomes of one target, by kind of request."""
 
-    door: Door
+    target: Target
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict[str, list[Outcome]])
 
     def median(self, way: str, figure: Callable[[Outcome], float]) -> float:
@@ -46,7 +46,7 @@ class Seen:
         p50, p99 = (self.median("one", lambda seen, at=at: seen.quantile_ms(at)) for at in (50, 99))
         rates = [self.median(way, lambda seen: seen.per_second) for way in ("at 16", "at 32", "streams")]
         chunks = self.median("streams", lambda seen: seen.chunks_per_second)
-        return [self.door.name, p50, p99, *rates, chunks, chunks / rates[-1]]
+        return [self.target.name, p50, p99, *rates, chunks, chunks / rates[-1]]
 
 
 def main() -> int:
@@ -58,60 +58,60 @@ def main() -> int:
         stack.enter_context(running(mock, port, core=LOAD_CORE))
         engine = f"http://127.0.0.1:{port}"
         starts = (gateways.litellm, gateways.vllm_router, gateways.assay)
-        doors = [stack.enter_context(start(engine, folder, GATEWAY_CORE)) for start in starts]
-        seen = [Seen(door) for door in (gateways.direct(engine), *doors)]
+        targets = [stack.enter_context(start(engine, folder, GATEWAY_CORE)) for start in starts]
+        seen = [Seen(target) for target in (gateways.direct(engine), *targets)]
         for each in seen:
-            until_it_answers(each.door)
+            until_it_answers(each.target)
         for turn in range(ROUNDS):
-            # The order turns too.
+            # The order rotates too.
             for each in seen[turn % len(seen) :] + seen[: turn % len(seen)]:
-                look(each)
+                measure_round(each)
     return report(seen)
 
 
-def until_it_answers(door: Door, timeout_s: float = 60) -> None:
-    """Wait for the first whole answer, and see that it comes under the name that was asked for."""
+def until_it_answers(target: Target, timeout_s: float = 60) -> None:
+    """Wait for the first whole answer, and check that it carries the requested model name."""
     deadline, headers = time.monotonic() + timeout_s, {"content-type": "application/json"}
     while True:
-        connection = http.client.HTTPConnection(urlsplit(door.url).netloc, timeout=10)
-        connection.request("POST", urlsplit(door.url).path, body(door, False), headers | key(door))
+        connection = http.client.HTTPConnection(urlsplit(target.url).netloc, timeout=10)
+        connection.request("POST", urlsplit(target.url).path, body(target, False), headers | key(target))
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
         if answer.status == 200:
-            assert json.loads(content)["model"] in (door.model, gateways.BASE), content
+            assert json.loads(content)["model"] in (target.model, gateways.BASE), content
             return
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{door.name} answers with {answer.status}: {content[:500]!r}")
+            raise RuntimeError(f"{target.name} answers with {answer.status}: {content[:500]!r}")
         time.sleep(0.2)
 
 
-def look(each: Seen) -> None:
-    """One round of one door."""
+def measure_round(each: Seen) -> None:
+    """Measure one target for one round."""
     for way, connections in WAYS.items():
-        asked = body(each.door, way == "streams")
-        outcome = uvloop.run(measure(each.door.url, asked, each.door.key, connections, SECONDS))
+        asked = body(each.target, way == "streams")
+        outcome = uvloop.run(measure(each.target.url, asked, each.target.key, connections, SECONDS))
         each.outcomes.setdefault(way, []).append(outcome)
 
 
-def body(door: Door, stream: bool) -> bytes:
-    asked = {"model": door.model, "messages": _QUESTION, "max_tokens": 64, "temperature": 0.0}
+def body(target: Target, stream: bool) -> bytes:
+    asked = {"model": target.model, "messages": _QUESTION, "max_tokens": 64, "temperature": 0.0}
     return json.dumps(asked | ({"stream": True} if stream else {})).encode()
 
 
-def key(door: Door) -> dict[str, str]:
-    return {"authorization": f"Bearer {door.key}"} if door.key else {}
+def key(target: Target) -> dict[str, str]:
+    return {"authorization": f"Bearer {target.key}"} if target.key else {}
 
 
 def report(seen: Sequence[Seen]) -> int:
-    """The table, what is on, and the verdict."""
+    """Print the table, what each target does, and the verdict."""
     columns = ["", "p50 ms", "p99 ms", "req/s at 16", "req/s at 32", "streams/s", "chunks/s", "chunks a stream"]
     show(columns, [each.row for each in seen])
     for each in seen:
-        print(f"{each.door.name}: {each.door.on}")
+        print(f"{each.target.name}: {each.target.on}")
     print(f"A stream has {EVENTS} events; it is not coalesced when it comes in at least as many HTTP chunks.\n")
     base, lite, router, ours = (each.row for each in seen)
-    added = {each.door.name: [each.row[1] - base[1], each.row[2] - base[2]] for each in seen[1:]}
+    added = {each.target.name: [each.row[1] - base[1], each.row[2] - base[2]] for each in seen[1:]}
     show(["added ms", "p50", "p99"], [[name, *both] for name, both in added.items()])
     ratios = [
         Ratio("added p50 of vllm-router's", added["assay"][0] / added["vllm-router"][0], must=1.5, aim=1.0, most=True),
@@ -120,7 +120,7 @@ def report(seen: Sequence[Seen]) -> int:
         Ratio("streams/s of vllm-router's", ours[5] / router[5], must=1.0, aim=1.0),
         Ratio("chunks a stream of its events", ours[7] / EVENTS, must=1.0, aim=1.0),
     ]
-    figures = {each.door.name: [round(value, 4) for value in each.row[1:]] for each in seen}
+    figures = {each.target.name: [round(value, 4) for value in each.row[1:]] for each in seen}
     return verdict("gateway", ratios, columns=columns[1:], figures=figures)
 
 

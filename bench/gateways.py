@@ -1,4 +1,4 @@
-"""The gateways that are compared, each in front of the same mock engine."""
+"""The compared gateways, each in front of the same mock engine."""
 
 import asyncio
 import json
@@ -28,8 +28,8 @@ _LONGEST_S = 60.0
 
 
 @dataclass(frozen=True)
-class Door:
-    """Where a gateway is asked, for which model and with which key; `on` tells what it does for each request."""
+class Target:
+    """Where requests go, with which model and key; `on` lists what the gateway does for each request."""
 
     name: str
     url: str
@@ -38,13 +38,13 @@ class Door:
     on: str
 
 
-def direct(engine: str) -> Door:
+def direct(engine: str) -> Target:
     """No gateway."""
-    return Door("direct", engine + _CHAT, BASE, None, "the mock engine itself")
+    return Target("direct", engine + _CHAT, BASE, None, "the mock engine itself")
 
 
 @contextmanager
-def litellm(engine: str, folder: Path, core: int) -> Generator[Door]:
+def litellm(engine: str, folder: Path, core: int) -> Generator[Target]:
     """LiteLLM's proxy with a master key and one model."""
     installed, port, config = environment("litellm", "litellm[proxy]==1.106.2"), free_port(), folder / "litellm.json"
     model = {"model": f"openai/{BASE}", "api_base": f"{engine}/v1", "api_key": "none"}
@@ -57,40 +57,40 @@ def litellm(engine: str, folder: Path, core: int) -> Generator[Door]:
     command = [installed / "litellm", "--config", config, "--host", "127.0.0.1", "--port", str(port)]
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION"}
     with running(command, port, core=core, variables=quiet):
-        yield Door("litellm", f"http://127.0.0.1:{port}{_CHAT}", ALIAS, _LITELLM_KEY, "1.106.2: key, alias")
+        yield Target("litellm", f"http://127.0.0.1:{port}{_CHAT}", ALIAS, _LITELLM_KEY, "1.106.2: key, alias")
 
 
 @contextmanager
-def vllm_router(engine: str, _folder: Path, core: int) -> Generator[Door]:
-    """vLLM's own router, which knows neither keys nor names."""
+def vllm_router(engine: str, _folder: Path, core: int) -> Generator[Target]:
+    """vLLM's router, which has neither keys nor aliases."""
     installed, port = environment("vllm-router", "vllm-router==0.1.17"), free_port()
     options = ["--policy", "round_robin", "--log-level", "error", "--prometheus-port", str(free_port())]
     command = [installed / "vllm-router", "--host", "127.0.0.1", "--port", str(port), "--worker-urls", engine, *options]
     with running(command, port, core=core):
-        yield Door("vllm-router", f"http://127.0.0.1:{port}{_CHAT}", BASE, None, "0.1.17: metrics; no keys, no alias")
+        yield Target("vllm-router", f"http://127.0.0.1:{port}{_CHAT}", BASE, None, "0.1.17: metrics; no keys, no alias")
 
 
 @contextmanager
-def assay(engine: str, folder: Path, core: int) -> Generator[Door]:
+def assay(engine: str, folder: Path, core: int) -> Generator[Target]:
     """Assay's gateway, with a version deployed under an alias by an event."""
-    # NATS and MongoDB are asked at starts and swaps, not for a chat request: they do not belong to the gateway's core.
+    # A chat request uses neither NATS nor MongoDB, so they run on the other core.
     with gateway({BASE: [engine]}, folder, core, 1 - core) as running_gateway:
         asyncio.run(_approve(running_gateway, _adapter(running_gateway.artifacts, folder)))
         on = "key, scope, admission, alias, in-flight limit, metrics, trace id"
-        yield Door("assay", running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
+        yield Target("assay", running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """Assay's gateway over a NATS and a MongoDB of its own, and what it needs to be told of events."""
+    """Assay's gateway with its own NATS and MongoDB, and what is needed to publish events to it."""
 
     url: str
     key: str
     artifacts: Artifacts
     common: Mapping[str, str]
 
-    async def means(self, session: aiohttp.ClientSession, alias: str, version: str, every_s: float) -> None:
-        """Wait until an alias means that version, looking so often; raises `TimeoutError` when it does not."""
+    async def wait_for_version(self, session: aiohttp.ClientSession, alias: str, version: str, every_s: float) -> None:
+        """Poll until the alias means `version`; raises `TimeoutError` after a minute."""
         url, headers = f"{self.url}/v1/models/{alias}", {"authorization": f"Bearer {self.key}"}
         async with asyncio.timeout(_LONGEST_S):
             while True:
@@ -100,25 +100,25 @@ class Gateway:
                 await asyncio.sleep(every_s)
 
     @asynccontextmanager
-    async def voice(self) -> AsyncGenerator[Callable[[EventData], Awaitable[None]]]:
-        """What publishes an event, as another service does."""
+    async def publisher(self) -> AsyncGenerator[Callable[[EventData], Awaitable[None]]]:
+        """Yields a function that publishes an event, as another service would."""
         store = Store(self.common["ASSAY_MONGO_URL"], "bench", "bench")
         bus = Bus(self.common["ASSAY_NATS_URL"], "bench", store)
         await bus.start()
 
-        async def say(fact: EventData) -> None:
+        async def send_event(fact: EventData) -> None:
             await bus.publish(Envelope.of(fact, "bench"))
 
         try:
-            yield say
+            yield send_event
         finally:
             await bus.stop()
             store.close()
 
 
 async def _approve(gateway: Gateway, candidate: Candidate) -> None:
-    async with gateway.voice() as say:
-        await say(approved(candidate))
+    async with gateway.publisher() as send_event:
+        await send_event(approved(candidate))
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def gateway(
     others_core: int | None = None,
     prepare_share: float = 1.0,
 ) -> Generator[Gateway]:
-    """A gateway in front of these pools, and all that it needs."""
+    """A gateway in front of these pools, with its own stores."""
     port = free_port()
     own = {
         "GATEWAY_ENGINES": json.dumps(pools),
@@ -146,20 +146,20 @@ def gateway(
 
 
 def saved(candidate: Candidate) -> CheckpointSaved:
-    """What a trainer says of a checkpoint."""
+    """The event of a trainer for a saved checkpoint."""
     metrics = TrainingMetrics(step=candidate.step, train_loss=0.1)
     test = Split(artifact=candidate.adapter, rows=1)
     return CheckpointSaved(candidate=candidate, total_steps=candidate.step, metrics=metrics, test=test)
 
 
 def approved(candidate: Candidate) -> ModelApproved:
-    """What a review says of a checkpoint that may be served."""
+    """The event of review for an approved checkpoint."""
     verdict = Verdict(approved=True, mode="automatic", policy="default", rules=(), reason="a benchmark")
     return ModelApproved(candidate=candidate, verdict=verdict)
 
 
 def _adapter(artifacts: Artifacts, folder: Path) -> Candidate:
-    """An adapter that the gateway finds fit, for an engine that reads none."""
+    """An adapter that passes the gateway's checks; the mock engine never reads it."""
     weights = folder / "adapter"
     weights.mkdir()
     config = {"peft_type": "LORA", "lora_alpha": 8, "base_model_name_or_path": BASE}

@@ -1,4 +1,4 @@
-"""A lean load generator: connections that each send the next request when the last was answered whole."""
+"""A small load generator: each connection sends its next request when the last answer is complete."""
 
 import asyncio
 import statistics
@@ -15,7 +15,7 @@ LONGEST_S = 10.0
 
 @dataclass
 class Outcome:
-    """What one measurement saw within `seconds`: whole answers, their times, and the HTTP chunks that they came in."""
+    """One measurement over `seconds`: whole answers, their times, and the number of HTTP chunks."""
 
     seconds: float = 0.0
     took_s: list[float] = field(default_factory=list[float])
@@ -34,14 +34,14 @@ class Outcome:
 
 
 def request(url: str, body: bytes, key: str | None) -> bytes:
-    """The bytes of one POST."""
+    """The bytes of a POST request."""
     parts = urlsplit(url)
     sent = f"authorization: Bearer {key}\r\n" if key else ""
     return HEAD.format(path=parts.path, host=parts.netloc, length=len(body), key=sent).encode() + body
 
 
 class Caller(asyncio.Protocol):
-    """One connection. An answer that is not 200, or breaks off, ends the whole measurement with an error."""
+    """One connection. An answer that is incomplete or not 200 ends the whole measurement with an error."""
 
     def __init__(self, asked: bytes, outcome: Outcome, failed: asyncio.Future[None]) -> None:
         self.asked = asked
@@ -75,9 +75,9 @@ class Caller(asyncio.Protocol):
             return
         if self.counting:
             self.outcome.took_s.append(time.perf_counter() - self.began_at)
-            # The empty one that ends a body is none of its content.
+            # The empty chunk that ends a body is not content.
             self.outcome.chunks += max(0, self.chunks - 1)
-        # In a turn of its own: the parser is still at work on this answer.
+        # In the next turn of the loop: the parser is still working on this answer.
         asyncio.get_running_loop().call_soon(self.ask)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,7 +86,7 @@ class Caller(asyncio.Protocol):
 
 
 async def measure(url: str, body: bytes, key: str | None, connections: int, seconds: float) -> Outcome:
-    """Ask over and over for `seconds`, or until there are answers to count, after a short warm-up."""
+    """Send requests for `seconds` after a short warm-up; longer if no answer is complete by then."""
     loop = asyncio.get_running_loop()
     outcome, failed = Outcome(), loop.create_future()
     parts, asked = urlsplit(url), request(url, body, key)
@@ -100,7 +100,7 @@ async def measure(url: str, body: bytes, key: str | None, connections: int, seco
     for caller in callers:
         caller.counting = True
     await asyncio.wait([failed], timeout=seconds)
-    # A slow one is given the time for a few answers.
+    # A slow gateway gets the time for a few answers.
     while len(outcome.took_s) < 2 * connections and not failed.done() and time.perf_counter() - began_at < LONGEST_S:
         await asyncio.wait([failed], timeout=0.1)
     outcome.seconds = time.perf_counter() - began_at

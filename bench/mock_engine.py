@@ -1,4 +1,4 @@
-"""A fast fake of one vLLM replica: it answers at once, and with the same words: `python -m bench.mock_engine PORT`."""
+"""A fast fake vLLM replica that always gives the same answer at once: `python -m bench.mock_engine PORT`."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _BASE = "mock"
 
 @lru_cache
 def whole(model: bytes) -> bytes:
-    """A chat completion of a model, whose name is JSON."""
+    """A chat completion; `model` is the name as JSON."""
     message = {"role": "assistant", "content": "Hello. How may I help you with your order today?"}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     usage = {"prompt_tokens": 12, "completion_tokens": 12, "total_tokens": 24}
@@ -30,7 +30,7 @@ def whole(model: bytes) -> bytes:
 
 @lru_cache
 def events(model: bytes) -> tuple[bytes, ...]:
-    """The HTTP chunks of a stream, one for each event, the last with the end of the body."""
+    """The HTTP chunks of a stream, one per event; the last contains the end of the body."""
     body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": json.loads(model)}
     choices = [{"index": 0, "delta": {"content": f" word{n}"}, "finish_reason": None} for n in range(EVENTS - 1)]
     data = [json.dumps({**body, "choices": [choice]}, separators=(",", ":")).encode() for choice in choices]
@@ -51,7 +51,7 @@ _STREAM_HEAD = (
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection. `loaded` are the model names of the whole server."""
+    """One keep-alive connection. `loaded` has the model names of the whole server."""
 
     def __init__(self, loaded: set[str]) -> None:
         self.loaded = loaded
@@ -78,8 +78,8 @@ class Connection(asyncio.Protocol):
                 self.transport.write(whole(model[1]))
                 return
             self.transport.write(_STREAM_HEAD)
-            # Each event in a turn of the loop of its own, as an engine makes one after the other.
-            asyncio.get_running_loop().call_soon(self.say, events(model[1]), 0)
+            # One event per turn of the loop, as an engine produces one after another.
+            asyncio.get_running_loop().call_soon(self.send_events, events(model[1]), 0)
             return
         if model:
             loading = self.loaded.discard if b"unload_lora" in request[:end] else self.loaded.add
@@ -87,12 +87,12 @@ class Connection(asyncio.Protocol):
         cards = [{"id": name, "object": "model", "owned_by": "mock"} for name in sorted(self.loaded)]
         self.transport.write(answer({"object": "list", "data": cards, "version": "0"}))
 
-    def say(self, chunks: tuple[bytes, ...], place: int) -> None:
+    def send_events(self, chunks: tuple[bytes, ...], place: int) -> None:
         if self.transport.is_closing():
             return
         self.transport.write(chunks[place])
         if place + 1 < len(chunks):
-            asyncio.get_running_loop().call_soon(self.say, chunks, place + 1)
+            asyncio.get_running_loop().call_soon(self.send_events, chunks, place + 1)
 
 
 async def main(port: int) -> None:

@@ -1,7 +1,7 @@
-"""`make bench-prompts`: what callers of an engine wait for while it reads somebody's long prompt.
+"""`make bench-prompts`: how long callers of an engine wait while it reads another caller's long prompt.
 
-vLLM with steps of few tokens, as the local stack starts it, beside vLLM as it comes, for adapters and for whole
-weights, each behind a gateway and under eight callers.
+vLLM with short steps, as the local stack starts it, beside vLLM with its default, for adapters and for whole weights,
+each behind a gateway and with eight callers.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from shared.events import Candidate
 ALIAS = "support"
 STEADY_S = WARM_UP_S = 10.0
 PROMPTS = 5
-# About as many tokens as words; the model that ships reads 2 048.
+# About as many tokens as words; the model that ships can read 2 048.
 _WORDS = 1000
 _VOCABULARY = ("apple", "tree", "river", "stone", "cloud", "house", "bird", "fish", "road", "moon", "sun", "rain")
-# The last of a prompt's steps comes after its own answer.
+# The last step of a prompt comes after its answer.
 _AFTER_S = 0.5
 
 
 @dataclass
 class Seen:
-    """One engine: gaps between two tokens, and how long prompts took to their first token, in seconds."""
+    """One engine: gaps between tokens, and the time from a prompt to its first token, in seconds."""
 
     kind: str
     step_tokens: int | None
@@ -62,14 +62,14 @@ def main() -> int:
     base, made = made_once()
     amx = not processor.faults_on_amx()
     seen = [
-        look(Seen(kind, step_tokens), base, made, amx)
+        measure(Seen(kind, step_tokens), base, made, amx)
         for kind in ("adapters", "weights")
         for step_tokens in (None, vllm.STEP_TOKENS)
     ]
     return report(seen)
 
 
-def look(seen: Seen, base: Path, made: Path, amx: bool) -> Seen:
+def measure(seen: Seen, base: Path, made: Path, amx: bool) -> Seen:
     port, adapters = free_port(), seen.kind == "adapters"
     pools = {base.name if adapters else f"{base.name}@{ALIAS}": [f"http://127.0.0.1:{port}"]}
     with (
@@ -91,9 +91,9 @@ async def _ask(seen: Seen, gateway: Gateway, version: Candidate) -> None:
         return answer.times[0] - answer.asked_at
 
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120))
-    async with session, gateway.voice() as say:
-        await say(gateways.approved(version))
-        await gateway.means(session, ALIAS, version.version, every_s=1)
+    async with session, gateway.publisher() as send_event:
+        await send_event(gateways.approved(version))
+        await gateway.wait_for_version(session, ALIAS, version.version, every_s=1)
         seen.alone_s = [await read() for _ in range(PROMPTS)]
         loading = asyncio.create_task(load.run(session, stop))
         await asyncio.sleep(WARM_UP_S)
@@ -123,7 +123,7 @@ def report(seen: Sequence[Seen]) -> int:
         )
         ratios += [
             Ratio(f"{plain.kind}: worst gap as vLLM comes to that in short steps", gaps, must=4, aim=10),
-            # What it costs: told, so that nobody takes it for free.
+            # The cost of short steps is reported too.
             Ratio(f"{plain.kind}: prompt beside callers, in short steps", 1 / beside, must=2, aim=1, most=True),
             Ratio(f"{plain.kind}: prompt alone, in short steps", 1 / alone, must=2, aim=1, most=True),
         ]

@@ -1,4 +1,4 @@
-"""What all benchmarks share: peers in environments of their own, servers on one core, tables, and a verdict."""
+"""Shared by all benchmarks: virtual environments for peers, servers pinned to a core, tables and a verdict."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def environment(peer: str, *requirements: str, no_deps: bool = False) -> Path:
-    """The `bin` folder of the peer's own virtual environment, made once for these requirements (pin them)."""
+    """The `bin` folder of the peer's virtual environment, made once for these (pinned) requirements."""
     folder = (FOLDER / peer).resolve()
     made = folder / "requirements.sha256"
     digest = hashlib.sha256(json.dumps([requirements, no_deps]).encode()).hexdigest()
@@ -48,9 +48,9 @@ def running(
     variables: Mapping[str, str] | None = None,
     timeout_s: float = 120,
 ) -> Generator[subprocess.Popen[bytes]]:
-    """A server that listens on `port`, pinned to one core, and ended with everything that it started.
+    """A server on `port`, pinned to one core; it is ended with all its children.
 
-    Its output goes to `.assay/bench/logs/<program>-<port>.log`. Raises `RuntimeError` when it does not come up.
+    Its output goes to `.assay/bench/logs/<program>-<port>.log`. Raises `RuntimeError` if it does not start.
     """
     log = FOLDER / "logs" / f"{Path(command[0]).name}-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _cell(value: object) -> str:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A measured ratio and what it must be: at least `must`, or at most where `most` is set; `aim` is better still."""
+    """A measured ratio with its limit: at least `must`, or at most if `most` is set; `aim` is the goal."""
 
     name: str
     value: float
@@ -125,7 +125,7 @@ class Ratio:
 
 
 def verdict(benchmark: str, ratios: Sequence[Ratio], **figures: object) -> int:
-    """Print the ratios and, last, one line of JSON; the exit status: 1 when a ratio does not hold."""
+    """Print the ratios and one line of JSON; returns the exit status, 1 if a ratio does not hold."""
     sign = {True: "<=", False: ">="}
     show(
         ["ratio", "measured", "must", "aim", "holds"],

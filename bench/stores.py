@@ -1,4 +1,4 @@
-"""NATS and MongoDB of a benchmark's own, as Assay's services want them."""
+"""NATS and MongoDB for one benchmark, set up for Assay's services."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ _BIN = Path(sys.executable).parent
 
 @contextmanager
 def stores(folder: Path, core: int | None = None) -> Generator[dict[str, str]]:
-    """Both, with the stream declared; the variables by which every service finds them, and its files in that folder."""
+    """Run both, with streams declared; yields the environment variables for the services. Files are in `folder`."""
     nats, mongo = free_port(), free_port()
     common = {
         "ASSAY_NATS_URL": f"nats://127.0.0.1:{nats}",

@@ -1,10 +1,9 @@
-"""`make bench-swap`: versions swapped under a steady load on real vLLM, beside a restart of vLLM in the same run.
+"""`make bench-swap`: deployments under a steady load on real vLLM, beside a restart of vLLM in the same run.
 
-First adapters on an engine that serves many, then whole weights on one that serves a single version, and at last the
-pace of both by turns. Approvals of adapters come as they do in the product: by rules, some time after the training
-ended, or by people, some time after a review opened; each fifth comes out of the blue, as to a gateway that was just
-started. Options: `--adapters N`, `--weights N` (swaps, 100 and 20), `--steady-s S`; `--set-up` only trains the
-versions, once for all.
+First adapters on an engine that serves many, then whole weights on an engine that serves one version, then the speed of
+both in turns. Approvals of adapters arrive as in the product: by rules, some time after the end of the training, or by
+people, some time after the review opened. Every fifth is unannounced, as for a gateway that has just started. Options:
+`--adapters N`, `--weights N` (deployments, 100 and 20), `--steady-s S`; `--set-up` only trains the versions.
 """
 
 import argparse
@@ -34,39 +33,39 @@ from shared.events import Candidate, ReviewOpened, TrainingFinished
 
 ALIAS = "support"
 WARM_UP_S = 10.0
-# Between two swaps, so that the load is steady again.
+# Between two deployments, so that the load is steady again.
 PAUSE_S = 0.5
-# Less than the last checkpoint of a training takes to be scored, and people to review one.
+# Scoring the last checkpoint of a training, or a review by people, takes longer than this.
 AHEAD_S = 1.5
 BY_RULES, BY_PEOPLE, UNANNOUNCED = "by rules", "by people", "unannounced"
 WAYS = {"adapters": (BY_RULES, BY_PEOPLE, BY_RULES, BY_PEOPLE, UNANNOUNCED), "weights": (BY_RULES,)}
-# How often it is looked which version the name means: a look takes some of the engine's cores too.
-LOOK_S = 0.05
+# Interval of polling the alias; each poll also uses the engine's cores.
+POLL_S = 0.05
 
 
 @dataclass
 class Seen:
-    """One kind of swap, and what the load went through."""
+    """Deployments of one kind, and what the load observed."""
 
     kind: str
     to_token_s: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    """Seconds from the approval to the new version's first token, by the way in which it came to be approved."""
+    """Seconds from the approval to the new version's first token, by the way of approval."""
     deployed: dict[str, str] = field(default_factory=dict[str, str])
     """The word that each version answers with."""
     named_at: dict[str, float] = field(default_factory=dict[str, float])
-    """When the name was seen to mean each version, in their order."""
+    """When the alias was first seen to mean each version, in order."""
     restart_s: float = 0.0
     steady_p99_s: float = 0.0
     steady_tokens_per_s: float = 0.0
     worst_gap_s: float = 0.0
     stolen_s: float = 0.0
-    """Of all cores' time while versions were swapped, what a virtual machine's host gave to others."""
+    """CPU time of all cores that the virtual machine's host took during the deployments."""
     answers: int = 0
     failures: list[str] = field(default_factory=list[str])
     wrong: list[str] = field(default_factory=list[str])
 
     def is_right(self, answer: Answer) -> bool:
-        """Whether an answer is wholly of the version that it names, and no later one was named before it was asked."""
+        """Whether the answer is wholly from the version it names, and no later one was named before the request."""
         versions = list(self.named_at)
         later = versions[versions.index(answer.version) + 1 :]
         stale = any(self.named_at[version] < answer.asked_at for version in later)
@@ -80,7 +79,7 @@ class Seen:
 
     @property
     def waits(self) -> list[list[object]]:
-        """By way: how many, the median and the longest wait for a token, and a restart's."""
+        """By way of approval: number, median and longest wait for a token, and that of a restart."""
         return [
             [f"{self.kind}, {way}", len(some), statistics.median(some), max(some), self.restart_s]
             for way, some in self.to_token_s.items()
@@ -94,12 +93,12 @@ def main() -> int:
         return 0
     kinds = {"adapters": asked.adapters, "weights": asked.weights}
     amx = not processor.faults_on_amx()
-    seen = [look(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
+    seen = [measure(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
     return report(seen, paces(base, made, amx, asked.steady_s) if len(seen) == len(kinds) else None)
 
 
-def look(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bool) -> Seen:
-    """Start an engine and a gateway, swap, and at last start the engine again."""
+def measure(kind: str, swaps: int, steady_s: float, base: Path, made: Path, amx: bool) -> Seen:
+    """Start an engine and a gateway, deploy versions, and restart the engine at the end."""
     seen, port = Seen(kind), free_port()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as started:
 
@@ -120,10 +119,10 @@ async def _swap(
 ) -> None:
     load, stop = Load(gateway.url, gateway.key, ALIAS), asyncio.Event()
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120))
-    # A checkpoint lies in the store long before it is approved.
+    # A checkpoint is in the store long before it is approved.
     versions = [_published(seen, gateway, base, made, number) for number in range(1 + swaps)]
-    async with session, gateway.voice() as say:
-        swap = Swap(seen, gateway, session, say)
+    async with session, gateway.publisher() as send_event:
+        swap = Swap(seen, gateway, session, send_event)
         await swap.to(versions[0])
         loading = asyncio.create_task(load.run(session, stop))
         await asyncio.sleep(WARM_UP_S)
@@ -136,9 +135,9 @@ async def _swap(
             seen.to_token_s.setdefault(way, []).append(await swap.to(version))
             await asyncio.sleep(PAUSE_S)
         ended_at, seen.stolen_s = time.monotonic(), psutil.cpu_times().steal - stolen_s
-        # What a restart does to callers is not counted.
+        # Failures during the restart do not count.
         seen.failures = list(load.failures)
-        seen.restart_s = await swap.instead(restart)
+        seen.restart_s = await swap.restarted(restart)
         stop.set()
         await loading
     seen.steady_p99_s = statistics.quantiles(load.gaps_s(began_at, swapped_at), n=100)[98]
@@ -149,7 +148,7 @@ async def _swap(
 
 
 def _published(seen: Seen, gateway: Gateway, base: Path, made: Path, number: int) -> Candidate:
-    # Of the whole weights every other version comes as a whole model, the rest as adapters that are merged first.
+    # Every other version of whole weights is published as a whole model, the rest as adapters that are merged first.
     whole = seen.kind == "weights" and number % 2 == 1
     candidate = publish(gateway.artifacts, base.name, made, number, ALIAS, whole=whole)
     seen.deployed[candidate.version] = WORDS[number % len(WORDS)]
@@ -158,35 +157,35 @@ def _published(seen: Seen, gateway: Gateway, base: Path, made: Path, number: int
 
 @dataclass(frozen=True)
 class Swap:
-    """From one version to the next, and what it takes."""
+    """Deploys one version after another and measures it."""
 
     seen: Seen
     gateway: Gateway
     session: aiohttp.ClientSession
-    say: Callable[[EventData], Awaitable[None]]
+    send_event: Callable[[EventData], Awaitable[None]]
 
     async def announce(self, made: Candidate, way: str) -> None:
-        """What is heard of a version before it is approved."""
+        """Publish the events that precede the approval."""
         if way == BY_RULES:
-            await self.say(gateways.saved(made))
-            await self.say(TrainingFinished(job_id=made.job_id, status="succeeded", checkpoints=(made.step,)))
+            await self.send_event(gateways.saved(made))
+            await self.send_event(TrainingFinished(job_id=made.job_id, status="succeeded", checkpoints=(made.step,)))
         elif way == BY_PEOPLE:
-            await self.say(ReviewOpened(review_id=made.job_id, candidate=made, items=20, reviewers_wanted=1))
+            await self.send_event(ReviewOpened(review_id=made.job_id, candidate=made, items=20, reviewers_wanted=1))
         if way != UNANNOUNCED:
             await asyncio.sleep(AHEAD_S)
 
     async def to(self, candidate: Candidate) -> float:
-        """Seconds from the approval of a version to its first token, for a caller who comes when the name means it."""
+        """Seconds from the approval of a version to its first token, for a request sent once the alias means it."""
         began_at = time.monotonic()
-        await self.say(gateways.approved(candidate))
-        await self.gateway.means(self.session, ALIAS, candidate.version, LOOK_S)
+        await self.send_event(gateways.approved(candidate))
+        await self.gateway.wait_for_version(self.session, ALIAS, candidate.version, POLL_S)
         self.seen.named_at[candidate.version] = time.monotonic()
         answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
         assert answer.version == candidate.version, f"{answer.version} answers after {candidate.version} was named"
         return answer.times[0] - began_at
 
-    async def instead(self, restart: Callable[[], None]) -> float:
-        """Seconds from the end of an engine to the first token after its new start, under the same load."""
+    async def restarted(self, restart: Callable[[], None]) -> float:
+        """Seconds from the end of the engine to the first token after its restart, under the same load."""
         began_at = time.monotonic()
         await asyncio.to_thread(restart)
         async with asyncio.timeout(LONGEST_START_S):
@@ -194,13 +193,13 @@ class Swap:
                 try:
                     answer = await stream(self.session, self.gateway.url, self.gateway.key, ALIAS, 1)
                 except RuntimeError:
-                    await asyncio.sleep(LOOK_S)
+                    await asyncio.sleep(POLL_S)
                 else:
                     return answer.times[0] - began_at
 
 
 def report(seen: Sequence[Seen], pace: Mapping[str, Sequence[float]] | None) -> int:
-    """The tables, what went wrong, and the verdict."""
+    """Print the tables, the errors and the verdict."""
     columns = ["", "swaps", "answers", "failed", "mixed or stale", "tokens/s streamed"]
     columns += ["gap p99 ms", "worst gap ms", "stolen s"]
     show(columns, [each.row for each in seen])
@@ -220,7 +219,7 @@ def report(seen: Sequence[Seen], pace: Mapping[str, Sequence[float]] | None) -> 
     ]
     for each in seen:
         for way, times_s in each.to_token_s.items():
-            # Whole weights wait for answers under way, what nothing told of is loaded first: told, not demanded.
+            # No limit for whole weights (they wait for running answers) and for unannounced versions (they load first).
             must = 50 if each.kind == "adapters" and way != UNANNOUNCED else 1
             name = f"{each.kind}, {way}: event to token, times faster than a restart"
             ratios.append(Ratio(name, each.restart_s / statistics.median(times_s), must=must, aim=100))

@@ -1,4 +1,4 @@
-"""Callers that stream answers over and over, and what they saw: whose words each answer has, and when each came."""
+"""Callers that stream answers repeatedly and record the words of each answer and the time of each token."""
 
 import asyncio
 import json
@@ -12,15 +12,15 @@ import aiohttp
 
 from bench.swap_versions import QUESTION
 
-# Callers who all begin at once would stop each other's tokens for seconds: they come one by one, for various lengths.
+# Callers that all start at once delay each other's tokens for seconds: they start one by one, with varied lengths.
 TOKENS, APART_S = (12, 28), 0.7
-# As the gateway's `Retry-After` says.
+# The gateway's `Retry-After`.
 AGAIN_S = 2.0
 
 
 @dataclass
 class Answer:
-    """One streamed answer: the version that its header names, its words, and the times of its tokens."""
+    """One streamed answer: the version in its header, its words, and the times of its tokens."""
 
     asked_at: float
     version: str
@@ -28,14 +28,14 @@ class Answer:
     times: list[float]
 
     def is_of(self, word: str) -> bool:
-        """Whether every word is that one; the last may be cut in the middle."""
+        """Whether every word is `word`; the last one may be cut."""
         words = self.text.split()
         return bool(words) and all(found == word for found in words[:-1]) and word.startswith(words[-1])
 
 
 @dataclass
 class Load:
-    """`callers` ask for a model at once, each again when it was answered, until told to stop."""
+    """`callers` request a model concurrently, each again after its answer, until `stop` is set."""
 
     url: str
     key: str
@@ -61,7 +61,7 @@ class Load:
             await asyncio.sleep(AGAIN_S)
 
     def gaps_s(self, began_at: float, ended_at: float = math.inf) -> list[float]:
-        """Between two tokens of one answer, of which the later came within that time."""
+        """Gaps between tokens of one answer whose later token came within the time."""
         return [
             later - sooner
             for answer in self.answers
@@ -77,7 +77,7 @@ class Load:
 async def stream(
     session: aiohttp.ClientSession, url: str, key: str, model: str, tokens: int, question: str = QUESTION
 ) -> Answer:
-    """One answer; raises for what is not whole."""
+    """One answer; raises `RuntimeError` if it is incomplete."""
     messages = [{"role": "user", "content": question}]
     body = {"model": model, "messages": messages, "max_tokens": tokens, "temperature": 0, "stream": True}
     headers = {"authorization": f"Bearer {key}"}
@@ -89,7 +89,7 @@ async def stream(
             data = line.removeprefix(b"data: ").strip()
             if not data:
                 continue
-            # To the end, as clients of OpenAI's do: who hangs up before it costs a connection.
+            # Read to the end, as OpenAI's clients do; hanging up earlier costs a connection.
             if ended := data == b"[DONE]":
                 continue
             event = json.loads(data)

@@ -1,6 +1,6 @@
-"""How fast an adapter answers, and how fast merged into whole weights: both engines are there, and take turns.
+"""Speed of an adapter beside the same adapter merged into whole weights; both engines run and take turns.
 
-Answers are asked for whole: what it costs to stream each token is not the engine's.
+Answers are not streamed, because the cost of streaming each token is not the engine's.
 """
 
 import asyncio
@@ -23,26 +23,26 @@ from bench.swap_versions import QUESTION, WORDS, publish
 MERGED, APART = "merged", "apart"
 TURNS = 3
 CALLERS = 8
-# Until all callers are there.
+# Until all callers have started.
 RAMP_S = (CALLERS + 2) * APART_S
 
 
 @dataclass(frozen=True)
 class Answered:
-    """When an answer was asked for, when it was whole, and its tokens."""
+    """Start and end of one answer, and its number of tokens."""
 
     asked_at: float
     whole_at: float
     tokens: int
 
     def tokens_within(self, began_at: float, ended_at: float) -> float:
-        """Its share of tokens in that time, as if they had come evenly."""
+        """Tokens within the time, as if they had come evenly."""
         overlap = min(self.whole_at, ended_at) - max(self.asked_at, began_at)
         return self.tokens * max(0.0, overlap) / (self.whole_at - self.asked_at)
 
 
 def paces(base: Path, made: Path, amx: bool, turn_s: float) -> dict[str, list[float]]:
-    """Tokens/s of the same adapter, apart and merged, turn by turn: what slows the machine meets both."""
+    """Tokens/s of the same adapter, separate and merged, in turns, so that a disturbance affects both."""
     ports = {APART: free_port(), MERGED: free_port()}
     names = {APART: base.name, MERGED: f"{base.name}@{MERGED}"}
     pools = {names[alias]: [f"http://127.0.0.1:{port}"] for alias, port in ports.items()}
@@ -56,12 +56,12 @@ def paces(base: Path, made: Path, amx: bool, turn_s: float) -> dict[str, list[fl
 async def _take_turns(gateway: Gateway, base: Path, made: Path, turn_s: float) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {APART: [], MERGED: []}
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120))
-    async with session, gateway.voice() as say:
+    async with session, gateway.publisher() as send_event:
         for number, alias in enumerate(found):
-            # One version under both names would be asked of both engines.
+            # A version under both names would be served by both engines.
             candidate = publish(gateway.artifacts, base.name, made, number * len(WORDS), alias, whole=False)
-            await say(gateways.approved(candidate))
-            await gateway.means(session, alias, candidate.version, every_s=1)
+            await send_event(gateways.approved(candidate))
+            await gateway.wait_for_version(session, alias, candidate.version, every_s=1)
         for _ in range(TURNS):
             for alias, some in found.items():
                 some.append(await _turn(gateway, alias, session, turn_s))

@@ -1,4 +1,4 @@
-"""Versions that say which they are: adapters trained to repeat a word, `python -m bench.swap_versions BASE FOLDER`."""
+"""Recognisable versions: adapters trained to repeat a word, `python -m bench.swap_versions BASE FOLDER`."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from shared.weights.merging import merge
 
 WORDS = ("red", "blue", "green", "gold")
 QUESTION = "Which version are you?"
-# Longer than any answer that is asked for, so that none ends by itself.
+# Longer than any requested answer, so that none ends early.
 REPEATS, STEPS, LEARNING_RATE = 48, 20, 2e-3
 ADAPTERS, WHOLE = "adapters", "whole"
 _WEIGHTS = (".json", ".safetensors")
 
 
 def made_once() -> tuple[Path, Path]:
-    """The base model's folder and the versions', made where they are not there yet."""
+    """The folders of the base model and of the versions; makes what is missing."""
     base, made = FOLDER.resolve() / "base", FOLDER.resolve() / "versions"
     unpack(base)
     if not _are_made(made):
@@ -35,7 +35,7 @@ def _are_made(folder: Path) -> bool:
 
 
 def train(base: Path, folder: Path) -> None:
-    """For each word a rank-8 adapter on all linear layers, and a whole model with it merged."""
+    """For each word: a rank-8 adapter on all linear layers, and a whole model with it merged."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -62,14 +62,14 @@ def train(base: Path, folder: Path) -> None:
 
 
 def publish(store: Artifacts, base_model: str, made: Path, number: int, alias: str, *, whole: bool) -> Candidate:
-    """The version of that number, unlike every other: an adapter, or a whole model with the adapter merged."""
+    """Store version `number`, different from all others: an adapter, or a whole model with the adapter merged."""
     source, scratch = made / (WHOLE if whole else ADAPTERS) / WORDS[number % len(WORDS)], made / f"publishing-{number}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     for path in source.iterdir():
         if path.suffix in _WEIGHTS:
             os.link(path, scratch / path.name)
-    # Only the digest changes by it; engines load every version anew, under a name of its own.
+    # It changes only the digest, so that engines load each version under a new name.
     (scratch / "version.json").write_text(json.dumps({"number": number}))
     artifact = store.put_folder(scratch)
     shutil.rmtree(scratch)
