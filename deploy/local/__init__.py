@@ -1,1 +1,1 @@
-"""The whole of Assay on one machine, without containers or accounts, under supervisord."""
+"""All of Assay on one machine under supervisord, without containers or accounts."""

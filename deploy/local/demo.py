@@ -1,4 +1,4 @@
-"""`make demo`: from a file of examples to a served model, on this machine, told step by step."""
+"""`make demo`: from a file of examples to a served model on this machine, step by step."""
 
 import json
 import os
@@ -26,8 +26,8 @@ from deploy.local.supervision import SupervisionError
 EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction" / "train.jsonl"
 SUFFIX = "address-extractor"
 QUESTION = "hi its Marta Lindgren, pls send the kettle to 48 Harbour Lane, Brighton BN2 7QF. my nr is 07700 900412 thx"
-# Two, for scoring takes its time from training on a machine of two cores; the rest is "auto".
-# The example wants no more; "auto" would read so few rows twelve times, which takes a laptop a quarter of an hour.
+# Two checkpoints, because scoring and training share the cores. 1.5 epochs are enough for the example; "auto" would
+# train twelve epochs on so few rows, which takes a quarter of an hour on a laptop.
 _METHOD: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1.5, "n_checkpoints": 2}}}
 _TERMINAL = ("succeeded", "failed", "cancelled")
 _POLL_S = 2.0
@@ -37,7 +37,7 @@ _TOLD_STEPS = 10
 
 @dataclass
 class Watch:
-    """What is known of a running job; asked again by `update`."""
+    """The known state of a running job; `update` refreshes it."""
 
     client: openai.OpenAI
     job: FineTuningJob
@@ -46,7 +46,7 @@ class Watch:
     metrics: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
-    """What was not printed yet, for those who see no live table."""
+    """Messages not printed yet, for output without a live table."""
     _seen: set[str] = field(default_factory=set)
 
     def update(self) -> None:
@@ -95,7 +95,7 @@ def main() -> int:
     except (stack.StackError, SupervisionError) as error:
         console.print(f"[red]{error}")
         return 1
-    console.print(f"[green]✓[/] everything runs, {time.monotonic() - began:.0f} s after the start")
+    console.print(f"[green]✓[/] everything runs after {time.monotonic() - began:.0f} s")
     code = _run(console, settings)
     console.print(f"[bold]done in {time.monotonic() - began:.0f} s[/]")
     if recording:
@@ -134,13 +134,13 @@ def _start_job(console: Console, client: openai.OpenAI) -> FineTuningJob:
 
 
 def _swapped_names(client: openai.OpenAI) -> list[str]:
-    """The base model, and the stable name too when an earlier run left one that will be swapped."""
+    """The base model, and the stable name if an earlier run left one."""
     known = {model.id for model in client.models.list()}
     return [BASE_MODEL, SUFFIX] if SUFFIX in known else [BASE_MODEL]
 
 
 def _follow(console: Console, watch: Watch, load: Load) -> None:
-    """Watch until training has ended, then put load on and watch until the verdict and the swap."""
+    """Watch until training has ended, then add load and watch until verdict and deployment."""
     with _shown(console, watch) as show:
 
         def watch_until(done: Callable[[], bool]) -> None:
@@ -159,7 +159,7 @@ def _follow(console: Console, watch: Watch, load: Load) -> None:
 
 @contextmanager
 def _shown(console: Console, watch: Watch) -> Generator[Callable[[], None]]:
-    """Gives what to call after each look: a live table in a terminal, lines as things happen elsewhere."""
+    """Yields a function to call after each update: it redraws a table in a terminal, else it prints new lines."""
     if not console.is_terminal:
         yield lambda: _print_news(console, watch)
         return
@@ -174,10 +174,10 @@ def _print_news(console: Console, watch: Watch) -> None:
 
 
 def _ask(console: Console, client: openai.OpenAI) -> None:
-    """One question that is in no file, answered by the base model and by the new one."""
+    """A question that is not in the data, answered by the base model and by the new one."""
     with EXAMPLES.open() as file:
         system = json.loads(file.readline())["messages"][0]
-    console.print(Panel(QUESTION, title="A question that was in no file"))
+    console.print(Panel(QUESTION, title="A question that is not in the data"))
     for model in (BASE_MODEL, SUFFIX):
         answer = client.chat.completions.create(
             model=model, messages=[system, {"role": "user", "content": QUESTION}], max_tokens=100, temperature=0
@@ -189,7 +189,7 @@ def _ways_on(settings: LocalSettings) -> Panel:
     key = os.path.relpath(settings.admin_key_file)
     body = json.dumps({"model": SUFFIX, "messages": [{"role": "user", "content": "Ship to Ada, 1 Elm Road, York"}]})
     return Panel(
-        f"The stack stays up. The gateway is {settings.gateway_url}, the key lies in {key}.\n\n"
+        f"The stack keeps running. The gateway is {settings.gateway_url}; the admin key is in {key}.\n\n"
         f"curl {settings.gateway_url}/v1/chat/completions -H 'content-type: application/json' \\\n"
         f'  -H "authorization: Bearer $(cat {key})" \\\n'
         f"  -d '{body}'\n\n"

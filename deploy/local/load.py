@@ -1,4 +1,4 @@
-"""Steady background requests, counted, while something else happens."""
+"""Counted background requests while something else happens."""
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ import openai
 
 @dataclass
 class Load:
-    """Small chat requests without retries, shared out over `models`."""
+    """Small chat requests without retries, distributed over `models`."""
 
     client: openai.OpenAI
     models: list[str]
@@ -22,7 +22,7 @@ class Load:
 
     @contextmanager
     def running(self, workers: int = 2) -> Generator["Load"]:
-        """Keep `workers` requests under way until the block ends."""
+        """Keep `workers` requests running until the block ends."""
         with ThreadPoolExecutor(workers) as pool:
             for number in range(workers):
                 pool.submit(self._work, self.models[number % len(self.models)])

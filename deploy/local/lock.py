@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from deploy.local.set_up import ROOT, VENV, machine_environment
 
 _SERVICES = ("ingest", "trainer", "evaluator", "review", "gateway")
-# Hashes and versions only: an index's address would bind the lock to one machine's network.
+# Hashes and versions only: the address of an index would tie the lock to one network.
 _OPTIONS = ("--python-version=3.11", "--python-platform=x86_64-manylinux_2_28", "--generate-hashes")
 _QUIET = ("--no-annotate", "--no-header", "--quiet")
 
 
 @dataclass(frozen=True)
 class Lock:
-    """One lock file: the extras that it holds, and uv's options of its own."""
+    """One lock file: its extras and its options for uv."""
 
     name: str
     extras: tuple[str, ...]
@@ -25,20 +25,20 @@ class Lock:
 LOCKS = (
     Lock("cpu", (*_SERVICES, "local", "cpu", "dev"), ("--overrides=locks/cpu.overrides.txt",)),
     Lock("gpu", (*_SERVICES, "gpu"), ("--overrides=locks/gpu.overrides.txt",)),
-    # Lint of what needs no torch, and unit tests: the versions of the cpu lock.
+    # For lint and unit tests without torch, with the versions of the cpu lock.
     Lock("dev", ("ingest", "evaluator", "review", "gateway", "local", "dev"), ("--constraints=locks/cpu.txt",)),
 )
 
 
 def command(lock: Lock) -> list[str]:
-    """How uv makes this lock, run in the project's root."""
+    """The command that makes this lock; run it in the project's root."""
     extras = [f"--extra={extra}" for extra in lock.extras]
     output = f"--output-file=locks/{lock.name}.txt"
     return [str(VENV / "bin" / "uv"), "pip", "compile", "pyproject.toml", *extras, *_OPTIONS, *lock.options, output]
 
 
 def main(options: list[str]) -> int:
-    """Make every lock; keeps pinned versions that still fit unless `--upgrade` is among the options."""
+    """Make every lock. Pinned versions that still fit are kept unless the options include `--upgrade`."""
     environment = {**os.environ, **machine_environment()}
     for lock in LOCKS:
         print(f"lock: {lock.name}", flush=True)

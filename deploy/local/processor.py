@@ -1,4 +1,4 @@
-"""Whether this processor runs the AMX instructions that it advertises: in some virtual machines it faults on them."""
+"""Detects processors that advertise AMX instructions but fault on them, as in some virtual machines."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ _WITHOUT_AMX = "AVX512_CORE_FP16"
 
 
 def faults_on_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """True when AMX is advertised and a bf16 matrix product ends with SIGILL; takes about 4 s, 0 without AMX."""
+    """True if AMX is advertised and a bf16 matrix product ends with SIGILL. Takes about 4 s, or 0 without AMX."""
     if not cpuinfo.exists() or "amx_tile" not in cpuinfo.read_text():
         return False
-    # Whoever was started without AMX asks about the processor all the same.
+    # Test the processor even if this process was started with AMX disabled.
     environment = {name: value for name, value in os.environ.items() if name not in environment_without_amx()}
     command = [sys.executable, "-c", _PRODUCT]
     result = subprocess.run(command, capture_output=True, check=False, env=environment)
@@ -22,5 +22,5 @@ def faults_on_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def environment_without_amx() -> dict[str, str]:
-    """What keeps PyTorch's matrix products (oneDNN) off AMX."""
+    """Environment that disables AMX in PyTorch's matrix products (oneDNN)."""
     return {"ONEDNN_MAX_CPU_ISA": _WITHOUT_AMX}

@@ -1,4 +1,4 @@
-"""What the local stack runs: each program's command, environment and ports."""
+"""The programs of the local stack: command, environment and ports of each."""
 
 import json
 import sys
@@ -24,15 +24,15 @@ class Program:
 
 
 def programs(settings: LocalSettings, amx: bool = True) -> tuple[Program, ...]:
-    """All programs, in the order in which they start; the slowest to get ready goes first.
+    """All programs in start order; the slowest to become ready is first.
 
-    Without `amx`, vLLM is kept off these instructions.
+    Without `amx`, vLLM does not use AMX instructions.
     """
     return (_vllm(settings, amx), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
 
 
 def nats_config(settings: LocalSettings) -> str:
-    """NATS on this machine only; each message is on disk before it is acknowledged."""
+    """NATS for this machine only; each message is written to disk before it is acknowledged."""
     return (
         f'listen: "127.0.0.1:{settings.nats_port}"\n'
         f'http: "127.0.0.1:{settings.nats_monitor_port}"\n'

@@ -1,4 +1,4 @@
-"""When each program of the stack is ready: the real thing is asked, not only whether a port is open."""
+"""Readiness probes for each program: they make a real request instead of only checking the port."""
 
 import time
 from collections.abc import Callable
@@ -15,11 +15,11 @@ _COMPLETION_TIMEOUT_S = 60.0
 
 
 class NotReady(Exception):
-    """A program answered, but not as one that is ready does."""
+    """A program answered, but is not ready."""
 
 
 def probes(settings: LocalSettings) -> dict[str, Probe]:
-    """By program: a call that returns when the program is ready and raises otherwise."""
+    """For each program a probe that returns if it is ready and raises otherwise."""
     services = {
         "ingest": settings.ingest_port,
         "trainer": settings.trainer_port,
@@ -37,12 +37,12 @@ def probes(settings: LocalSettings) -> dict[str, Probe]:
 
 
 def reachable(host: str) -> str:
-    """The address at which a server bound to `host` is reached from this machine."""
+    """The address that reaches a server bound to `host` from this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
 
 
 def wait(probe: Probe, timeout_s: float) -> float:
-    """Wait until the probe passes; returns the seconds it took, raises `NotReady` with its last complaint."""
+    """Wait until the probe passes; returns the seconds it took. Raises `NotReady` with the last error."""
     started = time.monotonic()
     while True:
         try:
@@ -55,14 +55,14 @@ def wait(probe: Probe, timeout_s: float) -> float:
 
 
 def get(url: str) -> None:
-    """Raise `NotReady` unless the address answers 200."""
+    """Raise `NotReady` unless `url` answers 200."""
     response = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False)
     if response.status_code != 200:
-        raise NotReady(f"{url} answers {response.status_code}: {response.text[:500]}")
+        raise NotReady(f"{url} answered {response.status_code}: {response.text[:500]}")
 
 
 def complete(engine_url: str) -> None:
-    """One real token from the base model: vLLM's own health stays green when its engine is dead."""
+    """Request one token from the base model: vLLM's `/health` answers 200 even if its engine is dead."""
     get(f"{engine_url}/health")
     response = httpx.post(
         f"{engine_url}/v1/completions",
@@ -71,16 +71,16 @@ def complete(engine_url: str) -> None:
         trust_env=False,
     )
     if response.status_code != 200 or not response.json()["choices"]:
-        raise NotReady(f"{engine_url} cannot complete: {response.status_code}: {response.text[:500]}")
+        raise NotReady(f"{engine_url} failed to complete a prompt: {response.status_code}: {response.text[:500]}")
 
 
 def ping_mongo(port: int) -> None:
-    """Raise `NotReady` unless MongoDB's driver gets an answer to a ping."""
+    """Raise `NotReady` unless the server answers a ping by MongoDB's driver."""
     with MongoClient[dict[str, object]]("127.0.0.1", port, serverSelectionTimeoutMS=int(_TIMEOUT_S * 1000)) as client:
         try:
             client.admin.command("ping")
         except PyMongoError as error:
-            raise NotReady(f"mongo does not answer a ping: {error}") from error
+            raise NotReady(f"mongo did not answer a ping: {error}") from error
 
 
 def _ready_at(url: str) -> Probe:

@@ -1,4 +1,4 @@
-"""What the demo shows: tables, a curve in one line, panels."""
+"""Tables, panels and a one-line curve for the demo."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _FIGURES = {
 def progress(
     job: FineTuningJob, elapsed_s: float, metrics: dict[str, Any], losses: list[float], messages: list[str]
 ) -> Group:
-    """A job as it runs: the newest figures, the loss so far, the last messages."""
+    """A running job: newest figures, loss so far, last messages."""
     table = Table(header_style="bold")
     for title in ("status", *_FIGURES.values(), "elapsed"):
         table.add_column(title, justify="right")
@@ -32,7 +32,7 @@ def progress(
 
 
 def sparkline(values: list[float], width: int = 60) -> str:
-    """A curve in one line of text: at most `width` means of neighbours, scaled between their extremes."""
+    """A curve in one line of text: at most `width` means of neighbouring values, scaled to their range."""
     if not values:
         return ""
     size = -(-len(values) // width)
@@ -43,7 +43,7 @@ def sparkline(values: list[float], width: int = 60) -> str:
 
 
 def scores(report: dict[str, Any]) -> Table:
-    """Base and checkpoints side by side, a row for each metric."""
+    """Base model and checkpoints side by side, one row per metric."""
     table = Table(title="Scores on the test split", header_style="bold")
     for title in ("metric", "base", *(f"step {checkpoint['step']}" for checkpoint in report["checkpoints"])):
         table.add_column(title, justify="left" if title == "metric" else "right")
@@ -54,17 +54,19 @@ def scores(report: dict[str, Any]) -> Table:
 
 
 def verdict(report: dict[str, Any]) -> Panel:
-    """The decision with each rule that led to it."""
+    """The decision with its rules."""
     decided = report["verdict"]
     if decided is None:
         return Panel("no verdict yet", title="Verdict")
     lines = [f"{'✓' if rule['passed'] else '✗'} {rule['reason']}" for rule in decided["rules"]]
-    heading = f"step {report['step']}: {'approved' if decided['approved'] else 'refused'} by policy {decided['policy']}"
+    heading = (
+        f"step {report['step']}: {'approved' if decided['approved'] else 'rejected'} by policy {decided['policy']}"
+    )
     return Panel("\n".join([heading, *lines]), title="Verdict", border_style="green" if decided["approved"] else "red")
 
 
 def swap(report: dict[str, Any], models: list[str], sent: int, failures: list[str]) -> Panel:
-    """How long the swap took, and what the load beside it noticed."""
+    """How long the deployment took, and how many background requests failed."""
     deployment = report["deployment"]
     lines = [
         f"{deployment['version']}: loaded, checked with a real request and live {deployment['duration_s']:.2f} s "
@@ -72,7 +74,7 @@ def swap(report: dict[str, Any], models: list[str], sent: int, failures: list[st
         f"background load on {' and '.join(models)}: {sent} requests, {len(failures)} failed",
         *failures[:5],
     ]
-    return Panel("\n".join(lines), title="Swap", border_style="red" if failures else "green")
+    return Panel("\n".join(lines), title="Deployment", border_style="red" if failures else "green")
 
 
 def _number(value: Any) -> str:

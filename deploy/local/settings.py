@@ -1,4 +1,4 @@
-"""Where the local stack keeps its state, and the ports that it takes."""
+"""Settings of the local stack: state folder, ports, limits."""
 
 import hashlib
 import os
@@ -33,9 +33,9 @@ class LocalSettings(BaseSettings):
     evaluator_2_port: int = 14234
     review_port: int = 14235
 
-    nats_max_file_store_gib: int = Field(default=4, ge=1, description="disk that event streams may take")
+    nats_max_file_store_gib: int = Field(default=4, ge=1, description="disk space for event streams")
     vllm_kv_cache_gib: int = Field(default=2, ge=1, description="memory for attention keys and values")
-    # `auto` leaves one core to a training run; two threads that wait for each other starve beside one.
+    # vLLM's `auto` leaves one core free; with a training beside it, two threads that wait for each other starve.
     vllm_cores: str = Field(default=f"0-{_CORES - 1}", description="cores that vLLM computes on, such as `0-1`")
     vllm_max_lora_rank: int = Field(default=8, ge=8, description="every adapter costs as much as one of this rank")
     ready_timeout_s: float = Field(default=600.0, gt=0)
@@ -55,7 +55,7 @@ class LocalSettings(BaseSettings):
 
     @property
     def keys_file(self) -> Path:
-        """What the gateway and the services know of API keys: digests and scopes."""
+        """The API keys' digests and scopes."""
         return self.state / "keys.json"
 
     @property
@@ -72,7 +72,7 @@ class LocalSettings(BaseSettings):
 
     @property
     def supervisor_socket(self) -> Path:
-        """Where supervisord listens; named by digest, for a socket's path may hold about 100 characters."""
+        """supervisord's socket; named by a digest, because the path of a socket is limited to about 100 characters."""
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"assay-{digest}.sock"
 

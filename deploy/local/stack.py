@@ -1,4 +1,4 @@
-"""Up and down: what has to be there before the programs start, and the wait until each of them is ready."""
+"""Starts and stops the stack: prepares what the programs need and waits until each is ready."""
 
 import os
 import socket
@@ -17,13 +17,13 @@ _TAIL_LINES = 25
 
 
 class StackError(Exception):
-    """The stack cannot run as asked; the message says what to do."""
+    """The stack cannot start; the message says what to do."""
 
 
 def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
-    """Start what does not run yet and wait until it is ready. Running it again starts nothing twice.
+    """Start missing programs and wait until they are ready. Running it again starts nothing twice.
 
-    `only` names the programs that are wanted; empty is all of them.
+    `only` names the programs to start; empty means all.
     """
     settings.logs.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(settings)
@@ -34,22 +34,22 @@ def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
     if supervisor.pid() is None:
         _start_supervision(settings, supervisor, say)
     supervisor.start_programs([program.name for program in missing])
-    say(f"{len(missing)} programs started under supervisord" if missing else "everything runs already")
+    say(f"{len(missing)} programs started under supervisord" if missing else "everything is running already")
     _wait_until_ready(settings, [program.name for program in wanted], say)
 
 
 def down(settings: LocalSettings, say: Say) -> None:
-    """End this state folder's programs and nothing else; what they stored stays."""
+    """Stop the programs of this state folder and nothing else; their data is kept."""
     supervisor = Supervisor(settings)
     if supervisor.pid() is None:
-        say("the stack does not run")
+        say("the stack is not running")
         return
     supervisor.shutdown()
-    say(f"the stack is down; its state stays in {settings.state}")
+    say(f"the stack is stopped; its state is in {settings.state}")
 
 
 def addresses(settings: LocalSettings) -> str:
-    """What a person needs to use the stack."""
+    """The addresses and paths for using the stack."""
     return (
         f"gateway    {settings.gateway_url}/v1   (OpenAI-compatible)\n"
         f"review     http://127.0.0.1:{settings.review_port}\n"
@@ -67,7 +67,7 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
 
 
 def _start_supervision(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
-    # The probe takes seconds, and only the commands in the configuration depend on it.
+    # This probe takes seconds; only the configuration depends on it.
     amx = not processor.faults_on_amx()
     say(f"state in {settings.state_dir}")
     if base_model.unpack(settings.base_model_dir):
@@ -82,7 +82,7 @@ def _start_supervision(settings: LocalSettings, supervisor: Supervisor, say: Say
 
 
 def refuse_taken_ports(wanted_programs: Iterable[Program]) -> None:
-    """Raise `StackError` that names each port another program holds, and the setting that moves it."""
+    """Raise `StackError` with each port that is taken, and the setting that changes it."""
     wanted = [
         (p.environment.get("ASSAY_HTTP_HOST", "127.0.0.1"), port, setting, p.name)
         for p in wanted_programs
@@ -116,7 +116,7 @@ def _make_admin_key(settings: LocalSettings) -> None:
         [*command, "--keys-file", str(settings.keys_file)], capture_output=True, text=True, check=False
     )
     if result.returncode != 0:
-        raise StackError(f"the admin key could not be made: {result.stderr}")
+        raise StackError(f"cannot create the admin key: {result.stderr}")
     temporary = settings.admin_key_file.with_suffix(".part")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(result.stdout.strip() + "\n")
@@ -133,6 +133,6 @@ def _wait_until_ready(settings: LocalSettings, names: list[str], say: Say) -> No
             try:
                 say(f"  {name:<12} ready after {done.result():.0f} s")
             except readiness.NotReady as error:
-                failed.append(f"{name}: {error}\n--- the end of its log ---\n{tail(settings, name)}")
+                failed.append(f"{name}: {error}\n--- end of its log ---\n{tail(settings, name)}")
     if failed:
         raise StackError("\n\n".join(failed))

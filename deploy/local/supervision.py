@@ -1,4 +1,4 @@
-"""supervisord as this stack uses it: its configuration, its start, and what it says of its programs."""
+"""Configures and starts supervisord, and controls its programs."""
 
 import os
 import shlex
@@ -24,11 +24,11 @@ _DONE = "EXITED"
 
 
 class SupervisionError(Exception):
-    """supervisord did not start, or did not end."""
+    """supervisord did not start or did not stop."""
 
 
 def configuration(settings: LocalSettings, programs: tuple[Program, ...], extra: dict[str, str]) -> str:
-    """The text of `supervisord.conf`; `extra` is environment for every program."""
+    """The text of `supervisord.conf`; every program gets the environment `extra`."""
     head = f"""[supervisord]
 logfile={_text(str(settings.logs / "supervisord.log"))}
 pidfile={_text(str(settings.state / "supervisord.pid"))}
@@ -67,32 +67,36 @@ stdout_logfile_backups=2
 
 
 def _text(value: str) -> str:
-    # supervisord has no escape inside quotes, expands `%` once or twice, and ends a line's value at ` ;`.
+    # supervisord has no escapes inside quotes, expands `%` once or twice, and ends a value at ` ;`.
     if "%" in value or "\n" in value or " ;" in value:
-        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes, semicolons and %")
+        raise SupervisionError(
+            f"supervisord cannot read the value {value!r}: use a path without quotes, semicolons and %"
+        )
     return value
 
 
 def _quoted(value: str) -> str:
     if "'" in value:
-        raise SupervisionError(f"supervisord cannot be given {value!r}: use a path without quotes, semicolons and %")
+        raise SupervisionError(
+            f"supervisord cannot read the value {value!r}: use a path without quotes, semicolons and %"
+        )
     return f"'{_text(value)}'"
 
 
 class Supervisor:
-    """The supervisord of one state folder, reached by its unix socket."""
+    """The supervisord of one state folder, controlled through its unix socket."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
     @property
     def _rpc(self) -> Any:
-        # A transport that failed once keeps its broken connection: each call gets a new one.
+        # A transport keeps a broken connection, so each call gets a new transport.
         transport = SupervisorTransport(None, None, f"unix://{self._settings.supervisor_socket}")
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:
-        """The process id of supervisord, None when it does not run."""
+        """The process id of supervisord; None if it is not running."""
         try:
             return int(self._rpc.getPID())
         except (OSError, HTTPException):
@@ -107,22 +111,22 @@ class Supervisor:
         self._wait(lambda: self.pid() is not None, _START_TIMEOUT_S, "supervisord does not answer")
 
     def running(self) -> set[str]:
-        """The programs that run, or that had one thing to do and did it; none when supervisord does not run."""
+        """The programs that are running or have finished; empty if supervisord is not running."""
         if self.pid() is None:
             return set()
         return {state["name"] for state in self.states() if state["statename"] in (*_RUNS, _DONE)}
 
     def start_programs(self, names: list[str]) -> None:
-        """Start the named programs in this order, without a wait for any of them."""
+        """Start the named programs in this order, without waiting for them."""
         for name in names:
             self._rpc.startProcess(name, False)
 
     def states(self) -> list[dict[str, Any]]:
-        """Of each program: `name`, `statename`, `pid`, `description` and more, as supervisord tells it."""
+        """For each program `name`, `statename`, `pid`, `description` and more, as reported by supervisord."""
         return list(self._rpc.getAllProcessInfo())
 
     def restart(self, name: str) -> None:
-        """Stop a program and start it again; raises `SupervisionError` for a name that is not known."""
+        """Stop and start a program; raises `SupervisionError` for an unknown name."""
         try:
             if self._rpc.getProcessInfo(name)["statename"] in _RUNS:
                 self._rpc.stopProcess(name)
@@ -131,12 +135,12 @@ class Supervisor:
             raise SupervisionError(f"{name}: {fault.faultString}") from None
 
     def shutdown(self) -> None:
-        """Stop every program, then supervisord, and wait until it is gone."""
+        """Stop every program, then supervisord, and wait until it has ended."""
         pid = self.pid()
         if pid is None:
             return
         self._rpc.shutdown()
-        self._wait(lambda: not _runs(pid), _STOP_TIMEOUT_S, f"supervisord (process {pid}) has not ended")
+        self._wait(lambda: not _runs(pid), _STOP_TIMEOUT_S, f"supervisord (process {pid}) did not end")
 
     def _wait(self, condition: Any, timeout_s: float, complaint: str) -> None:
         deadline = time.monotonic() + timeout_s

@@ -1,4 +1,4 @@
-"""How vLLM is started on a processor: its command and its environment."""
+"""Command and environment of vLLM on a CPU."""
 
 import os
 import sys
@@ -9,20 +9,20 @@ from typing import NamedTuple
 from deploy.local import processor
 
 _SERVER, _SERVER_WITHOUT_AMX = "vllm.entrypoints.openai.api_server", "deploy.local.vllm_without_amx"
-# Cached keys and values are used by whole blocks, of 128 tokens on a processor unless one says otherwise: no short
-# prompt fills one. vLLM refuses fewer than 32 there.
+# The prefix cache keeps whole blocks. Their default on a CPU is 128 tokens, which a short prompt does not fill. vLLM
+# refuses fewer than 32 there.
 _BLOCK_TOKENS = 32
-# By itself vLLM starts a process of its own for its one worker on a processor, and the engine's spins on one of the
-# cores while it waits for that. In one process the environment says which cores to compute on.
+# By default vLLM runs its one worker on a CPU in a separate process, and the engine's process spins on a core while it
+# waits. In one process, the environment names the cores to compute on.
 _IN_ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 STEP_TOKENS = 64
-"""How many tokens a step may read and write where people wait: all of them wait for all prompts in it."""
+"""Tokens per step for interactive traffic: all callers wait for all prompts in a step."""
 OTHERS_SHARE = 0.33
-"""How much of a core others may compute on for long where vLLM computes on all of them."""
+"""Share of a core that other work may use for long if vLLM computes on all cores."""
 
 
 class Server(NamedTuple):
-    """What starts one."""
+    """Command and environment of a server."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
@@ -41,13 +41,16 @@ def server(
     step_tokens: int | None = None,
     alone: bool = False,
 ) -> Server:
-    """Serve a model's folder under that name, with adapters within these limits (`--max-loras` and the like).
+    """Serve the model in a folder under `name`.
 
-    Without adapters the model's own weights can be replaced. Without `amx` vLLM is kept off these instructions. It
-    computes on those `cores`, as `0-1`, by default on all (by itself it leaves one idle), in numbers of that `dtype`,
-    by default the model's. `step_tokens` keeps a step short, so that a long prompt does not hold up all answers under
-    way; without it the prompt itself is read sooner. `alone` says that nothing else computes there for long, as a
-    training does: the engine is then one process on all cores, which is faster, and beside a training would starve.
+    - `adapters`: limits such as `max-loras`. Without adapters the model's own weights can be replaced.
+    - `amx`: False disables AMX instructions.
+    - `cores`: such as `0-1`; by default all (vLLM's default leaves one idle).
+    - `dtype`: number format; by default the model's.
+    - `step_tokens`: keeps steps short, so that a long prompt does not delay all running answers. Without it the prompt
+      itself is read sooner.
+    - `alone`: nothing else, such as a training, computes here for long. The engine is then one process on all cores,
+      which is faster; beside a training it would starve.
     """
     count = os.cpu_count() or 1
     options = {

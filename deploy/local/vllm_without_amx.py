@@ -1,6 +1,6 @@
-"""vLLM's API server on a processor that faults on AMX: vLLM has no setting for it, and its engine would die at once.
+"""vLLM's API server for a processor that faults on AMX. vLLM has no setting for it, and its engine would die at once.
 
-vLLM spawns its engine and workers, and a spawned process imports its parent's main module first: this one.
+vLLM spawns its engine and workers. A spawned process first imports the main module of its parent, which is this one.
 """
 
 import runpy

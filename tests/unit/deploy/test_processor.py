@@ -1,4 +1,4 @@
-"""What is asked of a processor: whether it runs what it announces."""
+"""The processor probe detects a processor that faults on AMX instructions."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from deploy.local import processor
 
 
 @pytest.mark.parametrize("already_without", [False, True])
-def test_a_processor_is_asked_itself_and_not_by_what_its_asker_was_told(
+def test_the_probe_runs_with_amx_even_if_its_parent_disabled_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, already_without: bool
 ) -> None:
-    """A matrix product that dies unless it is kept off AMX stands for such a processor."""
+    """Stands in for such a processor: a matrix product that dies unless AMX is disabled."""
     (variable,) = processor.environment_without_amx()
     dies = f"import os, signal; {variable!r} in os.environ or os.kill(os.getpid(), signal.SIGILL)"
     monkeypatch.setattr(processor, "_PRODUCT", dies)

@@ -1,4 +1,4 @@
-"""What the local stack would run, read back by supervisord's own parser."""
+"""The programs of the local stack, parsed by supervisord's own parser."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> LocalSettings:
     return LocalSettings(state_dir=tmp_path / "with space & more", _env_file=None)
 
 
-def test_supervisord_reads_back_every_program_as_it_was_meant(settings: LocalSettings, tmp_path: Path):
+def test_supervisord_parses_every_program_unchanged(settings: LocalSettings, tmp_path: Path):
     found = parsed(settings, tmp_path)
     for program in programs(settings):
         assert found[program.name].environment.items() >= {**program.environment, "EXTRA": "1"}.items()
@@ -45,14 +45,14 @@ def test_no_two_programs_share_a_port_and_each_port_is_a_setting(settings: Local
     assert {name for name, _ in ports} <= fields
 
 
-def test_only_the_gateway_listens_where_it_is_told(tmp_path: Path):
+def test_only_the_gateway_uses_the_configured_host(tmp_path: Path):
     settings = LocalSettings(state_dir=tmp_path, gateway_host="0.0.0.0", _env_file=None)
     hosts = {p.name: p.environment.get("ASSAY_HTTP_HOST") for p in programs(settings)}
     assert hosts["gateway"] == "0.0.0.0"
     assert {host for name, host in hosts.items() if name != "gateway"} <= {"127.0.0.1", None}
 
 
-def test_no_prompt_holds_up_the_answers_of_the_engine_that_all_share(settings: LocalSettings):
+def test_the_shared_engine_starts_with_short_steps(settings: LocalSettings):
     (engine,) = (program for program in programs(settings) if program.name == "vllm")
     options = (option.partition("=") for option in engine.command)
     limits = {name: int(value) for name, _, value in options if value.isdigit()}
@@ -61,12 +61,12 @@ def test_no_prompt_holds_up_the_answers_of_the_engine_that_all_share(settings: L
 
 
 @pytest.mark.parametrize("name", ["it's", "100%", "one ;two"])
-def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, name: str):
+def test_a_path_that_supervisord_cannot_read_is_refused(tmp_path: Path, name: str):
     settings = LocalSettings(state_dir=tmp_path / name, _env_file=None)
     with pytest.raises(SupervisionError, match="without quotes"):
         configuration(settings, programs(settings), {})
 
 
-def test_the_sockets_path_is_short_however_deep_the_state_folder(tmp_path: Path):
+def test_the_path_of_the_socket_is_short_for_a_deep_state_folder(tmp_path: Path):
     settings = LocalSettings(state_dir=tmp_path / ("deep/" * 40), _env_file=None)
     assert len(str(settings.supervisor_socket)) < 100

@@ -1,4 +1,4 @@
-"""A program counts as ready when it answers as one that is, and a stack refuses ports that others hold."""
+"""Readiness probes make real requests, and the stack refuses ports that are taken."""
 
 import http.server
 import socket
@@ -19,7 +19,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_only_a_200_is_ready(server: str):
         readiness.get(f"{server}/bad")
 
 
-def test_waiting_ends_with_the_last_complaint(server: str):
+def test_a_timeout_reports_the_last_error(server: str):
     with pytest.raises(readiness.NotReady, match=r"not ready after 0 s: NotReady: .*503"):
         readiness.wait(lambda: readiness.get(f"{server}/bad"), timeout_s=0.1)
 

@@ -1,4 +1,4 @@
-"""A command under `whole_group` dies whole, whichever of its processes is killed first."""
+"""All processes of a command under `whole_group` end, whichever is killed first."""
 
 import os
 import signal
@@ -46,20 +46,20 @@ def wait_until(condition, timeout_s: float = 10) -> None:
         time.sleep(0.02)
 
 
-def test_the_engine_dies_with_a_killed_server(running):
+def test_killing_the_server_ends_its_engine(running):
     wrapper, server, engine = running
     os.kill(server, signal.SIGKILL)
     wait_until(lambda: not alive(engine))
     assert wrapper.wait(timeout=10) != 0
 
 
-def test_everything_dies_with_a_killed_wrapper(running):
+def test_killing_the_wrapper_ends_everything(running):
     wrapper, server, engine = running
     os.kill(wrapper.pid, signal.SIGKILL)
     wait_until(lambda: not alive(server) and not alive(engine))
 
 
-def test_a_group_that_is_asked_to_stop_ends(running):
+def test_sigterm_ends_the_group(running):
     wrapper, server, engine = running
     os.killpg(wrapper.pid, signal.SIGTERM)
     wait_until(lambda: not alive(server) and not alive(engine))
