@@ -20,6 +20,11 @@ KEYS_BUCKET = "ASSAY_KEYS"
 KEYS_STREAM = f"KV_{KEYS_BUCKET}"
 KEYS_PREFIX = f"$KV.{KEYS_BUCKET}"
 KEYS_MAX_BYTES = 16 * 1024**2
+SESSIONS_BUCKET = "ASSAY_SESSIONS"
+SESSIONS_STREAM = f"KV_{SESSIONS_BUCKET}"
+SESSIONS_PREFIX = f"$KV.{SESSIONS_BUCKET}"
+SESSIONS_MAX_BYTES = 64 * 1024**2
+SESSION_S = 14 * 24 * 3600
 ADVISORIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{EVENTS_STREAM}.>"
 ACK_WAIT_S = 30.0
 MAX_DELIVER = 20
@@ -126,6 +131,22 @@ def keys_bucket(settings: CommonSettings) -> StreamConfig:
     )
 
 
+def sessions_bucket(settings: CommonSettings) -> StreamConfig:
+    """Sessions of browsers and one-time sign-in links, each kept for `SESSION_S`, as a key-value bucket."""
+    return StreamConfig(
+        name=SESSIONS_STREAM,
+        subjects=[f"{SESSIONS_PREFIX}.>"],
+        max_msgs_per_subject=1,
+        max_bytes=SESSIONS_MAX_BYTES,
+        max_age=SESSION_S,
+        num_replicas=settings.event_replicas,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+    )
+
+
 def consumer_config(consumer: Consumer) -> ConsumerConfig:
     """A durable pull consumer with explicit acknowledgement."""
     return ConsumerConfig(
@@ -140,7 +161,7 @@ def consumer_config(consumer: Consumer) -> ConsumerConfig:
 
 async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
     """Create or update everything; running it again changes nothing, and no message is lost by it."""
-    for stream in (*streams(settings), keys_bucket(settings)):
+    for stream in (*streams(settings), keys_bucket(settings), sessions_bucket(settings)):
         assert stream.name is not None
         try:
             await js.stream_info(stream.name)

@@ -1,7 +1,7 @@
 """HTTP as every service offers it: health, readiness, metrics, OpenAPI, API keys, problem details, traces."""
 
 from shared.web.application import build
-from shared.web.guard import allow
+from shared.web.guard import AnyConnection, allow, authenticate
 from shared.web.lifespan import Lifespan, connections
 from shared.web.problem_details import NotFound, Unavailable, problem
 from shared.web.readiness import CHECK_TIMEOUT_S, Check
@@ -9,11 +9,13 @@ from shared.web.server import serve
 
 __all__ = [
     "CHECK_TIMEOUT_S",
+    "AnyConnection",
     "Check",
     "Lifespan",
     "NotFound",
     "Unavailable",
     "allow",
+    "authenticate",
     "build",
     "connections",
     "problem",

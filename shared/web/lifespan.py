@@ -10,6 +10,7 @@ from shared import telemetry
 from shared.bus import Bus
 from shared.keys import SharedKeys
 from shared.outbox import Outbox
+from shared.sessions import NatsSessionStore, Sessions
 from shared.store import Store
 from shared.web.readiness import Check
 
@@ -23,6 +24,7 @@ def connections(store: Store, bus: Bus) -> Lifespan:
     @asynccontextmanager
     async def run(app: Litestar) -> AsyncGenerator[None]:
         keys = SharedKeys(bus, app.state.keyring)
+        app.state.sessions = Sessions(NatsSessionStore(bus), app.state.keyring)
         await _until_ready(store.prepare, "mongo")
         await _until_ready(bus.start, "nats")
         await _until_ready(bus.check, "topology")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from shared import telemetry
 from shared.security import NotAllowed, NotAuthenticated
+from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
 
 _log = telemetry.logger(__name__)
@@ -86,6 +87,7 @@ _CONVERSIONS: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = 
     NotAllowed: _not_allowed,
     NotFound: _not_found,
     Unavailable: _unavailable,
+    SessionsUnreachable: _unavailable,
     **dict.fromkeys(StoreUnreachable, _unavailable),
     CursorError: _bad_cursor,
     ValidationException: _bad_request,

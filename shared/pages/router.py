@@ -1,0 +1,92 @@
+"""The router of a service's pages: sign-in, scopes, and errors that people can read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Response, Router
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from shared import telemetry
+from shared.pages.reader import AnyRequest
+from shared.pages.rendering import Pages, is_fragment
+from shared.security import NotAllowed, NotAuthenticated, Scope
+from shared.sessions import SessionsUnreachable
+from shared.web import AnyConnection, NotFound, Unavailable, authenticate
+
+SIGN_IN = "/console/sign-in"
+_AGAIN_S = 8
+_log = telemetry.logger(__name__)
+
+
+def pages_router(path: str, handlers: Sequence[Any], pages: Pages, scopes: Sequence[Scope] = ()) -> Router:
+    """Pages for people who are signed in and have one of the scopes; without scopes, for everybody signed in."""
+    return Router(
+        path,
+        route_handlers=list(handlers),
+        guards=[_signed_in(scopes)],
+        exception_handlers=error_pages(pages),
+        include_in_schema=False,
+    )
+
+
+def error_pages(pages: Pages) -> dict[Any, Any]:
+    """Exception handlers for pages: a page, or for htmx a box in the place of the fragment."""
+    shown = _ErrorPages(pages)
+    return {
+        NotAuthenticated: shown.not_authenticated,
+        NotAllowed: shown.not_allowed,
+        NotFound: shown.not_found,
+        Unavailable: shown.unavailable,
+        SessionsUnreachable: shown.unavailable,
+        HTTPException: shown.http_error,
+        Exception: shown.unexpected,
+    }
+
+
+@dataclass(frozen=True)
+class _ErrorPages:
+    pages: Pages
+
+    def not_authenticated(self, request: AnyRequest, _error: Exception) -> Response[Any]:
+        here = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        if is_fragment(request):
+            return self._show(request, 401, "session", "", link=SIGN_IN)
+        return Response(
+            b"", status_code=303, headers={"location": f"{SIGN_IN}?next={here}", "cache-control": "no-store"}
+        )
+
+    def not_allowed(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        return self._show(request, 403, "forbidden", str(error))
+
+    def not_found(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        return self._show(request, 404, "missing", str(error))
+
+    def unavailable(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        return self._show(request, 503, "away", str(error), again_url=str(request.url.path))
+
+    def http_error(self, request: AnyRequest, error: HTTPException) -> Response[Any]:
+        return self._show(request, error.status_code, "refused", error.detail)
+
+    def unexpected(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        _log.error("unexpected", exc_info=error)
+        return self._show(request, 500, "failed", "")
+
+    def _show(
+        self, request: AnyRequest, status: int, what: str, words: str, *, link: str = "/console/", again_url: str = ""
+    ) -> Response[Any]:
+        values = {"what": what, "words": words, "link": link, "again_url": again_url, "again_s": _AGAIN_S}
+        if is_fragment(request):
+            return self.pages.fragment(request, "error_box.html.j2", status=status, **values)
+        return self.pages.page(request, "error.html.j2", status=status, **values)
+
+
+def _signed_in(scopes: Sequence[Scope]) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
+    async def guard(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        connection.state.key = key = await authenticate(connection)
+        if scopes and not any(key.allows(scope) for scope in scopes):
+            raise NotAllowed(f"this page needs the scope {' or '.join(map(repr, scopes))}; ask an administrator for it")
+
+    return guard

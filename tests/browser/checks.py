@@ -1,0 +1,90 @@
+"""What every page must keep: accessible, no sideways scroll, small, in both languages and themes."""
+
+import gzip
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Page, Response
+
+from tests.browser.chromium import axe
+
+PAGE_BYTES, CURVE_PAGE_BYTES = 60_000, 90_000
+SCRIPT_BYTES = 150_000
+_AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+def check_page(page: Page, widths: Sequence[int] = (1024, 1280)) -> None:
+    """The page that is open now, in both themes: nothing serious by axe, no sideways scroll."""
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        assert_accessible(page)
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_no_sideways_scroll(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.evaluate("delete document.documentElement.dataset.theme")
+
+
+def assert_accessible(page: Page) -> None:
+    """axe-core finds nothing that is serious or critical."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe())
+    found: Any = page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", _AXE_TAGS)
+    serious = [
+        f"{rule['id']}: {rule['help']}\n" + "\n".join(f"    {node['html'][:200]}" for node in rule["nodes"][:5])
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert not serious, f"{page.url}\n" + "\n".join(serious)
+
+
+def assert_no_sideways_scroll(page: Page) -> None:
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} px wider than the window: {page.evaluate(_WIDE)}"
+
+
+_WIDE = """() => [...document.querySelectorAll('main *')]
+  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .slice(0, 5).map(e => e.outerHTML.slice(0, 120))"""
+
+
+@contextmanager
+def first_screen(page: Page) -> Iterator[dict[str, int]]:
+    """Counts the bytes that the browser gets: `sent` as they cross the wire, `script` unpacked."""
+    counted = {"sent": 0, "script": 0}
+    responses: list[Response] = []
+
+    def keep(response: Response) -> None:
+        responses.append(response)
+
+    page.on("response", keep)
+    yield counted
+    page.wait_for_load_state("networkidle")
+    page.remove_listener("response", keep)
+    for response in responses:
+        if response.request.resource_type in ("document", "script", "stylesheet", "image", "font"):
+            body = response.body()
+            zipped = response.headers.get("content-encoding") == "gzip"
+            counted["sent"] += len(gzip.compress(body, 6)) if zipped else len(body)
+            counted["script"] += len(body) if response.request.resource_type == "script" else 0
+
+
+def english_left(page: Page, allowed: Sequence[str] = ()) -> list[str]:
+    """Visible text of a Chinese page that is written in Latin letters alone, but for names that are `allowed`."""
+    texts: list[str] = page.evaluate(_TEXTS)
+    known = re.compile("|".join(map(re.escape, ("Assay", "English", *allowed))))
+    return [text for text in texts if not re.search("[一-鿿]", text) and re.search("[A-Za-z]{3,}", known.sub("", text))]
+
+
+_TEXTS = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (element.closest('script, pre, code, [lang=en], .id, .mono, kbd')) continue;
+    if (element.checkVisibility()) found.push(walker.currentNode.textContent.trim());
+  }
+  return found.filter(Boolean);
+}"""

@@ -1,0 +1,34 @@
+"""A browser for the tests of pages, and pages in every language and theme."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.watched import Watched
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = chromium.find()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found.path, args=found.arguments, env=dict(found.environment) or None
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of its own, without cookies, 1280 wide, in English and light. A test that writes to the console fails."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", color_scheme="light", timezone_id="Europe/Berlin"
+    )
+    tab = context.new_page()
+    tab.set_default_timeout(15_000)
+    watched = Watched(tab)
+    yield tab
+    context.close()
+    watched.expect_nothing()

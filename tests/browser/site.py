@@ -1,0 +1,100 @@
+"""Serves pages to the test's browser: an application in a thread, with sessions in memory instead of NATS."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+from litestar.datastructures import State
+from playwright.sync_api import BrowserContext
+
+from shared.pages.static_files import static_route
+from shared.security import Keyring, Scope
+from shared.sessions import COOKIE, Sessions, SessionsUnreachable
+from shared.web import problem_details
+from tests.ports import free_port
+
+
+@dataclass
+class MemorySessionStore:
+    """What the bucket does, for one process. `away` makes it answer like a NATS that is gone."""
+
+    records: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    away: bool = False
+
+    async def get(self, name: str) -> bytes | None:
+        self._answer()
+        return self.records.get(name)
+
+    async def create(self, name: str, content: bytes) -> None:
+        self._answer()
+        self.records[name] = content
+
+    async def take(self, name: str) -> bytes | None:
+        self._answer()
+        return self.records.pop(name, None)
+
+    async def purge(self, pattern: str) -> None:
+        self._answer()
+        kept = pattern.replace(">", "*")
+        self.records = {name: content for name, content in self.records.items() if not fnmatchcase(name, kept)}
+
+    def _answer(self) -> None:
+        if self.away:
+            raise SessionsUnreachable("NATS does not answer")
+
+
+@dataclass
+class Site:
+    """A running site. `sign_in` gives a browser a session with a new key."""
+
+    url: str
+    keyring: Keyring
+    store: MemorySessionStore
+    sessions: Sessions
+
+    def sign_in(self, context: BrowserContext, *scopes: Scope, name: str = "Ana Ruiz") -> str:
+        """Returns the key's secret."""
+        secret = self.keyring.create(name, scopes)
+        cookie = _run(self.sessions.start(self.keyring.authenticate(f"Bearer {secret}")))
+        context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.url, "sameSite": "Strict"}])
+        return secret
+
+
+@contextmanager
+def serving(routes: Sequence[Any], folder: Path, **options: Any) -> Iterator[Site]:
+    """A site with these routes and the static files, until the block ends. `options` are Litestar's."""
+    keyring = Keyring(folder / "keys.json")
+    store = MemorySessionStore()
+    sessions = Sessions(store, keyring)
+    application = Litestar(
+        [*routes, static_route()],
+        state=State({"keyring": keyring, "sessions": sessions}),
+        plugins=[problem_details.plugin(handled=())],
+        **options,
+    )
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.02)
+        yield Site(f"http://127.0.0.1:{port}", keyring, store, sessions)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _run(call: Any) -> Any:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        call.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waited")
