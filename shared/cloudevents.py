@@ -6,14 +6,18 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.bounds import bounded
+
 CONTENT_TYPE = "application/cloudevents+json"
 _EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:assay:event")
+Category = Literal["request", "fact"]
+"""Requests may be posted by every key with the scope for it; facts only by a key with the scope `publish`."""
 EVENTS: dict[str, type["EventData"]] = {}
 """Every event class by its type; each class adds itself when it is defined."""
 
 
 class EventData(BaseModel):
-    """The `data` of one event: a fact, named in the past tense, with one owner.
+    """The `data` of one event, named in the past tense: a fact with one owner, or a request.
 
     A subclass names its `type` (which is also its NATS subject) and says which aggregate it is about.
     """
@@ -21,10 +25,12 @@ class EventData(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     type: ClassVar[str]
+    category: ClassVar[Category] = "fact"
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        EVENTS[cls.type] = cls
+        if event_type := cls.__dict__.get("type"):
+            EVENTS[event_type] = cls
 
     def aggregate_id(self) -> str:
         """The id of the job, dataset or model that this fact is about; the envelope's `subject`."""
@@ -53,7 +59,7 @@ class Envelope(BaseModel):
 
     @classmethod
     def of(cls, data: EventData, source: str, traceparent: str | None = None) -> Self:
-        """Wrap a fact. A fact with a natural key gets the same id each time it is stated."""
+        """Wrap an event. With a natural key it gets the same id each time. Raises `BoundsError` for one too large."""
         key = data.natural_key()
         return cls(
             id=str(uuid4() if key is None else uuid5(_EVENT_NAMESPACE, f"{data.type}/{key}")),
@@ -62,5 +68,5 @@ class Envelope(BaseModel):
             subject=data.aggregate_id(),
             dataschema=f"urn:assay:event:{data.type}:1",
             traceparent=traceparent,
-            data=data.model_dump(mode="json"),
+            data=bounded(data),
         )

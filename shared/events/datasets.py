@@ -4,9 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.cloudevents import EventData
+from shared.bounds import MaxBytes, MaxEntries
+from shared.cloudevents import Category, EventData
 from shared.events.hyperparameters import TrainingSpec
 from shared.events.templates import PromptTemplate, TemplateRef
+from shared.events.texts import Id, Label
 from shared.events.values import Artifact, RowError, Splits, Value
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -31,15 +33,19 @@ class UploadOptions(Value):
     template: TemplateRef | None = None
 
 
+MAX_ROW_ERRORS = 200
+
+
 class DatasetUploaded(EventData):
     """A file was stored and waits to be checked. With `train`, training starts as soon as it is ready."""
 
     type: ClassVar[str] = "dataset.uploaded"
-    file_id: str
-    filename: str
-    purpose: str = "fine-tune"
+    category: ClassVar[Category] = "request"
+    file_id: Id
+    filename: Annotated[str, MaxBytes(1024, cut=True)]
+    purpose: Label = "fine-tune"
     artifact: Artifact
-    owner: str = ""
+    owner: Id = ""
     drop_bad_rows: bool = False
     split_seed: int = 0
     train: TrainingSpec | None = None
@@ -56,13 +62,13 @@ class DatasetReady(EventData):
     """A file was found clean and was split."""
 
     type: ClassVar[str] = "dataset.ready"
-    file_id: str
+    file_id: Id
     format: Literal["messages"] = "messages"
     rows: int
     dropped_rows: int = 0
     duplicate_rows: int = 0
     splits: Splits
-    owner: str = ""
+    owner: Id = ""
     train: TrainingSpec | None = None
     kind: Literal["chat", "text", "preference", "unpaired"] = "chat"
     """What a row is: a conversation, a plain text, two answers to a question, or an answer with a label."""
@@ -79,10 +85,10 @@ class DatasetRejected(EventData):
     """A file cannot be trained on. `errors` holds the first of them, `bad_rows` counts all lines that are bad."""
 
     type: ClassVar[str] = "dataset.rejected"
-    file_id: str
+    file_id: Id
     rows: int
     bad_rows: int
-    errors: tuple[RowError, ...]
+    errors: Annotated[tuple[RowError, ...], MaxEntries(MAX_ROW_ERRORS, cut=True)]
 
     def aggregate_id(self) -> str:
         return self.file_id

@@ -1,13 +1,17 @@
 """Events about the scores of checkpoints."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
-from shared.events.figures import Comparison, Contamination, Interval, Score
+from shared.events.figures import Comparison, Contamination, Intervals, Scores, Subjects
+from shared.events.texts import Id, Metric, Name
 from shared.events.values import Artifact, Failure
+
+MAX_TASKS = 100
 
 
 class EvalDone(EventData):
@@ -28,25 +32,27 @@ class EvalDone(EventData):
 
     type: ClassVar[str] = "eval.done"
     candidate: Candidate
-    suite: str
-    scores: dict[str, Score]
-    base_scores: dict[str, Score]
+    suite: Name
+    scores: Scores
+    base_scores: Scores
     samples: Artifact
     duration_s: float = 0.0
     error: Failure | None = None
-    intervals: dict[str, Interval] = Field(default_factory=dict)
-    base_intervals: dict[str, Interval] = Field(default_factory=dict)
-    comparisons: tuple[Comparison, ...] = ()
+    intervals: Intervals = Field(default_factory=dict)
+    base_intervals: Intervals = Field(default_factory=dict)
+    comparisons: Annotated[tuple[Comparison, ...], MaxEntries(300)] = ()
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
     judge_invalid: int = Field(default=0, ge=0)
     """A judge's replies on the checkpoint's answers that were no judgement; each was asked for again."""
-    production: str | None = None
-    production_scores: dict[str, Score] = Field(default_factory=dict)
-    subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)
-    task_samples: dict[str, Artifact] = Field(default_factory=dict)
-    task_errors: dict[str, Failure] = Field(default_factory=dict)
-    contamination: tuple[Contamination, ...] = ()
+    production: Id | None = None
+    production_scores: Scores = Field(default_factory=dict)
+    subjects: Subjects = Field(default_factory=dict)
+    task_samples: Annotated[dict[Metric, Artifact], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
+    task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
+    report: Artifact | None = None
+    """The whole event's data as JSON, where a list or dict here was too long to be published."""
+    contamination: Annotated[tuple[Contamination, ...], MaxEntries(MAX_TASKS + 1, cut=True)] = ()
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id

@@ -1,18 +1,21 @@
 """Events about answers that were served."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from shared.cloudevents import EventData
+from shared.bounds import MaxBytes
+from shared.cloudevents import Category, EventData
+from shared.events.texts import Id, Name
 
 
 class FeedbackRecorded(EventData):
     """Somebody judged a served answer."""
 
     type: ClassVar[str] = "feedback.recorded"
-    completion_id: str
-    model: str
+    category: ClassVar[Category] = "request"
+    completion_id: Id
+    model: Name
     rating: Literal["good", "bad"]
-    correction: str | None = None
+    correction: Annotated[str, MaxBytes(64 * 1024)] | None = None
 
     def aggregate_id(self) -> str:
         return self.completion_id

@@ -1,9 +1,11 @@
 """What was measured: scores, intervals, comparisons, metrics of a training step."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shared.bounds import MaxEntries
+from shared.events.texts import Id, Label, Metric
 from shared.events.values import Value
 
 
@@ -20,7 +22,7 @@ class Interval(Value):
     low: float = Field(allow_inf_nan=False)
     high: float = Field(allow_inf_nan=False)
     level: float = Field(gt=0, lt=1)
-    method: str
+    method: Label
     seed: int | None = None
 
 
@@ -31,23 +33,32 @@ class Comparison(Value):
     compared at once, and `verdict` follows from it alone: 5 % of comparisons of equals may call a difference.
     """
 
-    metric: str
-    against: str
+    metric: Metric
+    against: Id
     difference: float = Field(allow_inf_nan=False)
     interval: Interval
     p_value: float = Field(ge=0, le=1)
     p_adjusted: float = Field(ge=0, le=1)
-    test: str
+    test: Label
     n: int = Field(ge=1)
     gained: int = Field(ge=0)
     lost: int = Field(ge=0)
     verdict: Literal["better", "worse", "no_difference"]
 
 
+MAX_METRICS = 200
+Scores = Annotated[dict[Metric, Score], MaxEntries(MAX_METRICS)]
+Intervals = Annotated[dict[Metric, Interval], MaxEntries(MAX_METRICS)]
+Subjects = Annotated[
+    dict[Metric, Annotated[dict[Metric, Score], MaxEntries(64, cut=True)]],
+    MaxEntries(8, cut=True),
+]
+
+
 class Contamination(Value):
     """How many of a task's `n` questions the training rows held; `task` is empty for the test split."""
 
-    task: str
+    task: Metric
     n: int = Field(ge=0)
     seen: int = Field(ge=0)
 

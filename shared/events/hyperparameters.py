@@ -1,10 +1,15 @@
 """What a caller chooses of a training."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shared.bounds import MaxBytes, MaxEntries
+from shared.events.texts import Suffix
 from shared.events.values import Value
+
+MetadataKey = Annotated[str, MaxBytes(384)]
+MetadataValue = Annotated[str, MaxBytes(3072)]
 
 
 class Hyperparameters(Value):
@@ -49,9 +54,9 @@ class TrainingSpec(Value):
     base_model: str = Field(min_length=1, max_length=256)
     method: Literal["supervised"] = "supervised"
     hyperparameters: Hyperparameters = Hyperparameters()
-    suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    suffix: Suffix | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     policy: str | None = Field(default=None, max_length=64)
     priority: int = Field(default=0, ge=-100, le=100)
     """Of the jobs that wait, the highest goes first; among equals the oldest."""
-    metadata: dict[str, str] = Field(default_factory=dict)
+    metadata: Annotated[dict[MetadataKey, MetadataValue], MaxEntries(16)] = Field(default_factory=dict)

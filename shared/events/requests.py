@@ -4,19 +4,21 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.cloudevents import EventData
+from shared.cloudevents import Category, EventData
 from shared.events.hyperparameters import TrainingSpec
+from shared.events.texts import Id
 
 
 class TrainingRequested(EventData):
     """Somebody asked for a job."""
 
     type: ClassVar[str] = "training.requested"
-    job_id: str
-    training_file: str
-    validation_file: str | None = None
+    category: ClassVar[Category] = "request"
+    job_id: Id
+    training_file: Id
+    validation_file: Id | None = None
     spec: TrainingSpec
-    owner: str = ""
+    owner: Id = ""
     created_at: int = 0
 
     def aggregate_id(self) -> str:
@@ -27,7 +29,8 @@ class TrainingCancelRequested(EventData):
     """Somebody asked for a job to stop."""
 
     type: ClassVar[str] = "training.cancel_requested"
-    job_id: str
+    category: ClassVar[Category] = "request"
+    job_id: Id
 
     def aggregate_id(self) -> str:
         return self.job_id
@@ -41,7 +44,8 @@ class TrainingPauseRequested(EventData):
     """
 
     type: ClassVar[str] = "training.pause_requested"
-    job_id: str
+    category: ClassVar[Category] = "request"
+    job_id: Id
     change: int = Field(ge=1)
 
     def aggregate_id(self) -> str:
@@ -55,7 +59,8 @@ class TrainingResumeRequested(EventData):
     """Somebody asked for a paused job to go on; `change` is as in `training.pause_requested`."""
 
     type: ClassVar[str] = "training.resume_requested"
-    job_id: str
+    category: ClassVar[Category] = "request"
+    job_id: Id
     change: int = Field(ge=1)
 
     def aggregate_id(self) -> str:

@@ -1,39 +1,46 @@
 """Events about reviews and verdicts."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
+from shared.events.texts import Id, Label, Name, Reason
 from shared.events.values import Value
 
 
 class RuleOutcome(Value):
     """One rule of a policy: what was measured, what was demanded, and whether it held."""
 
-    rule: str
+    rule: Annotated[str, MaxBytes(512, cut=True)]
     figure: float | None
     limit: float | None
     passed: bool
-    reason: str
+    reason: Reason
+
+
+Rules = Annotated[tuple[RuleOutcome, ...], MaxEntries(64)]
 
 
 class Verdict(Value):
     """The decision over one checkpoint with every rule that led to it."""
 
     approved: bool
+    outcome: Literal["approved", "rejected", "undecided"] | None = None
+    """None in events from before there was an outcome; then `approved` says it."""
     mode: Literal["automatic", "hybrid"]
-    policy: str
-    rules: tuple[RuleOutcome, ...]
-    reason: str
+    policy: Name
+    rules: Rules
+    reason: Reason
 
 
 class ReviewOpened(EventData):
     """A checkpoint passed its gates and waits for people."""
 
     type: ClassVar[str] = "review.opened"
-    review_id: str
+    review_id: Id
     candidate: Candidate
     items: int
     reviewers_wanted: int
@@ -46,13 +53,13 @@ class ReviewScored(EventData):
     """The evidence over one checkpoint is complete. `score` is 0 to 100 and None where no person was asked."""
 
     type: ClassVar[str] = "review.scored"
-    review_id: str
+    review_id: Id
     candidate: Candidate
     mode: Literal["automatic", "hybrid"]
     score: float | None
     reviewers: int
-    rules: tuple[RuleOutcome, ...]
-    item_scores: dict[str, float] = Field(default_factory=dict)
+    rules: Rules
+    item_scores: Annotated[dict[Label, float], MaxEntries(1000)] = Field(default_factory=dict)
     """People's mean over each answer that they judged, 0 to 100; `item-3` is the third of the evaluation's samples."""
 
     def aggregate_id(self) -> str:
@@ -74,7 +81,7 @@ class ModelRejected(EventData):
     """No checkpoint of a job may be served; `candidate` is the best one, None where there was none."""
 
     type: ClassVar[str] = "model.rejected"
-    job_id: str
+    job_id: Id
     candidate: Candidate | None
     verdict: Verdict
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
+from shared.events.texts import Id, Reason, Uri
 
 
 class ModelDeployed(EventData):
@@ -15,7 +16,7 @@ class ModelDeployed(EventData):
 
     type: ClassVar[str] = "model.deployed"
     candidate: Candidate
-    alias: str | None
+    alias: Id | None
     replicas: int
     duration_s: float
 
@@ -34,8 +35,8 @@ class ModelDeploymentFailed(EventData):
 
     type: ClassVar[str] = "model.deployment_failed"
     candidate: Candidate
-    reason: str
-    replica: str | None
+    reason: Reason
+    replica: Uri | None
     attempt: int
     permanent: bool
 
@@ -50,10 +51,10 @@ class ModelRolledBack(EventData):
     """An alias went back to an earlier version."""
 
     type: ClassVar[str] = "model.rolled_back"
-    alias: str
-    version: str
-    previous_version: str
-    reason: str
+    alias: Id
+    version: Id
+    previous_version: Id
+    reason: Reason
 
     def aggregate_id(self) -> str:
         return self.alias

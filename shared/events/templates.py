@@ -4,11 +4,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.bounds import MaxBytes
 from shared.cloudevents import EventData
+from shared.events.texts import Id
 from shared.events.values import Value
 
-TEMPLATE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-FieldName = Annotated[str, Field(min_length=1, max_length=64)]
+TemplateName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), MaxBytes(64)]
+FieldName = Annotated[str, Field(min_length=1, max_length=64), MaxBytes(96)]
+# Together with the names of its fields, a template has at most 32 kB.
+Part = Annotated[str, Field(max_length=12_000), MaxBytes(12_000)]
+
+
+StopText = Annotated[str, Field(min_length=1, max_length=200), MaxBytes(400)]
 
 
 class Decoding(Value):
@@ -16,13 +23,13 @@ class Decoding(Value):
 
     max_tokens: int | None = Field(default=None, ge=1, le=2**20)
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    stop: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(default=(), max_length=4)
+    stop: tuple[StopText, ...] = Field(default=(), max_length=4)
 
 
 class TemplateRef(Value):
     """One version of a template; version 0 is the newest."""
 
-    name: str = Field(pattern=TEMPLATE_NAME)
+    name: TemplateName
     version: int = Field(default=0, ge=0, le=1_000_000)
 
 
@@ -34,10 +41,10 @@ class PromptTemplate(Value):
     to `system`, or refused.
     """
 
-    name: str = Field(pattern=TEMPLATE_NAME)
+    name: TemplateName
     version: int = Field(ge=1, le=1_000_000)
-    system: str = Field(default="", max_length=12_000)
-    user: str = Field(default="{input}", max_length=12_000)
+    system: Part = ""
+    user: Part = "{input}"
     fields: tuple[FieldName, ...] = Field(default=(), max_length=50)
     caller_system: Literal["append", "refuse"] = "append"
     decoding: Decoding = Decoding()
@@ -48,7 +55,7 @@ class TemplatePublished(EventData):
 
     type: ClassVar[str] = "template.published"
     template: PromptTemplate
-    owner: str = Field(default="", max_length=128)
+    owner: Id = ""
     created_at: int = 0
 
     def aggregate_id(self) -> str:

@@ -1,12 +1,14 @@
 """Events of a training: queued, progress, checkpoints, end."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
 from shared.events.figures import TrainingMetrics
+from shared.events.texts import Id, Name, Reason
 from shared.events.values import Artifact, Failure, Split
 
 
@@ -17,7 +19,7 @@ class TrainingQueued(EventData):
     """
 
     type: ClassVar[str] = "training.queued"
-    job_id: str
+    job_id: Id
     turn: int = Field(default=0, ge=0)
 
     def aggregate_id(self) -> str:
@@ -31,13 +33,13 @@ class TrainingProgress(EventData):
     """One step of a running job. `message` is for people; `estimated_finish` is in Unix seconds."""
 
     type: ClassVar[str] = "training.progress"
-    job_id: str
+    job_id: Id
     attempt: int
     step: int
     total_steps: int
     metrics: TrainingMetrics
     trained_tokens: int = 0
-    message: str = ""
+    message: Reason = ""
     estimated_finish: int | None = None
 
     def aggregate_id(self) -> str:
@@ -76,15 +78,15 @@ class TrainingFinished(EventData):
     """
 
     type: ClassVar[str] = "training.finished"
-    job_id: str
+    job_id: Id
     status: Literal["succeeded", "failed", "cancelled"]
-    checkpoints: tuple[int, ...] = ()
+    checkpoints: Annotated[tuple[int, ...], MaxEntries(1000)] = ()
     trained_tokens: int = 0
     duration_s: float = 0.0
     peak_memory_bytes: int = 0
     error: Failure | None = None
     trainable_share: float | None = None
-    stop_reason: str | None = None
+    stop_reason: Reason | None = None
     best_step: int | None = None
 
     def aggregate_id(self) -> str:
@@ -95,11 +97,11 @@ class JobEnded(EventData):
     """A fine-tuning job is over for its caller: its model can be called or waits for people alone, or it failed."""
 
     type: ClassVar[str] = "job.ended"
-    job_id: str
+    job_id: Id
     status: Literal["succeeded", "failed", "cancelled"]
-    fine_tuned_model: str | None = None
+    fine_tuned_model: Name | None = None
     error: Failure | None = None
-    owner: str = ""
+    owner: Id = ""
 
     def aggregate_id(self) -> str:
         return self.job_id

@@ -1,6 +1,11 @@
 """Values that several events carry."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from shared.bounds import MaxBytes
+from shared.events.texts import Label, Name, Reason, Sha256, Uri
 
 
 class Value(BaseModel):
@@ -15,8 +20,8 @@ class Artifact(Value):
     For a folder, `uri` and `sha256` are those of its manifest, and `bytes` is the sum of its files.
     """
 
-    uri: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    uri: Uri
+    sha256: Sha256
     bytes: int = Field(ge=0)
 
 
@@ -42,16 +47,16 @@ class RowError(Value):
     """
 
     line: int
-    field: str
-    reason: str
-    code: str = ""
-    cell: str = ""
-    fix: str = ""
+    field: Annotated[str, MaxBytes(256, cut=True)]
+    reason: Annotated[str, MaxBytes(512, cut=True)]
+    code: Label = ""
+    cell: Label = ""
+    fix: Annotated[str, MaxBytes(512, cut=True)] = ""
 
 
 class Failure(Value):
     """Why something ended badly, in the shape of OpenAI's job error."""
 
-    code: str
-    message: str
-    param: str | None = None
+    code: Label
+    message: Reason
+    param: Name | None = None

@@ -34,8 +34,8 @@ class Key(BaseModel):
     """Hidden and not accepted. Stored, so that a file that still holds the key does not bring it back."""
 
     def allows(self, scope: Scope) -> bool:
-        """Whether this key has the scope; `admin` includes all scopes."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Whether this key has the scope; `admin` includes all scopes but `publish`."""
+        return scope in self.scopes or (scope != "publish" and "admin" in self.scopes)
 
     def owns(self, owner: str) -> bool:
         """Whether this key may see and change what belongs to the key with the id `owner`; an admin may always."""

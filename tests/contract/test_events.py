@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared import asyncapi, events, topology
-from shared.cloudevents import Envelope
+from shared.bounds import MESSAGE_BYTES, bound_of
+from shared.cloudevents import Envelope, EventData
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "asyncapi.json"
 
@@ -29,7 +30,32 @@ def test_no_consumer_is_declared_twice() -> None:
     assert len(names) == len(set(names))
 
 
-@given(st.text(min_size=1), st.text())
+@pytest.mark.parametrize("event", events.EVENTS.values(), ids=events.EVENTS)
+def test_no_event_can_exceed_the_message_size_of_nats(event: type[EventData]) -> None:
+    envelope_bytes = 4096
+    assert bound_of(event).largest() + envelope_bytes <= MESSAGE_BYTES < 2**20
+
+
+def test_requests_may_be_posted_by_callers_and_everything_else_is_a_fact() -> None:
+    assert {name for name, event in events.EVENTS.items() if event.category == "request"} == {
+        "dataset.uploaded",
+        "evaluation.requested",
+        "feedback.recorded",
+        "training.cancel_requested",
+        "training.pause_requested",
+        "training.requested",
+        "training.resume_requested",
+    }
+
+
+def test_an_evaluation_has_one_source_of_questions() -> None:
+    model = events.EvaluatedModel(name="m", base_model="b")
+    with pytest.raises(ValidationError, match="exactly one of questions, suite and split"):
+        events.EvaluationRequested(evaluation_id="e", models=(model,))
+    assert events.EvaluationRequested(evaluation_id="e", models=(model,), suite="s").suite == "s"
+
+
+@given(st.text(min_size=1, max_size=20, alphabet=st.characters(exclude_categories=["Cs"])), st.text())
 def test_an_envelope_survives_the_wire(job_id: str, traceparent: str) -> None:
     sent = Envelope.of(events.TrainingQueued(job_id=job_id), "test", traceparent)
     received = Envelope.model_validate_json(sent.model_dump_json())

@@ -1,0 +1,67 @@
+"""Changes of suites and policies, which other services check and replay rebuilds."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.cloudevents import EventData
+from shared.events.texts import Id, Name
+from shared.events.values import Artifact
+
+
+class _Revised(EventData):
+    """A named document of which each change makes a new revision. `content` is the document as JSON."""
+
+    name: Name
+    revision: int = Field(ge=0)
+    content: Artifact
+    owner: Id = ""
+    """Empty for what Assay ships."""
+    author: Id = ""
+    """The key that made this revision."""
+    at: float = Field(ge=0)
+
+    def aggregate_id(self) -> str:
+        return self.name
+
+    def natural_key(self) -> str:
+        return f"{self.name}/{self.revision}"
+
+
+class _Deleted(EventData):
+    """A named document is hidden from new jobs; `revision` is the last one."""
+
+    name: Name
+    revision: int = Field(ge=0)
+    author: Id
+    at: float = Field(ge=0)
+
+    def aggregate_id(self) -> str:
+        return self.name
+
+    def natural_key(self) -> str:
+        return f"{self.name}/{self.revision}"
+
+
+class SuitePublished(_Revised):
+    """A suite has a new revision."""
+
+    type: ClassVar[str] = "suite.published"
+
+
+class SuiteDeleted(_Deleted):
+    """A suite is hidden from new jobs."""
+
+    type: ClassVar[str] = "suite.deleted"
+
+
+class PolicyPublished(_Revised):
+    """A policy has a new revision."""
+
+    type: ClassVar[str] = "policy.published"
+
+
+class PolicyDeleted(_Deleted):
+    """A policy is hidden from new jobs."""
+
+    type: ClassVar[str] = "policy.deleted"
