@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract docs
+.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract conformance docs
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ test-long: setup ## what `make test` leaves out, minutes each: every method on t
 
 contract: setup ## write docs/asyncapi.json from the event classes in shared/
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json
+
+conformance: setup ## write docs/conformance.md from the types of the installed OpenAI SDK
+	@$(BIN)/python -m docs.conformance
 
 docs: setup ## build the documentation into site/, offline; a broken link is an error
 	@$(BIN)/python -m docs.site
