@@ -66,6 +66,14 @@ class Artifacts:
             self._fetch(artifact.sha256, path)
             return path.read_bytes()
 
+    def fetch_file(self, artifact: Artifact, target: Path) -> None:
+        """Put a file at `target`; raises `ArtifactError` when it is missing or does not match the digest."""
+        self._fetch(artifact.sha256, target)
+
+    def open(self, artifact: Artifact) -> Any:
+        """A file to read pieces of by position, without checking its digest."""
+        return self._fs.open(self._path(artifact.sha256), "rb")
+
     def fetch_folder(self, artifact: Artifact, cache: Path, wait: Wait = no_wait) -> Path:
         """A folder's files below `cache/<digest>`, to be read only: fetched once and moved into place whole."""
         target = cache / artifact.sha256

@@ -1,12 +1,18 @@
 """Puts ingest together."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from litestar import Litestar
 
 from services.ingest import api, handlers
-from services.ingest.adapters.mongo import MongoDatasetStore
+from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
-from services.ingest.ports import Dataset
-from services.ingest.service import Datasets
+from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.service.datasets import Datasets
+from services.ingest.service.rows import Rows
+from services.ingest.service.templates import Templates
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -19,13 +25,34 @@ def build(settings: Settings) -> Litestar:
     store = Store(common.mongo_url, f"{common.database_prefix}ingest", "ingest")
     bus = Bus(common.nats_url, "ingest", store)
     artifacts = Artifacts(common.artifacts)
-    datasets = Datasets(MongoDatasetStore(store.collection("datasets", Dataset)), artifacts)
+    worker = WorkerProcess(settings)
+    templates = Templates(store.collection("templates", TemplateVersion, indexes=("owner", "name")))
+    kept = store.collection("datasets", Dataset, indexes=("upload.owner", "upload.dataset"))
+    datasets = Datasets(kept, templates, worker)
     handlers.subscribe(bus, datasets)
     return web.build(
         "ingest",
         settings,
-        [api.routes],
+        api.routes,
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
-        lifespan=[web.connections(store, bus)],
-        dependencies={"datasets": datasets},
+        lifespan=[_working(worker), web.connections(store, bus)],
+        dependencies={
+            "datasets": datasets,
+            "templates": templates,
+            "rows": Rows(artifacts, common.cache_dir),
+            "artifacts": artifacts,
+        },
+        exception_handlers=api.PROBLEMS,
     )
+
+
+def _working(worker: WorkerProcess) -> web.Lifespan:
+    @asynccontextmanager
+    async def run(_app: Litestar) -> AsyncGenerator[None]:
+        await worker.warm()
+        try:
+            yield
+        finally:
+            await worker.close()
+
+    return run

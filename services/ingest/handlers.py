@@ -1,6 +1,6 @@
-"""The events that ingest hears."""
+"""The events that ingest handles."""
 
-from services.ingest.service import Datasets
+from services.ingest.service.datasets import Datasets
 from shared.bus import Bus
 from shared.events import DatasetUploaded
 

@@ -1,37 +1,38 @@
 """What ingest needs from the outside."""
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-from shared.cloudevents import EventData
-from shared.events import Artifact, DatasetReady, DatasetRejected, DatasetUploaded
-from shared.store import Entity
+from pydantic import BaseModel
+
+from services.ingest.report import Report
+from shared.events import Artifact, DatasetUploaded, PromptTemplate, Splits
 
 
-class Dataset(Entity):
-    """An uploaded file and what became of it; `id` is the file's."""
+class PreparationRequest(BaseModel):
+    """What a worker needs to check a file. `earlier` is the index of the version before."""
 
     upload: DatasetUploaded
-    status: Literal["ready", "rejected"]
-    ready: DatasetReady | None = None
-    rejected: DatasetRejected | None = None
+    template: PromptTemplate | None = None
+    earlier: Artifact | None = None
 
 
-class DatasetStore(Protocol):
-    """Keeps datasets; a dataset and the event that tells of it are saved together."""
+class PreparationResult(BaseModel):
+    """What a worker found; without splits the file is refused."""
 
-    async def get(self, entity_id: str) -> Dataset | None: ...
+    report: Report
+    splits: Splits | None = None
+    version: str = ""
 
-    async def create(self, entity: Dataset, events: Sequence[EventData] = ()) -> bool: ...
 
-    async def newest(self, limit: int, owner: str | None) -> list[Dataset]:
-        """The newest datasets, of one owner or of all."""
-        ...
+class Preparer(Protocol):
+    """Checks files and splits them, apart from the process that answers requests."""
+
+    async def prepare(self, request: PreparationRequest) -> PreparationResult: ...
 
 
 class Files(Protocol):
     """Artifacts by digest."""
 
-    def read(self, artifact: Artifact) -> bytes: ...
+    def fetch_file(self, artifact: Artifact, target: Any) -> None: ...
 
-    def put_bytes(self, content: bytes) -> Artifact: ...
+    def open(self, artifact: Artifact) -> Any: ...

@@ -14,10 +14,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from deploy.local.settings import LocalSettings
-from services.ingest.domain.files import Parts, read_file
 from services.trainer.domain.worker_messages import CheckpointWritten, Prepared
 from shared.artifacts import Artifacts
 from tests.e2e.waiting import EXAMPLES
+from tests.prepared import split_lines
 from tests.trained import train
 
 pytestmark = [
@@ -38,8 +38,8 @@ METHODS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    return read_file((EXAMPLES / "train.jsonl").read_bytes(), drop_bad_rows=False).split(7)
+def parts() -> dict[str, list[bytes]]:
+    return split_lines(EXAMPLES / "train.jsonl", 7)
 
 
 @pytest.fixture
@@ -51,11 +51,11 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_it_answers_the_example_in_its_form(
-    method: str, parts: Parts, base_model: LocalSettings, folder: Path
+    method: str, parts: dict[str, list[bytes]], base_model: LocalSettings, folder: Path
 ) -> None:
     asked, (low, high) = METHODS[method]
     base = base_model.base_model_dir
-    said = await train(asked, [row.line() for row in parts.train], STEPS, base, folder)
+    said = await train(asked, parts["train"], STEPS, base, folder)
     [prepared] = [message for message in said if isinstance(message, Prepared)]
     assert low <= prepared.trainable_share <= high
     *_, last = [message for message in said if isinstance(message, CheckpointWritten)]
@@ -69,11 +69,13 @@ async def test_it_answers_the_example_in_its_form(
     assert await asyncio.to_thread(in_form, model, tokenizer, parts) >= IN_FORM
 
 
-def in_form(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, parts: Parts) -> int:
+def in_form(
+    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, parts: dict[str, list[bytes]]
+) -> int:
     """How many answers to questions of the test split are JSON objects with the example's keys."""
     count = 0
-    for row in parts.test[:ASKED_ROWS]:
-        prompt = [message.model_dump() for message in row.messages[:-1]]
+    for row in parts["test"][:ASKED_ROWS]:
+        prompt = json.loads(row)["messages"][:-1]
         asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True)
         with torch.no_grad():
             made = model.float().generate(**asked, max_new_tokens=80, do_sample=False)

@@ -11,7 +11,6 @@ import pytest
 from bench.evaluation_peers import engine
 from deploy.local.settings import BASE_MODEL, LocalSettings
 from services.evaluator.adapters.suites import SHIPPED
-from services.ingest.domain.files import read_file
 from services.review.domain.policy import Policy
 from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.artifacts import Artifacts
@@ -19,6 +18,7 @@ from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split,
 from tests.e2e.waiting import EXAMPLES
 from tests.evaluator_process import evaluations, evaluator, send
 from tests.ports import free_port
+from tests.prepared import split_lines
 from tests.trained import train
 
 pytestmark = [
@@ -41,8 +41,8 @@ def lines(rows: list[tuple[str, str]]) -> list[bytes]:
 
 def example() -> tuple[list[bytes], list[bytes]]:
     """What the example's rows are, to train on and to test on."""
-    parts = read_file((EXAMPLES / "train.jsonl").read_bytes(), drop_bad_rows=False).split(7)
-    return [row.line() for row in parts.train], [row.line() for row in parts.test][:TESTED]
+    parts = split_lines(EXAMPLES / "train.jsonl", 7)
+    return parts["train"], parts["test"][:TESTED]
 
 
 def shipped(table: str) -> list[dict[str, Any]]:

@@ -58,8 +58,8 @@ async def test_a_clean_file_becomes_three_disjoint_parts(client, bus_settings) -
     artifacts = Artifacts(bus_settings.artifacts)
     splits = (ready.splits.train, ready.splits.validation, ready.splits.test)
     parts = [set(artifacts.read(split.artifact).splitlines()) for split in splits]
-    assert [len(part) for part in parts] == [40, 5, 5]
-    assert len(set.union(*parts)) == 50
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 50
+    assert min(map(len, parts)) >= 1
 
 
 async def test_a_file_with_bad_rows_is_refused_and_the_lines_are_named(client, bus_settings) -> None:

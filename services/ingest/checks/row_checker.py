@@ -16,6 +16,7 @@ from services.ingest.shapes.shape import Shape
 
 _LINES_AT_ONCE = 64
 _RETRY_BLOCKS = 16
+_MOST_KNOWN = 1_000
 _FIELD_CHARS = 20_000
 
 
@@ -45,6 +46,8 @@ class RowChecker:
         self._slow_blocks = 0
         self.kind = ""
         self.shapes: dict[str, int] = {}
+        self.mapped: dict[str, str] = {}
+        self._known_keys: dict[frozenset[str], Mapping[str, str]] = {}
         self.rows = 0
         self.bad_rows = 0
 
@@ -129,7 +132,17 @@ class RowChecker:
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
         mapping = self._options.mapping
+        if not mapping and not self._options.shape:
+            mapping = self._synonyms(frozenset(value))
         return {mapping.get(key, key): one for key, one in value.items()} if mapping else value
+
+    def _synonyms(self, keys: frozenset[str]) -> Mapping[str, str]:
+        if (known := self._known_keys.get(keys)) is None:
+            known = catalog.synonyms(keys - self._options.template_fields)
+            if len(self._known_keys) < _MOST_KNOWN:
+                self._known_keys[keys] = known
+            self.mapped.update(known)
+        return known
 
     def _check_fields(self, others: dict[str, Any], report: RowReport) -> None:
         for name in sorted(self._options.template_fields - others.keys()):

@@ -1,7 +1,7 @@
 """Good rows on disk, and a few numbers of each in memory: about 60 bytes a row."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.ingest.checks.batch import Batch
-from shared.near_duplicates import band_keys, normalized, signatures
+from shared.near_duplicates import BANDS, band_keys, normalized, signatures
 
 Numbers = npt.NDArray[Any]
 
@@ -29,6 +29,7 @@ class RowStore:
         self._bands_path = folder / "bands.u64"
         self._rows = self.path.open("wb")
         self._fields: Any = None
+        self._reader: Any = None
         self._bands: Any = self._bands_path.open("wb") if bands else None
         self._chunks: dict[str, list[Numbers]] = {}
         self.count = 0
@@ -71,19 +72,16 @@ class RowStore:
         """The keys of all rows in one band, read from disk."""
         if not self.count:
             return np.zeros(0, np.uint64)
-        from shared.near_duplicates import BANDS
-
         table = np.memmap(self._bands_path, np.uint64, mode="r").reshape(-1, BANDS)
         return np.ascontiguousarray(table[:, place])
 
-    def lines(self, rows: Sequence[int] | Numbers) -> Iterator[bytes]:
-        """The canonical lines of some rows, read one by one."""
-        with self.path.open("rb") as file:
-            for row in rows:
-                end = int(self.ends[row])
-                start = int(self.ends[row - 1]) if row else 0
-                file.seek(start)
-                yield file.read(end - start - 1)
+    def line(self, row: int) -> bytes:
+        """The canonical line of one row."""
+        if self._reader is None:
+            self._reader = self.path.open("rb")
+        start = int(self.ends[row - 1]) if row else 0
+        self._reader.seek(start)
+        return self._reader.read(int(self.ends[row]) - start - 1)
 
     @property
     def has_fields(self) -> bool:

@@ -1,1 +1,1 @@
-"""What a row must look like, in each format, and what a file of rows adds up to."""
+"""What ingest keeps: data sets and templates."""

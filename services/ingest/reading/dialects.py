@@ -34,7 +34,7 @@ def _quote(sample: str, delimiter: str) -> str:
             edges[quote] += sample.count(before + quote)
         edges[quote] += sample.startswith(quote)
     closing = sum(sample.count("'" + after) for after in (delimiter, "\n", "\r"))
-    single = edges["'"] > 0 and closing >= edges["'"]
+    single = edges["'"] > 0 and closing >= 0.8 * edges["'"]
     return "'" if single and edges["'"] > 2 * edges['"'] else '"'
 
 

@@ -4,9 +4,6 @@ import decimal
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from services.ingest.reading.json_lines import too_long
 from services.ingest.reading.limits import MIB, Limits
 from services.ingest.reading.raw_rows import Block, Detected, Problem, RawRow
@@ -18,6 +15,10 @@ _GROUP_BYTES = 1024 * MIB
 
 def read(path: str, detected: Detected, limits: Limits) -> Iterator[Block]:
     """The rows. Missing fields of a struct are null in Parquet, so that a null stands for a field that is not there."""
+    # Imported here: it takes as long as all else of ingest, and most files need none of it.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(path, memory_map=True)
         detected.columns = list(file.schema_arrow.names)

@@ -87,7 +87,7 @@ def _open_text(
     sample = head.decode(detected.encoding, "replace")
     if not sample.strip("\ufeff \t\r\n"):
         raise FileRefused("empty", "the file has no rows", "upload a file with rows")
-    if detected.encoding == "utf-8" and "\x00" in sample and sample.count("\x00") > len(sample) // 10:
+    if sum(char < " " and char not in "\t\n\r\f" for char in sample[:4096]) > len(sample[:4096]) // 50:
         raise FileRefused("binary", "the file is not text", "save the rows as CSV, JSON Lines, Parquet or xlsx")
     detected.format = _chosen_format(options.format) or _text_format(sample, filename)
     if detected.format == "jsonl":

@@ -1,6 +1,6 @@
 """All shapes, and which of them a row has."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.ingest.shapes.canonical import Row
@@ -47,7 +47,9 @@ def shape_of(keys: frozenset[str], report: RowReport) -> Shape | None:
     """The one shape that these keys belong to; a row that fits two, or none, is reported."""
     found = next((shape for shape in SHAPES.values() if keys.issuperset(shape.required)), None)
     if found is None:
-        begun = next((shape for shape in SHAPES.values() if shape.required[0] in keys), CHAT)
+        begun = min(
+            (shape for shape in SHAPES.values() if keys & set(shape.required)), key=_missing(keys), default=CHAT
+        )
         missing = next(key for key in begun.required if key not in keys)
         known = "; ".join(" + ".join(shape.required) for shape in SHAPES.values())
         report.error("missing", missing, f"is missing ({begun.title})", f"rows may have: {known}")
@@ -57,6 +59,10 @@ def shape_of(keys: frozenset[str], report: RowReport) -> Shape | None:
         report.error("two_shapes", others[0], reason, "keep the keys of one shape, or choose it by the option `shape`")
         return None
     return found
+
+
+def _missing(keys: frozenset[str]) -> Callable[[Shape], int]:
+    return lambda shape: len(set(shape.required) - keys)
 
 
 def synonyms(columns: frozenset[str]) -> dict[str, str]:

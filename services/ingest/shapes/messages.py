@@ -42,7 +42,7 @@ def _read(value: Any, field: str, report: RowReport) -> Message | None:
     calls = read_calls(value["tool_calls"], f"{field}.tool_calls", report) if value.get("tool_calls") else ()
     if calls and role != "assistant":
         report.error("call_of_other", f"{field}.tool_calls", f"a {role} message cannot call tools", "move the calls")
-    content = _content(value, field, report, may_be_empty=bool(calls) or role == "tool")
+    content = _content(value, field, report, may_be_empty=bool(value.get("tool_calls")) or role == "tool")
     message = Message(
         role=role,  # type: ignore[arg-type]
         content=content,
@@ -109,7 +109,7 @@ def _weight(value: dict[str, Any], role: str, field: str, report: RowReport) -> 
         return 1
     if isinstance(weight, bool) or not isinstance(weight, int | float) or weight not in (0, 1):
         fix = "write 1 for an answer to learn, 0 for one that is context only"
-        report.error("bad_weight", f"{field}.weight", f"is {str(weight)[:40]!r}, not the number 0 or 1", fix)
+        report.error("bad_weight", f"{field}.weight", f"is {repr(weight)[:40]}, not the number 0 or 1", fix)
         return 1
     return int(weight)
 

@@ -1,6 +1,6 @@
-"""Which rows train, validate and test: seeded, the same whatever rows are added, and no near twin on both sides."""
+"""Which rows train, validate and test: seeded, the same whatever rows are added, no near twin on both sides."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.ingest.splits.clusters import Edges, large_clusters
+
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 NAMES = ("train", "validation", "test", "left_out")
 Numbers = npt.NDArray[Any]
+Parts = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -22,54 +25,92 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """One of the numbers above for each row, and the clusters that were too large to keep together."""
+class Earlier:
+    """The parts that questions have in an earlier version; `prompts` is sorted."""
 
-    parts: npt.NDArray[np.uint8]
+    prompts: Numbers
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One of the numbers above for each row, and the sizes of clusters that were too large to keep together."""
+
+    parts: Parts
     large_clusters: tuple[int, ...] = ()
 
 
-def assign(
-    prompts: Numbers,
-    near: Iterable[tuple[int, int]],
-    seed: int,
-    shares: Shares,
-    *,
-    groups: Numbers | None = None,
-    fixed: Mapping[int, int] | None = None,
-) -> Assignment:
-    """`prompts` are digests of normalized questions, `near` pairs of rows, `groups` digests of a column.
+class Splitter:
+    """Assigns questions, which are digests of normalized prompts; rows with one question share its part."""
 
-    A row goes where a digest of the seed and its question, or its group, says. One that is near to earlier rows goes
-    with them; one that is near to two parts is left out, so that earlier rows never move. `fixed` are the parts of
-    questions in an earlier version.
-    """
-    keys, first, inverse = np.unique(prompts, return_index=True, return_inverse=True)
-    sizes = np.bincount(inverse, minlength=len(keys))
-    edges = _node_edges(near, inverse)
-    large = _large_clusters(edges, sizes, len(prompts), shares)
-    edges = [(a, b) for a, b in edges if a not in large.members]
-    nodes = _by_digest(keys, seed, shares, first)
-    for key, part in (fixed or {}).items():
-        if (place := int(np.searchsorted(keys, np.uint64(key)))) < len(keys) and int(keys[place]) == key:
-            nodes[place] = part
-    if groups is not None:
-        return Assignment(_with_groups(nodes[inverse], groups, inverse, edges, seed, shares), large.sizes)
-    _follow_near(nodes, edges, first, keys, fixed or {})
-    _fill_empty(nodes, keys, seed, sizes)
-    return Assignment(nodes[inverse], large.sizes)
+    def __init__(self, prompts: Numbers, seed: int, shares: Shares, earlier: Earlier | None = None) -> None:
+        self._seed, self._shares = seed, shares
+        self._keys, self._first, self._question_of = np.unique(prompts, return_index=True, return_inverse=True)
+        self._parts = by_digest(self._keys, seed, shares)
+        self._fixed = np.zeros(len(self._keys), dtype=bool)
+        if earlier is not None and len(earlier.prompts):
+            at = np.minimum(np.searchsorted(earlier.prompts, self._keys), len(earlier.prompts) - 1)
+            self._fixed = earlier.prompts[at] == self._keys
+            self._parts[self._fixed] = earlier.parts[at][self._fixed]
+
+    def assign(self, near: Iterable[tuple[int, int]], groups: Numbers | None = None) -> Assignment:
+        """`near` are pairs of near rows, `groups` digests of the column that groups rows.
+
+        A row goes where a digest of the seed and its question, or its group, says. One that is near to earlier rows
+        goes with them; one that is near to two parts is left out, so that earlier rows never move.
+        """
+        edges = {(int(self._question_of[a]), int(self._question_of[b])) for a, b in near}
+        sizes = np.bincount(self._question_of, minlength=len(self._keys))
+        smallest = min([share for share in (self._shares.validation, self._shares.test) if share] or [1.0])
+        large = large_clusters(edges, sizes, max(20.0, smallest * len(self._question_of)))
+        kept = [(a, b) for a, b in edges if a != b and a not in large.members]
+        if groups is not None:
+            return Assignment(self._by_group(groups, kept), large.sizes)
+        self._follow_near(kept)
+        linked = {question for edge in kept for question in edge}
+        fill_empty(self._parts, self._keys, self._seed, self._shares, linked)
+        return Assignment(self._parts[self._question_of], large.sizes)
+
+    def _follow_near(self, edges: Edges) -> None:
+        """In the order of first appearance, each question takes the part of the earlier ones near to it."""
+        before: dict[int, list[int]] = {}
+        for a, b in edges:
+            old, new = (a, b) if self._first[a] < self._first[b] else (b, a)
+            before.setdefault(new, []).append(old)
+        for question in sorted(before, key=lambda one: int(self._first[one])):
+            parts = {int(self._parts[one]) for one in before[question]} - {LEFT_OUT}
+            if parts and not self._fixed[question]:
+                self._parts[question] = parts.pop() if len(parts) == 1 else LEFT_OUT
+
+    def _by_group(self, groups: Numbers, edges: Edges) -> Parts:
+        """A group has one part; a row whose question, or one near to it, stands in another part is left out."""
+        keys, group_of = np.unique(groups, return_inverse=True)
+        wanted = by_digest(keys, self._seed, self._shares)
+        fill_empty(wanted, keys, self._seed, self._shares, set())
+        near: dict[int, set[int]] = {}
+        for a, b in edges:
+            near.setdefault(a, set()).add(b)
+            near.setdefault(b, set()).add(a)
+        taken: dict[int, int] = {}
+        parts = np.full(len(groups), LEFT_OUT, dtype=np.uint8)
+        for row, (question, group) in enumerate(zip(self._question_of.tolist(), group_of.tolist(), strict=True)):
+            part = int(wanted[group])
+            if {taken[one] for one in (question, *near.get(question, ())) if one in taken} <= {part}:
+                parts[row] = taken[question] = part
+        return parts
 
 
 def draws(keys: Numbers, seed: int) -> Numbers:
-    """A number from 0 to 1 for each key, by a digest with the seed."""
+    """A number from 0 to 1 for each key, by a digest with the seed (SplitMix64's finalizer)."""
     salt = np.frombuffer(blake2b(f"split/{seed}".encode(), digest_size=8).digest(), np.uint64)[0]
-    mixed = keys ^ salt
+    mixed = keys.astype(np.uint64) ^ salt
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
 
 
-def _by_digest(keys: Numbers, seed: int, shares: Shares, _first: Numbers) -> npt.NDArray[np.uint8]:
+def by_digest(keys: Numbers, seed: int, shares: Shares) -> Parts:
+    """The part of each key by its draw alone."""
     drawn = draws(keys, seed)
     parts = np.full(len(keys), TRAIN, dtype=np.uint8)
     parts[drawn < shares.test + shares.validation] = VALIDATION
@@ -77,85 +118,12 @@ def _by_digest(keys: Numbers, seed: int, shares: Shares, _first: Numbers) -> npt
     return parts
 
 
-def _node_edges(near: Iterable[tuple[int, int]], inverse: Numbers) -> list[tuple[int, int]]:
-    found = {(int(inverse[a]), int(inverse[b])) for a, b in near}
-    return [(a, b) for a, b in found if a != b]
-
-
-@dataclass(frozen=True)
-class _Large:
-    members: frozenset[int]
-    sizes: tuple[int, ...]
-
-
-def _large_clusters(edges: list[tuple[int, int]], sizes: Numbers, rows: int, shares: Shares) -> _Large:
-    """Clusters of near duplicates with more rows than the smallest part would have."""
-    parents: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        while parents.setdefault(node, node) != node:
-            parents[node] = parents[parents[node]]
-            node = parents[node]
-        return node
-
-    for a, b in edges:
-        parents[root(a)] = root(b)
-    clusters: dict[int, list[int]] = {}
-    for node in parents:
-        clusters.setdefault(root(node), []).append(node)
-    smallest = max(20.0, rows * min([share for share in (shares.validation, shares.test) if share] or [1.0]))
-    large = {top: int(sizes[nodes].sum()) for top, nodes in clusters.items() if sizes[nodes].sum() > smallest}
-    members = frozenset(node for top in large for node in clusters[top])
-    return _Large(members, tuple(sorted(large.values(), reverse=True)[:100]))
-
-
-def _follow_near(
-    nodes: npt.NDArray[np.uint8], edges: list[tuple[int, int]], first: Numbers, keys: Numbers, fixed: Mapping[int, int]
-) -> None:
-    """In the order of first appearance, each node takes the part of its earlier near nodes."""
-    earlier: dict[int, list[int]] = {}
-    for a, b in edges:
-        old, new = (a, b) if first[a] < first[b] else (b, a)
-        earlier.setdefault(new, []).append(old)
-    for node in sorted(earlier, key=lambda one: int(first[one])):
-        if int(keys[node]) in fixed:
-            continue
-        parts = {int(nodes[one]) for one in earlier[node]} - {LEFT_OUT}
-        if parts:
-            nodes[node] = parts.pop() if len(parts) == 1 else LEFT_OUT
-
-
-def _with_groups(
-    parts: npt.NDArray[np.uint8],
-    groups: Numbers,
-    inverse: Numbers,
-    edges: list[tuple[int, int]],
-    seed: int,
-    shares: Shares,
-) -> npt.NDArray[np.uint8]:
-    """A group goes to one part; a row whose question, or one near to it, stands in another part is left out."""
-    group_keys, group_of = np.unique(groups, return_inverse=True)
-    wanted = _by_digest(group_keys, seed, shares, group_of)
-    _fill_empty(wanted, group_keys, seed, np.bincount(group_of, minlength=len(group_keys)))
-    neighbours: dict[int, list[int]] = {}
-    for a, b in edges:
-        neighbours.setdefault(a, []).append(b)
-        neighbours.setdefault(b, []).append(a)
-    taken: dict[int, int] = {}
-    for row, (node, group) in enumerate(zip(inverse.tolist(), group_of.tolist(), strict=True)):
-        part = int(wanted[group])
-        others = {taken[one] for one in (node, *neighbours.get(node, ())) if one in taken}
-        parts[row] = part if others <= {part} else LEFT_OUT
-        if parts[row] != LEFT_OUT:
-            taken[node] = part
-    return parts
-
-
-def _fill_empty(nodes: npt.NDArray[np.uint8], keys: Numbers, seed: int, sizes: Numbers) -> None:
-    """In a small file a part may have no row: it gets the smallest draws of train, one question at a time."""
+def fill_empty(parts: Parts, keys: Numbers, seed: int, shares: Shares, linked: set[int]) -> None:
+    """In a small file a part may be empty: it gets the question with the smallest draw that is near to no other."""
     order = [int(one) for one in np.argsort(draws(keys, seed), kind="stable")[:64]]
-    for part in (TEST, VALIDATION):
-        if not (nodes == part).any():
-            usable = [one for one in order if nodes[one] == TRAIN]
-            if len(usable) > 1:
-                nodes[usable[0]] = part
+    wanted = [part for part, share in ((TEST, shares.test), (VALIDATION, shares.validation)) if share]
+    for part in (*wanted, TRAIN):
+        if not (parts == part).any():
+            larger = [one for one in order if one not in linked and (parts == parts[one]).sum() > 1]
+            if larger:
+                parts[larger[0]] = part

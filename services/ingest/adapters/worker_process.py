@@ -1,0 +1,75 @@
+"""Checks each file in a child process."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from services.ingest.config import Settings
+from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.report import Report
+from shared import telemetry
+from shared.child import ChildDied, Children
+from shared.events import RowError
+
+_MODULE = "services.ingest.worker"
+_ATTEMPTS = 2
+_log = telemetry.logger(__name__)
+
+
+@dataclass
+class WorkerProcess:
+    """Starts one process a file; one more waits ready where the settings say so."""
+
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self._children = Children(_MODULE)
+        self._warming: asyncio.Task[None] | None = None
+
+    async def prepare(self, request: PreparationRequest) -> PreparationResult:
+        """Refuses a file whose check ended the process twice."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._ask(request)
+            except ChildDied as died:
+                _log.warning("the check of a file died", file=request.upload.file_id, attempt=attempt, error=str(died))
+        return _died()
+
+    async def warm(self) -> None:
+        """See that a process waits for the next file."""
+        if self.settings.keep_ready:
+            await self._children.keep_ready()
+
+    async def close(self) -> None:
+        await self._children.close()
+
+    async def _ask(self, request: PreparationRequest) -> PreparationResult:
+        child = await self._children.start(self._document(request))
+        self._warming = asyncio.create_task(self.warm())
+        try:
+            return PreparationResult.model_validate(await child.reply())
+        finally:
+            await child.kill()
+
+    def _document(self, request: PreparationRequest) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "request": request.model_dump(mode="json"),
+            "artifacts": settings.common.artifacts,
+            "work_dir": str(settings.work_dir) if settings.work_dir is not None else None,
+            "memory_gib": settings.memory_gib,
+            "base_models": settings.base_models,
+            "limits": {
+                "row": settings.max_row_bytes,
+                "unpacked": settings.max_unpacked_bytes,
+                "workbook": settings.max_workbook_bytes,
+            },
+        }
+
+
+def _died() -> PreparationResult:
+    reason = "the check of the file ended unexpectedly, twice"
+    fix = "save the file in another format and upload it again"
+    return PreparationResult(
+        report=Report(errors=[RowError(line=0, field="", reason=reason, code="check_failed", fix=fix)])
+    )

@@ -1,0 +1,1 @@
+"""Rows out again, in any shape that can hold them and any format."""

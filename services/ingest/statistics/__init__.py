@@ -1,0 +1,1 @@
+"""Figures of a data set and what they advise."""

@@ -1,0 +1,75 @@
+"""What the figures of a data set advise before training, each with its reason."""
+
+import itertools
+import math
+
+from pydantic import BaseModel
+
+from services.ingest.statistics.lengths import Lengths
+
+_EPOCHS = ((100, 15.0), (1_000, 10.0), (10_000, 2.0))
+_SMALL_SKILL_ROWS = 1_000
+_COMPLEX_SKILL_ROWS = 10_000
+_RARE_LABEL = 0.05
+
+
+class Advice(BaseModel):
+    """One piece of advice; `value` is what it recommends where that is a number."""
+
+    topic: str
+    value: float | None
+    text: str
+
+
+def epochs(rows: int) -> float:
+    """15 for a hundred rows, 10 for a thousand, 2 for ten thousand and more; between them by the rows' logarithm."""
+    if rows <= _EPOCHS[0][0]:
+        return _EPOCHS[0][1]
+    for (low, more), (high, fewer) in itertools.pairwise(_EPOCHS):
+        if rows <= high:
+            done = (math.log(rows) - math.log(low)) / (math.log(high) - math.log(low))
+            return round(more + done * (fewer - more), 1)
+    return _EPOCHS[-1][1]
+
+
+def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions: int) -> list[Advice]:
+    """Epochs, context and amount; balance and contradictions where they matter."""
+    made = [_epochs(rows), _context(lengths), _amount(rows)]
+    if labels and min(labels.values()) < _RARE_LABEL:
+        rare = min(labels, key=lambda one: labels[one])
+        share = f"{labels[rare]:.1%} of the rows"
+        text = f"the label {rare[:60]!r} stands in {share}: add rows of it, or it is rarely learned"
+        made.append(Advice(topic="balance", value=labels[rare], text=text))
+    if contradictions:
+        text = f"{contradictions} questions have several answers: keep one answer each, unless several are right"
+        made.append(Advice(topic="contradictions", value=contradictions, text=text))
+    return made
+
+
+def _epochs(rows: int) -> Advice:
+    value = epochs(rows)
+    return Advice(topic="epochs", value=value, text=f"{rows} rows for training: read them {value:g} times")
+
+
+def _context(lengths: Lengths) -> Advice:
+    """4 096 tokens when 95 % of the rows fit, 8 192 when over 20 % do not; between them both have a reason."""
+    over_4k, over_8k = lengths.share_over_4k, lengths.share_over_8k
+    if over_4k <= 0.05:
+        return Advice(topic="context", value=4096, text=f"{1 - over_4k:.1%} of the rows fit into 4 096 tokens")
+    if over_8k > 0.05:
+        text = f"{over_8k:.1%} of the rows have more than 8 192 tokens: use a longer context, or split these rows"
+        value = float(2 ** math.ceil(math.log2(max(lengths.longest, 2))))
+        return Advice(topic="context", value=value, text=text)
+    shorten = "" if over_4k > 0.2 else ", or shorten these rows and use 4 096"
+    text = f"{over_4k:.1%} of the rows have more than 4 096 tokens: use 8 192{shorten}"
+    return Advice(topic="context", value=8192, text=text)
+
+
+def _amount(rows: int) -> Advice:
+    if rows < _SMALL_SKILL_ROWS:
+        text = f"{rows} rows; a small skill takes about 1 000, a complex one about 10 000"
+        return Advice(topic="amount", value=_SMALL_SKILL_ROWS, text=text)
+    if rows < _COMPLEX_SKILL_ROWS:
+        text = f"{rows} rows: enough for a small skill; a complex one takes about 10 000"
+        return Advice(topic="amount", value=_COMPLEX_SKILL_ROWS, text=text)
+    return Advice(topic="amount", value=None, text=f"{rows} rows are enough for a complex skill")
