@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import FromPath, FromQuery, Parameter
+from litestar.params import FromPath, FromQuery, Parameter, QueryParameter
 from litestar.response import Stream
 
 from services.ingest.api.access import AnyRequest, visible
@@ -28,7 +28,7 @@ async def export(
     datasets: NamedDependency[Datasets],
     rows: NamedDependency[Rows],
     shape: Annotated[str, Parameter(max_length=40)] = "chat",
-    file_format: Annotated[Format, Parameter(query="format")] = "jsonl",
+    file_format: Annotated[Format, QueryParameter(name="format")] = "jsonl",
     split: FromQuery[Literal["", "train", "validation", "test"]] = "",
     formulas: FromQuery[Formulas] = "neutralise",
 ) -> Stream:

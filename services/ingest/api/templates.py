@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.ingest.api.access import AnyRequest
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.service.templates import Templates
-from shared.events.templates import TEMPLATE_NAME, Decoding, FieldName, PromptTemplate, TemplateRef
+from shared.events.templates import Decoding, FieldName, Part, PromptTemplate, TemplateName, TemplateRef
 from shared.web import NotFound, allow
 
 
@@ -19,9 +19,9 @@ class TemplateRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(pattern=TEMPLATE_NAME)
-    system: str = Field(default="", max_length=12_000)
-    user: str = Field(default="{input}", max_length=12_000)
+    name: TemplateName
+    system: Part = ""
+    user: Part = "{input}"
     fields: list[FieldName] | None = Field(default=None, max_length=50)
     caller_system: Literal["append", "refuse"] = "append"
     decoding: Decoding = Decoding()
