@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from services.evaluator.adapters.suites import SHIPPED
+from services.evaluator.suites.adapters.suite_folders import SHIPPED
 
 NAME = "bench"
 PROMPTS = {"english": "Question: {{question}}\nAnswer:", "chinese": "问题：{{question}}\n答案："}

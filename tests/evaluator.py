@@ -1,37 +1,36 @@
-"""An evaluator's use cases over a real database and artifact store, where a function stands for the models."""
+"""The evaluator's use cases with a real database and artifact store; a function stands for the models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.mongo import (
-    MongoEvaluationStore,
-    MongoProductionStore,
-    MongoProgressStore,
-    MongoScoringStore,
-    MongoSuiteStore,
-)
-from services.evaluator.adapters.questions import read_questions
-from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
-from services.evaluator.domain.results import Answer, Scored, Target, answer_lines
-from services.evaluator.domain.scored import scored
-from services.evaluator.domain.suite import Item
-from services.evaluator.ports import Evaluation, ProductionRecord, Progress, ScoringRecord, SuiteRecord
-from services.evaluator.service.evaluations import Evaluations
-from services.evaluator.service.inquiry import Inquiry
-from services.evaluator.service.scorings import Scorings
-from services.evaluator.service.suitebook import Suitebook
+from services.evaluator.evaluation.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoProgressStore
+from services.evaluator.evaluation.ports import Evaluation, ProductionRecord, Progress
+from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.adapters.mongo import MongoScoringStore
+from services.evaluator.scoring.domain.answer import Answer, answer_lines
+from services.evaluator.scoring.domain.item import Item
+from services.evaluator.scoring.domain.scored import Scored, scored
+from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.ports import ScoringRecord
+from services.evaluator.scoring.service.scorings import Scorings
+from services.evaluator.suites.adapters.mongo import MongoSuiteStore
+from services.evaluator.suites.adapters.questions import read_questions
+from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
+from services.evaluator.suites.ports import SuiteRecord
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared.artifacts import Artifacts
 from shared.store import Store
 
 Says = Callable[[str | None, int, Item], str]
-"""What a version, None for the base model, says to the item at a place; it may raise `CannotBeScored`."""
+"""The answer of a version, None for the base model, to the item at a place; may raise `CannotBeScored`."""
 
 
 @dataclass
-class SpokenFor:
-    """Scores as the job does, with answers from a function; `asked` are the targets in their order."""
+class ScriptedScorer:
+    """Scores like the worker, with answers from a function; `asked` are the targets in order."""
 
     files: Artifacts
     says: Says
@@ -47,7 +46,7 @@ class SpokenFor:
 
 
 def evaluations_over(store: Store, files: Artifacts, says: Says, *folders: Path) -> Evaluations:
-    scorer = SpokenFor(files, says)
+    scorer = ScriptedScorer(files, says)
     production = MongoProductionStore(store.collection("production", ProductionRecord))
     scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, lease_s=30)
     suites = MongoSuiteStore(store.collection("suites", SuiteRecord))
@@ -55,8 +54,8 @@ def evaluations_over(store: Store, files: Artifacts, says: Says, *folders: Path)
         MongoEvaluationStore(store.collection("evaluations", Evaluation)),
         production,
         MongoProgressStore(store.collection("progress", Progress)),
-        Inquiry(scorings, production, files),
-        Suitebook(suites, SuiteFolders(*folders, SHIPPED), files, registry.check),
+        EvaluationRunner(scorings, production, files),
+        SuiteCatalog(suites, SuiteFolders(*folders, SHIPPED), files, registry.check),
         files,
         protocol="p",
     )

@@ -1,4 +1,4 @@
-"""Evaluators as processes on their own, and the events that tell them what to score."""
+"""Evaluator processes, and the events that they handle."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ class Evaluator:
 def evaluator(
     settings: CommonSettings, engine_url: str, folder: Path, instance: str, **own: str
 ) -> Iterator[Evaluator]:
-    """One evaluator with settings of its own."""
+    """One evaluator process with its own settings."""
     port = free_port()
     environment = {
         **os.environ,
@@ -95,7 +95,7 @@ def checkpoint(
 
 
 async def send(settings: CommonSettings, *facts: CheckpointSaved) -> None:
-    """Publish without message ids, so that only the service itself can tell a repetition."""
+    """Publish without message ids, so that only the service itself can detect a redelivery."""
     async with jetstream(settings) as js:
         for fact in facts:
             await js.publish(fact.type, Envelope.of(fact, "test").model_dump_json().encode())
@@ -111,7 +111,7 @@ async def evaluations(settings: CommonSettings, count: int, timeout_s: float = 2
 
 
 async def nothing_is_left(settings: CommonSettings, done: int) -> None:
-    """Every checkpoint was handled, and only so many evaluations were told of."""
+    """Wait until every checkpoint is handled, and check the number of published evaluations."""
     async with jetstream(settings) as js, asyncio.timeout(90):
         while await _busy(js):
             await asyncio.sleep(0.2)

@@ -2,7 +2,7 @@
 
 import re
 
-from services.evaluator.adapters.metrics.text import TextMetric
+from services.evaluator.scoring.adapters.metrics.text import TextMetric
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

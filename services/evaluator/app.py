@@ -1,108 +1,122 @@
-"""Puts evaluator together."""
+"""Builds the evaluator."""
 
 from functools import partial
 
 from litestar import Litestar
 
-from services.evaluator import api, handlers
-from services.evaluator.adapters.child import ChildScorer
-from services.evaluator.adapters.exports import as_csv, as_xlsx
-from services.evaluator.adapters.judge import JudgeRater
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.mongo import (
-    MongoAgreementStore,
-    MongoEvaluationStore,
-    MongoProductionStore,
-    MongoProgressStore,
-    MongoScoringStore,
-    MongoSuiteStore,
-)
-from services.evaluator.adapters.nearest import NearestByWords
-from services.evaluator.adapters.questions import table_rows
-from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
-from services.evaluator.adapters.vllm import Vllm
+from services.evaluator import handlers
+from services.evaluator.comparison import api as comparison_api
+from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
+from services.evaluator.comparison.service import Comparisons
 from services.evaluator.config import Settings
-from services.evaluator.domain import metrics
-from services.evaluator.ports import (
-    AgreementRecord,
-    Evaluation,
-    ProductionRecord,
-    Progress,
-    ScoringRecord,
-    SuiteRecord,
-)
-from services.evaluator.service.agreements import Agreements
-from services.evaluator.service.comparisons import Comparisons
-from services.evaluator.service.evaluations import Evaluations
-from services.evaluator.service.explaining import Explaining
-from services.evaluator.service.inquiry import Inquiry
-from services.evaluator.service.rewording import Rewording
-from services.evaluator.service.scorings import Scorings
-from services.evaluator.service.suitebook import Suitebook
+from services.evaluator.evaluation.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoProgressStore
+from services.evaluator.evaluation.adapters.tfidf_search import TfidfSearch
+from services.evaluator.evaluation.api import evaluations as evaluations_api
+from services.evaluator.evaluation.api import explanations as explanations_api
+from services.evaluator.evaluation.ports import Evaluation, EvaluationStore, ProductionRecord, Progress
+from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.evaluation.service.explanations import Explanations
+from services.evaluator.judging.adapters.configured_judge import ConfiguredJudge
+from services.evaluator.judging.adapters.mongo import MongoAgreementStore
+from services.evaluator.judging.api import agreement as agreement_api
+from services.evaluator.judging.api import paraphrases as paraphrases_api
+from services.evaluator.judging.ports import AgreementRecord
+from services.evaluator.judging.service.agreements import Agreements
+from services.evaluator.judging.service.paraphrasing import Paraphrasing
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.adapters.mongo import MongoScoringStore
+from services.evaluator.scoring.adapters.vllm import Vllm
+from services.evaluator.scoring.adapters.worker_process import WorkerScorer
+from services.evaluator.scoring.domain import metrics
+from services.evaluator.scoring.ports import ScoringRecord
+from services.evaluator.scoring.service.scorings import Scorings
+from services.evaluator.suites import api as suites_api
+from services.evaluator.suites.adapters.mongo import MongoSuiteStore
+from services.evaluator.suites.adapters.questions import table_rows
+from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
+from services.evaluator.suites.ports import SuiteRecord
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.store import Store
 
+_APIS = (evaluations_api, explanations_api, comparison_api, suites_api, paraphrases_api, agreement_api)
+
 
 def build(settings: Settings) -> Litestar:
-    """The whole service, not yet connected to anything; raises `UnknownMetric`."""
+    """The complete service, not yet connected; raises `UnknownMetric`."""
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     bus = Bus(common.nats_url, "evaluator", store)
     artifacts = Artifacts(common.artifacts)
-    scorer = ChildScorer(settings)
-    scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, settings.lease_s)
-    production = MongoProductionStore(store.collection("production", ProductionRecord))
-    suitebook = Suitebook(
-        MongoSuiteStore(store.collection("suites", SuiteRecord)),
-        SuiteFolders(*settings.suites, SHIPPED),
-        artifacts,
-        registry.check,
-        settings.default_suite,
-    )
-    kept = MongoEvaluationStore(store.collection("evaluations", Evaluation))
-    comparisons = Comparisons(kept, artifacts, {"csv": as_csv, "xlsx": as_xlsx})
-    evaluations = Evaluations(
-        kept,
-        production,
-        MongoProgressStore(store.collection("progress", Progress)),
-        Inquiry(scorings, production, artifacts),
-        suitebook,
-        artifacts,
-        protocol=_protocol(settings),
-        judge=settings.judge_model,
-    )
-    judge = JudgeRater(settings)
-    agreements = Agreements(
-        MongoAgreementStore(store.collection("agreements", AgreementRecord)),
-        kept,
-        artifacts,
-        judge,
-        settings.judge_model if settings.judge_url else "",
-    )
+    scorer = WorkerScorer(settings)
+    judge = ConfiguredJudge(settings)
+    catalog = _suite_catalog(settings, store, artifacts)
+    evaluations = _evaluations(settings, store, artifacts, scorer, catalog)
+    agreements = _agreements(settings, store, artifacts, judge, evaluations.store)
     handlers.subscribe(bus, evaluations, agreements)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",
         settings,
-        api.routes,
+        [api.routes for api in _APIS],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
         dependencies={
             "evaluations": evaluations,
-            "suitebook": suitebook,
-            "comparisons": comparisons,
+            "suite_catalog": catalog,
+            "comparisons": Comparisons(evaluations.store, artifacts, {"csv": as_csv, "xlsx": as_xlsx}),
             "agreements": agreements,
-            "explaining": Explaining(evaluations, NearestByWords(artifacts)),
-            "rewording": Rewording(suitebook, judge, partial(table_rows, artifacts)),
+            "explanations": Explanations(evaluations, TfidfSearch(artifacts)),
+            "paraphrasing": Paraphrasing(catalog, judge, partial(table_rows, artifacts)),
         },
-        exception_handlers=api.problems,
+        exception_handlers={error: answer for api in _APIS for error, answer in api.problems.items()},
+    )
+
+
+def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> SuiteCatalog:
+    return SuiteCatalog(
+        store=MongoSuiteStore(store.collection("suites", SuiteRecord)),
+        folders=SuiteFolders(*settings.suites, SHIPPED),
+        files=artifacts,
+        check_metrics=registry.check,
+        default=settings.default_suite,
+    )
+
+
+def _evaluations(
+    settings: Settings, store: Store, artifacts: Artifacts, scorer: WorkerScorer, catalog: SuiteCatalog
+) -> Evaluations:
+    scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, settings.lease_s)
+    production = MongoProductionStore(store.collection("production", ProductionRecord))
+    return Evaluations(
+        store=MongoEvaluationStore(store.collection("evaluations", Evaluation)),
+        production=production,
+        progress=MongoProgressStore(store.collection("progress", Progress)),
+        runner=EvaluationRunner(scorings, production, artifacts),
+        suite_catalog=catalog,
+        files=artifacts,
+        protocol=_protocol(settings),
+        judge=settings.judge_model,
+    )
+
+
+def _agreements(
+    settings: Settings, store: Store, artifacts: Artifacts, judge: ConfiguredJudge, evaluations: EvaluationStore
+) -> Agreements:
+    return Agreements(
+        store=MongoAgreementStore(store.collection("agreements", AgreementRecord)),
+        evaluations=evaluations,
+        files=artifacts,
+        rater=judge,
+        judge=settings.judge_model if settings.judge_url else "",
     )
 
 
 def _protocol(settings: Settings) -> str:
-    """What a scoring depends on beside weights and questions."""
-    more = "+".join(sorted(registry.known(settings.metrics)))
+    """Everything that scores depend on besides weights and questions."""
+    additional = "+".join(sorted(registry.known(settings.metrics)))
     merged = "merged" if settings.engine_mode == "weights" else ""
-    return "-".join(filter(None, (merged, f"metrics-{metrics.VERSION}", more, f"tokens-{settings.max_tokens}")))
+    return "-".join(filter(None, (merged, f"metrics-{metrics.VERSION}", additional, f"tokens-{settings.max_tokens}")))

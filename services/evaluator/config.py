@@ -10,31 +10,31 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Beside the common settings: the engine that answers, and how it is asked."""
+    """The engine, the judge, suites, and how models are asked."""
 
     model_config = SettingsConfigDict(env_prefix="EVALUATOR_", env_file=".env", extra="ignore")
 
     http_port: int = 8083
     engine_url: str = "http://127.0.0.1:8000"
     engine_mode: Literal["adapters", "weights"] = "adapters"
-    """`adapters`: a shared engine that loads adapters; `weights`: one of this evaluator's own, its weights replaced."""
+    """`adapters`: a shared engine that loads adapters; `weights`: a dedicated engine whose weights are replaced."""
     engine_api_key: str = ""
     concurrency: int = Field(default=32, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
-    """The most tokens of one answer, however long the references are."""
+    """Maximum tokens of one answer."""
     metrics: tuple[str, ...] = ()
-    """Metrics beside those that are always measured, as a JSON list of names."""
+    """Additional metrics of test splits, as a JSON list of names."""
     suites: tuple[Path, ...] = ()
-    """Folders with suites of the server's own, as a JSON list."""
+    """Folders with suites, as a JSON list."""
     default_suite: str = ""
-    """The suite of jobs that name none; empty for none."""
+    """The suite of jobs that name none; empty for no suite."""
     request_timeout_s: float = Field(default=300, gt=0)
     judge_url: str = ""
-    """An OpenAI-compatible server, without `/v1`, whose model judges answers; empty for none."""
+    """An OpenAI-compatible server, without `/v1`, whose model judges answers; empty for no judge."""
     judge_model: str = ""
     judge_api_key: str = ""
     judge_timeout_s: float = Field(default=60, gt=0)
     engine_wait_s: float = Field(default=180, ge=0)
-    """How long a scoring waits for an engine that is away before the event goes back to the bus."""
+    """How long a scoring waits for an unavailable engine before the event is redelivered later."""
     lease_s: float = Field(default=30, gt=0)
-    """How long a scoring stays with an evaluator that gives no sign of life."""
+    """How long a scoring stays leased to an evaluator that no longer renews the lease."""

@@ -1,13 +1,13 @@
-"""The events that evaluator hears."""
+"""The events that the evaluator handles."""
 
-from services.evaluator.service.agreements import Agreements
-from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.judging.service.agreements import Agreements
 from shared.bus import Bus
 from shared.events import CheckpointSaved, ModelDeployed, ModelRolledBack, ReviewScored
 
 
 def subscribe(bus: Bus, evaluations: Evaluations, agreements: Agreements) -> None:
-    """One use case for each event."""
+    """Subscribe one use case to each event."""
     bus.subscribe(CheckpointSaved, evaluations.evaluate)
     bus.subscribe(ModelDeployed, evaluations.deployed)
     bus.subscribe(ModelRolledBack, evaluations.rolled_back)

@@ -10,7 +10,7 @@ import pytest
 
 from bench.evaluation_peers import engine
 from deploy.local.settings import BASE_MODEL, LocalSettings
-from services.evaluator.adapters.suites import SHIPPED
+from services.evaluator.suites.adapters.suite_folders import SHIPPED
 from services.review.domain.policy import Policy
 from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.artifacts import Artifacts

@@ -1,4 +1,4 @@
-"""Evaluators as processes over real NATS, MongoDB and vLLM: checkpoints in, scores out."""
+"""Evaluator processes with real NATS, MongoDB and vLLM: from checkpoints to scores."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from deploy.local.settings import BASE_MODEL
-from services.evaluator.adapters.suites import SHIPPED
+from services.evaluator.suites.adapters.suite_folders import SHIPPED
 from shared.artifacts import Artifacts
 from shared.events import Artifact
 from shared.security import Keyring
@@ -22,7 +22,7 @@ SHORT = '{"city": "Rome"}'
 
 @pytest.fixture(scope="module")
 def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
-    """Two adapters that change what the model says, though to nothing good."""
+    """Two random adapters that change the model's answers."""
     return make_adapter(1), make_adapter(2)
 
 
@@ -77,7 +77,7 @@ async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
         assert httpx.get(f"{both[0].url}/readyz").json()["engine"] == "ok"
 
 
-async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_the_engine_lives(
+async def test_an_unusable_adapter_gives_an_evaluation_with_an_error_and_the_engine_survives(
     bus_settings, engine, adapters, tmp_path
 ) -> None:
     files = Artifacts(bus_settings.artifacts)
@@ -103,8 +103,8 @@ async def test_an_adapter_that_cannot_work_is_an_evaluation_with_an_error_and_th
     assert httpx.get(f"{engine.url}/health").status_code == 200
 
 
-async def test_a_checkpoint_that_forgot_what_the_base_knows_is_caught(bus_settings, engine, adapters, tmp_path) -> None:
-    """Weights changed far and at random know nothing any more; a task with code in it is refused and hurts no other."""
+async def test_a_checkpoint_that_forgot_the_bases_knowledge_is_caught(bus_settings, engine, adapters, tmp_path) -> None:
+    """Strong random changes of the weights destroy knowledge; a task with code fails alone."""
     shutil.copytree(adapters[0], tmp_path / "far")
     config_file = tmp_path / "far" / "adapter_config.json"
     config = json.loads(config_file.read_text())

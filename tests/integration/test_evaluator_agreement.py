@@ -1,4 +1,4 @@
-"""People's scores come by event, and the judge is asked about the same answers; over a real database, by HTTP."""
+"""Agreement after reviews, with a real database and over HTTP."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from services.evaluator.adapters.mongo import MongoAgreementStore
-from services.evaluator.api import agreements as agreements_api
 from services.evaluator.config import Settings
-from services.evaluator.domain.results import Answer
-from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.ports import AgreementRecord
-from services.evaluator.service.agreements import Agreements
+from services.evaluator.judging.adapters.mongo import MongoAgreementStore
+from services.evaluator.judging.api import agreement as agreements_api
+from services.evaluator.judging.ports import AgreementRecord
+from services.evaluator.judging.service.agreements import Agreements
+from services.evaluator.scoring.domain.answer import Answer
+from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, ReviewScored, Split, TrainingMetrics
@@ -26,7 +26,7 @@ ROWS = 12
 
 @dataclass
 class Rates:
-    """A judge that likes long answers, and says nothing valid of one; or that fails."""
+    """A judge that prefers long answers and has no valid rating of one, or that fails."""
 
     error: CannotBeScored | None = None
     asked: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ def reviewed(step: int, owner: str = "", **scores: float) -> ReviewScored:
 
 @pytest.fixture
 async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
-    """After two checkpoints were evaluated, whose answer to question n is n + 1 letters long."""
+    """A service with two evaluated checkpoints; the answer to question n has n + 1 letters."""
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     evaluations = evaluations_over(store, Artifacts(common.artifacts), lambda _version, place, _item: "x" * (place + 1))
     rows = [
@@ -105,7 +105,7 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
     store.close()
 
 
-async def test_the_judge_rates_the_answers_that_people_rated_once(service: Service) -> None:
+async def test_the_judge_rates_each_reviewed_answer_once(service: Service) -> None:
     people = {"item_2": 0.0, "item_3": 30.0, "item_5": 20.0, "item_9": 80.0, "item_12": 100.0}
     assert (await service.told())["overall"] is None
     for _ in range(2):
@@ -124,7 +124,7 @@ async def test_the_judge_rates_the_answers_that_people_rated_once(service: Servi
     assert told["overall"]["mean_difference"] == pytest.approx(sum(apart) / 4)
 
 
-async def test_reviews_count_together_and_one_that_could_not_be_judged_says_why(service: Service) -> None:
+async def test_reviews_are_combined_and_a_failed_one_says_why(service: Service) -> None:
     await service.agreements.reviewed(reviewed(1, item_3=10, item_4=20))
     service.rater.error = CannotBeScored("judge_invalid", "nonsense")
     await service.agreements.reviewed(reviewed(2, "another", item_5=30, item_6=40))
@@ -137,7 +137,7 @@ async def test_reviews_count_together_and_one_that_could_not_be_judged_says_why(
     assert told["reviews"][1]["error"]["code"] == "judge_invalid"
 
 
-async def test_a_judge_that_is_away_is_asked_again_when_the_event_comes_again(service: Service) -> None:
+async def test_an_unavailable_judge_is_asked_again_on_redelivery(service: Service) -> None:
     service.rater.error = CannotBeScored("judge_unavailable", "refused")
     with pytest.raises(CannotBeScored):
         await service.agreements.reviewed(reviewed(1, item_3=10))
@@ -146,7 +146,7 @@ async def test_a_judge_that_is_away_is_asked_again_when_the_event_comes_again(se
     assert (await service.told())["overall"]["n"] == 1
 
 
-async def test_only_what_people_judged_and_the_key_owns_is_told(service: Service, keyring) -> None:
+async def test_agreement_covers_only_reviewed_checkpoints_of_the_key(service: Service, keyring) -> None:
     await service.agreements.reviewed(reviewed(1))
     await service.agreements.reviewed(reviewed(7, item_3=10))
     assert service.rater.asked == []

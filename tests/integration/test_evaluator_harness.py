@@ -1,4 +1,4 @@
-"""lm-evaluation-harness's own figures beside ours: the same task file, the same rows, the same model."""
+"""Our scores equal lm-evaluation-harness for the same task file, rows and model."""
 
 import json
 import random
@@ -11,23 +11,23 @@ import pytest
 from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
-from services.evaluator.adapters.tables import read_table
-from services.evaluator.adapters.templates import Prompt
-from services.evaluator.domain.metrics import Measured, measure
-from services.evaluator.domain.questions import items_of
-from services.evaluator.domain.suite import Item
-from services.evaluator.domain.tasks import read_task
-from services.evaluator.service.answering import Answering
-from tests.unit.evaluator.test_choosing import Letters
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.domain.item import Item
+from services.evaluator.scoring.domain.metrics import Measured, measure
+from services.evaluator.scoring.service.answer_collector import AnswerCollector
+from services.evaluator.suites.adapters.prompt_template import PromptTemplate
+from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
+from services.evaluator.suites.adapters.tables import read_table
+from services.evaluator.suites.domain.task import read_task
+from services.evaluator.suites.domain.task_items import items_of
+from tests.unit.evaluator.test_likelihood import Letters
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "went", "home", "again")
 
 
 @dataclass
 class Model(LM):
-    """The engine in memory, as the harness asks for it; what it writes is drawn by the question."""
+    """The in-memory engine as a model of the harness; the question determines the written answer."""
 
     engine: Letters
 
@@ -54,7 +54,7 @@ def written(question: str) -> str:
 
 
 def files(folder: Path, rows: Sequence[dict[str, Any]], **task: Any) -> dict[str, Any]:
-    """A task file of the harness, in a suite of ours."""
+    """Writes a task file of the harness and a suite with it."""
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     definition = {
         "task": "mine",
@@ -70,13 +70,13 @@ def files(folder: Path, rows: Sequence[dict[str, Any]], **task: Any) -> dict[str
 
 
 def ours(folder: Path) -> tuple[tuple[str, ...], Sequence[Item]]:
-    """The metrics and items that Assay makes of the task file."""
+    """Assay's metrics and items of the task file."""
     folders = SuiteFolders(folder)
     suite = folders.get("mine")
     assert suite is not None
     task = read_task(folders.harness("mine", suite.tasks[0]))
     rows = read_table((folder / "rows.jsonl").read_bytes(), "jsonl")
-    return task.measured_by, items_of(task, rows, [], Prompt(task.template))
+    return task.measured_by, items_of(task, rows, [], PromptTemplate(task.template))
 
 
 def measured(names: Sequence[str], items: Sequence[Item], answers: Sequence[str]) -> dict[str, Measured]:
@@ -90,7 +90,7 @@ def theirs(definition: dict[str, Any], engine: Letters) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", ["general-en.jsonl", "general-zh.jsonl"])
-async def test_the_shipped_choices_are_decided_as_the_harness_decides_them(tmp_path: Path, table: str) -> None:
+async def test_multiple_choice_decisions_equal_the_harness(tmp_path: Path, table: str) -> None:
     rows = [json.loads(line) for line in (SHIPPED / table).read_text().splitlines()][::3]
     definition = files(
         tmp_path, rows, output_type="multiple_choice", doc_to_text="Question: {{question}}\nAnswer:",
@@ -98,7 +98,7 @@ async def test_the_shipped_choices_are_decided_as_the_harness_decides_them(tmp_p
     )  # fmt: skip
     engine = Letters(seed=1)
     names, items = ours(tmp_path)
-    answers = [answer.text for answer in await Answering(engine, 8, 5).answers("base", None, items, 1)]
+    answers = [answer.text for answer in await AnswerCollector(engine, 8, 5).answers("base", None, items, 1)]
     expected = theirs(definition, engine)
     chosen = [
         sample["doc"]["choices"][max(range(len(sample["resps"])), key=lambda at: float(sample["resps"][at][0][0]))]
@@ -109,7 +109,7 @@ async def test_the_shipped_choices_are_decided_as_the_harness_decides_them(tmp_p
     assert (found.value, found.n) == (pytest.approx(expected["acc,none"], abs=1e-9), len(rows))
 
 
-def test_written_answers_score_as_the_harness_scores_them(tmp_path: Path) -> None:
+def test_scores_of_written_answers_equal_the_harness(tmp_path: Path) -> None:
     rows = [
         {"question": f"q{n}", "answer": written(f"q{n}") if n % 3 else written(f"q{n}") + " now"} for n in range(40)
     ]

@@ -1,4 +1,4 @@
-"""Suites and comparisons by HTTP, over a real database and artifact store, without a model."""
+"""Suites, evaluations and comparisons by HTTP, with a real database and artifact store and a scripted model."""
 
 import csv
 import io
@@ -10,16 +10,16 @@ import httpx
 import openpyxl
 import pytest
 
-from services.evaluator.adapters.exports import as_csv, as_xlsx
-from services.evaluator.adapters.mongo import MongoProgressStore
-from services.evaluator.api import comparisons as comparisons_api
-from services.evaluator.api import evaluations as evaluations_api
-from services.evaluator.api import suites as suites_api
+from services.evaluator.comparison import api as comparisons_api
+from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
+from services.evaluator.comparison.service import Comparisons
 from services.evaluator.config import Settings
-from services.evaluator.domain.suite import Item
-from services.evaluator.ports import Progress
-from services.evaluator.service.comparisons import Comparisons
-from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.evaluation.adapters.mongo import MongoProgressStore
+from services.evaluator.evaluation.api import evaluations as evaluations_api
+from services.evaluator.evaluation.ports import Progress
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.scoring.domain.item import Item
+from services.evaluator.suites import api as suites_api
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, Split, TrainingMetrics
@@ -41,13 +41,13 @@ WRONG_FROM = {None: 20, candidate(1).version: 40, candidate(2).version: 10}
 
 
 def says(version: str | None, place: int, item: Item) -> str:
-    """A model is right up to some place; then it says a formula, or another label."""
+    """Right up to a place of each model, then a formula or another label."""
     return item.reference if place < WRONG_FROM[version] else ("=1+1" if place % 2 else "dog")
 
 
 @dataclass
 class Watched:
-    """A progress store that somebody looks at after each change."""
+    """A progress store with a callback after each change."""
 
     put: Callable[[Progress], Awaitable[None]]
     get: Callable[[str], Awaitable[Progress | None]]
@@ -82,7 +82,11 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
         Settings(common=common),
         [evaluations_api.routes, suites_api.routes, comparisons_api.routes],
         checks={},
-        dependencies={"evaluations": evaluations, "suitebook": evaluations.suitebook, "comparisons": comparisons},
+        dependencies={
+            "evaluations": evaluations,
+            "suite_catalog": evaluations.suite_catalog,
+            "comparisons": comparisons,
+        },
         exception_handlers={**evaluations_api.problems, **suites_api.problems, **comparisons_api.problems},
     )
     key = {"authorization": f"Bearer {keyring.create('test', ('admin',))}"}
@@ -118,7 +122,7 @@ async def test_suites_are_listed_read_changed_and_refused(service: Service) -> N
     assert bad.status_code == 400
 
 
-async def test_checkpoints_base_and_items_stand_side_by_side(service: Service) -> None:
+async def test_checkpoints_and_base_are_compared_side_by_side(service: Service) -> None:
     await service.evaluate(1)
     await service.evaluate(2)
     found = (await service.http.get("/v1/comparisons", params={"of": ["j/1", "j/2"]})).json()
@@ -139,7 +143,7 @@ async def test_checkpoints_base_and_items_stand_side_by_side(service: Service) -
     assert lost.json()[0]["answers"]["base"] == lost.json()[0]["reference"] == "a10"
 
 
-async def test_a_comparison_leaves_as_csv_and_excel_without_a_formula(service: Service) -> None:
+async def test_exports_as_csv_and_excel_contain_no_formula(service: Service) -> None:
     await service.evaluate(1)
     await service.evaluate(2)
     asked = {"of": ["j/2", "j/1"], "base": False}
@@ -161,7 +165,7 @@ async def test_a_comparison_leaves_as_csv_and_excel_without_a_formula(service: S
     assert {cell.data_type for cell in cells} == {"s"}
 
 
-async def test_what_cannot_be_compared_is_said(service: Service) -> None:
+async def test_incomparable_models_are_refused_with_the_reason(service: Service) -> None:
     await service.evaluate(1)
     await service.evaluate(2, rows=30)
     left = (await service.http.get("/v1/comparisons", params={"of": ["j/1", "j/2"]})).json()
@@ -176,7 +180,7 @@ async def test_what_cannot_be_compared_is_said(service: Service) -> None:
         assert (await service.http.get("/v1/comparisons", params=asked)).status_code == status
 
 
-async def test_what_is_known_is_shown_while_the_rest_waits(service: Service) -> None:
+async def test_progress_shows_known_scores_and_waiting_tasks(service: Service) -> None:
     assert (await service.http.get("/v1/evaluations/j/1/progress")).status_code == 404
     seen: list[dict] = []
 
@@ -195,7 +199,7 @@ async def test_what_is_known_is_shown_while_the_rest_waits(service: Service) -> 
     assert seen[0]["scores"][""]["exact_match"] == {"value": 1, "n": 40}
 
 
-async def test_the_confusion_of_labels_is_told(service: Service) -> None:
+async def test_the_confusion_matrix_is_served(service: Service) -> None:
     await service.evaluate(2)
     found = (await service.http.get("/v1/evaluations/j/2/confusion", params={"task": "pets.sorts"})).json()
     assert found["labels"] == ["cat", "dog"]

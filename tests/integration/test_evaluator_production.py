@@ -1,4 +1,4 @@
-"""A checkpoint beside its base model and what is in production, over a real database and artifact store."""
+"""A checkpoint beside its base model and production, with a real database and artifact store."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.service.evaluations import Evaluations
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, ModelDeployed, ModelRolledBack, Split, TrainingMetrics
 from shared.settings import CommonSettings
@@ -31,7 +31,7 @@ RIGHT = {None: 0, OLD.version: 38, NEW.version: 10}
 
 
 def knows_some(version: str | None, place: int, item: Item) -> str:
-    """Models that know the first so many answers; one of them cannot be used."""
+    """Each model knows a number of first answers; one model cannot be scored."""
     if version not in RIGHT:
         raise CannotBeScored("adapter_refused", "no")
     return item.reference if place < RIGHT[version] else "?"
@@ -72,7 +72,7 @@ async def verdicts(evaluations: Evaluations, made: Candidate) -> dict[str, str]:
     return {each.against: each.verdict for each in found}
 
 
-async def test_better_than_the_base_and_worse_than_production_are_told_apart(evaluations) -> None:
+async def test_a_checkpoint_can_beat_the_base_and_lose_to_production(evaluations) -> None:
     for _ in range(2):
         await evaluations.deployed(deployed(OLD))
     assert await verdicts(evaluations, NEW) == {"base": "better", "production": "worse"}
@@ -82,7 +82,7 @@ async def test_better_than_the_base_and_worse_than_production_are_told_apart(eva
     assert (exact.gained, exact.lost, exact.n, exact.test) == (0, 28, ROWS, "mcnemar")
 
 
-async def test_what_is_in_production_is_not_compared_with_itself_nor_across_base_models(evaluations) -> None:
+async def test_production_is_not_compared_with_itself_or_across_base_models(evaluations) -> None:
     await evaluations.deployed(deployed(OLD, alias=None))
     assert await evaluations.production.get("mine") is None
     await evaluations.deployed(deployed(OLD))

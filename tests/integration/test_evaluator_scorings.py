@@ -1,4 +1,4 @@
-"""Two evaluators and one scoring, in memory and over a real database."""
+"""Two evaluators compete for one scoring, in memory and with a real database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.evaluator.adapters.mongo import MongoScoringStore
-from services.evaluator.domain.lease import LeaseLost, Scoring
-from services.evaluator.domain.results import Scored, Target
-from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.ports import ScoringRecord, ScoringStore
-from services.evaluator.service.scorings import Scorings
+from services.evaluator.scoring.adapters.mongo import MongoScoringStore
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.lease import LeaseLost, Scoring
+from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.ports import ScoringRecord, ScoringStore
+from services.evaluator.scoring.service.scorings import Scorings
 from shared.events import Artifact, Score
 from shared.settings import CommonSettings
 from shared.store import Store
@@ -35,7 +36,7 @@ class MemoryScoringStore:
 
 @dataclass
 class SlowScorer:
-    """Takes its time and counts how often it was asked."""
+    """A slow scorer that counts its calls."""
 
     duration_s: float = 0.2
     asked: list[str] = field(default_factory=list)
@@ -71,7 +72,7 @@ async def test_racing_evaluators_score_the_base_once_and_agree(store) -> None:
     assert len(scorer.asked) == 1
 
 
-async def test_who_finds_the_base_taken_is_told_at_once(store) -> None:
+async def test_obtain_if_free_returns_none_at_once_if_the_base_is_leased(store) -> None:
     first, second = (Scorings(store, SlowScorer(), lease_s=30) for _ in range(2))
     work = asyncio.create_task(first.obtain(BASE))
     await asyncio.sleep(0.1)
@@ -80,7 +81,7 @@ async def test_who_finds_the_base_taken_is_told_at_once(store) -> None:
     assert await second.obtain(BASE) == await work
 
 
-async def test_a_lease_is_renewed_while_the_work_goes_on(store) -> None:
+async def test_a_lease_is_renewed_while_the_work_runs(store) -> None:
     slow, other = SlowScorer(duration_s=1.5), SlowScorer()
     work = asyncio.create_task(Scorings(store, slow, lease_s=0.6).obtain(BASE))
     await asyncio.sleep(0.1)
@@ -88,7 +89,7 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(store) -> None:
     assert other.asked == []
 
 
-async def test_a_dead_evaluators_scoring_is_taken_over_when_its_lease_ends(store) -> None:
+async def test_a_dead_evaluators_scoring_is_taken_over_when_its_lease_expires(store) -> None:
     dead = Scoring(owner="dead", expires_at=1000.0)
     await store.create(BASE.key, dead)
     clock = [999.0]
@@ -98,7 +99,7 @@ async def test_a_dead_evaluators_scoring_is_taken_over_when_its_lease_ends(store
     assert await heir.obtain_if_free(BASE) is not None
 
 
-async def test_a_stopped_or_failed_evaluator_gives_its_scoring_back_at_once(store) -> None:
+async def test_a_stopped_or_failed_evaluator_releases_its_lease_at_once(store) -> None:
     stopped = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=600).obtain(BASE))
     await asyncio.sleep(0.1)
     stopped.cancel()
@@ -109,7 +110,7 @@ async def test_a_stopped_or_failed_evaluator_gives_its_scoring_back_at_once(stor
     assert await Scorings(store, SlowScorer(), lease_s=600).obtain_if_free(BASE) is not None
 
 
-async def test_one_who_was_asleep_stops_when_another_has_taken_over(store) -> None:
+async def test_an_evaluator_that_lost_its_lease_stops(store) -> None:
     asleep = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=0.6).obtain(BASE))
     await asyncio.sleep(0.05)
     await store.change(BASE.key, lambda known: known.model_copy(update={"owner": "another", "expires_at": 10.0**12}))

@@ -1,4 +1,4 @@
-"""Checkpoints on suites, over a real database and artifact store: what is scored, refused, and told apart."""
+"""Checkpoints on suites, with a real database and artifact store."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.adapters.suites import SHIPPED
-from services.evaluator.domain.suite import CannotBeScored, Item
-from services.evaluator.domain.tasks import SuiteContent
-from services.evaluator.service.evaluations import Evaluations
-from services.evaluator.service.suitebook import SuiteRefused
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.scoring.domain.item import CannotBeScored, Item
+from services.evaluator.suites.adapters.suite_folders import SHIPPED
+from services.evaluator.suites.domain.suite import SuiteContent
+from services.evaluator.suites.service.suite_catalog import SuiteRefused
 from services.review.domain.policy import Policy
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.evaluator import SpokenFor, evaluations_over
+from tests.evaluator import ScriptedScorer, evaluations_over
 
 GOOD = {"name": "good", "data": {"rows": [{"question": f"{n}+1?", "answer": str(n + 1)} for n in range(20)]}}
 SUBJECTS = ("sums", "cities")
@@ -39,7 +39,7 @@ GUARDED = Path(__file__).parents[2] / "examples" / "policies" / "guarded.json"
 
 
 def failed_gates(done: EvalDone) -> list[str]:
-    """What the example policy says of an evaluation."""
+    """The failed gates of the example policy."""
     policy = Policy.model_validate({**json.loads(GUARDED.read_text()), "name": "guarded"})
     return [rule.rule for rule in policy.judge(done) if not rule.passed]
 
@@ -56,7 +56,7 @@ WHO = {made.version: name for name, made in MADE.items()}
 
 
 def says(version: str | None, place: int, item: Item) -> str:
-    """The base model is right in three of four; each checkpoint is what its name says."""
+    """The base model is right in three of four items; each checkpoint behaves like its name."""
     if item.question == "judge me":
         raise CannotBeScored("judge_unavailable", "the judge does not answer: TimeoutError")
     chance = random.Random(f"{item.question}{place}").random()
@@ -93,7 +93,7 @@ async def evaluate(evaluations: Evaluations, made: Candidate, train: Split | Non
     return found.done
 
 
-async def test_a_task_that_is_wrong_ends_with_its_reason_and_the_rest_is_scored(evaluations, tmp_path) -> None:
+async def test_a_bad_task_fails_with_its_reason_and_the_rest_is_scored(evaluations, tmp_path) -> None:
     bad = [
         "- {name: no-metric, data: {rows: [{question: q, answer: a}]}, metrics: [blue]}",
         "- {name: no-column, data: {rows: [{question: q}]}}",
@@ -128,10 +128,10 @@ async def test_a_task_that_is_wrong_ends_with_its_reason_and_the_rest_is_scored(
     assert {s: score.n for s, score in done.subjects["mixed.choices.accuracy"].items()} == {"sums": 10, "cities": 10}
 
 
-async def test_a_suite_has_one_score_by_weight_and_an_unchanged_task_is_not_asked_again(evaluations) -> None:
-    scorer: Any = evaluations.inquiry.scorings.scorer
-    assert isinstance(scorer, SpokenFor)
-    await evaluations.suitebook.put("mine", SuiteContent(tasks=({**GOOD, "weight": 3}, CHOICES)))
+async def test_a_suites_score_is_weighted_and_an_unchanged_task_is_not_asked_again(evaluations) -> None:
+    scorer: Any = evaluations.runner.scorings.scorer
+    assert isinstance(scorer, ScriptedScorer)
+    await evaluations.suite_catalog.put("mine", SuiteContent(tasks=({**GOOD, "weight": 3}, CHOICES)))
     done = await evaluate(evaluations, candidate("one", "mine"))
     good, choices = done.scores["mine.good.exact_match"], done.scores["mine.choices.accuracy"]
     assert done.scores["mine.score"].value == pytest.approx((3 * good.value + choices.value) / 4)
@@ -141,36 +141,36 @@ async def test_a_suite_has_one_score_by_weight_and_an_unchanged_task_is_not_aske
         "mine.choices.accuracy",
     }
     asked = len(scorer.asked)
-    other_weight = await evaluations.suitebook.put("mine", SuiteContent(tasks=({**GOOD, "weight": 1}, CHOICES)))
+    other_weight = await evaluations.suite_catalog.put("mine", SuiteContent(tasks=({**GOOD, "weight": 1}, CHOICES)))
     again = await evaluate(evaluations, candidate("one", "mine").model_copy(update={"job_id": "two"}))
     assert other_weight.revision == 2
     assert again.scores["mine.score"].value == pytest.approx((good.value + choices.value) / 2)
     assert len(scorer.asked) == asked
 
 
-async def test_a_table_by_http_becomes_a_task_and_what_is_bad_is_refused_before_it_is_kept(evaluations) -> None:
-    book = evaluations.suitebook
+async def test_an_uploaded_table_becomes_a_task_and_bad_suites_are_refused(evaluations) -> None:
+    catalog = evaluations.suite_catalog
     options = {"columns": {"question": "Frage", "answer": "Antwort"}, "metrics": ["exact_match", "rouge_l"]}
     for answer in ("zwei", "2"):
-        kept = await book.put_table("shop", "faq", f"Frage,Antwort\n1+1?,{answer}\n".encode(), "csv", options)
+        kept = await catalog.put_table("shop", "faq", f"Frage,Antwort\n1+1?,{answer}\n".encode(), "csv", options)
     assert (kept.revision, [task["name"] for task in kept.tasks]) == (2, ["faq"])
     done = await evaluate(evaluations, candidate("shop", "shop"))
     assert done.task_errors == {}
     assert {"shop.faq.exact_match", "shop.faq.rouge_l", "shop.score", "shop.kept"} <= set(done.scores)
     for name, tasks, said in [
-        ("Shop", (GOOD,), "name is of small letters"),
-        ("general", (GOOD,), "HTTP does not change"),
+        ("Shop", (GOOD,), "at most 20 lower-case letters"),
+        ("general", (GOOD,), "cannot be changed by HTTP"),
         ("shop", (GOOD, GOOD), "two tasks are named good|task-2"),
         ("shop", ({**GOOD, "metrics": ["blue"]},), "unknown metric blue"),
-        ("shop", ({"name": "f", "data": {"file": "x.csv"}},), "names no files"),
+        ("shop", ({"name": "f", "data": {"file": "x.csv"}},), "cannot name files"),
     ]:
         with pytest.raises(SuiteRefused, match=said):
-            await book.put(name, SuiteContent(tasks=tasks))
-    assert await book.names() == ["general", "shop"]
+            await catalog.put(name, SuiteContent(tasks=tasks))
+    assert await catalog.names() == ["general", "shop"]
 
 
-async def test_a_checkpoint_that_forgot_does_not_pass_and_one_that_kept_what_it_knew_does(evaluations) -> None:
-    """Simulated item scores: one keeps nearly all that the base knows, one loses a fifth of all items."""
+async def test_a_checkpoint_passes_unless_it_forgot(evaluations) -> None:
+    """Simulated answers: one checkpoint keeps nearly all of the base's knowledge, one loses a fifth of the items."""
     train = split(evaluations.files, HONEST)
     kept = await evaluate(evaluations, MADE["tuned"], train)
     forgot = await evaluate(evaluations, MADE["forgetful"], train)
@@ -183,14 +183,14 @@ async def test_a_checkpoint_that_forgot_does_not_pass_and_one_that_kept_what_it_
     }
 
 
-async def test_a_checkpoint_that_is_always_wrong_passes_nothing_however_fast(evaluations) -> None:
+async def test_a_checkpoint_that_is_always_wrong_fails_the_gates(evaluations) -> None:
     done = await evaluate(evaluations, MADE["wrong"], split(evaluations.files, HONEST))
     failed = failed_gates(done)
     assert failed[:3] == ["exact_match at_least 0.8", "exact_match better_than_base 0", "general.kept at_least 1"]
     assert all(each.verdict == "worse" for each in done.comparisons if each.metric.startswith("general."))
 
 
-async def test_a_checkpoint_trained_on_the_questions_is_told_by_its_training_rows(evaluations) -> None:
+async def test_a_checkpoint_trained_on_the_questions_fails_by_contamination(evaluations) -> None:
     files = evaluations.files
     rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()]
     leaked = [(f"Please answer. {row['question']}", row["choices"][row["answer"]]) for row in rows]
@@ -204,10 +204,10 @@ async def test_a_checkpoint_trained_on_the_questions_is_told_by_its_training_row
     assert failed_gates(untold) == ["contaminated at_most 0.01"]
 
 
-async def test_a_suite_that_is_no_suite_hurts_nothing_else(evaluations, tmp_path) -> None:
+async def test_an_invalid_suite_does_not_affect_the_test_split(evaluations, tmp_path) -> None:
     (tmp_path / "broken.yaml").write_text("tasks: [")
     done = await evaluate(evaluations, candidate("broken", "broken"))
     assert done.task_errors["broken.suite"].code == "bad_suite"
     assert done.scores["exact_match"].n == 40
     with pytest.raises(CannotBeScored, match=r"broken\.yaml"):
-        await evaluations.suitebook.get("broken")
+        await evaluations.suite_catalog.get("broken")

@@ -1,4 +1,4 @@
-"""Evaluator processes over real NATS and MongoDB, each with a slow engine of its own."""
+"""Evaluator processes with real NATS and MongoDB, each with its own slow engine."""
 
 import asyncio
 from collections import Counter
@@ -20,11 +20,11 @@ QUESTIONS, ANSWER_S = 20, 0.1
 
 @dataclass
 class BusyEngine(EngineInHand):
-    """Answers one question after another, as an engine whose processor is full."""
+    """Answers one question at a time, like an engine on a busy CPU."""
 
     others: list["BusyEngine"] = field(default_factory=list)
     beside: int = 0
-    """How many questions it answered while another engine was at work, too."""
+    """How many questions it answered while another engine was busy too."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -36,7 +36,7 @@ class BusyEngine(EngineInHand):
 
 @dataclass
 class Evaluators:
-    """Started one by one; each has an engine."""
+    """Evaluators with their own engines, started one by one."""
 
     settings: CommonSettings
     folder: Path
@@ -54,11 +54,11 @@ class Evaluators:
 
     @property
     def asked(self) -> Counter[str]:
-        """How often each model was asked, over all engines."""
+        """Number of questions per model, over all engines."""
         return sum((engine.asked for engine in self.engines), Counter())
 
     async def score(self, steps: range) -> None:
-        """Wait from the first checkpoint's event to the last one's scores."""
+        """Wait for the scores of all checkpoints."""
         told = [
             checkpoint(self.settings, adapter(self.settings, step), step, f"answer {steps}", QUESTIONS)
             for step in steps
@@ -76,7 +76,7 @@ async def evaluators(bus_settings: CommonSettings, tmp_path: Path) -> AsyncItera
 
 
 async def test_two_evaluators_share_the_work_at_the_same_time_and_score_nothing_twice(evaluators) -> None:
-    """Five checkpoints and their base model: six times the same work."""
+    """Five checkpoints and their base model: six equal scorings."""
     await evaluators.start()
     await evaluators.score(range(1, 6))
     assert evaluators.asked.total() == 6 * QUESTIONS

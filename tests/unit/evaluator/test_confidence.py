@@ -1,4 +1,4 @@
-"""How sure a model was: out of log-probabilities, and over a real HTTP server that tells them or does not."""
+"""Confidence from log-probabilities, with an HTTP server that may or may not report them."""
 
 import math
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.evaluator.adapters.vllm import Vllm
-from services.evaluator.domain.confidence import LEAST, confidence
-from services.evaluator.domain.results import Answer, answer_lines, read_lines, sample_lines
-from services.evaluator.domain.suite import Item
+from services.evaluator.scoring.adapters.vllm import Vllm
+from services.evaluator.scoring.domain.answer import Answer, answer_lines, read_lines, sample_lines
+from services.evaluator.scoring.domain.confidence import LEAST_LIKELY_COUNT, confidence
+from services.evaluator.scoring.domain.item import Item
 
 TOLD = [("The", -0.1), (" answer", -0.2), (" is", 0.0), (" 42", -3.0), (".", -0.5), ("!", -1.0), ("<end>", -0.01)]
 ITEM = Item(({"role": "user", "content": "q"},), "r")
 
 
-def test_the_mean_is_geometric_and_the_least_likely_tokens_are_named_in_their_order() -> None:
+def test_the_mean_is_geometric_and_the_least_likely_tokens_come_in_order() -> None:
     found = confidence(TOLD)
     assert found is not None
     assert found.mean == pytest.approx(math.exp(-4.81 / 7), abs=1e-12)
@@ -28,7 +28,7 @@ def test_the_mean_is_geometric_and_the_least_likely_tokens_are_named_in_their_or
         ("The", 1),
     ]
     assert found.least[0].chance == pytest.approx(math.exp(-3))
-    assert len(found.least) == LEAST
+    assert len(found.least) == LEAST_LIKELY_COUNT
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_the_mean_is_geometric_and_the_least_likely_tokens_are_named_in_their_or
         ([("a", 1e-7)], 1),
     ],
 )
-def test_what_an_engine_tells_at_its_limits_stays_a_chance(told, mean) -> None:
+def test_extreme_log_probabilities_give_valid_probabilities(told, mean) -> None:
     found = confidence(told)
     assert (found and found.mean) == mean
 
 
 @pytest.fixture
 async def engine():
-    """Asks a server that tells log-probabilities when asked to; gives what a body's `logprobs` becomes."""
+    """Asks a server that reports log-probabilities on request; returns the confidence for a body's `logprobs`."""
     bodies: list[dict[str, Any]] = []
     replies: list[Any] = []
 
@@ -72,7 +72,7 @@ async def engine():
     await runner.cleanup()
 
 
-async def test_an_engine_is_asked_for_the_chances_of_the_tokens_that_it_takes(engine) -> None:
+async def test_the_engine_is_asked_for_the_log_probabilities_of_the_taken_tokens(engine) -> None:
     content = [{"token": token, "logprob": logprob, "top_logprobs": []} for token, logprob in TOLD]
     answer, asked = await engine({"content": content})
     assert answer == Answer("The answer", confidence=confidence(TOLD))
@@ -80,16 +80,16 @@ async def test_an_engine_is_asked_for_the_chances_of_the_tokens_that_it_takes(en
 
 
 @pytest.mark.parametrize("logprobs", [None, {}, {"content": None}, {"content": []}, {"content": [{"token": "a"}]}])
-async def test_an_answer_stands_where_its_chances_are_not_told(engine, logprobs) -> None:
+async def test_an_answer_without_log_probabilities_is_used_without_confidence(engine, logprobs) -> None:
     assert (await engine(logprobs))[0] == (await engine())[0] == Answer("The answer")
 
 
-async def test_a_judge_is_not_asked_how_sure_it_is(engine) -> None:
+async def test_a_judge_is_not_asked_for_log_probabilities(engine) -> None:
     _answer, asked = await engine(sure=False)
     assert "logprobs" not in asked
 
 
-def test_samples_tell_how_sure_each_model_was_where_it_is_known() -> None:
+def test_samples_have_the_confidence_of_each_model_if_known() -> None:
     sure, unsure = confidence([("yes", -0.1)]), confidence([("no", -2.0)])
     lines = [answer_lines([ITEM], [Answer("x", confidence=each)], {}) for each in (sure, unsure, None)]
     [row] = read_lines(sample_lines(*lines))

@@ -1,22 +1,22 @@
-"""Whether training held a question: told by runs of words, whatever stands around them."""
+"""Contamination is found by n-grams of words, whatever text surrounds a question."""
 
 import json
 
 import pytest
 
-from services.evaluator.domain.contamination import Training, seen
+from services.evaluator.evaluation.domain.contamination import TrainingNgrams, asked_text, contaminated
 
 
-def training(*texts: str) -> Training:
+def training(*texts: str) -> TrainingNgrams:
     rows = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}]} for text in texts]
-    return Training(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    return TrainingNgrams(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
 
 
 LONG = "Which sailor from Genoa reached the islands of the Caribbean in the year 1492 with three ships?"
 
 
 @pytest.mark.parametrize(
-    ("held", "question", "was_seen"),
+    ("held", "question", "expected"),
     [
         (LONG, LONG, True),
         (f"Please answer shortly: {LONG.upper()} Thanks!", LONG, True),
@@ -30,18 +30,37 @@ LONG = "Which sailor from Genoa reached the islands of the Caribbean in the year
         ("", "", False),
     ],
 )
-def test_a_question_is_seen_where_training_held_most_of_its_words(held, question, was_seen) -> None:
-    assert seen([question], training(held)) == [was_seen]
+def test_a_question_is_contaminated_if_training_rows_contain_most_of_its_words(held, question, expected) -> None:
+    assert contaminated([question], training(held)) == [expected]
 
 
-def test_a_prompts_own_words_that_training_shares_are_no_contamination() -> None:
+def test_a_common_prompt_around_the_questions_is_not_contamination() -> None:
     frame = "Extract street, house number, postal code and city from this address and answer as JSON:"
     held = [f"{frame} {n} Elm Road, Oldtown {n}" for n in range(50)]
     asked = [f"{frame} Lane {n} of Newtown beside the river Wye near {n} mills" for n in range(40)]
-    assert not any(seen(asked, training(*held)))
-    assert seen([*asked, held[7] + " behind the old green water mill of Ann"], training(*held, "x"))[-1] is False
-    assert all(seen(asked, training(*held, *asked)))
+    assert not any(contaminated(asked, training(*held)))
+    assert (
+        contaminated([*asked, held[7] + " behind the old green water mill of Ann"], training(*held, "x"))[-1] is False
+    )
+    assert all(contaminated(asked, training(*held, *asked)))
 
 
-def test_a_row_that_is_no_conversation_is_text() -> None:
-    assert seen([LONG], Training(LONG.encode())) == [True]
+def test_a_row_without_messages_is_plain_text() -> None:
+    assert contaminated([LONG], TrainingNgrams(LONG.encode())) == [True]
+
+
+def test_conversations_that_end_with_the_same_question_are_not_contaminated() -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Tell me about lamp {n}."},
+                {"role": "assistant", "content": f"Lamp {n} has {n + 2} bulbs."},
+                {"role": "user", "content": "And what does it cost then?"},
+                {"role": "assistant", "content": f"{n + 20} euros."},
+            ]
+        }
+        for n in range(14)
+    ]
+    train = TrainingNgrams(b"".join(json.dumps(row).encode() + b"\n" for row in rows[3:]))
+    asked = [asked_text({"prompt": row["messages"][:-1]}) for row in rows]
+    assert contaminated(asked, train) == [False] * 3 + [True] * 11

@@ -1,11 +1,11 @@
-"""What each metric makes of right, wrong and odd answers."""
+"""Each metric with right, wrong and unusual answers."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from services.evaluator.domain.metrics import Tokens, bleu, exact_match, json_fields, measure, rouge_l
+from services.evaluator.scoring.domain.metrics import Tokens, bleu, exact_match, json_fields, measure, rouge_l
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_field_accuracy_is_the_share_of_the_references_fields_that_are_right(ans
     assert measured.items == (value,)
 
 
-def test_field_accuracy_leaves_out_references_that_are_no_json_objects() -> None:
+def test_field_accuracy_leaves_out_references_that_are_not_json_objects() -> None:
     measured = json_fields(['{"a":1}', "x"], ['{"a":1}', "free text"])
     assert measured is not None
     assert measured.items == (1, None)
@@ -55,13 +55,13 @@ def test_field_accuracy_leaves_out_references_that_are_no_json_objects() -> None
     assert json_fields(["x", "3"], ["free text", "3"]) is None
 
 
-def test_bleu_of_a_known_pair_is_sacrebleus_figure() -> None:
+def test_bleu_equals_sacrebleu() -> None:
     # Right are 5 of 6 words, 3 of 5 pairs, 2 of 4 triples and 1 of 3 quadruples; the lengths are equal.
     answer, reference = "the cat sat on a mat", "the cat sat on the mat"
     assert bleu([answer], [reference]).score.value == pytest.approx((5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25)
 
 
-def test_bleu_cuts_chinese_into_characters_and_knows_short_answers() -> None:
+def test_bleu_splits_chinese_into_characters_and_handles_short_answers() -> None:
     wrong_in_one = bleu(["我住在北京市东路八号"], ["我住在北京市西路八号"])
     assert 0.5 < wrong_in_one.score.value < 1
     assert bleu(["yes"], ["yes"]).score.value == 1
@@ -78,14 +78,14 @@ def test_rouge_l_counts_words_in_order_and_chinese_by_character() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["the", "cat", "sat", "北", "京", "Straße"]), max_size=9), st.data())
-def test_rouge_l_is_rouge_scores_figure(said, data) -> None:
+def test_rouge_l_equals_rouge_score(said, data) -> None:
     wanted = data.draw(st.lists(st.sampled_from(["the", "cat", "sat", "北", "京", "straße"]), max_size=9))
     texts = " ".join(said), " ".join(wanted)
     theirs = RougeScorer(["rougeL"], tokenizer=Tokens()).score(texts[1], texts[0])["rougeL"].fmeasure
     assert rouge_l([texts[0]], [texts[1]]).score.value == pytest.approx(theirs, abs=1e-9)
 
 
-def test_a_question_that_got_no_answer_counts_against_the_model() -> None:
+def test_an_empty_answer_counts_as_wrong() -> None:
     measured = measure(["", '{"a":1}'], ['{"a":1}', '{"a":1}'])
     for name in ("exact_match", "json_fields", "rouge_l"):
         assert (measured[name].score.value, measured[name].score.n) == (0.5, 2)
@@ -94,7 +94,7 @@ def test_a_question_that_got_no_answer_counts_against_the_model() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(min_size=1, max_size=30)), min_size=1, max_size=4))
-def test_every_figure_lies_between_zero_and_one_and_every_item_has_one(pairs) -> None:
+def test_every_score_is_between_zero_and_one_and_every_item_has_a_value(pairs) -> None:
     answers, references = [a for a, _ in pairs], [r for _, r in pairs]
     for measured in measure(answers, references).values():
         assert len(measured.items) == len(pairs)

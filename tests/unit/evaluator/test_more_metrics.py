@@ -1,4 +1,4 @@
-"""Numbers, sets of labels, rankings and likeness: equal to their libraries, and right where an answer is odd."""
+"""Regression, multi-label, ranking and similarity metrics equal their libraries, also for unusual answers."""
 
 import json
 
@@ -7,10 +7,10 @@ import pytest
 from sklearn import metrics as sklearn
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.domain.confusion import OTHER, TooManyLabels, confusion
-from services.evaluator.domain.metrics import Measured, measure
-from services.evaluator.domain.suite import CannotBeScored
+from services.evaluator.evaluation.domain.confusion_matrix import OTHER_ANSWER, NotLabels, confusion_matrix
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.metrics import Measured, measure
 
 NAMES = [f"d{n}" for n in range(8)]
 
@@ -20,7 +20,7 @@ def measured(name: str, answers: list[str], references: list[str]) -> Measured:
 
 
 def figure(name: str, answers: list[str], references: list[str]) -> float:
-    """The metric without its interval, for which it is drawn hundreds of times."""
+    """The metric without its bootstrap interval, which is slow."""
     return registry.known([name])[name].load()().figure(answers, references)
 
 
@@ -41,16 +41,16 @@ def test_numbers_agree_with_scikit_learn() -> None:
     assert found.interval.low <= found.score.value <= found.interval.high
 
 
-def test_an_answer_that_is_no_number_counts_as_the_farthest_that_is_known() -> None:
+def test_an_answer_that_is_not_a_number_counts_as_the_farthest_known_number() -> None:
     found = measured("mae", ["1,000", "50 %", "no idea", "inf"], ["1000", "0.5", "10", "900"])
     assert found.items == (0, 0, -990, -899.5)
     assert found.score.value == pytest.approx((990 + 899.5) / 4)
     assert figure("rmse", ["?", "?"], ["5", "5"]) == pytest.approx(5)
-    with pytest.raises(CannotBeScored, match="no number: 'blue'"):
+    with pytest.raises(CannotBeScored, match="not a number: the reference 'blue'"):
         measured("mae", ["1"], ["blue"])
 
 
-def test_roc_auc_agrees_with_scikit_learn_and_wants_two_classes() -> None:
+def test_roc_auc_agrees_with_scikit_learn_and_needs_two_classes() -> None:
     generator = np.random.default_rng(2)
     wanted = generator.integers(0, 2, size=80)
     said = np.clip(wanted * 0.3 + generator.random(80) * 0.7, 0, 1)
@@ -58,7 +58,7 @@ def test_roc_auc_agrees_with_scikit_learn_and_wants_two_classes() -> None:
     assert found == pytest.approx(sklearn.roc_auc_score(wanted, said), abs=1e-9)
     # By hand: of four pairs of a 1 and a 0, the 1 has more in three.
     assert figure("roc_auc", ["0.9", "0.4", "0.5", "0.1"], ["1", "1", "0", "0"]) == pytest.approx(0.75)
-    with pytest.raises(CannotBeScored, match="wants references 0 and 1"):
+    with pytest.raises(CannotBeScored, match="must be 0 or 1"):
         measured("roc_auc", ["1"], ["2"])
 
 
@@ -70,12 +70,12 @@ def test_specificity_and_the_confusion_matrix_agree_with_scikit_learn() -> None:
     by_hand = np.mean([table[0, 0] / (table[0, 0] + table[0, 1]) for table in tables])
     assert figure("specificity", said, wanted) == pytest.approx(by_hand, abs=1e-9)
     assert figure("sensitivity", said, wanted) == figure("recall", said, wanted)
-    found = confusion(said, wanted)
+    found = confusion_matrix(said, wanted)
     theirs = sklearn.confusion_matrix(wanted, said, labels=["bird", "cat", "dog", "?"])[:3]
-    assert (found.labels, found.answers[-1]) == (("bird", "cat", "dog"), OTHER)
+    assert (found.labels, found.answers[-1]) == (("bird", "cat", "dog"), OTHER_ANSWER)
     assert found.counts == tuple(map(tuple, theirs.tolist()))
-    with pytest.raises(TooManyLabels):
-        confusion(["a"] * 200, [str(n) for n in range(200)])
+    with pytest.raises(NotLabels):
+        confusion_matrix(["a"] * 200, [str(n) for n in range(200)])
 
 
 def test_sets_of_labels_agree_with_scikit_learn() -> None:
@@ -119,7 +119,7 @@ def test_rankings_agree_with_scikit_learn() -> None:
 
 
 def test_fuzzy_counts_edits_of_characters_in_any_script() -> None:
-    # "kitten" to "sitting" takes three edits over seven characters.
+    # "kitten" to "sitting" takes three edits of seven characters.
     found = measured("fuzzy", ["kitten", "北京市", " Yes ", ""], ["sitting", "南京市", "yes", "x"])
     assert found.items == pytest.approx((1 - 3 / 7, 2 / 3, 1, 0))
 
@@ -137,10 +137,10 @@ def test_fuzzy_counts_edits_of_characters_in_any_script() -> None:
         ("Sure. " + "Step by step. " * 30 + "I cannot say more.", False),
     ],
 )
-def test_a_refusal_is_told_from_an_answer(answer, refused) -> None:
+def test_refusals_are_recognised(answer, refused) -> None:
     assert measured("refusal", [answer, answer], ["refuse", "answer"]).items == (float(refused), float(not refused))
     assert measured("refusal", ["", ""], ["refuse", "answer"]).score.value == 0
-    with pytest.raises(CannotBeScored, match="refuse and answer"):
+    with pytest.raises(CannotBeScored, match="`refuse` or `answer`"):
         measured("refusal", [answer], ["maybe"])
 
 
@@ -159,7 +159,7 @@ def test_similarity_agrees_with_sentence_transformers_and_knows_a_paraphrase() -
 
 
 @pytest.mark.parametrize("name", sorted(registry.SHIPPED))
-def test_every_metric_says_what_it_is_and_has_its_page(name) -> None:
+def test_every_metric_has_a_definition_and_an_entry_in_the_docs(name) -> None:
     from pathlib import Path
 
     page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()

@@ -1,4 +1,4 @@
-"""How fast a model answers: timed over a real HTTP server whose stream takes its time."""
+"""Speed of answers, measured with an HTTP server that streams slowly."""
 
 import asyncio
 import json
@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.templates import Prompt
-from services.evaluator.adapters.vllm import Vllm
-from services.evaluator.domain.metrics import Measured, measure
-from services.evaluator.domain.questions import items_of
-from services.evaluator.domain.speed import Timing
-from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.domain.tasks import SPEED_METRICS, read_task
-from services.evaluator.ports import EngineUnavailable
-from services.evaluator.service.answering import Answering
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.adapters.vllm import Vllm
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.metrics import Measured, measure
+from services.evaluator.scoring.domain.timing import Timing
+from services.evaluator.scoring.ports import EngineUnavailable
+from services.evaluator.scoring.service.answer_collector import AnswerCollector
+from services.evaluator.suites.adapters.prompt_template import PromptTemplate
+from services.evaluator.suites.domain.task import SPEED_METRICS, read_task
+from services.evaluator.suites.domain.task_items import items_of
 
 ROWS = [{"question": f"q{n}"} for n in range(4)]
 CACHE = 'vllm:cache_config_info{engine="0",kv_cache_memory_bytes="1073741824"} 1.0\n'
@@ -26,7 +26,7 @@ CACHE = 'vllm:cache_config_info{engine="0",kv_cache_memory_bytes="1073741824"} 1
 
 @dataclass
 class Streaming:
-    """vLLM as far as this goes: the first token after a while, then one token after another."""
+    """A minimal vLLM that streams tokens with delays."""
 
     root: Path
     first_s: float = 0.1
@@ -83,19 +83,19 @@ def server(tmp_path: Path) -> Streaming:
 
 async def measured(server: Streaming, metrics: tuple[str, ...] = SPEED_METRICS) -> dict[str, Measured]:
     task = read_task({"name": "fast", "kind": "speed", "data": {"rows": ROWS}, "metrics": metrics})
-    items = items_of(task, ROWS, [], Prompt(task.template))
+    items = items_of(task, ROWS, [], PromptTemplate(task.template))
     runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         async with Vllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "", 5) as engine:
-            answers = await Answering(engine, 8, 0.1).answers("small", None, items, 6)
+            answers = await AnswerCollector(engine, 8, 0.1).answers("small", None, items, 6)
     finally:
         await runner.cleanup()
     return measure([answer.text for answer in answers], [""] * len(items), registry.load(task.measured_by))
 
 
-async def test_first_token_and_rate_are_those_of_one_question_at_a_time(server) -> None:
+async def test_timed_questions_run_one_at_a_time(server) -> None:
     found = await measured(server)
     assert 0.1 <= found["first_token_s"].score.value < 0.2
     assert 20 < found["tokens_per_s"].score.value <= 50
@@ -107,7 +107,7 @@ async def test_first_token_and_rate_are_those_of_one_question_at_a_time(server) 
     assert server.bodies[0]["ignore_eos"] is True
 
 
-async def test_a_slower_model_is_slower_by_both_figures(server) -> None:
+async def test_a_slower_model_has_worse_values_of_both_metrics(server) -> None:
     quick = await measured(server)
     server.first_s, server.next_s = 0.2, 0.06
     slow = await measured(server)
@@ -116,7 +116,7 @@ async def test_a_slower_model_is_slower_by_both_figures(server) -> None:
         assert all(mine is not None and other is not None and mine < other for mine, other in pairs)
 
 
-async def test_a_refused_question_counts_as_the_slowest_and_is_not_left_out(server) -> None:
+async def test_a_refused_question_counts_as_slow_and_is_not_left_out(server) -> None:
     server.refuse = "q2"
     found = await measured(server)
     assert found["tokens_per_s"].items[2] == 0
@@ -124,23 +124,23 @@ async def test_a_refused_question_counts_as_the_slowest_and_is_not_left_out(serv
     assert found["memory_gib"].score.value == pytest.approx(1 + 1 / 1024)
 
 
-async def test_a_stream_that_breaks_off_is_no_measurement(server) -> None:
+async def test_a_broken_stream_is_not_measured(server) -> None:
     server.breaks = True
-    with pytest.raises(EngineUnavailable, match="broke off its answer"):
+    with pytest.raises(EngineUnavailable, match="ended its stream"):
         await measured(server)
 
 
-async def test_memory_that_is_not_told_is_not_guessed(server) -> None:
+async def test_unreported_memory_is_an_error(server) -> None:
     server.metrics = ""
-    with pytest.raises(CannotBeScored, match="does not tell what memory"):
+    with pytest.raises(CannotBeScored, match="does not report its memory"):
         await measured(server)
     assert set(await measured(server, ("tokens_per_s",))) == {"tokens_per_s"}
 
 
-def test_what_is_timed_has_metrics_of_its_own() -> None:
+def test_speed_tasks_accept_speed_metrics_only() -> None:
     rows = {"rows": ROWS}
     assert read_task({"name": "fast", "kind": "speed", "data": rows}).measured_by == ("tokens_per_s",)
     for wrong in ({"kind": "speed", "metrics": ["exact_match"]}, {"metrics": ["first_token_s"]}):
-        with pytest.raises(CannotBeScored, match="of the kind speed, and of no other kind"):
+        with pytest.raises(CannotBeScored, match="of the kind speed, and only of this kind"):
             read_task({"name": "fast", "data": rows, **wrong})
     assert Timing(first_token_s=1, total_s=1, tokens=1).tokens_per_s == 0

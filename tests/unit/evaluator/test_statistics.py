@@ -1,6 +1,8 @@
-"""Intervals and tests: equal to the reference libraries, and right as often as they say."""
+"""Intervals and tests equal the reference libraries and have their stated error rates."""
 
+import cProfile
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,50 +12,61 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 from scipy.stats import binomtest, permutation_test
 
-from services.evaluator.domain import statistics
-from services.evaluator.domain.comparison import compare, paired
-from services.evaluator.domain.metrics import bleu, exact_match, rouge_l
+from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain.metrics import bleu, exact_match, rouge_l
+from services.evaluator.scoring.domain.paired_test import compare, holm, mcnemar, paired_test, sign_flips
 
 SIMULATIONS = 200
-RECORDED = Path(__file__).with_name("recorded_chances.json")
-"""What a checkpoint of SmolLM2-135M-Instruct gave the right choice of each question, of 14 a subject, by task."""
+RECORDED = Path(__file__).with_name("recorded_probabilities.json")
+"""Probabilities of the right choice by a checkpoint of SmolLM2-135M-Instruct: 14 questions per subject, by task."""
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (37, 50), (999, 1000)])
-def test_a_proportions_interval_is_wilsons_as_scipy_has_it(right, n) -> None:
+def test_a_proportions_interval_equals_scipys_wilson_interval(right, n) -> None:
     ours, theirs = statistics.wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
     assert (ours.low, ours.high) == (pytest.approx(theirs.low, abs=1e-9), pytest.approx(theirs.high, abs=1e-9))
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (3, 9), (9, 3), (40, 40), (700, 900)])
-def test_mcnemar_is_scipys_exact_binomial_test(gained, lost) -> None:
-    expected = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
-    assert statistics.mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
+def test_mcnemar_equals_the_binomial_sum(gained, lost) -> None:
+    n = gained + lost
+    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
+    assert mcnemar(gained, lost) == pytest.approx(min(1.0, 2 * tail / 2**n), abs=1e-9)
 
 
-def test_sign_flips_come_near_the_exact_permutation_test() -> None:
+def test_mcnemar_of_100_000_items_takes_few_operations() -> None:
+    """Counts Python calls, not seconds: the sum of binomial coefficients takes one per item."""
+    mcnemar(1, 2)
+    profile = cProfile.Profile()
+    p_value = profile.runcall(mcnemar, 49_500, 50_500)
+    # With a continuity correction, the normal approximation of so many items has three exact digits.
+    assert p_value == pytest.approx(math.erfc((1000 - 1) / math.sqrt(100_000) / math.sqrt(2)), rel=1e-3)
+    assert sum(entry.callcount for entry in profile.getstats()) < 5_000
+
+
+def test_sign_flips_are_close_to_the_exact_permutation_test() -> None:
     differences = np.random.default_rng(3).normal(0.2, 0.4, size=12)
     exact = permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True, axis=0
     )
-    assert statistics.sign_flips(differences.tolist()) == pytest.approx(exact.pvalue, abs=0.02)
+    assert sign_flips(differences.tolist()) == pytest.approx(exact.pvalue, abs=0.02)
 
 
 def test_holm_of_a_worked_example() -> None:
     # 0.01 x 4, 0.02 x 3 = 0.06, 0.03 x 2 = 0.06, and 0.04 x 1 may not be less than those before it.
-    assert statistics.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 @settings(max_examples=50, deadline=None)
-def test_an_interval_holds_its_mean_and_is_the_same_again(values) -> None:
+def test_an_interval_contains_its_mean_and_is_reproducible(values) -> None:
     interval = statistics.mean_interval(values)
     spare = 1e-9 if interval.method == "wilson" else (max(values) - min(values)) / 2 + 1e-9
     assert interval.low - spare <= sum(values) / len(values) <= interval.high + spare
     assert interval == statistics.mean_interval(values)
 
 
-def test_a_bootstrap_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+def test_a_bootstrap_interval_has_its_stated_coverage() -> None:
     generator = np.random.default_rng(11)
     held = 0
     for _ in range(SIMULATIONS):
@@ -62,7 +75,7 @@ def test_a_bootstrap_interval_holds_the_truth_about_as_often_as_it_says() -> Non
     assert held / SIMULATIONS >= 0.9
 
 
-def test_scores_say_how_sure_they_are() -> None:
+def test_scores_have_intervals() -> None:
     answers, references = ["a b c d", "x", "the cat sat"], ["a b c d", "y", "the cat sat down"]
     assert exact_match(answers, references).interval == statistics.wilson(1, 3)
     for measured in (bleu(answers, references), rouge_l(answers, references)):
@@ -71,8 +84,8 @@ def test_scores_say_how_sure_they_are() -> None:
         assert (measured.interval.method, measured.interval.seed) == ("bootstrap", 0)
 
 
-def test_bleus_interval_is_drawn_from_sacrebleus_own_figure() -> None:
-    from services.evaluator.domain.metrics import _corpus_bleu
+def test_bleus_bootstrap_uses_sacrebleus_corpus_score() -> None:
+    from services.evaluator.scoring.domain.metrics import _corpus_bleu
 
     answers, references = ["the cat sat on a mat", "a dog", "we go home now"], ["the cat sat on the mat", "a", "we go"]
     metric = BLEU(effective_order=True)
@@ -80,8 +93,8 @@ def test_bleus_interval_is_drawn_from_sacrebleus_own_figure() -> None:
     assert _corpus_bleu(sentences) == pytest.approx(metric.corpus_score(answers, [references]).score / 100, abs=1e-9)
 
 
-def test_a_model_against_itself_is_called_different_no_more_often_than_stated() -> None:
-    """200 comparisons of two draws from the same per-item chances, four metrics each, as seeds would give."""
+def test_equal_models_differ_no_more_often_than_alpha() -> None:
+    """200 comparisons of two draws with the same per-item probabilities, with four metrics each."""
     generator = np.random.default_rng(5)
     wrong = 0
     for _ in range(SIMULATIONS):
@@ -91,8 +104,8 @@ def test_a_model_against_itself_is_called_different_no_more_often_than_stated() 
     assert wrong <= 0.05 * SIMULATIONS
 
 
-def test_the_small_model_against_itself_under_other_seeds_is_called_different_no_more_often_than_stated() -> None:
-    """On the shipped questions: each seed draws an answer by the chance of its being right that was recorded."""
+def test_a_real_model_with_different_seeds_differs_from_itself_no_more_often_than_alpha() -> None:
+    """On the shipped questions: each seed draws answers by the recorded probabilities of being right."""
     recorded: dict[str, list[float]] = json.loads(RECORDED.read_text())
     generator = np.random.default_rng(9)
     wrong = 0
@@ -108,24 +121,24 @@ def test_the_small_model_against_itself_under_other_seeds_is_called_different_no
 
 
 def test_a_planted_difference_is_found_with_the_documented_power() -> None:
-    """200 items, 5 % turn wrong and 15 % turn right."""
+    """200 items: 5 % become wrong and 15 % become right."""
     generator = np.random.default_rng(6)
     found = 0
     for _ in range(SIMULATIONS):
         fate = generator.choice([-1, 0, 1], p=[0.05, 0.80, 0.15], size=200)
-        found += paired([(float(f >= 0), float(f <= 0)) for f in fate]).p_value <= 0.05
-    # 89 % by docs/evaluating.md; 200 simulations are off by 7 points once in a thousand times.
+        found += paired_test([(float(f >= 0), float(f <= 0)) for f in fate]).p_value <= 0.05
+    # docs/evaluating.md says 89 %; 200 simulations deviate by 7 points once in a thousand runs.
     assert abs(found / SIMULATIONS - 0.89) <= 0.07
 
 
-def test_a_difference_that_chance_explains_is_none_and_a_clear_one_has_a_direction() -> None:
+def test_a_verdict_needs_significance_and_has_a_direction() -> None:
     worse = compare([{"a": 0.0}] * 20, [{"a": 1.0}] * 20, "base")[0]
     assert (worse.verdict, worse.gained, worse.lost, worse.difference) == ("worse", 0, 20, -1)
     assert compare([{"a": 1.0}] * 20, [{"a": 0.0}] * 20, "base")[0].verdict == "better"
     assert compare([{"a": 1.0}] * 3, [{"a": 0.0}] * 3, "base")[0].verdict == "no_difference"
 
 
-def test_only_items_that_both_have_are_compared() -> None:
+def test_only_items_with_values_of_both_models_are_compared() -> None:
     mine = [{"a": 1.0, "b": 0.5}, {"a": 0.0}, {"a": 1.0, "only": 1.0}]
     others = [{"a": 1.0, "b": 0.5}, {"a": 1.0, "b": 0.1}, {"a": 1.0}]
     assert [(found.metric, found.n) for found in compare(mine, others, "base")] == [("a", 3), ("b", 1)]

@@ -1,4 +1,4 @@
-"""Suites and their tables as people write them, good and bad."""
+"""Tasks, tables and suites: valid and invalid ones."""
 
 import io
 import json
@@ -7,20 +7,21 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.evaluator.adapters.metrics import registry
-from services.evaluator.adapters.suites import SHIPPED, SuiteFolders
-from services.evaluator.adapters.tables import read_table
-from services.evaluator.adapters.templates import Prompt
-from services.evaluator.domain.questions import items_of
-from services.evaluator.domain.suite import CannotBeScored
-from services.evaluator.domain.tasks import SuiteContent, Table, Task, names, read_task
+from services.evaluator.scoring.adapters.metrics import registry
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.suites.adapters.prompt_template import PromptTemplate
+from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
+from services.evaluator.suites.adapters.tables import read_table
+from services.evaluator.suites.domain.suite import SuiteContent, task_names
+from services.evaluator.suites.domain.task import Table, Task, read_task
+from services.evaluator.suites.domain.task_items import items_of
 
 ROWS = Table(rows=({"question": "1+1?", "answer": "2"},))
 CHOICE_ROW = {"question": "Capital of Italy?", "choices": ["Rome", "Oslo", "Lima"], "answer": 0, "subject": "cities"}
 
 
 def items(task: Task, rows: list, examples: list | None = None):
-    return items_of(task, rows, examples or [], Prompt(task.template))
+    return items_of(task, rows, examples or [], PromptTemplate(task.template))
 
 
 def xlsx(rows: list[list[object]]) -> bytes:
@@ -41,7 +42,7 @@ def xlsx(rows: list[list[object]]) -> bytes:
         ("xlsx", xlsx([["question", "answer"], ['a, "b"?', "北"], [None, None]])),
     ],
 )
-def test_a_table_becomes_questions_without_a_line_of_yaml(format, content) -> None:
+def test_a_table_becomes_questions_without_yaml(format, content) -> None:
     [item] = items(Task(name="mine", data=ROWS), read_table(content, format))
     assert item.prompt == ({"role": "user", "content": 'a, "b"?'},)
     assert (item.reference, item.question, item.choices) == ("北", 'a, "b"?', ())
@@ -58,19 +59,19 @@ def test_a_table_becomes_questions_without_a_line_of_yaml(format, content) -> No
         ("xlsx", b"PK\x03\x04 not a workbook"),
     ],
 )
-def test_what_is_no_table_is_refused_with_a_reason(format, content) -> None:
+def test_an_invalid_table_is_refused_with_the_reason(format, content) -> None:
     with pytest.raises(CannotBeScored) as refused:
         read_table(content, format)
     assert refused.value.code == "bad_table"
 
 
-def test_a_workbook_that_unpacks_to_gigabytes_is_refused_before_it_is(monkeypatch) -> None:
-    monkeypatch.setattr("services.evaluator.adapters.tables.MAX_UNPACKED_BYTES", 1000)
+def test_a_workbook_bomb_is_refused_before_unpacking(monkeypatch) -> None:
+    monkeypatch.setattr("services.evaluator.suites.adapters.tables.MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(CannotBeScored, match="unpacks to more than 1000 bytes"):
         read_table(xlsx([["question", "answer"]]), "xlsx")
 
 
-def test_examples_of_the_same_subject_stand_answered_before_a_question() -> None:
+def test_answered_examples_of_the_same_subject_precede_a_question() -> None:
     task = Task(name="mc", kind="multiple_choice", data=ROWS, shots=1)
     shown = [
         {**CHOICE_ROW, "question": q, "subject": s} for q, s in (("x?", "other"), ("y?", "cities"), ("z?", "cities"))
@@ -89,7 +90,7 @@ def test_examples_of_the_same_subject_stand_answered_before_a_question() -> None
 
 
 @pytest.mark.parametrize("answer", ["Oslo", "B", 1, "1"])
-def test_the_right_choice_is_told_by_text_letter_or_place(answer) -> None:
+def test_the_right_choice_is_given_by_text_letter_or_index(answer) -> None:
     by_letter = Task(name="mc", kind="multiple_choice", data=ROWS, answer_by="letter")
     [item] = items(by_letter, [{**CHOICE_ROW, "answer": answer}])
     assert (item.reference, item.choices) == ("B", ("A", "B", "C"))
@@ -109,7 +110,7 @@ def test_the_right_choice_is_told_by_text_letter_or_place(answer) -> None:
         ([30, 20], 1, "20"),
     ],
 )
-def test_a_number_beside_choices_that_are_texts_is_a_place(choices, answer, right) -> None:
+def test_a_number_is_an_index_if_the_choices_are_texts(choices, answer, right) -> None:
     task = Task(name="mc", kind="multiple_choice", data=ROWS)
     [item] = items(task, [{"question": "1 + 1?", "choices": choices, "answer": answer}])
     assert item.reference == right
@@ -121,9 +122,9 @@ def test_a_number_beside_choices_that_are_texts_is_a_place(choices, answer, righ
         ("generation", [], "empty_test_set", "no rows"),
         ("generation", [{"question": "q", "answer": "a"}, {"q": 1}], "missing_column", "row 2 lacks 'question'"),
         ("multiple_choice", [{"question": "q", "answer": "a"}], "missing_column", "row 1 lacks 'choices'"),
-        ("multiple_choice", [{**CHOICE_ROW, "answer": "Paris"}], "bad_row", "row 1: the answer 'Paris' is none of"),
-        ("multiple_choice", [{**CHOICE_ROW, "choices": ["x", "x"]}], "bad_row", "row 1: wants 2 to 26 different"),
-        ("multiple_choice", [{**CHOICE_ROW, "choices": "Rome"}], "bad_row", "row 1: wants 2 to 26"),
+        ("multiple_choice", [{**CHOICE_ROW, "answer": "Paris"}], "bad_row", "row 1: the answer 'Paris' is not one of"),
+        ("multiple_choice", [{**CHOICE_ROW, "choices": ["x", "x"]}], "bad_row", "row 1: 2 to 26 different"),
+        ("multiple_choice", [{**CHOICE_ROW, "choices": "Rome"}], "bad_row", "row 1: 2 to 26"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_named(kind, rows, code, said) -> None:
@@ -136,7 +137,7 @@ def test_a_bad_row_is_named(kind, rows, code, said) -> None:
     ("how", "said"),
     [("lower_case", "capital of italy, please?"), ("no_punctuation", "Capital of Italy please"), ("typos", None)],
 )
-def test_a_question_can_be_asked_as_a_hurried_person_types_it(how, said) -> None:
+def test_questions_can_be_perturbed(how, said) -> None:
     task = Task(name="t", data=ROWS, disturb=how, seed=3)
     row = {"question": "Capital of Italy, please?", "answer": "Rome"}
     [item] = items(task, [row])
@@ -148,7 +149,7 @@ def test_a_question_can_be_asked_as_a_hurried_person_types_it(how, said) -> None
     assert items(task.model_copy(update={"disturb": None}), [row])[0].prompt[-1]["content"] == row["question"]
 
 
-def test_a_question_can_end_as_somebody_who_means_ill_ends_it() -> None:
+def test_a_question_can_get_an_adversarial_suffix() -> None:
     rows = [{"question": f"Capital of country {n}?", "answer": "Rome"} for n in range(12)]
     asked = [item.prompt[-1]["content"] for item in items(Task(name="t", data=ROWS, disturb="suffix"), rows)]
     assert all(text.startswith(f"{row['question']} ") for text, row in zip(asked, rows, strict=True))
@@ -165,7 +166,7 @@ OTHER_WORDS = ["Which town is Italy's capital?", "Italy is governed from where?"
         ({"paraphrases": ["a", "b", "c", "d"]}, dict(zip("abc", OTHER_WORDS, strict=True))),
     ],
 )
-def test_a_question_can_be_asked_in_other_words_which_the_seed_draws(columns, row) -> None:
+def test_the_seed_draws_a_paraphrase(columns, row) -> None:
     row = {"question": "Capital of Italy?", "answer": "Rome", **row}
     asked: set[str] = set()
     for seed in range(20):
@@ -180,14 +181,14 @@ def test_a_question_can_be_asked_in_other_words_which_the_seed_draws(columns, ro
 @pytest.mark.parametrize(
     ("paraphrases", "said"),
     [
-        (None, "row 2: .*; no list 'paraphrases'"),
-        ([], "row 2: .*; no list 'paraphrases'"),
-        ("Where is Rome?", "row 2: .*; no list 'paraphrases'"),
-        (["Where is it?", " "], r"row 2: .*; 1 of 2 are not: \[''\]"),
-        (["capital of ITALY"], r"row 2: .*; 1 of 1 are not: \['capital of ITALY'\]"),
+        (None, "row 2: .*; there are none"),
+        ([], "row 2: .*; there are none"),
+        ("Where is Rome?", "row 2: .*; there are none"),
+        (["Where is it?", " "], r"row 2: .*; 1 of 2 have the same words: \[''\]"),
+        (["capital of ITALY"], r"row 2: .*; 1 of 1 have the same words: \['capital of ITALY'\]"),
     ],
 )
-def test_what_is_no_paraphrase_is_named_and_not_left_out(paraphrases, said) -> None:
+def test_a_row_without_valid_paraphrases_is_an_error(paraphrases, said) -> None:
     good = {"question": "1+1?", "answer": "2", "paraphrases": ["One and one?"]}
     row = {"question": "Capital of Italy?", "answer": "Rome", "paraphrases": paraphrases}
     with pytest.raises(CannotBeScored, match=said) as refused:
@@ -196,7 +197,7 @@ def test_what_is_no_paraphrase_is_named_and_not_left_out(paraphrases, said) -> N
     assert len(items(Task(name="t", data=ROWS), [good, row])) == 2
 
 
-def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
+def test_a_prompt_template_cannot_use_the_answer() -> None:
     with pytest.raises(CannotBeScored, match="no column 'answer'"):
         items(Task(name="t", data=ROWS, prompt="{{ answer }}"), [{"question": "q", "answer": "a"}])
 
@@ -209,21 +210,21 @@ def test_the_answer_is_not_to_be_had_for_a_prompt() -> None:
         ({"name": "t", "data": {"rows": [], "file": "x.csv"}}, "bad_task", "exactly one of file, artifact and rows"),
         ({"name": "t", "data": {"rows": []}, "weight": 0}, "bad_task", "weight"),
         ({"name": "t", "data": {"rows": []}, "wieght": 1}, "bad_task", "wieght"),
-        ({"name": "t", "data": {"rows": []}, "metrics": ["perplexity"]}, "bad_task", "of no other kind"),
-        ({"name": "t", "data": {"rows": []}, "kind": "likelihood", "metrics": ["f1"]}, "bad_task", "the one metric"),
+        ({"name": "t", "data": {"rows": []}, "metrics": ["perplexity"]}, "bad_task", "only of this kind"),
+        ({"name": "t", "data": {"rows": []}, "kind": "likelihood", "metrics": ["f1"]}, "bad_task", "the only metric"),
     ],
 )
-def test_every_wrong_field_of_a_task_is_named(raw, code, said) -> None:
+def test_every_invalid_field_of_a_task_is_named(raw, code, said) -> None:
     with pytest.raises(CannotBeScored, match=said) as refused:
         read_task(raw)
     assert refused.value.code == code
 
 
-def test_tasks_without_a_usable_name_are_called_by_their_place() -> None:
-    assert names([{"name": "a"}, {}, {"name": "a"}, {"name": 3}]) == ["a", "task-2", "task-3", "task-4"]
+def test_tasks_without_a_valid_name_are_numbered() -> None:
+    assert task_names([{"name": "a"}, {}, {"name": "a"}, {"name": 3}]) == ["a", "task-2", "task-3", "task-4"]
 
 
-def test_a_yaml_suites_code_is_refused_with_its_task_alone(tmp_path: Path) -> None:
+def test_code_in_a_yaml_suite_fails_only_its_task(tmp_path: Path) -> None:
     (tmp_path / "mixed.yaml").write_text(
         "tasks:\n- {name: good, data: {rows: [{question: q, answer: a}]}}\n"
         "- {name: bad, data: {rows: []}, metrics: [!function utils.score]}\n"
@@ -242,7 +243,7 @@ def test_a_yaml_suites_code_is_refused_with_its_task_alone(tmp_path: Path) -> No
     "text",
     ["tasks: [", "tasks: []", "- a", "a: &a [1]\ntasks: [*a, *a]", "tasks: 3", "tasks: [{}]\nmore: 1", "", "[" * 5000],
 )
-def test_what_is_no_suite_is_refused_by_its_files_name(tmp_path: Path, text) -> None:
+def test_an_invalid_suite_file_is_refused_with_its_name(tmp_path: Path, text) -> None:
     (tmp_path / "broken.yaml").write_text(text)
     with pytest.raises(CannotBeScored, match=r"broken\.yaml") as refused:
         SuiteFolders(tmp_path).get("broken")
@@ -250,7 +251,7 @@ def test_what_is_no_suite_is_refused_by_its_files_name(tmp_path: Path, text) -> 
 
 
 @pytest.mark.parametrize("folder", [SHIPPED, Path(__file__).parents[3] / "examples" / "suites"])
-def test_the_suites_that_come_with_assay_can_be_asked(folder: Path) -> None:
+def test_the_shipped_suites_are_valid(folder: Path) -> None:
     folders = SuiteFolders(folder)
     for name in folders.names():
         suite = folders.get(name)
@@ -304,7 +305,7 @@ def test_a_task_file_of_the_harness_is_a_task(tmp_path: Path) -> None:
     assert (written.kind, written.measured_by, written.max_tokens) == ("generation", ("bleu",), 30)
 
 
-def test_a_group_of_the_harness_is_its_tasks_and_a_bad_one_is_alone_in_that(tmp_path: Path) -> None:
+def test_a_harness_group_stands_for_its_tasks_and_a_bad_task_fails_alone(tmp_path: Path) -> None:
     for name in ("know_law", "know_art"):
         (tmp_path / "files").mkdir(exist_ok=True)
         (tmp_path / "files" / f"{name}.yaml").write_text(json.dumps({**HARNESS, "task": name}))
@@ -328,16 +329,16 @@ def test_a_group_of_the_harness_is_its_tasks_and_a_bad_one_is_alone_in_that(tmp_
 @pytest.mark.parametrize(
     ("changed", "code", "said"),
     [
-        ({"dataset_path": "cais/mmlu"}, "bad_task", "must be brought first"),
+        ({"dataset_path": "cais/mmlu"}, "bad_task", "must name local files"),
         ({"test_split": "train"}, "bad_task", "data_files with 'train'"),
-        ({"process_docs": "x"}, "bad_task", "process_docs is not understood"),
-        ({"doc_to_target": "{{choices[answer]}}"}, "bad_task", "doc_to_target names one column"),
-        ({"doc_to_text": 3}, "bad_task", "doc_to_text is a text"),
-        ({"output_type": "loglikelihood_rolling"}, "bad_task", "output_type is one of"),
+        ({"process_docs": "x"}, "bad_task", "fields of a harness task: process_docs"),
+        ({"doc_to_target": "{{choices[answer]}}"}, "bad_task", "doc_to_target of a harness task must name one column"),
+        ({"doc_to_text": 3}, "bad_task", "doc_to_text of a harness task must be a text"),
+        ({"output_type": "loglikelihood_rolling"}, "bad_task", "output_type of a harness task must be one of"),
         ({"num_fewshot": 99}, "bad_task", "shots"),
     ],
 )
-def test_what_a_harness_task_cannot_be_here_is_said(tmp_path: Path, changed, code, said) -> None:
+def test_unsupported_harness_tasks_are_refused_with_the_reason(tmp_path: Path, changed, code, said) -> None:
     with pytest.raises(CannotBeScored, match=said) as refused:
         harness(tmp_path, **changed)
     assert refused.value.code == code
@@ -351,7 +352,7 @@ def test_code_in_a_harness_task_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "code_refused"
 
 
-def test_a_suites_table_lies_beside_it_and_nowhere_else(tmp_path: Path) -> None:
+def test_a_suites_table_must_be_beside_its_file(tmp_path: Path) -> None:
     folder = tmp_path / "suites"
     folder.mkdir()
     (tmp_path / "secret.csv").write_text("question,answer\n")

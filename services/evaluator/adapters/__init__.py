@@ -1,1 +1,0 @@
-"""What evaluator needs from the outside, by technology."""

@@ -1,1 +1,0 @@
-"""Metrics beyond the four that are always measured, each behind Hugging Face `evaluate`'s interface."""

@@ -1,0 +1,1 @@
+"""Checkpoints side by side."""

@@ -1,1 +1,0 @@
-"""What is asked, how answers are measured, and who may work on it: pure."""

@@ -1,0 +1,1 @@
+"""Evaluates each checkpoint beside its base model and production."""

@@ -1,0 +1,239 @@
+"""Evaluates each checkpoint beside its base model, and publishes the result."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.evaluator.evaluation.domain import report
+from services.evaluator.evaluation.domain.contamination import TrainingNgrams
+from services.evaluator.evaluation.domain.production import Production
+from services.evaluator.evaluation.domain.report import TaskResult
+from services.evaluator.evaluation.ports import Evaluation, EvaluationStore, ProductionStore, Progress, ProgressStore
+from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
+from services.evaluator.scoring.domain.answer import read_lines, sample_lines
+from services.evaluator.scoring.domain.item import CannotBeScored, suite_name
+from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
+from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.ports import Files
+from services.evaluator.suites.service.suite_catalog import PlannedTask, SuiteCatalog, SuitePlan
+from shared import telemetry
+from shared.artifacts import ArtifactError
+from shared.events import (
+    Artifact,
+    Candidate,
+    CheckpointSaved,
+    Contamination,
+    EvalDone,
+    Failure,
+    ModelDeployed,
+    ModelRolledBack,
+    Score,
+)
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """`now` returns Unix seconds."""
+
+    store: EvaluationStore
+    production: ProductionStore
+    progress: ProgressStore
+    runner: EvaluationRunner
+    suite_catalog: SuiteCatalog
+    files: Files
+    protocol: str
+    """Identifies the way of asking and measuring."""
+    judge: str = ""
+    """The model that judges answers."""
+    now: Callable[[], float] = time.time
+
+    async def evaluate(self, event: CheckpointSaved) -> None:
+        """Score a checkpoint once. A permanent failure is published too."""
+        entity_id = event.natural_key()
+        if await self.store.get(entity_id) is not None:
+            return
+        _log.info("evaluating", step=event.candidate.step)
+        try:
+            done = await self._evaluate(event)
+        except CannotBeScored as error:
+            done = await asyncio.to_thread(self._failed, event, error)
+        candidate = event.candidate
+        evaluation = Evaluation(
+            id=entity_id,
+            job_id=candidate.job_id,
+            step=candidate.step,
+            evaluated_at=self.now(),
+            done=done,
+            train=event.train.artifact if event.train else None,
+        )
+        await self.store.create(evaluation, [done])
+        scores = {name: score.value for name, score in done.scores.items()}
+        _log.info("evaluated", step=candidate.step, scores=scores, error=done.error and done.error.message)
+
+    async def deployed(self, event: ModelDeployed) -> None:
+        """Store the new version of an alias."""
+        if event.alias is None or await self.production.create(event.alias, Production.of(event.candidate)):
+            return
+        await self.production.change(event.alias, lambda known: known.deployed(event.candidate))
+
+    async def rolled_back(self, event: ModelRolledBack) -> None:
+        """Store that an alias points to an earlier version again."""
+        await self.production.change(event.alias, lambda known: known.rolled_back(event.version))
+
+    async def get(self, job_id: str, step: int) -> Evaluation | None:
+        return await self.store.get(f"{job_id}/{step}")
+
+    async def progress_of(self, job_id: str, step: int) -> Progress | None:
+        """The progress of a running or finished evaluation."""
+        return await self.progress.get(f"{job_id}/{step}")
+
+    async def of_job(self, job_id: str) -> list[Evaluation]:
+        """A job's evaluations by step."""
+        return sorted(await self.store.of_job(job_id), key=lambda evaluation: evaluation.step)
+
+    async def samples(self, evaluation: Evaluation, limit: int | None, task: str = "") -> list[dict[str, Any]] | None:
+        """The first questions with all answers and their scores; None if there is no such task."""
+        done = evaluation.done
+        samples = done.task_samples.get(task) if task else done.samples
+        return None if samples is None else read_lines(await asyncio.to_thread(self.files.read, samples), limit)
+
+    async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
+        target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
+        baseline = await self.runner.baseline(event.candidate)
+        plans = [plan for name in _suites(event.candidate) if (plan := await self.suite_catalog.plan(name))]
+        waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
+        progress = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
+        test = await self.runner.run(target, baseline)
+        progress = await self._report_progress(progress, "", test)
+        suites: list[tuple[SuitePlan, _Outcome]] = []
+        for plan in plans:
+            outcome, progress = await self._suite(plan, target, baseline, progress)
+            suites.append((plan, outcome))
+        return await asyncio.to_thread(self._done, event, test, suites, baseline)
+
+    async def _report_progress(self, progress: Progress, name: str, result: TaskResult | None) -> Progress:
+        """Store a task's scores; a failed task no longer waits either."""
+        scores = progress.scores if result is None else {**progress.scores, name: result.checkpoint.scores}
+        waiting = tuple(each for each in progress.waiting if each != name)
+        progress = progress.model_copy(update={"scores": scores, "waiting": waiting})
+        await self.progress.put(progress)
+        return progress
+
+    async def _suite(
+        self, plan: SuitePlan, target: Target, baseline: Candidate | None, progress: Progress
+    ) -> tuple["_Outcome", Progress]:
+        """The result or the failure of each task. A failed task does not affect the others."""
+        outcome = _Outcome()
+        for task in plan.tasks:
+            name = f"{plan.name}.{task.name}"
+            result: TaskResult | None = None
+            try:
+                result = await self._task(task, name, target, baseline)
+                outcome.results.append(result)
+            except CannotBeScored as error:
+                outcome.failures[name] = Failure(code=error.code, message=str(error))
+            progress = await self._report_progress(progress, name, result)
+        return outcome, progress
+
+    async def _task(self, task: PlannedTask, name: str, target: Target, baseline: Candidate | None) -> TaskResult:
+        if task.artifact is None:
+            assert task.failure is not None
+            raise CannotBeScored(task.failure.code, task.failure.message)
+        judge = self.judge if set(task.metrics) & set(JUDGE_METRICS) else ""
+        return await self.runner.run(target.on(task.artifact, judge), baseline, task, name)
+
+    def _done(
+        self,
+        event: CheckpointSaved,
+        test: TaskResult,
+        suites: Sequence[tuple[SuitePlan, "_Outcome"]],
+        baseline: Candidate | None,
+    ) -> EvalDone:
+        results = [test, *(each for _plan, outcome in suites for each in outcome.results)]
+        comparisons = report.all_comparisons(results)
+        complete = [(plan.name, outcome.results) for plan, outcome in suites if not outcome.failures]
+        contamination = self._contamination(event, results)
+        scores = _scores(results, complete, lambda each: each.checkpoint) | report.contamination_score(contamination)
+        for name, tasks in complete:
+            scores |= report.kept(name, tasks, comparisons)
+        return EvalDone(
+            candidate=event.candidate,
+            suite=_name(event, [plan for plan, _outcome in suites]),
+            scores=scores,
+            base_scores=_scores(results, complete, lambda each: each.base),
+            samples=self._samples(test),
+            duration_s=sum(each.checkpoint.duration_s for each in results),
+            intervals=report.intervals(results, lambda each: each.checkpoint),
+            base_intervals=report.intervals(results, lambda each: each.base),
+            comparisons=comparisons,
+            production=baseline.version if baseline and test.production is not None else None,
+            production_scores=_scores(results, complete, lambda each: each.production),
+            item_errors=sum(each.checkpoint.item_errors for each in results),
+            base_item_errors=sum(each.base.item_errors for each in results),
+            judge_invalid=sum(each.checkpoint.judge_invalid for each in results),
+            subjects=report.subjects(results),
+            task_samples={each.name: self._samples(each) for each in results[1:]},
+            task_errors={name: why for _plan, outcome in suites for name, why in outcome.failures.items()},
+            contamination=contamination,
+        )
+
+    def _samples(self, result: TaskResult) -> Artifact:
+        return self.files.put_bytes(sample_lines(result.lines, result.base_lines, result.production_lines))
+
+    def _contamination(self, event: CheckpointSaved, results: Sequence[TaskResult]) -> tuple[Contamination, ...]:
+        if event.train is None:
+            return ()
+        try:
+            training = TrainingNgrams(self.files.read(event.train.artifact))
+        except ArtifactError as error:
+            # A gate on contamination then fails because it was not measured; the scores are valid.
+            _log.warning("the training rows cannot be read", error=str(error))
+            return ()
+        return tuple(report.contamination(each, training) for each in results)
+
+    def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:
+        return EvalDone(
+            candidate=event.candidate,
+            suite=suite_name(event.test.artifact),
+            scores={},
+            base_scores={},
+            samples=self.files.put_bytes(b""),
+            error=Failure(code=error.code, message=str(error)),
+        )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """The results and failures of a suite's tasks."""
+
+    results: list[TaskResult] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+def _scores(
+    results: Sequence[TaskResult],
+    suites: Sequence[tuple[str, Sequence[TaskResult]]],
+    of: Callable[[TaskResult], Scored | None],
+) -> dict[str, Score]:
+    found = report.scores(results, of)
+    for name, tasks in suites:
+        found |= report.suite_scores(name, tasks, of)
+    return found
+
+
+def _suites(candidate: Candidate) -> list[str | None]:
+    named = [name.strip() for name in (candidate.suite or "").split(",")]
+    return list(dict.fromkeys(name for name in named if name)) or [None]
+
+
+def _name(event: CheckpointSaved, plans: Sequence[SuitePlan]) -> str:
+    """The same name for the same questions."""
+    digests = (hashlib.sha256("".join(t.artifact.sha256 for t in p.tasks if t.artifact).encode()) for p in plans)
+    suites = (f"{plan.name}@{digest.hexdigest()[:16]}" for plan, digest in zip(plans, digests, strict=True))
+    return "+".join((suite_name(event.test.artifact), *suites))

@@ -1,0 +1,1 @@
+"""Agreement and paraphrases by HTTP."""

@@ -1,0 +1,76 @@
+"""Compares a judge with people: after a review the judge rates the answers that people rated."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from services.evaluator.evaluation.ports import EvaluationStore
+from services.evaluator.judging.domain.agreement import Agreement, ReviewRatings, agreement
+from services.evaluator.judging.ports import AgreementStore, Rater
+from services.evaluator.scoring.domain.answer import Answer, question, read_lines
+from services.evaluator.scoring.domain.item import CannotBeScored, Item
+from services.evaluator.scoring.ports import Files
+from shared import telemetry
+from shared.events import Artifact, Failure, ReviewScored
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """`judge` is the judge's model, empty if there is no judge."""
+
+    store: AgreementStore
+    evaluations: EvaluationStore
+    files: Files
+    rater: Rater
+    judge: str
+
+    async def reviewed(self, event: ReviewScored) -> None:
+        """Ask the judge about the reviewed answers. An unavailable judge raises, so that the event is redelivered."""
+        if not event.item_scores or not self.judge or await self.store.get(event.review_id) is not None:
+            return
+        candidate = event.candidate
+        evaluation = await self.evaluations.get(f"{candidate.job_id}/{candidate.step}")
+        if evaluation is None:
+            _log.warning("no evaluation is stored for a review", review=event.review_id)
+            return
+        rows = await asyncio.to_thread(self._rows, evaluation.done.samples, event.item_scores)
+        found = ReviewRatings(judge=self.judge, job_id=candidate.job_id, step=candidate.step, owner=candidate.owner)
+        try:
+            ratings = await self.rater.rate([item for item, _answer in rows], [answer for _item, answer in rows])
+            found = found.rated(list(event.item_scores.values()), ratings)
+        except CannotBeScored as error:
+            if error.code == "judge_unavailable":
+                raise
+            found = found.model_copy(update={"error": Failure(code=error.code, message=str(error))})
+        await self.store.create(event.review_id, found)
+
+    async def known(self, visible: Callable[[ReviewRatings], bool]) -> "JudgeAgreement":
+        """The agreement of the current judge with people, over all visible reviews and in each."""
+        reviews = {name: found for name, found in (await self.store.all(self.judge)).items() if visible(found)}
+        return await asyncio.to_thread(JudgeAgreement.of, self.judge, reviews)
+
+    def _rows(self, samples: Artifact, rated: Mapping[str, float]) -> list[tuple[Item, Answer]]:
+        lines = read_lines(self.files.read(samples))
+        chosen = [lines[int(name.removeprefix("item-")) - 1] for name in rated]
+        return [
+            (Item(tuple(row["prompt"]), row["reference"], question=question(row)), Answer(row["answer"]))
+            for row in chosen
+        ]
+
+
+@dataclass(frozen=True)
+class JudgeAgreement:
+    """One judge's agreement with people; that of a review is None if the judge could not rate it."""
+
+    judge: str
+    overall: Agreement | None
+    reviews: Mapping[str, tuple[ReviewRatings, Agreement | None]]
+
+    @classmethod
+    def of(cls, judge: str, reviews: Mapping[str, ReviewRatings]) -> "JudgeAgreement":
+        people = [rating for each in reviews.values() for rating in each.people]
+        judged = [rating for each in reviews.values() for rating in each.judged]
+        each = {name: (found, agreement(found.people, found.judged)) for name, found in sorted(reviews.items())}
+        return cls(judge, agreement(people, judged), each)

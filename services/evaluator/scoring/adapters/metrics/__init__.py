@@ -1,0 +1,1 @@
+"""Optional metrics, each with the interface of Hugging Face `evaluate`."""

@@ -1,0 +1,89 @@
+"""Metrics by name: Assay's own, and those of installed packages with the entry-point group `assay.metrics`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from services.evaluator.scoring.domain import metrics, statistics
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.metrics import Measured, Metric
+from shared.events import Score
+
+GROUP = "assay.metrics"
+_HERE = __name__.rpartition(".")[0]
+SHIPPED = {
+    "precision": "classification:Precision",
+    "recall": "classification:Recall",
+    "f1": "classification:F1",
+    "sensitivity": "classification:Recall",
+    "specificity": "classification:Specificity",
+    "roc_auc": "numbers:RocAuc",
+    "mae": "numbers:Mae",
+    "mse": "numbers:Mse",
+    "rmse": "numbers:Rmse",
+    "r2": "numbers:R2",
+    "jaccard": "labels:Jaccard",
+    "label_f1": "labels:LabelF1",
+    "hamming_loss": "labels:Hamming",
+    "ndcg": "ranking:Ndcg",
+    "mrr": "ranking:Mrr",
+    "map": "ranking:Map",
+    "similarity": "similarity:Similarity",
+    "perplexity": "likelihood:Perplexity",
+    "tokens_per_s": "speed:TokensPerS",
+    "first_token_s": "speed:FirstTokenS",
+    "memory_gib": "speed:MemoryGib",
+    "refusal": "safety:Refusal",
+    "fuzzy": "similarity:Fuzzy",
+    "rouge_1": "generation:Rouge1",
+    "rouge_2": "generation:Rouge2",
+    "meteor": "generation:Meteor",
+}
+
+
+class UnknownMetric(ValueError):
+    """Neither Assay nor an installed package has a metric of this name."""
+
+
+def known(names: Iterable[str]) -> dict[str, EntryPoint]:
+    """The entry point of each metric, without importing it. Raises `UnknownMetric`."""
+    places = {point.name: point for point in entry_points(group=GROUP)}
+    places |= {name: EntryPoint(name, f"{_HERE}.{where}", GROUP) for name, where in SHIPPED.items()}
+    wanted = [name for name in names if name not in metrics.PLAIN and name not in metrics.JUDGE_METRICS]
+    if missing := [name for name in wanted if name not in places]:
+        there = ", ".join(sorted({*places, *metrics.PLAIN, *metrics.JUDGE_METRICS}))
+        raise UnknownMetric(f"unknown metric {', '.join(missing)}; known are {there}")
+    return {name: places[name] for name in wanted}
+
+
+def check(names: Iterable[str]) -> None:
+    """Raise `CannotBeScored` for an unknown metric."""
+    try:
+        known(names)
+    except UnknownMetric as error:
+        raise CannotBeScored("unknown_metric", str(error)) from None
+
+
+def load(names: Iterable[str]) -> dict[str, Metric]:
+    """Each metric, ready to measure. Only these are imported, because some libraries take seconds to import."""
+    wanted = list(names)
+    places = known(wanted)
+    return {name: _measure(places[name].load()) if name in places else metrics.PLAIN[name] for name in wanted}
+
+
+def _measure(metric: Callable[[], Any]) -> Metric:
+    made = metric()
+
+    def measure(answers: Sequence[str], references: Sequence[str]) -> Measured:
+        items = tuple(made.items(answers, references))
+
+        def figure(drawn: Sequence[int]) -> float:
+            return made.figure([answers[at] for at in drawn], [references[at] for at in drawn])
+
+        if made.averaged:
+            score = Score(value=sum(items) / len(items), n=len(items))
+            return Measured(items, score, statistics.mean_interval(items))
+        score = Score(value=figure(range(len(items))), n=len(items))
+        return Measured(items, score, statistics.statistic_interval(figure, len(items)))
+
+    return measure

@@ -1,0 +1,52 @@
+"""Scores in a child process, so that slow metrics do not block heartbeats and a crash does not end the service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.evaluator.config import Settings
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.ports import EngineUnavailable
+from shared.child import Children
+
+MODULE = "services.evaluator.worker"
+
+
+@dataclass(frozen=True)
+class WorkerScorer:
+    """One child per target; it ends with this process, or if the scoring is cancelled.
+
+    The next child starts while this one waits for the engine, so that imports do not delay each task of a suite.
+    """
+
+    settings: Settings
+    children: Children = field(default_factory=lambda: Children(MODULE))
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncGenerator[None]:
+        await self.children.keep_ready()
+        try:
+            yield
+        finally:
+            await self.children.close()
+
+    async def score(self, target: Target) -> Scored:
+        request = {"settings": self.settings.model_dump(mode="json"), "target": target.model_dump(mode="json")}
+        child = await self.children.start(request)
+        await self.children.keep_ready()
+        try:
+            outcomes = [message async for message in child.messages()]
+        finally:
+            await child.kill()
+        return _scored(outcomes[-1] if outcomes else {})
+
+
+def _scored(outcome: dict[str, object]) -> Scored:
+    if outcome.get("scored"):
+        return Scored.model_validate(outcome["scored"])
+    failure = outcome.get("failure")
+    if isinstance(failure, dict):
+        raise CannotBeScored(failure["code"], failure["message"])
+    raise EngineUnavailable(str(outcome.get("unavailable") or "the scoring ended without an outcome"))

@@ -1,0 +1,93 @@
+"""What scoring needs from the outside."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.evaluator.scoring.domain.answer import Answer, TokenStep
+from services.evaluator.scoring.domain.lease import Scoring
+from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target import Target
+from shared.events import Artifact
+from shared.store import Entity
+
+
+class EngineUnavailable(Exception):
+    """The engine cannot answer now: it restarts, is overloaded, or is configured for something else."""
+
+
+class AdapterGone(Exception):
+    """The engine does not know the adapter, for instance after a restart."""
+
+
+class ScoringRecord(Entity):
+    """A stored scoring; `id` is its target's key."""
+
+    scoring: Scoring
+
+
+class ScoringStore(Protocol):
+    """Stores scorings. Each call is atomic."""
+
+    async def create(self, key: str, scoring: Scoring) -> bool: ...
+
+    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None: ...
+
+
+class Scorer(Protocol):
+    """Scores one target."""
+
+    async def score(self, target: Target) -> Scored:
+        """Raises `CannotBeScored`, or `EngineUnavailable` and others if a retry may help."""
+        ...
+
+
+class Engine(Protocol):
+    """A model server. Every method raises `EngineUnavailable` if the server cannot be used now."""
+
+    async def served_name(self, base_model: str) -> str:
+        """The engine's name of a base model."""
+        ...
+
+    async def load(self, name: str, folder: Path, base: str) -> None:
+        """Load an adapter; loading it twice does no harm. Raises `CannotBeScored` if the engine refuses it."""
+        ...
+
+    async def use_base(self, base: str) -> None:
+        """Make sure that the base model's own weights answer."""
+        ...
+
+    async def unload(self, name: str) -> None: ...
+
+    async def confirm(self) -> None:
+        """Raise `EngineUnavailable` if the answers since the last load may come from other weights."""
+        ...
+
+    async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
+        """The greedy answer; later attempts are sampled at temperature 0.5. Raises `AdapterGone`."""
+        ...
+
+    async def time(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
+        """The speed of an answer of exactly `max_tokens` tokens, as JSON of `Timing`. Raises `AdapterGone`."""
+        ...
+
+    async def tokens(self, model: str, text: str) -> list[int]:
+        """A text as the model's tokens, including those that start a text."""
+        ...
+
+    async def next_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        """Log-probabilities of the asked tokens for each of the next `count` steps, or why the prompt is refused.
+
+        After each step the model takes the likeliest of the asked tokens. Raises `AdapterGone`.
+        """
+        ...
+
+
+class Files(Protocol):
+    """Artifacts by digest."""
+
+    def read(self, artifact: Artifact) -> bytes: ...
+
+    def put_bytes(self, content: bytes) -> Artifact: ...

@@ -1,1 +1,0 @@
-"""What the evaluator does, one file for each kind of use."""

@@ -1,0 +1,1 @@
+"""Suites of tasks: what they ask, and where their rows come from."""
