@@ -23,9 +23,10 @@ from services.trainer.adapters.trainable_parameters import trainable_share
 from services.trainer.adapters.trainer_factory import build_trainer
 from services.trainer.adapters.worker_processes import SAVE_AND_STOP
 from services.trainer.domain.advice import with_advice
+from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.general_rows import sample_rows
+from services.trainer.domain.run_data import WarmStart
 from services.trainer.domain.training_plan import TrainingPlan
-from services.trainer.domain.training_run import WarmStart
 from services.trainer.domain.worker_messages import JobFailed, JobFinished, JobStopped, Prepared, WorkerMessage
 from shared.artifacts import Artifacts
 from shared.child import Parent, run
@@ -47,6 +48,9 @@ class WorkerRequest(BaseModel):
     start: WarmStart | None = None
     work_dir: Path
     resume_state: Artifact | None = None
+    resume_step: int = 0
+    validations: tuple[Validation, ...] = ()
+    """Of the steps up to `resume_step`."""
     precision: str = "auto"
     niceness: int = 19
     threads: int = 0
@@ -71,7 +75,7 @@ def main(parent: Parent) -> None:
 def _outcome(request: WorkerRequest, parent: Parent) -> WorkerMessage:
     started = time.monotonic()
     try:
-        tokens = _train(request, parent)
+        tokens, stop_reason = _train(request, parent)
     except Stopped as stopped:
         return JobStopped(trained_tokens=stopped.trained_tokens, peak_memory_bytes=peak_memory_bytes())
     except Exception as error:
@@ -82,15 +86,20 @@ def _outcome(request: WorkerRequest, parent: Parent) -> WorkerMessage:
     if tokens is None:
         return JobStopped(state_saved=True)
     seconds = time.monotonic() - started
-    return JobFinished(trained_tokens=tokens, duration_s=seconds, peak_memory_bytes=peak_memory_bytes())
+    return JobFinished(
+        trained_tokens=tokens, duration_s=seconds, peak_memory_bytes=peak_memory_bytes(), stop_reason=stop_reason
+    )
 
 
 def _send(parent: Parent, message: WorkerMessage) -> None:
     parent.send(message.model_dump(mode="json"))
 
 
-def _train(request: WorkerRequest, parent: Parent) -> int | None:
-    """Train to the last step; returns the job's tokens including earlier attempts, None if asked to save and stop."""
+def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | None]:
+    """Train to the last step; returns the job's tokens including earlier attempts, and the reason if it ended early.
+
+    No tokens if it was asked to save and stop.
+    """
     limit_cpu_use(request.niceness, request.threads or share_of_cores(int(os.environ.get("WORLD_SIZE", "1"))))
     plan, artifacts = request.plan, Artifacts(request.artifacts_root)
     tokenizer = load_tokenizer(request.base_model_path)
@@ -98,14 +107,18 @@ def _train(request: WorkerRequest, parent: Parent) -> int | None:
     tokens_at = _tokens_at(train, plan)
     start = _start_checkpoint(request, artifacts)
     publisher = Publisher(plan.tuning, start.base_path, tokenizer, base_dtype(request.base_model_path))
-    progress = ProgressCallback(plan, parent, artifacts, tokens_at, publisher)
+    progress = ProgressCallback(plan, parent, artifacts, tokens_at, publisher, request.validations)
     signal.signal(signal.SIGTERM, lambda *_: progress.stop())
     signal.signal(SAVE_AND_STOP, lambda *_: progress.save_and_stop())
     progress.trainer = _trainer(request, tokenizer, train, validation, start)
     progress.trainer.add_callback(progress)
+    progress.trainer.early_stop = progress.early_stop
     _send(parent, Prepared(trainable_share=trainable_share(progress.trainer.model)))
-    progress.trainer.train(resume_from_checkpoint=str(start.weights) if request.resume_state else None)
-    return None if progress.stopped_with_state else tokens_at[plan.total_steps]
+    # An attempt can end after the last checkpoint was saved but before that was reported.
+    if request.resume_step < progress.last_step:
+        progress.trainer.train(resume_from_checkpoint=str(start.weights) if request.resume_state else None)
+    reason = progress.early_stop.reason if progress.early_stop else None
+    return None if progress.stopped_with_state else tokens_at[progress.last_step], reason
 
 
 def _rows(

@@ -16,9 +16,10 @@ class Hyperparameters(Value):
     """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
 
     `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
-    are the last ones, those that `freeze` trains. A run stops early when `early_stopping_metric` lies
-    `early_stopping_drop` below its best, when it has not risen in `early_stopping_patience` evaluations, or when
-    `general_metric` lies `general_drop` below the base model's; each only where it was asked for. `start_job` and
+    are the last ones, those that `freeze` trains. `early_stopping` (by default on) ends a run whose validation is
+    perfect or no longer improves. A run also stops early when `early_stopping_metric` lies `early_stopping_drop` below
+    its best, when it has not risen in `early_stopping_patience` evaluations, or when `general_metric` lies
+    `general_drop` below the base model's; each only where it was asked for. `start_job` and
     `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
     dataset `general_file` are mixed in, so that they are `general_share` of all. A row may have `max_length` tokens.
     """
@@ -36,6 +37,7 @@ class Hyperparameters(Value):
     use_dora: bool | None = None
     use_rslora: bool | None = None
     freeze_blocks: int | None = Field(default=None, ge=1, le=1000)
+    early_stopping: bool | None = None
     early_stopping_metric: str | None = Field(default=None, min_length=1, max_length=256)
     early_stopping_patience: int | None = Field(default=None, ge=1, le=100)
     early_stopping_drop: float | None = Field(default=None, ge=0, le=1)

@@ -10,7 +10,7 @@ from shared.events.texts import Id
 
 
 class TrainingRequested(EventData):
-    """Somebody asked for a job."""
+    """Somebody asked for a job. Both times are Unix seconds; `requested_at`, with fractions, orders the queue."""
 
     type: ClassVar[str] = "training.requested"
     category: ClassVar[Category] = "request"
@@ -20,6 +20,7 @@ class TrainingRequested(EventData):
     spec: TrainingSpec
     owner: Id = ""
     created_at: int = 0
+    requested_at: float | None = None
 
     def aggregate_id(self) -> str:
         return self.job_id

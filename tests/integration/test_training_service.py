@@ -239,6 +239,24 @@ async def start_consumers_over(settings: CommonSettings) -> None:
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
+async def test_a_trainer_that_is_asked_to_stop_saves_and_another_resumes_at_the_next_step(
+    bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]
+) -> None:
+    async with trainer(bus_settings, keyring, tiny) as first:
+        many = dataset(bus_settings, "file-1", rows=64)
+        await first.tell(many, requested("job-1", "file-1", n_epochs=20, n_checkpoints=1))
+        await first.until("job-1", lambda found: len(found["curve"]) > 2)
+    async with trainer(bus_settings, keyring, tiny) as second:
+        found = await second.ended("job-1")
+        progress = await second.said("training.progress")
+    assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
+    steps = {number: [e["step"] for e in progress if e["attempt"] == number] for number in (1, 2)}
+    assert steps[1] + steps[2] == list(range(1, 321))
+    assert found["run"]["saved"]["step"] == steps[1][-1]
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
 async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World) -> None:
     await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=60))
     await world.until("job-1", lambda found: len(found["run"].get("checkpoints", [])) >= 1)

@@ -62,6 +62,7 @@ class Jobs:
             spec=spec,
             owner=key.id,
             created_at=int(now),
+            requested_at=now,
         )
         digest = names.digest(asked.model_dump(mode="json"))
         view = JobView(

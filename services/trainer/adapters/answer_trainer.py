@@ -1,5 +1,7 @@
 """TRL's trainer with a loss over answer tokens and checkpoints without pickles."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from services.trainer.adapters import checkpoint_files
 from services.trainer.adapters.cpu.answer_loss import answer_loss
 from services.trainer.adapters.start_checkpoint import load_moments
 from services.trainer.adapters.token_rows import IGNORED
+from services.trainer.domain.auto_stop import EarlyStop
 
 
 class AnswerScores:
@@ -39,6 +42,8 @@ class AnswerTrainer(SFTTrainer):
         """Of training (True) and of validation (False)."""
         self.optimizer_from: Path | None = None
         """A checkpoint of an earlier job whose optimizer state is reused."""
+        self.early_stop: EarlyStop | None = None
+        """Once it is decided, the learning rate falls to zero at its last step."""
 
     def compute_loss(
         self,
@@ -102,7 +107,12 @@ class AnswerTrainer(SFTTrainer):
     def create_scheduler(self, *args: Any, **settings: Any) -> torch.optim.lr_scheduler.LRScheduler:
         if self.optimizer_from is not None:
             load_moments(self.optimizer, self.optimizer_from)
-        return super().create_scheduler(*args, **settings)
+        scheduler = super().create_scheduler(*args, **settings)
+        scheduler.lr_lambdas = [partial(self._rate_factor, factor) for factor in scheduler.lr_lambdas]
+        return scheduler
+
+    def _rate_factor(self, planned: Callable[[int], float], step: int) -> float:
+        return planned(step) * (self.early_stop.rate_factor(step) if self.early_stop else 1.0)
 
     def _save_rng_state(self, output_dir: str) -> None:
         if self.args.should_save:

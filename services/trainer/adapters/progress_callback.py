@@ -3,6 +3,7 @@
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from services.trainer.adapters.answer_trainer import AnswerTrainer
 from services.trainer.adapters.machine import memory_bytes
 from services.trainer.adapters.publisher import Publisher
+from services.trainer.domain.auto_stop import Validation, early_stop
 from services.trainer.domain.training_plan import TrainingPlan
-from services.trainer.domain.worker_messages import CheckpointWritten, StateSaved, StepDone
+from services.trainer.domain.worker_messages import CheckpointWritten, StateSaved, StepDone, Validated
 from shared.artifacts import Artifacts
 from shared.child import Parent
 from shared.events import TrainingMetrics
@@ -31,9 +33,9 @@ class Stopped(Exception):
 
 
 class ProgressCallback(TrainerCallback):
-    """Sends `progress` after each step and `checkpoint` at the plan's steps.
+    """Sends `progress` after each step, `validated` and `checkpoint` at the plan's steps, and stops the run early.
 
-    `tokens_at[n]` is the number of tokens of the first n steps.
+    `tokens_at[n]` is the number of tokens of the first n steps; `validations` are those of earlier attempts.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ProgressCallback(TrainerCallback):
         artifacts: Artifacts,
         tokens_at: list[int],
         publisher: Publisher,
+        validations: Sequence[Validation] = (),
     ) -> None:
         self._plan = plan
         self._publisher = publisher
@@ -50,6 +53,8 @@ class ProgressCallback(TrainerCallback):
         self._artifacts = artifacts
         self._tokens_at = tokens_at
         self._metrics = TrainingMetrics(step=0)
+        self._validations = list(validations)
+        self.early_stop = early_stop(self._validations, plan.total_steps) if plan.early_stopping else None
         self._step_started = time.monotonic()
         self._stop_requested = False
         self._save_requested = False
@@ -65,17 +70,25 @@ class ProgressCallback(TrainerCallback):
         """Save the state after the current step and end the job; safe to call in a signal handler."""
         self._save_requested = True
 
+    @property
+    def last_step(self) -> int:
+        return self.early_stop.last_step if self.early_stop else self._plan.total_steps
+
+    def _is_checkpoint(self, step: int) -> bool:
+        return step in self._plan.checkpoint_steps or step == self.last_step
+
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._stop_requested:
             raise Stopped(self._tokens_at[state.global_step])
         self._step_started = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        is_checkpoint = state.global_step in self._plan.checkpoint_steps
-        self.stopped_with_state = self._save_requested and state.global_step < self._plan.total_steps
-        control.should_save = is_checkpoint or self.stopped_with_state
-        control.should_training_stop |= self.stopped_with_state
-        control.should_evaluate = is_checkpoint and self.trainer.eval_dataset is not None
+        step = state.global_step
+        self.stopped_with_state = self._save_requested and step < self.last_step
+        control.should_save = self._is_checkpoint(step) or self.stopped_with_state
+        control.should_training_stop |= self.stopped_with_state or step >= self.last_step
+        is_validation = self._is_checkpoint(step) or step in self._plan.validation_steps
+        control.should_evaluate = is_validation and self.trainer.eval_dataset is not None
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any) -> None:
         if "grad_norm" not in logs:
@@ -96,7 +109,7 @@ class ProgressCallback(TrainerCallback):
         )
         done = StepDone(
             step=step,
-            total_steps=self._plan.total_steps,
+            total_steps=self.last_step,
             metrics=self._metrics,
             trained_tokens=self._tokens_at[step],
         )
@@ -113,12 +126,20 @@ class ProgressCallback(TrainerCallback):
                     "full_valid_mean_token_accuracy": accuracy,
                 }
             )
+            if loss is not None:
+                self._on_validation(Validation(step=state.global_step, loss=loss, accuracy=accuracy))
+
+    def _on_validation(self, validation: Validation) -> None:
+        self._validations.append(validation)
+        if self._plan.early_stopping and self.early_stop is None:
+            self.early_stop = self.trainer.early_stop = early_stop(self._validations, self._plan.total_steps)
+        self._parent.send(Validated(validation=validation, metrics=self._metrics).model_dump(mode="json"))
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if not state.is_world_process_zero:
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if state.global_step not in self._plan.checkpoint_steps:
+        if not self._is_checkpoint(state.global_step):
             saved = StateSaved(step=state.global_step, state=self._artifacts.put_folder(folder))
             shutil.rmtree(folder)
             self._parent.send(saved.model_dump(mode="json"))

@@ -29,6 +29,8 @@ def worker_request(run: TrainingRun, base_model: BaseModel, artifacts_root: str,
     """The `WorkerRequest` of a run, as JSON."""
     assert run.plan is not None
     assert run.data is not None
+    resume_from = run.resume_from
+    resume_step = resume_from.step if resume_from else 0
     return {
         "job_id": run.id,
         "plan": run.plan.model_dump(mode="json"),
@@ -39,7 +41,9 @@ def worker_request(run: TrainingRun, base_model: BaseModel, artifacts_root: str,
         "work_dir": str(work_dir),
         "general": run.data.general and run.data.general.artifact.model_dump(mode="json"),
         "start": run.data.start and run.data.start.model_dump(mode="json"),
-        "resume_state": run.resume_state and run.resume_state.model_dump(mode="json"),
+        "resume_state": resume_from and resume_from.state.model_dump(mode="json"),
+        "resume_step": resume_step,
+        "validations": [known.model_dump() for known in run.validations if known.step <= resume_step],
     }
 
 

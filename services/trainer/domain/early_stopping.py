@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from shared.events import EvalDone, Hyperparameters, Value
 
 DEFAULT_METRIC = "exact_match"
+_PERFECT_IN_A_ROW = 2
+_MIN_PERFECT_ITEMS = 10
 
 
 class CheckpointScores(Value):
@@ -13,13 +17,16 @@ class CheckpointScores(Value):
     step: int
     scores: dict[str, float]
     base_scores: dict[str, float]
+    items: dict[str, int] = Field(default_factory=dict)
+    """Scored items, by metric."""
 
     @classmethod
     def of(cls, event: EvalDone) -> "CheckpointScores":
         scores, base = (
             {name: score.value for name, score in each.items()} for each in (event.scores, event.base_scores)
         )
-        return cls(step=event.candidate.step, scores=scores, base_scores=base)
+        items = {name: score.n for name, score in event.scores.items()}
+        return cls(step=event.candidate.step, scores=scores, base_scores=base, items=items)
 
 
 def best_step(evaluations: Sequence[CheckpointScores], metric: str | None) -> int | None:
@@ -35,8 +42,19 @@ def stop_reason(evaluations: Sequence[CheckpointScores], asked: Hyperparameters)
     return (
         (_score_fell(metric, scored, asked.early_stopping_drop) if scored else None)
         or _general_ability_lost(evaluations, asked.general_metric, asked.general_drop)
+        or (_perfect(evaluations) if asked.early_stopping is not False else None)
         or (_no_improvement(metric, scored, asked.early_stopping_patience) if scored else None)
     )
+
+
+def _perfect(evaluations: Sequence[CheckpointScores]) -> str | None:
+    """Applies by default; a perfect score of few items says too little."""
+    last = sorted(evaluations, key=lambda at: at.step)[-_PERFECT_IN_A_ROW:]
+    items = min((at.items.get(DEFAULT_METRIC, 0) for at in last), default=0)
+    perfect = all(at.scores.get(DEFAULT_METRIC) == 1 for at in last)
+    if len(last) < _PERFECT_IN_A_ROW or not perfect or items < _MIN_PERFECT_ITEMS:
+        return None
+    return f"all {items} answers were right at steps {' and '.join(str(at.step) for at in last)}"
 
 
 def _score_fell(metric: str, scored: Sequence[tuple[int, float]], limit: float | None) -> str | None:

@@ -14,6 +14,7 @@ from services.trainer.domain.auto_hyperparameters import (
     auto_learning_rate,
     max_length,
 )
+from services.trainer.domain.auto_stop import decide_auto_stop, validation_schedule
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.general_rows import general_row_count
 from services.trainer.domain.row_order import row_order
@@ -28,7 +29,8 @@ class TrainingPlan(Value):
     """All decisions for one job. `reasons` explains each hyperparameter that was "auto".
 
     `rows` are all training rows; the last `general_rows` of them come from another dataset. `checkpoint_steps` are
-    optimizer steps, counted from 1; the last is `total_steps`.
+    optimizer steps, counted from 1; the last is `total_steps`. `early_stopping`: the run may end before that, by what
+    the validations after `validation_steps` show.
     """
 
     job_id: str
@@ -41,6 +43,8 @@ class TrainingPlan(Value):
     batch_size: int
     total_steps: int = Field(ge=1)
     checkpoint_steps: tuple[int, ...]
+    early_stopping: bool = False
+    validation_steps: tuple[int, ...] = ()
     learning_rate: float
     warmup_steps: int
     tuning: Tuning = Tuning()
@@ -60,6 +64,7 @@ def plan_training(
     base: BaseShape,
     earlier: Tuning | None = None,
     budget: MemoryBudget | None = None,
+    validation_rows: int = 0,
 ) -> TrainingPlan:
     """Decide every hyperparameter of a job over `rows` training rows; `earlier` made the checkpoint it starts from.
 
@@ -76,6 +81,7 @@ def plan_training(
     n_epochs = asked.n_epochs or auto_epochs(rows, reasons)
     total_steps = max(1, math.ceil(rows * n_epochs / batch_size))
     tuning = decide_tuning(asked, base.blocks, reasons, earlier)
+    early_stopping = decide_auto_stop(asked, validation_rows, reasons)
     if asked.n_checkpoints is None:
         reasons["n_checkpoints"] = f"{_N_CHECKPOINTS}, evenly spaced: enough to see whether scores rise or fall"
     return TrainingPlan(
@@ -89,6 +95,8 @@ def plan_training(
         batch_size=batch_size,
         total_steps=total_steps,
         checkpoint_steps=checkpoint_schedule(total_steps, asked.n_checkpoints or _N_CHECKPOINTS),
+        early_stopping=early_stopping,
+        validation_steps=validation_schedule(total_steps, rows / batch_size) if early_stopping else (),
         learning_rate=asked.learning_rate or auto_learning_rate(asked, tuning.kind, base.hidden_size, reasons),
         warmup_steps=round(total_steps * _WARMUP_SHARE),
         tuning=tuning,

@@ -2,35 +2,18 @@
 
 from typing import Literal, Self
 
+from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.names import checkpoint_name
+from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
-from shared.events import Artifact, Candidate, Failure, Split, TrainingFinished, TrainingRequested, Value
+from shared.events import Candidate, Failure, TrainingFinished, TrainingRequested, Value
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 MAX_CRASHES_WITHOUT_PROGRESS = 3
 LEASE_S = 15.0
 """Lifetime of a trainer's lease on a run; well below the 20 s after which its event is delivered again."""
-
-
-class WarmStart(Value):
-    """The checkpoint of an earlier run from which a run starts."""
-
-    job_id: str
-    step: int
-    state: Artifact
-    with_optimizer: bool = False
-
-
-class RunData(Value):
-    """The splits that a run reads, and its warm start if there is one."""
-
-    train: Split
-    validation: Split | None
-    test: Split
-    general: Split | None = None
-    start: WarmStart | None = None
 
 
 class TrainingRun(Value):
@@ -56,6 +39,7 @@ class TrainingRun(Value):
     """The number of the latest pause or resume request that was applied."""
     saved: StateSaved | None = None
     checkpoints: tuple[CheckpointWritten, ...] = ()
+    validations: tuple[Validation, ...] = ()
     evaluations: tuple[CheckpointScores, ...] = ()
     best_step: int | None = None
     """The checkpoint with the best score so far."""
@@ -100,15 +84,15 @@ class TrainingRun(Value):
         return {use: file_id for use, file_id in named.items() if file_id}
 
     @property
-    def queue_order(self) -> tuple[int, int, str]:
+    def queue_order(self) -> tuple[int, float, str]:
         """Sort key of the queue: highest priority first, then oldest."""
-        return -self.request.spec.priority, self.created_at, self.id
+        return -self.request.spec.priority, self.request.requested_at or self.created_at, self.id
 
     @property
-    def resume_state(self) -> Artifact | None:
-        """Where the next attempt resumes: the newest checkpoint, or the state that was saved after it for a pause."""
+    def resume_from(self) -> CheckpointWritten | StateSaved | None:
+        """Where the next attempt resumes: the newest checkpoint, or the state that was saved after it."""
         places = [*self.checkpoints[-1:], *([self.saved] if self.saved else [])]
-        return max(places, key=lambda place: place.step).state if places else None
+        return max(places, key=lambda place: place.step) if places else None
 
     def is_claimable(self, now: float) -> bool:
         """Whether any trainer may claim it: it is queued, or its lease has expired."""
@@ -183,6 +167,12 @@ class TrainingRun(Value):
             return self
         return self.model_copy(update={"checkpoints": (*self.checkpoints, written), "crashes": 0})
 
+    def add_validation(self, validation: Validation) -> Self:
+        """Record a validation; a repeated step replaces the earlier one."""
+        others = (known for known in self.validations if known.step != validation.step)
+        ordered = sorted((*others, validation), key=lambda known: known.step)
+        return self.model_copy(update={"validations": tuple(ordered)})
+
     def prepared(self, trainable_share: float) -> Self:
         return self.model_copy(update={"trainable_share": trainable_share})
 
@@ -191,7 +181,7 @@ class TrainingRun(Value):
 
     def succeed(self, usage: JobFinished, now: int) -> Self:
         used = {"trained_tokens": usage.trained_tokens, "peak_memory_bytes": usage.peak_memory_bytes}
-        return self._end("succeeded", now).model_copy(update=used)
+        return self._end("succeeded", now).model_copy(update={**used, "stop_reason": usage.stop_reason})
 
     def stop(self, stopped: JobStopped, now: int) -> Self:
         """End before the last step: cancelled, or succeeded with its checkpoints if a stopping rule applied."""

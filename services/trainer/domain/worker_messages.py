@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from services.trainer.domain.auto_stop import Validation
 from shared.events import Artifact, TrainingMetrics, Value
 
 
@@ -22,6 +23,14 @@ class StepDone(Value):
     total_steps: int
     metrics: TrainingMetrics
     trained_tokens: int
+
+
+class Validated(Value):
+    """The validation split was scored; `metrics` are those of the step, with the validation figures."""
+
+    type: Literal["validated"] = "validated"
+    validation: Validation
+    metrics: TrainingMetrics
 
 
 class CheckpointWritten(Value):
@@ -43,12 +52,13 @@ class StateSaved(Value):
 
 
 class JobFinished(Value):
-    """The last step is done. `duration_s` covers this attempt only."""
+    """The last step is done, early for `stop_reason`. `duration_s` covers this attempt only."""
 
     type: Literal["finished"] = "finished"
     trained_tokens: int
     duration_s: float
     peak_memory_bytes: int
+    stop_reason: str | None = None
 
 
 class JobFailed(Value):
@@ -72,7 +82,7 @@ class JobStopped(Value):
 
 
 WorkerMessage = Annotated[
-    Prepared | StepDone | CheckpointWritten | StateSaved | JobFinished | JobFailed | JobStopped,
+    Prepared | StepDone | Validated | CheckpointWritten | StateSaved | JobFinished | JobFailed | JobStopped,
     Field(discriminator="type"),
 ]
 _MESSAGES: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

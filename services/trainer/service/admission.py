@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from services.trainer.domain.auto_hyperparameters import MemoryBudget
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import model_name
+from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import plan_training
-from services.trainer.domain.training_run import RunData, TrainingRun
+from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.warm_start import warm_start
 from services.trainer.ports import BaseModels, RunArchive, UnknownBaseModel
 from services.trainer.service.run_store import RunStore
@@ -80,7 +81,9 @@ class Admission:
         rows = data.train.rows
         tokens = data.train.artifact.bytes / _BYTES_PER_TOKEN / max(1, rows)
         budget = MemoryBudget(memory_bytes=self.memory_bytes, row_tokens=max(1.0, tokens))
-        return run.queue(plan_training(run.id, spec, name, rows, base, tuning, budget), data)
+        validation_rows = data.validation.rows if data.validation else 0
+        plan = plan_training(run.id, spec, name, rows, base, tuning, budget, validation_rows)
+        return run.queue(plan, data)
 
     async def _find(self, job_id: str) -> TrainingRun | None:
         """A run from the database or the archive."""

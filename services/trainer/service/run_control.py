@@ -60,12 +60,16 @@ class RunControl:
         """Admit the runs that wait for this dataset; request a run if the file itself asks for training."""
         requested: list[EventData] = []
         if event.train is not None:
-            job_id, now = job_id_for_file(event.file_id), int(time.time())
-            requested = [
-                TrainingRequested(
-                    job_id=job_id, training_file=event.file_id, spec=event.train, owner=event.owner, created_at=now
-                )
-            ]
+            now = time.time()
+            request = TrainingRequested(
+                job_id=job_id_for_file(event.file_id),
+                training_file=event.file_id,
+                spec=event.train,
+                owner=event.owner,
+                created_at=int(now),
+                requested_at=now,
+            )
+            requested.append(request)
         await self.store.datasets.create(DatasetCheck(id=event.file_id, ready=event), requested)
         await self.admission.admit_waiting_for(event.file_id)
 

@@ -13,6 +13,7 @@ from services.trainer.domain.worker_messages import (
     Prepared,
     StateSaved,
     StepDone,
+    Validated,
     WorkerMessage,
 )
 from services.trainer.service.eta_estimator import EtaEstimator
@@ -42,6 +43,8 @@ class WorkerMessageHandler:
                 await self.lease.change(lambda run: run.prepared(message.trainable_share))
             case StepDone():
                 await self._on_step(message)
+            case Validated():
+                await self._on_validation(message)
             case CheckpointWritten():
                 await self._on_checkpoint(message)
             case StateSaved():
@@ -79,6 +82,11 @@ class WorkerMessageHandler:
         )
         await self.lease.store.add_point(self._point(done), (event,))
 
+    async def _on_validation(self, validated: Validated) -> None:
+        await self.lease.change(lambda run: run.add_validation(validated.validation))
+        self.metrics.update(self.lease.run.id, validated.metrics)
+        await self.lease.store.add_point(self._point(validated))
+
     async def _on_checkpoint(self, written: CheckpointWritten) -> None:
         run = self.lease.run
         assert run.plan is not None
@@ -109,7 +117,7 @@ class WorkerMessageHandler:
             await self.lease.change(lambda current: current.pause(int(time.time())))
         return run.must_stop or run.pause_requested
 
-    def _point(self, message: StepDone | CheckpointWritten) -> CurvePoint:
+    def _point(self, message: StepDone | Validated | CheckpointWritten) -> CurvePoint:
         return CurvePoint(job_id=self.lease.run.id, attempt=self.lease.run.attempt, metrics=message.metrics)
 
 

@@ -1,5 +1,6 @@
 """Trains a job within the test process, like the worker does in its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from services.trainer.adapters.publisher import Publisher, base_dtype
 from services.trainer.adapters.start_checkpoint import StartCheckpoint
 from services.trainer.adapters.token_rows import token_rows
 from services.trainer.adapters.trainer_factory import build_trainer
+from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.tuning import Tuning
 from services.trainer.domain.worker_messages import CheckpointWritten, StepDone, WorkerMessage, parse_message
@@ -63,6 +65,7 @@ def train(
     earlier: Tuning | None = None,
     sharded: bool = False,
     seed: int = 1,
+    validations: Sequence[Validation] = (),
     **asked: Any,
 ) -> Trained:
     """Train the tiny model in `base`; `asked` are hyperparameters, `resume` and `start` are folders of states.
@@ -73,17 +76,18 @@ def train(
     tokenizer = load_tokenizer(str(base))
     rows, held_out = (token_rows(lines, tokenizer, 256) for lines in (train, validation))
     spec = TrainingSpec(base_model="tiny", hyperparameters=Hyperparameters.model_validate(asked), seed=seed)
-    plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier)
+    plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier, validation_rows=len(held_out))
     heard, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
     origin = StartCheckpoint.of(plan.tuning, str(base), start, resume, with_optimizer)
     publisher = Publisher(plan.tuning, origin.base_path, tokenizer, base_dtype(str(base)))
-    progress = ProgressCallback(plan, heard, store, tokens_at, publisher)  # type: ignore[arg-type]
+    progress = ProgressCallback(plan, heard, store, tokens_at, publisher, validations)  # type: ignore[arg-type]
     model, out = origin.model(plan.tuning, False), folder / "out"
     made = build_trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
     origin.load_adapter(made.model)
     made.optimizer_from = origin.optimizer
     progress.trainer = made
+    made.early_stop = progress.early_stop
     made.add_callback(progress)
     made.train(resume_from_checkpoint=str(resume) if resume else None)
     return Trained(heard.messages, made, store, folder / "cache")

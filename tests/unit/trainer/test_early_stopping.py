@@ -46,6 +46,22 @@ def test_a_run_stops_when_the_score_of_its_task_falls_or_no_longer_rises(
     assert (found is None) if reason is None else (reason in (found or ""))
 
 
+@pytest.mark.parametrize(
+    ("values", "items", "asked", "reason"),
+    [
+        ((0.9, 1.0, 1.0), 40, None, "all 40 answers were right at steps 20 and 30"),
+        ((1.0, 0.9, 1.0), 40, None, None),
+        ((1.0, 1.0), 9, None, None),
+        ((1.0, 1.0), 40, False, None),
+    ],
+)
+def test_a_run_stops_by_default_after_two_perfect_checkpoints_in_a_row(
+    values: tuple[float, ...], items: int, asked: bool | None, reason: str | None
+) -> None:
+    perfect = [at.model_copy(update={"items": {"exact_match": items}}) for at in scores(*values)]
+    assert stop_reason(perfect, Hyperparameters(early_stopping=asked)) == reason
+
+
 @pytest.mark.parametrize(("general", "stops"), [((0.5, 0.48), False), ((0.5, 0.4), True), ((0.4, 0.5), False)])
 def test_a_run_stops_when_it_loses_too_much_general_ability(general: tuple[float, ...], stops: bool) -> None:
     asked = Hyperparameters(general_metric="general.score", general_drop=0.05)

@@ -24,20 +24,26 @@ BASE = BaseShape(hidden_size=576, blocks=30)
 
 def plan(rows: int = 320, **asked: Any) -> TrainingPlan:
     spec = TrainingSpec(base_model="base", hyperparameters=Hyperparameters.model_validate(asked))
-    return plan_training("job", spec, "ft:base:org::x", rows, BASE)
+    return plan_training("job", spec, "ft:base:org::x", rows, BASE, validation_rows=rows // 8)
 
 
 def test_auto_values_are_decided_and_explained() -> None:
     chosen = plan()
     assert (chosen.batch_size, chosen.n_epochs, chosen.total_steps) == (4, 12.5, 1000)
-    decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints", "max_length"}
+    decided = {"batch_size", "n_epochs", "learning_rate", "n_checkpoints", "max_length", "early_stopping"}
     assert set(chosen.reasons) == decided | {"tuning", "lora_rank", "lora_alpha", "lora_targets"}
     assert chosen.reasons["n_epochs"].startswith("12.5 for 320 rows")
 
 
 def test_requested_values_are_used_without_a_reason() -> None:
     asked = {"n_epochs": 2, "batch_size": 10, "learning_rate": 0.01, "lora_rank": 4, "n_checkpoints": 2}
-    asked |= {"tuning": "lora", "lora_alpha": 8, "lora_targets": "attention", "max_length": 512}
+    asked |= {
+        "early_stopping": False,
+        "tuning": "lora",
+        "lora_alpha": 8,
+        "lora_targets": "attention",
+        "max_length": 512,
+    }
     chosen = plan(100, **asked)
     assert chosen.reasons == {}
     assert (chosen.total_steps, chosen.learning_rate) == (20, 0.01)

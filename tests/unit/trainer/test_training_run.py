@@ -6,8 +6,9 @@ import pytest
 
 from services.trainer.domain.auto_hyperparameters import BaseShape
 from services.trainer.domain.early_stopping import CheckpointScores
+from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import plan_training
-from services.trainer.domain.training_run import LEASE_S, RunData, TrainingRun
+from services.trainer.domain.training_run import LEASE_S, TrainingRun
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
 from shared.events import Artifact, Failure, Hyperparameters, Split, TrainingMetrics, TrainingRequested, TrainingSpec
 
@@ -47,7 +48,7 @@ def test_only_the_newest_attempt_owns_a_run(queued: TrainingRun) -> None:
 
 def test_an_attempt_resumes_from_the_last_checkpoint(queued: TrainingRun) -> None:
     run = queued.start("a", 1).add_checkpoint(written(3)).add_checkpoint(written(6)).start("b", 2)
-    assert run.resume_state == written(6).state
+    assert run.resume_from == written(6)
 
 
 def test_a_repeated_checkpoint_is_recorded_once(queued: TrainingRun) -> None:
@@ -117,9 +118,9 @@ def test_a_paused_run_resumes_from_its_saved_state(queued: TrainingRun) -> None:
     saved = asked.add_saved_state(StateSaved(step=5, state=artifact("5"))).pause(120)
     assert (saved.status, saved.needs_trainer, saved.is_claimable(1000)) == ("paused", False, False)
     on = saved.request_resume(2, 320).start("b", 330)
-    assert (on.resume_state, on.attempt) == (artifact("5"), 2)
+    assert (on.resume_from, on.attempt) == (on.saved, 2)
     # A later checkpoint replaces the saved state, and the duration excludes the pause.
-    assert on.add_checkpoint(written(6)).resume_state == written(6).state
+    assert on.add_checkpoint(written(6)).resume_from == written(6)
     usage = JobFinished(trained_tokens=1, duration_s=1, peak_memory_bytes=1)
     assert on.succeed(usage, now=400).duration_s == 100.0
 

@@ -1,0 +1,22 @@
+"""The data of a run: its splits, and the checkpoint it starts from."""
+
+from shared.events import Artifact, Split, Value
+
+
+class WarmStart(Value):
+    """The checkpoint of an earlier run from which a run starts."""
+
+    job_id: str
+    step: int
+    state: Artifact
+    with_optimizer: bool = False
+
+
+class RunData(Value):
+    """The splits that a run reads, and its warm start if there is one."""
+
+    train: Split
+    validation: Split | None
+    test: Split
+    general: Split | None = None
+    start: WarmStart | None = None
