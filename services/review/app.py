@@ -2,13 +2,22 @@
 
 from litestar import Litestar
 
-from services.review import api, handlers
-from services.review.adapters.mongo import MongoPolicyStore, MongoReviewStore, MongoRunStore
-from services.review.adapters.shipped import shipped_policies
+from services.review import handlers
 from services.review.config import Settings
-from services.review.ports import PolicyRecord, ReviewRecord, RunRecord
-from services.review.service.reviews import Reviews
-from services.review.service.rulebook import Rulebook
+from services.review.panels import api as panels_api
+from services.review.panels import manage_api
+from services.review.panels.parts import Panels, Records
+from services.review.policies import api as policies_api
+from services.review.policies.catalog import Binding, PolicyCatalog
+from services.review.policies.domain.named_policy import NamedPolicy
+from services.review.policies.shipped import shipped_policies
+from services.review.problems import problems
+from services.review.questions import api as questions_api
+from services.review.questions.catalog import QuestionCatalog
+from services.review.questions.domain.question_set import QuestionSet
+from services.review.runs import api as runs_api
+from services.review.runs.domain.run import UNDECIDED, Run
+from services.review.runs.service import EvaluationRecord, Runs
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -21,21 +30,34 @@ def build(settings: Settings) -> Litestar:
     store = Store(common.mongo_url, f"{common.database_prefix}review", "review")
     bus = Bus(common.nats_url, "review", store)
     artifacts = Artifacts(common.artifacts)
-    policies = MongoPolicyStore(store.collection("policies", PolicyRecord))
-    rulebook = Rulebook(policies, shipped_policies(), settings.default_policy)
-    reviews = Reviews(
-        runs=MongoRunStore(store.collection("runs", RunRecord)),
-        reviews=MongoReviewStore(store.collection("reviews", ReviewRecord)),
-        rulebook=rulebook,
-        files=artifacts,
+    runs = store.collection("runs", Run, ["policy_name", "decided_at", "alias"])
+
+    async def jobs_using(policy: str) -> int:
+        return len(await runs.find(policy_name=policy, status__in=UNDECIDED))
+
+    catalog = PolicyCatalog(
+        policies=store.collection("policies", NamedPolicy),
+        bindings=store.collection("bindings", Binding, ["policy"]),
+        jobs_using=jobs_using,
+        shipped=shipped_policies(),
+        default=settings.default_policy,
     )
-    handlers.subscribe(bus, reviews)
+    question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=artifacts)
+    records = Records.of(store)
+    use_cases = Runs(
+        runs=runs,
+        evaluations=store.collection("evaluations", EvaluationRecord, ["job_id"]),
+        catalog=catalog,
+        open_review=records.opening(artifacts).open,
+    )
+    panels = Panels.of(records, use_cases, known_items=question_sets.known_items)
+    handlers.subscribe(bus, use_cases)
     return web.build(
         "review",
         settings,
-        [api.routes],
+        [policies_api.routes, runs_api.routes, panels_api.routes, manage_api.routes, questions_api.routes],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
-        lifespan=[web.connections(store, bus)],
-        dependencies={"reviews": reviews, "rulebook": rulebook},
-        exception_handlers=api.problems,
+        lifespan=[web.connections(store, bus), panels.lifespan],
+        dependencies={"runs": use_cases, "catalog": catalog, "questions": question_sets, **panels.dependencies()},
+        exception_handlers=problems,
     )

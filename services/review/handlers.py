@@ -1,11 +1,11 @@
-"""The events that review hears."""
+"""The events that review handles."""
 
-from services.review.service.reviews import Reviews
+from services.review.runs.service import Runs
 from shared.bus import Bus
 from shared.events import EvalDone, TrainingFinished
 
 
-def subscribe(bus: Bus, reviews: Reviews) -> None:
+def subscribe(bus: Bus, runs: Runs) -> None:
     """One use case for each event."""
-    bus.subscribe(EvalDone, reviews.evaluated)
-    bus.subscribe(TrainingFinished, reviews.finished)
+    bus.subscribe(EvalDone, runs.evaluated)
+    bus.subscribe(TrainingFinished, runs.finished)

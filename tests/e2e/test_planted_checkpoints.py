@@ -11,7 +11,8 @@ import pytest
 from bench.evaluation_peers import engine
 from deploy.local.settings import BASE_MODEL, LocalSettings
 from services.evaluator.suites.adapters.suite_folders import SHIPPED
-from services.review.domain.policy import Policy
+from services.review.policies.domain.policy import Policy
+from services.review.policies.domain.verdict import judge_gates
 from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
@@ -83,7 +84,7 @@ def own_engine(base_model: LocalSettings) -> Iterator[str]:
 
 def failed_gates(done: EvalDone) -> set[str]:
     policy = Policy.model_validate({**json.loads(GUARDED.read_text()), "name": "guarded"})
-    return {rule.rule for rule in policy.judge(done) if not rule.passed}
+    return {rule.rule for rule in judge_gates(policy, done) if not rule.passed}
 
 
 async def test_what_forgot_what_saw_the_questions_and_what_is_fast_and_wrong_are_told_apart(

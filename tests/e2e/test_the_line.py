@@ -211,7 +211,7 @@ def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
         reviewer = local_stack.client("review")
         items = httpx.get(f"{review}/v1/reviews/{opened['id']}/items", headers=_key(reviewer)).json()
         for item in items:
-            scores = {"accuracy": 5, "politeness": 4, "usefulness": 5}
+            scores = {"scores": {"accuracy": 5, "politeness": 4, "usefulness": 5}}
             path = f"{review}/v1/reviews/{opened['id']}/items/{item['id']}/scores"
             assert httpx.post(path, json=scores, headers=_key(reviewer)).status_code < 300
     eventually(lambda: local_stack.report(job.id)["deployment"] is not None, 60, "the reviewed model is deployed")

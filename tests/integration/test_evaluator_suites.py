@@ -14,7 +14,8 @@ from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.suites.adapters.suite_folders import SHIPPED
 from services.evaluator.suites.domain.suite import SuiteContent
 from services.evaluator.suites.service.suite_catalog import SuiteRefused
-from services.review.domain.policy import Policy
+from services.review.policies.domain.policy import Policy
+from services.review.policies.domain.verdict import judge_gates
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.settings import CommonSettings
@@ -41,7 +42,7 @@ GUARDED = Path(__file__).parents[2] / "examples" / "policies" / "guarded.json"
 def failed_gates(done: EvalDone) -> list[str]:
     """The failed gates of the example policy."""
     policy = Policy.model_validate({**json.loads(GUARDED.read_text()), "name": "guarded"})
-    return [rule.rule for rule in policy.judge(done) if not rule.passed]
+    return [rule.rule for rule in judge_gates(policy, done) if not rule.passed]
 
 
 def candidate(name: str, suite: str | None = None) -> Candidate:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -10,190 +9,246 @@ from litestar.testing import AsyncTestClient
 
 from services.review.app import build
 from services.review.config import Settings
-from shared import events, topology
 from shared.artifacts import Artifacts
-from shared.cloudevents import Envelope, EventData
 from shared.events import ModelApproved, ModelRejected, ReviewOpened, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.jetstream import jetstream
+from tests.review import (
+    BEST,
+    WORST,
+    eventually_published,
+    eventually_status,
+    handled,
+    headers_of,
+    id_of,
+    opened_review,
+    published,
+    score,
+    score_all,
+    send,
+)
 from tests.unit.review.evidence import evaluation, finish, sample_lines
-
-BEST = {"accuracy": 5, "politeness": 5, "usefulness": 5}
 
 
 @pytest.fixture
 async def client(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterator[httpx.AsyncClient]:
-    app = build(Settings(common=bus_settings))
-    key = keyring.create("reviewer", ("review",))
-    async with AsyncTestClient(app) as client:
-        client.headers["authorization"] = f"Bearer {key}"
+    async with AsyncTestClient(build(Settings(common=bus_settings))) as client:
+        client.headers.update(headers_of(keyring, "reviewer", "review"))
         yield client
 
 
-async def send(settings: CommonSettings, *facts: EventData) -> None:
-    """Publish without message ids, so that only the service itself can tell a repetition."""
-    async with jetstream(settings) as js:
-        for fact in facts:
-            envelope = Envelope.of(fact, "test").model_copy(update={"id": str(uuid4())})
-            await js.publish(fact.type, envelope.model_dump_json().encode())
-
-
-async def said(settings: CommonSettings) -> list[EventData]:
-    """Everything that review has said, in order."""
-    spoken: list[EventData] = []
-    async with jetstream(settings) as js:
-        last = (await js.stream_info(topology.EVENTS_STREAM)).state.last_seq
-        for sequence in range(1, last + 1):
-            message = await js.get_msg(topology.EVENTS_STREAM, sequence)
-            envelope = Envelope.model_validate_json(message.data or b"")
-            if envelope.source == "urn:assay:review":
-                spoken.append(events.parse(envelope))
-    return spoken
-
-
-async def eventually_said(settings: CommonSettings, *kinds: type[EventData]) -> list[EventData]:
-    async with asyncio.timeout(20):
-        while len(spoken := await said(settings)) < len(kinds):
-            await asyncio.sleep(0.05)
-    assert [type(fact) for fact in spoken] == list(kinds)
-    return spoken
-
-
-async def handled(settings: CommonSettings) -> None:
-    """Wait until review has nothing left to hear."""
-    async with jetstream(settings) as js, asyncio.timeout(20):
-        for consumer in ("review-eval_done", "review-training_finished"):
-            while (
-                info := await js.consumer_info(topology.EVENTS_STREAM, consumer)
-            ).num_pending or info.num_ack_pending:
-                await asyncio.sleep(0.05)
-
-
-def as_reviewer(client: httpx.AsyncClient, key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
+@pytest.fixture
+def admin(keyring: Keyring) -> dict[str, str]:
+    return headers_of(keyring, "admin", "admin")
 
 
 async def test_the_best_checkpoint_is_approved_when_the_last_fact_arrives(client, bus_settings) -> None:
     await send(bus_settings, finish(10, 20), evaluation(20, 0.85))
     await handled(bus_settings)
     assert (await client.get("/v1/runs/job-1")).json()["status"] == "open"
-    assert await said(bus_settings) == []
+    assert await published(bus_settings) == []
     await send(bus_settings, evaluation(10, 0.95))
-    _, approved = await eventually_said(bus_settings, ReviewScored, ModelApproved)
+    _, approved = await eventually_published(bus_settings, ReviewScored, ModelApproved)
     assert approved.candidate.step == 10
     assert [rule.reason for rule in approved.verdict.rules] == [
         "exact_match 0.95 ≥ 0.80",
-        "exact_match 0.95 > 0.10 of the base model",
+        "exact_match 0.95 > 0.10 of the base model; paired test on 40 items: better (p = 0.001)",
     ]
     run = (await client.get("/v1/runs/job-1")).json()
     assert run["status"] == "approved"
     assert run["run"]["policy"]["gates"][0]["at_least"] == 0.8
-    assert len(run["run"]["evaluations"]) == 2
+    assert run["evaluation"]["scores"]["exact_match"]["value"] == 0.95
 
 
 async def test_every_event_sent_again_changes_nothing(client, bus_settings) -> None:
     facts = [evaluation(10, 0.3), finish(10)]
     await send(bus_settings, *facts)
-    spoken = await eventually_said(bus_settings, ReviewScored, ModelRejected)
+    found = await eventually_published(bus_settings, ReviewScored, ModelRejected)
     before = (await client.get("/v1/runs/job-1")).json()
     await send(bus_settings, *facts, *facts)
     await handled(bus_settings)
     await asyncio.sleep(0.3)
-    assert await said(bus_settings) == spoken
+    assert await published(bus_settings) == found
     assert (await client.get("/v1/runs/job-1")).json() == before
 
 
-async def test_a_failed_training_ends_in_silence(client, bus_settings) -> None:
+async def test_a_failed_training_has_no_verdict(client, bus_settings) -> None:
     await send(bus_settings, evaluation(10, 0.99), finish(10, status="failed"))
     await handled(bus_settings)
     assert (await client.get("/v1/runs/job-1")).json()["status"] == "closed"
-    assert await said(bus_settings) == []
+    assert await published(bus_settings) == []
 
 
 async def test_an_unknown_policy_is_a_rejection_with_its_reason(client, bus_settings) -> None:
     await send(bus_settings, evaluation(10, 0.99, policy="strictest"), finish(10))
-    [rejected] = await eventually_said(bus_settings, ModelRejected)
-    assert rejected.verdict.reason == "there is no policy 'strictest'"
+    [rejected] = await eventually_published(bus_settings, ModelRejected)
+    assert rejected.verdict.reason == "there is no policy 'strictest' for this job"
 
 
-async def test_two_people_score_blind_and_the_verdict_follows(client, bus_settings, keyring) -> None:
-    samples = Artifacts(bus_settings.artifacts).put_bytes(sample_lines(30))
-    await send(bus_settings, evaluation(10, 0.9, policy="hybrid", samples=samples), finish(10))
-    [opened] = await eventually_said(bus_settings, ReviewOpened)
-    assert (opened.items, opened.reviewers_wanted) == (20, 2)
-    path = f"/v1/reviews/{opened.review_id}"
-    listed = (await client.get("/v1/reviews", params={"status": "open"})).json()
-    assert [review["id"] for review in listed] == [opened.review_id]
+async def test_a_training_without_checkpoints_is_rejected(client, bus_settings) -> None:
+    await send(bus_settings, finish())
+    [rejected] = await eventually_published(bus_settings, ModelRejected)
+    assert rejected.verdict.reason == "the training saved no checkpoint"
 
-    second = as_reviewer(client, keyring.create("second", ("review",)))
-    orders = []
-    for headers in ({}, second):
-        items = (await client.get(f"{path}/items", headers=headers)).json()
-        orders.append([item["id"] for item in items])
-        assert all(item["your_scores"] is None for item in items)
-        assert set(items[0]) == {"id", "prompt", "reference", "answer", "your_scores"}
-        for number, item in enumerate(items):
-            answer = await client.post(f"{path}/items/{item['id']}/scores", json=BEST, headers=headers)
-            assert answer.status_code == 200
-            assert answer.json()["you_scored"] == number + 1
+
+async def test_two_people_score_blind_and_the_verdict_follows(client, bus_settings, keyring, admin) -> None:
+    path = await opened_review(client, bus_settings, admin, items=30, items_per_review=20)
+    second = headers_of(keyring, "second", "review")
+    items = (await client.get(f"{path}/items")).json()
+    assert len(items) == 20
+    assert set(items[0]) == {"id", "prompt", "reference", "answer", "tags", "kind", "your_scores"}
+    orders = [await score_all(client, path, headers) for headers in (dict(client.headers), second)]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1])
-
-    _, scored, approved = await eventually_said(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
-    assert (scored.score, scored.reviewers) == (100, 2)
-    assert approved.verdict.rules[-1].reason == "human_score 100.0 ≥ 70.0, by 2 reviewers"
-    run = (await client.get("/v1/runs/job-1")).json()
-    assert (run["status"], run["review"]["status"]) == ("approved", "closed")
-    late = as_reviewer(client, keyring.create("late", ("review",)))
-    refused = await client.post(f"{path}/items/{orders[0][0]}/scores", json=BEST, headers=late)
-    assert refused.status_code == 409
+    opened, scored, approved = await eventually_published(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
+    assert (opened.items, opened.reviewers_wanted) == (20, 2)
+    assert (scored.score, scored.reviewers, len(scored.item_scores)) == (100, 2, 20)
+    assert approved.verdict.rules[-1].reason == "human_score 100.0 ≥ 70.0 (100.0 to 100.0), by 2 reviewers"
+    assert (await eventually_status(client, path, admin, "closed"))["human"]["score"] == 100
+    assert (await client.get("/v1/runs/job-1")).json()["status"] == "approved"
 
 
-async def test_bad_scores_are_refused_by_field_and_what_is_not_there_is_404(client, bus_settings) -> None:
-    samples = Artifacts(bus_settings.artifacts).put_bytes(sample_lines(3))
-    await send(bus_settings, evaluation(10, 0.9, policy="hybrid", samples=samples), finish(10))
-    [opened] = await eventually_said(bus_settings, ReviewOpened)
-    path = f"/v1/reviews/{opened.review_id}/items"
-    for field, bad in [("accuracy", 6), ("politeness", "5"), ("usefulness", None), ("mood", 3)]:
-        answer = await client.post(f"{path}/item-1/scores", json={**BEST, field: bad})
-        assert answer.status_code == 400
-        assert field in str(answer.json()["errors"])
-    assert (await client.post(f"{path}/item-1/scores", content=b"{oops")).status_code == 400
-    assert (await client.post(f"{path}/item-77/scores", json=BEST)).status_code == 404
-    assert (await client.post("/v1/reviews/none/items/item-1/scores", json=BEST)).status_code == 404
+async def test_scores_off_the_rubric_are_refused_by_name_and_unknown_things_are_404(
+    client, bus_settings, admin
+) -> None:
+    path = await opened_review(client, bus_settings, admin)
+    for field, bad in [("accuracy", 6), ("politeness", "5"), ("usefulness", None), ("mood", 3), ("accuracy", 11)]:
+        answer = await score(client, path, "item-1", dict(client.headers), {**BEST, field: bad})
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["detail"]
+    nan = await client.post(f"{path}/items/item-1/scores", content=b'{"scores": {"accuracy": NaN}}')
+    assert nan.status_code == 422
+    assert (await client.post(f"{path}/items/item-1/scores", content=b"{oops")).status_code == 400
+    assert (await score(client, path, "item-77", dict(client.headers))).status_code == 404
+    assert (await score(client, "/v1/reviews/none", "item-1", dict(client.headers))).status_code == 404
     assert (await client.get("/v1/runs/none")).status_code == 404
-    assert (await client.get(f"/v1/reviews/{opened.review_id}")).json()["you_scored"] == 0
+    assert (await client.get(f"{path}/progress")).json()["done"] == 0
 
 
-async def test_samples_that_are_gone_end_in_a_rejection_not_in_silence(client, bus_settings) -> None:
-    await send(bus_settings, evaluation(10, 0.9, policy="hybrid"), finish(10))
-    [rejected] = await eventually_said(bus_settings, ModelRejected)
+async def test_a_reviewer_reads_and_scores_only_items_that_are_open_to_them(
+    client, bus_settings, keyring, admin
+) -> None:
+    path = await opened_review(client, bus_settings, admin, items=1, reviewers_wanted=1)
+    first, second = dict(client.headers), headers_of(keyring, "second", "review")
+    item = (await client.post(f"{path}/next", headers=first)).json()["item"]["id"]
+    assert (await client.get(f"{path}/items/{item}", headers=second)).status_code == 403
+    assert (await score(client, path, item, second)).status_code == 403
+    assert (await client.post(f"{path}/next", headers=second)).json()["item"] is None
+    assert (await score(client, path, item, first)).status_code == 200
+    await eventually_status(client, path, admin, "closed")
+    assert (await score(client, path, item, first)).status_code == 200, "a repeated form is answered as before"
+    assert (await score(client, path, item, first, WORST)).status_code == 409
+
+
+async def test_a_lease_that_expired_goes_to_the_next_reviewer(client, bus_settings, keyring, admin) -> None:
+    path = await opened_review(client, bus_settings, admin, items=1, reviewers_wanted=1, lease_s=1)
+    second = headers_of(keyring, "second", "review")
+    assert (await client.post(f"{path}/next")).json()["item"] is not None
+    await asyncio.sleep(1.1)
+    item = (await client.post(f"{path}/next", headers=second)).json()["item"]
+    assert item is not None
+    assert (await score(client, path, item["id"], dict(client.headers))).status_code == 403
+
+
+async def test_the_last_score_can_be_undone(client, bus_settings, admin) -> None:
+    path = await opened_review(client, bus_settings, admin)
+    order = [(await client.post(f"{path}/next")).json()["item"]["id"] for _ in range(1)]
+    await score(client, path, order[0], dict(client.headers), WORST)
+    undone = (await client.post(f"{path}/undo")).json()
+    assert undone["item"]["id"] == order[0]
+    assert undone["item"]["your_scores"]["points"] == WORST
+    assert undone["progress"]["done"] == 0
+    assert (await client.post(f"{path}/next")).json()["item"]["id"] == order[0]
+
+
+async def test_items_on_which_reviewers_differ_wait_for_a_decision(client, bus_settings, keyring, admin) -> None:
+    path = await opened_review(client, bus_settings, admin, adjudicate_from=2)
+    first, second = dict(client.headers), headers_of(keyring, "second", "review")
+    await score_all(client, path, first)
+    assert (await client.get(f"{path}/disputed", headers=first)).status_code == 409
+    for item in ("item-1", "item-2"):
+        await score(client, path, item, second, BEST)
+    await score(client, path, "item-3", second, WORST)
+    await eventually_status(client, path, admin, "adjudicating")
+    [disputed] = (await client.get(f"{path}/disputed", headers=admin)).json()
+    assert disputed["id"] == "item-3"
+    assert sorted(each["points"]["accuracy"] for each in disputed["scores"]) == [1, 5]
+    decision = {"scores": BEST, "reason": "the second reviewer misread the order"}
+    decided = await client.post(f"{path}/items/item-3/decision", json=decision, headers=admin)
+    assert decided.status_code == 200, decided.text
+    closed = await eventually_status(client, path, admin, "closed")
+    assert closed["human"]["score"] == 100
+    panel = (await client.get(f"{path}/panel", headers=admin)).json()
+    assert panel["agreement"]["accuracy"]["raw"] == pytest.approx(2 / 3)
+
+
+async def test_too_little_agreement_leaves_the_verdict_undecided_until_more_people_score(
+    client, bus_settings, keyring, admin
+) -> None:
+    path = await opened_review(client, bus_settings, admin, agreement_at_least=0.5, human_score_at_least=10)
+    first, second = dict(client.headers), headers_of(keyring, "second", "review")
+    for item, mine, theirs in (("item-1", BEST, WORST), ("item-2", WORST, BEST), ("item-3", BEST, WORST)):
+        await score(client, path, item, first, mine)
+        await score(client, path, item, second, theirs)
+    run = await eventually_status(client, "/v1/runs/job-1", admin, "undecided")
+    assert not run["verdict"]["rules"][1]["passed"]
+    assert "agreement on accuracy" in run["verdict"]["reason"]
+    assert (await client.post("/v1/runs/job-1/override", json={"approved": True, "reason": "x"})).status_code == 400
+    override = {"approved": True, "reason": "we talked about the three items"}
+    assert (await client.post("/v1/runs/job-1/override", json=override)).status_code == 403
+    reopened = await client.post(f"{path}/reopen", json={"reason": "a third opinion"}, headers=admin)
+    assert reopened.json()["status"] == "open"
+    assert (await client.get("/v1/runs/job-1")).json()["status"] == "in_review"
+    assert (await client.post("/v1/runs/job-1/override", json=override, headers=admin)).status_code == 200
+    decided = await eventually_status(client, "/v1/runs/job-1", admin, "approved")
+    assert decided["verdict"]["override"]["reason"] == override["reason"]
+    *_, approved = await eventually_published(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
+    assert approved.verdict.reason.startswith(f"approved by {id_of(keyring, 'admin')}: we talked about")
+
+
+async def test_samples_that_are_gone_end_in_a_rejection_and_not_in_a_run_that_waits(
+    client, bus_settings, admin
+) -> None:
+    content = {"mode": "human", "rubric": {"accuracy": 100}}
+    await client.put("/v1/policies/people", json=content, headers=admin)
+    await send(bus_settings, evaluation(10, 0.9, policy="people"), finish(10))
+    [rejected] = await eventually_published(bus_settings, ModelRejected)
     assert "people cannot review it" in rejected.verdict.reason
     assert "is missing from the store" in rejected.verdict.reason
 
 
-async def test_policies_are_data_with_revisions_and_only_an_admin_changes_them(client, bus_settings, keyring) -> None:
-    lenient = {"mode": "automatic", "gates": [{"metric": "exact_match", "at_least": 0.2}]}
-    assert (await client.put("/v1/policies/lenient", json=lenient)).status_code == 403
-    admin = as_reviewer(client, keyring.create("admin", ("admin",)))
-    assert (await client.put("/v1/policies/lenient", json=lenient, headers=admin)).json()["revision"] == 1
-    assert (await client.put("/v1/policies/lenient", json=lenient, headers=admin)).json()["revision"] == 1
-    bad = {"mode": "automatic", "gates": [{"metric": "exact_match"}]}
-    assert (await client.put("/v1/policies/lenient", json=bad, headers=admin)).status_code == 400
-    assert (await client.put("/v1/policies/a%20b", json=lenient, headers=admin)).status_code == 400
-    stricter = {"mode": "automatic", "gates": [{"metric": "exact_match", "at_least": 0.3}]}
-    assert (await client.put("/v1/policies/lenient", json=stricter, headers=admin)).json()["revision"] == 2
-    names = [policy["name"] for policy in (await client.get("/v1/policies")).json()]
-    assert names == ["automatic", "hybrid", "lenient"]
-    await send(bus_settings, evaluation(10, 0.35, policy="lenient"), finish(10))
-    _, approved = await eventually_said(bus_settings, ReviewScored, ModelApproved)
-    assert approved.verdict.policy == "lenient"
-    assert (await client.get("/v1/runs/job-1")).json()["run"]["policy"]["revision"] == 2
+async def test_nobody_decides_over_their_own_job_where_the_policy_forbids_it(
+    client, bus_settings, keyring, admin
+) -> None:
+    owner = keyring.create("owner", ("review", "train"))
+    owner_id = id_of(keyring, "owner")
+    content = {"mode": "hybrid", "gates": [{"metric": "exact_match", "at_least": 0.5}], "own_job": False}
+    await client.put("/v1/policies/strict", json=content, headers=admin)
+    samples = Artifacts(bus_settings.artifacts).put_bytes(sample_lines(2))
+    event = evaluation(10, 0.9, policy="strict", samples=samples)
+    owned = event.model_copy(update={"candidate": event.candidate.model_copy(update={"owner": owner_id})})
+    await send(bus_settings, owned, finish(10))
+    [opened] = await eventually_published(bus_settings, ReviewOpened)
+    headers = {"authorization": f"Bearer {owner}"}
+    path = f"/v1/reviews/{opened.review_id}"
+    assert (await client.post(f"{path}/next", headers=headers)).status_code == 403
+    assert (await score(client, path, "item-1", headers)).status_code == 403
+    assert (await score(client, path, "item-1", dict(client.headers))).status_code == 200
+    cancelled = await client.post(f"{path}/cancel", json={"reason": "wrong data"}, headers=headers)
+    assert cancelled.json()["status"] == "cancelled", "its owner still manages the review"
+    assert (await score(client, path, "item-2", dict(client.headers))).status_code == 409
 
 
-async def test_reviews_want_the_scope_review(client, keyring) -> None:
-    trainer = as_reviewer(client, keyring.create("trainer", ("train",)))
+async def test_the_deadline_closes_a_review_with_the_scores_that_are_there(client, bus_settings, admin) -> None:
+    path = await opened_review(client, bus_settings, admin)
+    await score(client, path, "item-1", dict(client.headers))
+    assert (await client.put(f"{path}/deadline", json={"deadline_at": 1.0}, headers=admin)).status_code == 200
+    run = await eventually_status(client, "/v1/runs/job-1", admin, "undecided")
+    assert "5 scores were missing at the deadline" in run["verdict"]["reason"]
+
+
+async def test_reviews_need_the_scope_review(client, keyring) -> None:
+    trainer = headers_of(keyring, "trainer", "train")
     assert (await client.get("/v1/reviews", headers=trainer)).status_code == 403
     assert (await client.get("/v1/reviews", headers={"authorization": ""})).status_code == 401
     assert (await client.get("/readyz")).json() == {"mongo": "ok", "nats": "ok", "artifacts": "ok"}

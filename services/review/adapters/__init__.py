@@ -1,1 +1,0 @@
-"""What review needs from the outside, by technology."""

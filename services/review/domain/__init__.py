@@ -1,1 +1,0 @@
-"""What is decided about a checkpoint, and on what grounds: pure."""

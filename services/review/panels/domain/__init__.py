@@ -1,0 +1,1 @@
+"""Items, scorecards, agreement and reviews: pure."""

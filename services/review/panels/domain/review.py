@@ -1,0 +1,81 @@
+"""The review of one checkpoint: its life from the first item to the evidence."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from services.review.policies.domain.evidence import HumanEvidence
+from services.review.policies.domain.named_policy import Caller
+from services.review.policies.domain.policy import Policy
+from shared.events import Candidate
+
+Status = Literal["open", "sealing", "adjudicating", "scored", "closed", "cancelled"]
+MAX_ENTRIES = 200
+
+
+class WrongState(Exception):
+    """The review is in a state in which this cannot be done; the message says which."""
+
+
+class OwnJob(Exception):
+    """The policy forbids that people decide over their own job."""
+
+
+class Entry(BaseModel):
+    """One line of a review's log. `at` is in Unix seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: int
+    by: str
+    action: str
+    reason: str = ""
+
+
+class Review(BaseModel):
+    """What is known of one review; items and scores are stored apart. Times are in Unix seconds.
+
+    `open`: takes scores. `sealing`: all scores are there and are being fixed. `adjudicating`: items on which reviewers
+    differ wait for a decision. `scored`: the evidence is complete. `closed`: the verdict was given.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    job_id: str
+    candidate: Candidate
+    policy: Policy
+    items: int
+    opened_at: int
+    alias: str = ""
+    status: Status = "open"
+    deadline_at: float | None = None
+    closed_at: int | None = None
+    human: HumanEvidence | None = None
+    log: tuple[Entry, ...] = ()
+
+    def require_open(self, now: float) -> None:
+        """Raise `WrongState` unless the review takes scores."""
+        if self.status != "open":
+            raise WrongState(f"this review is {self.status} and takes no more scores")
+        if self.deadline_at is not None and now >= self.deadline_at:
+            raise WrongState("the deadline of this review has passed; ask for a later one")
+
+    def require_not_own(self, caller: Caller) -> None:
+        """Raise `OwnJob` where the caller owns the job and the policy forbids it."""
+        own = caller.id == self.candidate.owner or self.candidate.owner in caller.owners
+        if own and not self.policy.own_job:
+            raise OwnJob(f"the policy {self.policy.name!r} forbids that people decide over their own job")
+
+    def moved(self, status: Status, entry: Entry, *allowed: Status) -> Self | None:
+        """With another status, noted in the log; None where it is there already. Raises `WrongState`."""
+        if self.status == status:
+            return None
+        if self.status not in allowed:
+            raise WrongState(f"a review that is {self.status} cannot become {status}")
+        return self.model_copy(update={"status": status, "log": (*self.log, entry)[-MAX_ENTRIES:]})
+
+
+def review_id(candidate: Candidate) -> str:
+    """The one review of a checkpoint."""
+    return f"review-{candidate.job_id}-{candidate.step}"

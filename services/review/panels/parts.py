@@ -1,0 +1,95 @@
+"""Puts the panels together: collections, use cases, and the loop that closes reviews."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Litestar
+
+from services.review.panels.adjudication import Adjudication
+from services.review.panels.assignments import Assignments
+from services.review.panels.calibration import Calibration, KnownItems
+from services.review.panels.closing import Closing
+from services.review.panels.domain.item import StoredItem
+from services.review.panels.domain.member import Member
+from services.review.panels.domain.review import Review
+from services.review.panels.domain.scorecard import Scorecard
+from services.review.panels.lifecycle import Lifecycle
+from services.review.panels.opening import Files, Opening
+from services.review.panels.progress import Progress
+from services.review.runs.service import Runs
+from shared.store import Collection
+from shared.store.outgoing import BaseStore
+
+
+@dataclass(frozen=True)
+class Records:
+    """The collections of the panels."""
+
+    reviews: Collection[Review]
+    items: Collection[StoredItem]
+    scorecards: Collection[Scorecard]
+    members: Collection[Member]
+
+    @classmethod
+    def of(cls, store: BaseStore) -> "Records":
+        return cls(
+            reviews=store.collection("reviews", Review, ["status", "alias", "opened_at"]),
+            items=store.collection("items", StoredItem, ["review_id"]),
+            scorecards=store.collection("scorecards", Scorecard, ["review_id"]),
+            members=store.collection("members", Member, ["review_id"]),
+        )
+
+    def opening(self, files: Files) -> Opening:
+        """The use case that runs need of the panels."""
+        return Opening(reviews=self.reviews, items=self.items, scorecards=self.scorecards, files=files)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The use cases over reviews."""
+
+    assignments: Assignments
+    adjudication: Adjudication
+    lifecycle: Lifecycle
+    progress: Progress
+    closing: Closing
+
+    @classmethod
+    def of(cls, records: Records, runs: Runs, known_items: KnownItems) -> "Panels":
+        closing = Closing(reviews=records.reviews, scorecards=records.scorecards, decide=runs.people_decided)
+        assignments = Assignments(
+            reviews=records.reviews,
+            items=records.items,
+            scorecards=records.scorecards,
+            members=records.members,
+            calibration=Calibration(members=records.members, known_items=known_items),
+            scored=closing.scored,
+        )
+        return cls(
+            assignments=assignments,
+            adjudication=Adjudication(assignments=assignments, decided=closing.scored),
+            lifecycle=Lifecycle(assignments=assignments, run_reopened=runs.reopened),
+            progress=Progress(assignments),
+            closing=closing,
+        )
+
+    def dependencies(self) -> dict[str, Any]:
+        """What the route handlers of the panels need, by name."""
+        return {
+            "assignments": self.assignments,
+            "adjudication": self.adjudication,
+            "lifecycle": self.lifecycle,
+            "progress": self.progress,
+        }
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Litestar) -> AsyncGenerator[None]:
+        """Close reviews in the background."""
+        task = asyncio.create_task(self.closing.run())
+        try:
+            yield
+        finally:
+            task.cancel()

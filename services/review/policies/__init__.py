@@ -1,0 +1,1 @@
+"""Policies: rules as data, who owns them, and the verdict that follows from evidence."""

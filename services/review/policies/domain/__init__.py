@@ -1,0 +1,1 @@
+"""Gates, rubrics, policies and the verdict: pure."""

@@ -1,0 +1,68 @@
+"""A named policy: its revisions, its owner and its readers."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
+
+
+class NotOwner(Exception):
+    """A caller tried to change what another owns."""
+
+
+class Caller(BaseModel):
+    """Who asks: a person, or a key that belongs to no person. `admin` may see and change all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    admin: bool = False
+    owners: tuple[str, ...] = ()
+    """The ids whose resources this caller owns, beside `id`."""
+
+    def owns(self, owner: str) -> bool:
+        """Whether the caller may change what belongs to `owner`."""
+        return self.admin or owner == self.id or owner in self.owners
+
+
+class NamedPolicy(BaseModel):
+    """A policy under its name. Shipped ones have no owner; `deleted` hides it from new jobs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    revisions: tuple[Policy, ...] = Field(min_length=1)
+    owner: str = ""
+    readers: tuple[str, ...] = (EVERYBODY,)
+    deleted: bool = False
+
+    @property
+    def newest(self) -> Policy:
+        """The revision in force."""
+        return self.revisions[-1]
+
+    def readable_by(self, caller: Caller) -> bool:
+        """Whether the caller may read this policy and name it in a job."""
+        return EVERYBODY in self.readers or caller.owns(self.owner) or caller.id in self.readers
+
+    def revise(self, content: PolicyContent, readers: tuple[str, ...], caller: Caller, now: int) -> Self | None:
+        """With a further revision; None where nothing changes. Raises `NotOwner`."""
+        self.require_owner(caller)
+        if self.newest.content == content and self.readers == readers and not self.deleted:
+            return None
+        revision = revision_of(self.id, content, self.newest.revision + 1, caller, now)
+        changed = {"revisions": (*self.revisions, revision), "readers": readers, "deleted": False}
+        return self.model_copy(update=changed)
+
+    def require_owner(self, caller: Caller) -> None:
+        """Raise `NotOwner` unless the caller may change this policy."""
+        if not caller.owns(self.owner):
+            raise NotOwner(f"{self.id!r} belongs to {self.owner or 'Assay'}: only its owner and admin can change it")
+
+
+def revision_of(name: str, content: PolicyContent, revision: int, caller: Caller, now: int) -> Policy:
+    """A revision with its author and time."""
+    return Policy.model_validate(
+        {**content.model_dump(), "name": name, "revision": revision, "author": caller.id, "created_at": now}
+    )

@@ -1,0 +1,1 @@
+"""Question sets: questions with expected answers that people score again and again."""

@@ -1,0 +1,1 @@
+"""Questions, their tables and their revisions: pure."""

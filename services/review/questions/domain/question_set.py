@@ -1,0 +1,98 @@
+"""A question set under its name: revisions with author and time, an owner and readers."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from services.review.policies.domain.data import Data
+from services.review.policies.domain.named_policy import Caller, NotOwner
+from services.review.policies.domain.policy import EVERYBODY
+from shared.events import Artifact
+
+MAX_QUESTIONS = 1000
+Text = Annotated[str, Field(max_length=200_000)]
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class BadQuestions(ValueError):
+    """A table of questions that cannot be used; `errors` name row, column and reason."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        first = errors[0]
+        super().__init__(f"row {first['row']}, {first['column']}: {first['reason']}; {len(errors)} errors in all")
+        self.errors = errors
+
+
+class Question(Data):
+    """One question. `prompt` is text or a list of messages. `scores` of an `answer` are known ones, for calibration."""
+
+    id: str = Field(min_length=1, max_length=128)
+    prompt: Text | list[dict[str, JsonValue]]
+    expected: Text = ""
+    tags: tuple[Tag, ...] = Field(default=(), max_length=20)
+    answer: Text | None = None
+    scores: dict[str, int] = Field(default_factory=dict, max_length=20)
+
+    @property
+    def messages(self) -> list[dict[str, JsonValue]]:
+        """The prompt as messages."""
+        return [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
+
+
+class Revision(BaseModel):
+    """One revision; its questions are stored as JSON Lines. `created_at` is in Unix seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    questions: Artifact
+    count: int
+    author: str
+    created_at: int
+
+
+class QuestionSet(BaseModel):
+    """All revisions of a question set, oldest first; `id` is its name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    owner: str
+    readers: tuple[str, ...] = (EVERYBODY,)
+    revisions: tuple[Revision, ...]
+
+    @property
+    def newest(self) -> Revision:
+        """The revision that new reviews take."""
+        return self.revisions[-1]
+
+    def readable_by(self, caller: Caller) -> bool:
+        """Whether the caller may see the questions."""
+        return EVERYBODY in self.readers or caller.owns(self.owner) or caller.id in self.readers
+
+    def revised(self, questions: Artifact, count: int, caller: Caller, now: int) -> Self | None:
+        """With a further revision; None where the questions are the same. Raises `NotOwner`."""
+        if not caller.owns(self.owner):
+            raise NotOwner(
+                f"the question set {self.id!r} belongs to {self.owner}: only its owner and admin can change it"
+            )
+        if self.newest.questions.sha256 == questions.sha256:
+            return None
+        revision = Revision(
+            number=self.newest.number + 1, questions=questions, count=count, author=caller.id, created_at=now
+        )
+        return self.model_copy(update={"revisions": (*self.revisions, revision)})
+
+
+def check_questions(questions: list[Question]) -> None:
+    """Raise `BadQuestions` for too many questions, none, or two with one id."""
+    if not 1 <= len(questions) <= MAX_QUESTIONS:
+        reason = f"a question set has 1 to {MAX_QUESTIONS} questions, not {len(questions)}"
+        raise BadQuestions([{"row": 0, "column": "", "reason": reason}])
+    seen: dict[str, int] = {}
+    errors: list[dict[str, Any]] = []
+    for row, question in enumerate(questions, start=1):
+        if (before := seen.setdefault(question.id, row)) != row:
+            errors.append({"row": row, "column": "id", "reason": f"the id {question.id!r} stands in row {before} too"})
+    if errors:
+        raise BadQuestions(errors)

@@ -1,0 +1,1 @@
+"""Runs: what is known of each job, which checkpoint is chosen, and the verdict over it."""

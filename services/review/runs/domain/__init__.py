@@ -1,0 +1,1 @@
+"""Runs, the choice between checkpoints, and advice: pure."""
