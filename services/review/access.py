@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.handlers import BaseRouteHandler
 from pydantic import BaseModel
 
-from services.review.policies.domain.named_policy import Caller
+from services.review.ownership import Caller
 from shared.security import NotAllowed, Scope
 from shared.web import allow
 
@@ -20,11 +20,11 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 def allow_any(*scopes: Scope) -> Any:
     """A guard that passes a key with at least one of the scopes."""
 
-    def guard(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def guard(connection: AnyConnection, handler: BaseRouteHandler) -> None:
         refusals: list[NotAllowed] = []
         for scope in scopes:
             try:
-                return allow(scope)(connection, handler)
+                return await allow(scope)(connection, handler)
             except NotAllowed as refusal:
                 refusals.append(refusal)
         raise refusals[0]

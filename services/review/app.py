@@ -50,7 +50,12 @@ def build(settings: Settings) -> Litestar:
         catalog=catalog,
         open_review=records.opening(artifacts).open,
     )
-    panels = Panels.of(records, use_cases, known_items=question_sets.known_items)
+    panels = Panels.of(
+        records,
+        decide=use_cases.people_decided,
+        run_reopened=use_cases.reopened,
+        known_items=question_sets.known_items,
+    )
     handlers.subscribe(bus, use_cases)
     return web.build(
         "review",

@@ -5,13 +5,13 @@ from typing import Any
 
 from litestar import Request, Response
 
+from services.review.ownership import NotOwner
 from services.review.panels.assignments import UnknownReview
 from services.review.panels.domain.item import UnknownItem
 from services.review.panels.domain.member import NotCalibrated
 from services.review.panels.domain.review import OwnJob, WrongState
 from services.review.panels.domain.scorecard import NotAssigned, ReviewClosed
 from services.review.policies.catalog import PolicyInUse, UnknownPolicy
-from services.review.policies.domain.named_policy import NotOwner
 from services.review.policies.domain.rubric import BadScore
 from services.review.questions.catalog import UnknownQuestionSet
 from services.review.questions.domain.question_set import BadQuestions

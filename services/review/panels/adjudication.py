@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.review.ownership import Caller
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.item import Item, UnknownItem
 from services.review.panels.domain.review import WrongState
 from services.review.panels.domain.scorecard import Decision, Score, Scorecard, item_key
-from services.review.policies.domain.named_policy import Caller
 
 
 @dataclass(frozen=True)

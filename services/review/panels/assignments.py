@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.review.ownership import Caller
 from services.review.panels.calibration import Calibration
 from services.review.panels.domain.item import Item, StoredItem, UnknownItem
 from services.review.panels.domain.member import AGAIN, Member, NotCalibrated, control_due
 from services.review.panels.domain.review import Review
 from services.review.panels.domain.scorecard import NotAssigned, Score, Scorecard, item_key, place_for
-from services.review.policies.domain.named_policy import Caller
 from shared.store import Collection
 
 

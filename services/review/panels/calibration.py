@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from services.review.ownership import Caller
 from services.review.panels.domain.item import Item
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
 from services.review.panels.domain.scorecard import Score
-from services.review.policies.domain.named_policy import Caller
 from shared.store import Collection
 
 

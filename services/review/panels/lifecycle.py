@@ -4,10 +4,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from services.review.ownership import Caller, NotOwner
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.review import Entry, Review, Status, WrongState
 from services.review.panels.domain.scorecard import Scorecard
-from services.review.policies.domain.named_policy import Caller, NotOwner
+
+Reopener = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Lifecycle:
     """The use cases over the life of a review. `run_reopened` puts its run back into review."""
 
     assignments: Assignments
-    run_reopened: Callable[[str], Awaitable[None]]
+    run_reopened: Reopener
     now: Callable[[], float] = time.time
 
     async def cancel(self, review_id: str, reason: str, caller: Caller) -> Review:

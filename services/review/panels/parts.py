@@ -11,15 +11,14 @@ from litestar import Litestar
 from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
 from services.review.panels.calibration import Calibration, KnownItems
-from services.review.panels.closing import Closing
+from services.review.panels.closing import Closing, Decider
 from services.review.panels.domain.item import StoredItem
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
 from services.review.panels.domain.scorecard import Scorecard
-from services.review.panels.lifecycle import Lifecycle
+from services.review.panels.lifecycle import Lifecycle, Reopener
 from services.review.panels.opening import Files, Opening
 from services.review.panels.progress import Progress
-from services.review.runs.service import Runs
 from shared.store import Collection
 from shared.store.outgoing import BaseStore
 
@@ -58,8 +57,8 @@ class Panels:
     closing: Closing
 
     @classmethod
-    def of(cls, records: Records, runs: Runs, known_items: KnownItems) -> "Panels":
-        closing = Closing(reviews=records.reviews, scorecards=records.scorecards, decide=runs.people_decided)
+    def of(cls, records: Records, *, decide: Decider, run_reopened: Reopener, known_items: KnownItems) -> "Panels":
+        closing = Closing(reviews=records.reviews, scorecards=records.scorecards, decide=decide)
         assignments = Assignments(
             reviews=records.reviews,
             items=records.items,
@@ -71,7 +70,7 @@ class Panels:
         return cls(
             assignments=assignments,
             adjudication=Adjudication(assignments=assignments, decided=closing.scored),
-            lifecycle=Lifecycle(assignments=assignments, run_reopened=runs.reopened),
+            lifecycle=Lifecycle(assignments=assignments, run_reopened=run_reopened),
             progress=Progress(assignments),
             closing=closing,
         )

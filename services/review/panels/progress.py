@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.review.ownership import Caller
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
@@ -11,7 +12,6 @@ from services.review.panels.domain.reviewer_quality import Finding, Scored, brea
 from services.review.panels.domain.scorecard import Scorecard
 from services.review.panels.domain.scoring import agreement_by_criterion, reviewers_of
 from services.review.policies.domain.evidence import Agreement
-from services.review.policies.domain.named_policy import Caller
 
 
 @dataclass(frozen=True)

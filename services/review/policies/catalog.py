@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from services.review.policies.domain.named_policy import Caller, NamedPolicy, NotOwner, revision_of
+from services.review.ownership import Caller, NotOwner
+from services.review.policies.domain.named_policy import NamedPolicy, revision_of
 from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
 from shared.store import Collection, Decision
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.review.ownership import Caller
 from services.review.panels.calibration import KnownItem
 from services.review.panels.domain.item import Item
-from services.review.policies.domain.named_policy import Caller
 from services.review.questions.domain.question_set import Question, QuestionSet, Revision, check_questions
 from shared.events import Artifact
 from shared.store import Collection, Decision

@@ -4,10 +4,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from services.review.ownership import Caller, NotOwner
 from services.review.panels.domain.review import OwnJob, Review, WrongState
 from services.review.policies.catalog import PolicyCatalog
 from services.review.policies.domain.evidence import HumanEvidence, Override
-from services.review.policies.domain.named_policy import Caller, NotOwner
 from services.review.policies.domain.policy import Policy, PolicyContent
 from services.review.policies.domain.verdict import Ruling, decide, judge_gates
 from services.review.runs.domain.advice import Advice, Movement, advise, movement

@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from services.review.ownership import Caller
 from services.review.policies.domain.evidence import HumanEvidence
-from services.review.policies.domain.named_policy import Caller
 from services.review.policies.domain.policy import Policy
 from shared.events import Candidate
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.review.ownership import Caller, NotOwner
 from services.review.policies.domain.data import Data
-from services.review.policies.domain.named_policy import Caller, NotOwner
 from services.review.policies.domain.policy import EVERYBODY
 from shared.events import Artifact
 
