@@ -40,6 +40,7 @@ def build(settings: Settings) -> Litestar:
         bindings=store.collection("bindings", Binding, ["policy"]),
         jobs_using=jobs_using,
         shipped=shipped_policies(),
+        files=artifacts,
         default=settings.default_policy,
     )
     question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=artifacts)

@@ -1,5 +1,7 @@
 """Policies by HTTP: owners, readers, revisions, deletion, bindings."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -8,10 +10,11 @@ from litestar.testing import AsyncTestClient
 
 from services.review.app import build
 from services.review.config import Settings
-from shared.events import ModelApproved, ModelRejected, ReviewScored
+from shared.artifacts import Artifacts
+from shared.events import AliasBound, ModelApproved, ModelRejected, PolicyDeleted, PolicyPublished, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.review import GATE, eventually_published, handled, headers_of, id_of, send
+from tests.review import CONFIGURATION, GATE, eventually_published, handled, headers_of, id_of, published, send
 from tests.unit.review.evidence import evaluation, finish
 
 LENIENT = {"mode": "automatic", "gates": [{"metric": "exact_match", "at_least": 0.2}]}
@@ -134,3 +137,22 @@ async def test_a_trial_says_what_a_policy_would_have_decided_and_changes_nothing
     [trial] = (await client.post("/v1/policies/trial", json=content, headers=keys["first"])).json()
     assert (trial["decided"]["outcome"], trial["would"]["outcome"]) == ("rejected", "approved")
     assert (await client.get("/v1/runs/job-1", headers=keys["first"])).json()["status"] == "rejected"
+
+
+async def test_changes_of_policies_and_bindings_are_published(client, keys, keyring, bus_settings) -> None:
+    await client.put("/v1/policies/lenient", json=LENIENT, headers=keys["first"])
+    await client.put("/v1/policies/lenient", json=STRICTER, headers=keys["admin"])
+    await client.put("/v1/names/shop/policy", json={"policy": "lenient"}, headers=keys["admin"])
+    await client.put("/v1/names/shop/policy", json={"policy": None}, headers=keys["admin"])
+    await client.delete("/v1/policies/lenient", headers=keys["first"])
+    async with asyncio.timeout(20):
+        while len(found := await published(bus_settings, *CONFIGURATION[:3])) < 5:
+            await asyncio.sleep(0.05)
+    revisions = [each for each in found if isinstance(each, PolicyPublished)]
+    assert [each.revision for each in revisions] == [1, 2]
+    assert {each.owner for each in revisions} == {id_of(keyring, "first")}
+    content = json.loads(Artifacts(bus_settings.artifacts).read(revisions[1].content))
+    assert content["gates"][0]["at_least"] == 0.3
+    assert sum(isinstance(each, AliasBound) for each in found) == 2
+    [deleted] = [each for each in found if isinstance(each, PolicyDeleted)]
+    assert (deleted.revision, deleted.author) == (2, id_of(keyring, "first"))

@@ -1,14 +1,17 @@
 """The policies in force, and which stable names are bound to one."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from services.review.ownership import Caller, NotOwner
 from services.review.policies.domain.named_policy import NamedPolicy, revision_of
 from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
+from shared.events import AliasBound, Artifact, PolicyDeleted, PolicyPublished
 from shared.store import Collection, Decision
 
 
@@ -31,6 +34,12 @@ class UnknownPolicy(Exception):
     """There is no such policy, or the caller may not read it."""
 
 
+class Files(Protocol):
+    """Artifacts by digest."""
+
+    def put_bytes(self, content: bytes) -> Artifact: ...
+
+
 @dataclass(frozen=True)
 class PolicyCatalog:
     """The use cases over policies. `jobs_using` counts the undecided jobs that a policy applies to."""
@@ -38,6 +47,7 @@ class PolicyCatalog:
     policies: Collection[NamedPolicy]
     bindings: Collection[Binding]
     shipped: Mapping[str, Policy]
+    files: Files
     default: str
     jobs_using: Callable[[str], Awaitable[int]]
     now: Callable[[], float] = time.time
@@ -58,10 +68,11 @@ class PolicyCatalog:
 
     async def put(self, name: str, content: PolicyContent, readers: tuple[str, ...], caller: Caller) -> NamedPolicy:
         """Add a policy, or a revision to one that the caller owns. The same content again adds nothing."""
+        artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
 
         def revise(record: NamedPolicy) -> Decision[NamedPolicy] | None:
             changed = record.revise(content, readers, caller, int(self.now()))
-            return None if changed is None else (changed, ())
+            return None if changed is None else (changed, [_published(changed, artifact)])
 
         while True:
             if (changed := await self.policies.change(name, revise)) is not None:
@@ -69,7 +80,7 @@ class PolicyCatalog:
             if name in self.shipped and not caller.admin:
                 raise NotOwner(f"{name!r} comes with Assay: only admin can change it; choose another name")
             first = self._first(name, content, readers, caller)
-            if await self.policies.create(first, ()):
+            if await self.policies.create(first, [_published(first, artifact)]):
                 return first
 
     async def delete(self, name: str, caller: Caller) -> None:
@@ -82,7 +93,13 @@ class PolicyCatalog:
             raise PolicyInUse(f"{jobs} undecided jobs use the policy {name!r}; delete it after their verdicts")
         if bound := [each.id for each in await self.bindings.find(policy=name)]:
             raise PolicyInUse(f"the name {bound[0]!r} is bound to the policy {name!r}; bind it to another one first")
-        await self.policies.change(name, lambda record: (record.model_copy(update={"deleted": True}), ()))
+        now = self.now()
+
+        def hide(record: NamedPolicy) -> Decision[NamedPolicy] | None:
+            event = PolicyDeleted(name=name, revision=record.newest.revision, author=caller.id, at=now)
+            return record.model_copy(update={"deleted": True}), [event]
+
+        await self.policies.change(name, hide)
 
     async def for_job(self, asked: str | None, alias: str | None, owner: str) -> tuple[str, Policy | None]:
         """The policy of a job: that of its stable name, else the one it asked for, else the default."""
@@ -99,12 +116,14 @@ class PolicyCatalog:
         """Bind a stable name to a policy that all its jobs then have; None ends the binding."""
         if policy is not None:
             await self.get(policy, caller)
-        record = Binding(id=alias, policy=policy, author=caller.id, bound_at=int(self.now()))
+        now = self.now()
+        record = Binding(id=alias, policy=policy, author=caller.id, bound_at=int(now))
+        event = AliasBound(alias=alias, policy=policy, author=caller.id, at=now)
 
         def rebind(known: Binding) -> Decision[Binding] | None:
-            return None if known.policy == policy else (record, ())
+            return None if known.policy == policy else (record, [event])
 
-        if await self.bindings.create(record, ()):
+        if await self.bindings.create(record, [event]):
             return record
         return await self.bindings.change(alias, rebind) or record
 
@@ -121,3 +140,15 @@ class PolicyCatalog:
 
 def _shipped(policy: Policy) -> NamedPolicy:
     return NamedPolicy(id=policy.name, revisions=(policy,), readers=(EVERYBODY,))
+
+
+def _published(policy: NamedPolicy, content: Artifact) -> PolicyPublished:
+    newest = policy.newest
+    return PolicyPublished(
+        name=policy.id,
+        revision=newest.revision,
+        content=content,
+        owner=policy.owner,
+        author=newest.author,
+        at=newest.created_at,
+    )
