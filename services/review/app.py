@@ -18,6 +18,7 @@ from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs import api as runs_api
 from services.review.runs.domain.run import UNDECIDED, Run
 from services.review.runs.service import EvaluationRecord, Runs
+from services.review.workbook import api as workbook_api
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -61,7 +62,14 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "review",
         settings,
-        [policies_api.routes, runs_api.routes, panels_api.routes, manage_api.routes, questions_api.routes],
+        [
+            policies_api.routes,
+            runs_api.routes,
+            panels_api.routes,
+            manage_api.routes,
+            questions_api.routes,
+            workbook_api.routes,
+        ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[web.connections(store, bus), panels.lifespan],
         dependencies={"runs": use_cases, "catalog": catalog, "questions": question_sets, **panels.dependencies()},

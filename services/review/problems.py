@@ -15,6 +15,7 @@ from services.review.policies.catalog import PolicyInUse, UnknownPolicy
 from services.review.policies.domain.rubric import BadScore
 from services.review.questions.catalog import UnknownQuestionSet
 from services.review.questions.domain.question_set import BadQuestions
+from services.review.workbook.reader import BadWorkbook
 from shared.web import problem
 
 Handler = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
@@ -28,10 +29,15 @@ def _bad_questions(_request: Request[Any, Any, Any], error: BadQuestions) -> Res
     return problem(422, "Bad questions", str(error), errors=error.errors)
 
 
+def _bad_workbook(_request: Request[Any, Any, Any], error: BadWorkbook) -> Response[Any]:
+    return problem(422, "Bad workbook", str(error), errors=error.errors)
+
+
 problems: dict[Any, Any] = {
     **dict.fromkeys((UnknownReview, UnknownItem, UnknownPolicy, UnknownQuestionSet), _answer(404, "Not found")),
     **dict.fromkeys((NotOwner, NotAssigned, OwnJob), _answer(403, "Not allowed")),
     **dict.fromkeys((ReviewClosed, WrongState, PolicyInUse, NotCalibrated), _answer(409, "Conflict")),
     BadScore: _answer(422, "Bad scores"),
     BadQuestions: _bad_questions,
+    BadWorkbook: _bad_workbook,
 }

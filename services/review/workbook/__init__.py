@@ -1,0 +1,1 @@
+"""Reviews as an Excel workbook, out and back in."""
