@@ -77,7 +77,7 @@ def _limit_scores(sheet: Any, rubric: Rubric, last_row: int) -> None:
 def _explain(book: Workbook, rubric: Rubric) -> None:
     sheet: Any = book.create_sheet("How to score")
     lines = [
-        "Fill in the yellow cells. Leave an item empty to score it later. Texts are copies: changing them has no effect."
+        "Fill in the yellow cells. Leave an item empty to score it later. Changes of texts are ignored."
     ]
     for criterion in rubric.criteria:
         lines.append(f"{criterion.label or criterion.name} ({criterion.weight} %): {criterion.question}")
