@@ -76,9 +76,7 @@ def _limit_scores(sheet: Any, rubric: Rubric, last_row: int) -> None:
 
 def _explain(book: Workbook, rubric: Rubric) -> None:
     sheet: Any = book.create_sheet("How to score")
-    lines = [
-        "Fill in the yellow cells. Leave an item empty to score it later. Changes of texts are ignored."
-    ]
+    lines = ["Fill in the yellow cells. Leave an item empty to score it later. Changes of texts are ignored."]
     for criterion in rubric.criteria:
         lines.append(f"{criterion.label or criterion.name} ({criterion.weight} %): {criterion.question}")
         lines.extend(f"{level} = {anchor}" for level, anchor in zip(rubric.levels, criterion.anchors, strict=False))
