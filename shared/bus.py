@@ -9,24 +9,39 @@ from typing import Any, TypeVar, cast
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.annotations import NatsMessage
+from nats.errors import ConnectionClosedError, MaxPayloadError, NoServersError, OutboundBufferLimitError
+from nats.js.errors import APIError
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
-from shared import events, telemetry, topology
+from shared import dead_letters, events, telemetry, topology
+from shared.bounds import BoundsError
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData
-from shared.store import Store
-from shared.topology import ACK_WAIT_S, DEAD_PREFIX, DEAD_STREAM, EVENTS_STREAM, Consumer
+from shared.dead_letters import DeadLetter
+from shared.store import BaseStore
+from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer
 
 E = TypeVar("E", bound=EventData)
 Handler = Callable[[E], Awaitable[None]]
 
-PUBLISH_TIMEOUT_S = 5.0
-# Long enough that a leaving process does not fetch again what it gave back.
+OUTAGES = (TimeoutError, OSError, ConnectionClosedError, NoServersError, OutboundBufferLimitError)
+"""Errors of a connection to NATS, which concern every event."""
+_MESSAGE_TOO_LARGE = 10054
+# Long enough that a stopping process does not fetch again what it gave back.
 LEAVING_DELAY_S = 1.0
 _log = telemetry.logger(__name__)
 
 
 class PermanentError(Exception):
-    """A handler's word that trying again cannot help: the event goes to the dead letters at once."""
+    """Raised by a handler when trying again cannot help: the event goes to the dead letters at once."""
+
+
+class UnreadableError(Exception):
+    """A message is not a known event."""
+
+
+class UnpublishableError(Exception):
+    """An event can never be published: it is too large for NATS, or is not valid JSON."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class RetryPolicy:
 class Bus:
     """One service's connection to the events."""
 
-    def __init__(self, nats_url: str, service: str, store: Store, retry: RetryPolicy | None = None) -> None:
+    def __init__(self, nats_url: str, service: str, store: BaseStore, retry: RetryPolicy | None = None) -> None:
         self.service = service
         self._store = store
         self._retry = retry or RetryPolicy()
@@ -51,7 +66,7 @@ class Bus:
         self._leaving = False
         self.broker = NatsBroker(
             nats_url.split(","),
-            # By default a server that is away for two minutes freezes the process for good.
+            # By default the client gives up for good after two minutes without a server.
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
             graceful_timeout=10,
@@ -60,7 +75,7 @@ class Bus:
         )
 
     def subscribe(self, event: type[E], handler: Handler[E]) -> None:
-        """Hear an event. `handler` is called once for each, or again after it failed or its process died."""
+        """Handle an event. `handler` is called once for each, or again after it failed or its process died."""
         consumer = topology.consumer_of(self.service, event)
 
         async def deliver(message: NatsMessage) -> None:
@@ -77,24 +92,34 @@ class Bus:
         )(deliver)
 
     async def publish(self, envelope: Envelope) -> None:
-        """Store one event in the stream; raises when the server did not confirm it. Safe to repeat."""
-        await self.broker.publish(
-            envelope.model_dump_json(exclude_none=True).encode(),
-            envelope.type,
-            stream=EVENTS_STREAM,
-            timeout=PUBLISH_TIMEOUT_S,
-            headers={
-                "Nats-Msg-Id": envelope.id,
-                "content-type": CONTENT_TYPE,
-                **({"traceparent": envelope.traceparent} if envelope.traceparent else {}),
-            },
-        )
+        """Store one event in the stream; raises when the server did not confirm it. Safe to repeat.
+
+        Raises `UnpublishableError` when repeating cannot help, and one of `OUTAGES` while NATS is away.
+        """
+        headers = {"Nats-Msg-Id": envelope.id, "content-type": CONTENT_TYPE}
+        if envelope.traceparent:
+            headers["traceparent"] = envelope.traceparent
+        try:
+            body = envelope.model_dump_json(exclude_none=True).encode()
+            await self.broker.publish(
+                body, envelope.type, stream=EVENTS_STREAM, timeout=PUBLISH_TIMEOUT_S, headers=headers
+            )
+        except (MaxPayloadError, PydanticSerializationError, UnicodeError) as error:
+            raise UnpublishableError(f"{type(error).__name__}: {error}") from None
+        except APIError as error:
+            if error.err_code == _MESSAGE_TOO_LARGE:
+                raise UnpublishableError(str(error)) from None
+            raise
+
+    async def report_unpublishable(self, envelope: Envelope, error: Exception) -> None:
+        """Publish a dead letter that describes an event which cannot be published itself."""
+        await dead_letters.publish(self.broker, dead_letters.of_unpublishable(self.service, envelope, error))
 
     async def start(self) -> None:
         await self.broker.start()
 
     async def stop(self) -> None:
-        """Give work in hand back at once, so that another replica takes it, and leave."""
+        """Return unfinished events at once, so that another replica takes them, and disconnect."""
         self._leaving = True
         for task in list(self._running):
             task.cancel()
@@ -102,7 +127,7 @@ class Bus:
         await self.broker.stop()
 
     async def check(self) -> None:
-        """Raise an error when NATS does not answer or a consumer of this service is gone."""
+        """Raise an error when NATS does not answer or a consumer of this service is missing."""
         js = self.jetstream
         for consumer in topology.CONSUMERS:
             if consumer.service == self.service:
@@ -110,7 +135,7 @@ class Bus:
 
     @property
     def jetstream(self) -> Any:
-        """The JetStream context of the open connection; raises `ConnectionError` where there is none."""
+        """The JetStream context of the open connection; raises `ConnectionError` without one."""
         client: Any = self.broker.config.broker_config.connection_state.connection
         return client.jetstream()
 
@@ -127,7 +152,7 @@ class Bus:
         try:
             await self._handle(message.body, consumer, handler)
             await message.ack()
-        except (ValidationError, events.UnknownEventTypeError, PermanentError) as error:
+        except (UnreadableError, BoundsError, PermanentError) as error:
             await self._dead_letter(message, consumer, delivery, error)
         except asyncio.CancelledError:
             await message.nack(delay=LEAVING_DELAY_S)
@@ -138,15 +163,14 @@ class Bus:
                 return
             delay_s = self._retry.delay_s(delivery)
             _log.warning("will be retried", consumer=consumer.name, delivery=delivery, delay_s=delay_s, exc_info=error)
-            # Without a delay the server delivers again at once, in a hot loop.
+            # Without a delay the server delivers again at once, in a busy loop.
             await message.nack(delay=delay_s)
         finally:
             heartbeat.cancel()
             self._running.discard(task)
 
     async def _handle(self, body: bytes, consumer: Consumer, handler: Handler[Any]) -> None:
-        envelope = Envelope.model_validate_json(body)
-        event = events.parse(envelope)
+        envelope, event = _read(body)
         with telemetry.trace(envelope.traceparent, event=envelope.type, event_id=envelope.id, about=envelope.subject):
             if await self._store.seen(consumer.name, envelope.id):
                 _log.info("already handled", consumer=consumer.name)
@@ -156,26 +180,23 @@ class Bus:
             _log.info("handled", consumer=consumer.name)
 
     async def _dead_letter(self, message: NatsMessage, consumer: Consumer, delivery: int, error: Exception) -> None:
-        metadata = message.raw_message.metadata
         _log.error("dead letter", consumer=consumer.name, delivery=delivery, exc_info=error)
-        await self.broker.publish(
-            message.body,
-            f"{DEAD_PREFIX}.{consumer.name}",
-            stream=DEAD_STREAM,
-            timeout=PUBLISH_TIMEOUT_S,
-            headers={
-                "Nats-Msg-Id": f"{consumer.name}/{metadata.sequence.stream}/{delivery}",
-                "content-type": CONTENT_TYPE,
-                "assay-consumer": consumer.name,
-                "assay-deliveries": str(delivery),
-                "assay-error": f"{type(error).__name__}: {error}".replace("\n", " ")[:1000],
-            },
-        )
+        key = f"{message.raw_message.metadata.sequence.stream}/{delivery}"
+        await dead_letters.publish(self.broker, DeadLetter(consumer.name, key, delivery, error, message.body))
         await message.ack()
 
 
+def _read(body: bytes) -> tuple[Envelope, EventData]:
+    """The event in a message; raises `UnreadableError`, unlike a pydantic error in a handler, which is retried."""
+    try:
+        envelope = Envelope.model_validate_json(body)
+        return envelope, events.parse(envelope)
+    except (ValidationError, events.UnknownEventTypeError) as error:
+        raise UnreadableError(str(error)) from None
+
+
 async def _keep_alive(message: NatsMessage) -> None:
-    """Tell the server that the work goes on, so that it is not given to another."""
+    """Tell the server that the work continues, so that no other replica gets the event."""
     while True:
         await asyncio.sleep(ACK_WAIT_S / 3)
         with suppress(Exception):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
-from rensa import RMinHash
+from rensa import RMinHash  # pyright: ignore[reportAttributeAccessIssue]
 
 Hashes = npt.NDArray[np.uint64]
 THRESHOLD = 0.8

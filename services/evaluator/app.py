@@ -64,6 +64,7 @@ def build(settings: Settings) -> Litestar:
         [api.routes for api in _APIS],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus)],
+        audited=store,
         dependencies={
             "evaluations": evaluations,
             "suite_catalog": catalog,

@@ -36,6 +36,7 @@ def build(settings: Settings) -> Litestar:
         api.routes,
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[_working(worker), web.connections(store, bus)],
+        audited=store,
         dependencies={
             "datasets": datasets,
             "templates": templates,

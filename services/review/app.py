@@ -72,6 +72,7 @@ def build(settings: Settings) -> Litestar:
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[web.connections(store, bus), panels.lifespan],
+        audited=store,
         dependencies={"runs": use_cases, "catalog": catalog, "questions": question_sets, **panels.dependencies()},
         exception_handlers=problems,
     )

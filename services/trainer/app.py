@@ -55,5 +55,6 @@ def build(settings: Settings) -> Litestar:
         checks={"mongo": database.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
         # Left in reverse order: the supervisor needs the bus and the store to release its runs.
         lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
+        audited=database,
         dependencies={"store": store},
     )

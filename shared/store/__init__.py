@@ -12,7 +12,8 @@ How to use:
    field; a last part `lt`, `lte`, `gt`, `gte`, `in` or `all` compares instead of testing equality.
 5. `page(Cursor.of(after, limit, default=20, largest=100), owner="key_1")` is a page by the field `at`; it raises
    `CursorError` (status 400 by HTTP) when `after` is not an entry of the list.
-6. `delete(id, [SuiteDeleted(...)])` removes the aggregate; its last events are still published.
+6. `store.emit([event])` saves an event that belongs to no aggregate.
+7. `delete(id, [SuiteDeleted(...)])` removes the aggregate; its last events are still published.
 """
 
 from shared.store.collection import Collection, Decision

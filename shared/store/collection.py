@@ -128,20 +128,28 @@ class Collection(Generic[T]):
         key, revision, outbox = known["_id"], known["revision"], [*known["outbox"], *envelopes]
         if not outbox:
             return await self._documents.remove(key, revision)
-        # Kept without its state until its last events are published; see `BaseStore.mark_sent`.
-        tombstone = {"_id": key, "revision": revision + 1, "tombstone": True, "outbox": outbox, "unsent": True}
-        return await self._documents.replace(tombstone, revision)
+        return await self._documents.replace(tombstone(key, revision + 1, outbox), revision)
 
     def _load(self, document: Mapping[str, Any]) -> T:
         return entity_of(self._model, document)
 
     def _envelopes(self, events: Sequence[EventData]) -> list[Any]:
-        traceparent = telemetry.current_traceparent()
-        return [Envelope.of(event, self._service, traceparent).model_dump(mode="json") for event in events]
+        return envelopes(events, self._service)
 
     def _announce(self, events: Sequence[EventData]) -> None:
         if events:
             self._unsent.set()
+
+
+def envelopes(events: Sequence[EventData], service: str) -> list[Any]:
+    """Events as they wait in a document; raises `BoundsError` for one that is too large."""
+    traceparent = telemetry.current_traceparent()
+    return [Envelope.of(event, service, traceparent).model_dump(mode="json") for event in events]
+
+
+def tombstone(key: str, revision: int, outbox: list[Any]) -> Document:
+    """A document without an aggregate, which is removed once its events are published."""
+    return {"_id": key, "revision": revision, "tombstone": True, "outbox": outbox, "unsent": True}
 
 
 def _alive(document: Document | None) -> TypeGuard[Document]:

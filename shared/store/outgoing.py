@@ -5,13 +5,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
+from uuid import uuid4
 
-from shared.cloudevents import Envelope
-from shared.store.collection import Collection
+from shared.cloudevents import Envelope, EventData
+from shared.store.collection import Collection, envelopes, tombstone
 from shared.store.documents import Condition, Documents
 from shared.store.entity import Storable
 
 T = TypeVar("T", bound=Storable)
+_EVENTS_ONLY = "outbox"
 _UNSENT = Condition("unsent", "eq", True)
 
 
@@ -22,7 +24,7 @@ class BaseStore(ABC):
         self.service = service
         self.unsent = asyncio.Event()
         """Set when an aggregate was saved with events."""
-        self._indexes: dict[str, Sequence[str]] = {}
+        self._indexes: dict[str, Sequence[str]] = {_EVENTS_ONLY: ()}
 
     @abstractmethod
     def documents(self, name: str) -> Documents:
@@ -43,6 +45,11 @@ class BaseStore(ABC):
         """A collection whose events the outbox relays; `indexes` are the fields that it is searched by."""
         self._indexes[name] = indexes
         return Collection(self.documents(name), model, self.service, self.unsent)
+
+    async def emit(self, events: Sequence[EventData]) -> None:
+        """Save events that belong to no aggregate; the outbox publishes them like all others."""
+        await self.documents(_EVENTS_ONLY).insert(tombstone(uuid4().hex, 0, envelopes(events, self.service)))
+        self.unsent.set()
 
     async def unsent_events(self) -> list[tuple[str, str, list[Envelope]]]:
         """Collection, aggregate id and waiting events, of every aggregate that has some."""
@@ -67,6 +74,13 @@ class BaseStore(ABC):
                 done = await documents.update(entity_id, revision, fields)
             if done:
                 return
+
+    async def park(self, envelope: Envelope, error: str) -> None:
+        """Keep an event that can never be published, for operators."""
+        event = envelope.model_dump(mode="json")
+        await self.documents("parked").put(
+            {"_id": envelope.id, "at": datetime.now(UTC), "error": error, "event": event}
+        )
 
     async def seen(self, consumer: str, event_id: str) -> bool:
         """Whether a consumer has finished with an event."""

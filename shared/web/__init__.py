@@ -1,6 +1,7 @@
 """HTTP as every service offers it: health, readiness, metrics, OpenAPI, API keys, problem details, traces."""
 
 from shared.web.application import build
+from shared.web.audit import AuditMiddleware
 from shared.web.guard import AnyConnection, allow, authenticate
 from shared.web.lifespan import Lifespan, connections
 from shared.web.problem_details import NotFound, Unavailable, problem
@@ -10,6 +11,7 @@ from shared.web.server import serve
 __all__ = [
     "CHECK_TIMEOUT_S",
     "AnyConnection",
+    "AuditMiddleware",
     "Check",
     "Lifespan",
     "NotFound",

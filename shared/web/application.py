@@ -14,7 +14,9 @@ from litestar.plugins.pydantic import PydanticPlugin
 
 from shared.security import Keyring
 from shared.settings import ServiceSettings
+from shared.store import BaseStore
 from shared.web import problem_details
+from shared.web.audit import AuditMiddleware
 from shared.web.lifespan import Lifespan
 from shared.web.metrics import Metrics
 from shared.web.readiness import Check, healthz, readyz
@@ -32,20 +34,23 @@ def build(
     exception_handlers: Mapping[Any, Any] | None = None,
     keyring: Keyring | None = None,
     middleware: Sequence[Any] = (),
+    audited: BaseStore | None = None,
 ) -> Litestar:
     """A service's HTTP application with everything that all services have.
 
     `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `dependencies` are the use
-    cases, injected into route handlers by name. `middleware` runs inside the middleware that all services have.
+    cases, injected into route handlers by name. `middleware` runs inside the middleware that all services have. With
+    `audited`, the service's database, each state-changing request is published as `audit.recorded` by its outbox.
     """
     metrics = PrometheusConfig(app_name=f"assay_{service}", group_path=True)
+    audit = [AuditMiddleware(service, audited)] if audited else []
     handlers = dict(exception_handlers or {})
     return Litestar(
         route_handlers=[healthz, readyz, Metrics, *routes],
         lifespan=list(lifespan),
         state=State({"checks": dict(checks), "keyring": keyring or Keyring(settings.common.keys_file)}),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
-        middleware=[TraceMiddleware(), metrics.middleware, *middleware],
+        middleware=[TraceMiddleware(), metrics.middleware, *audit, *middleware],
         exception_handlers=handlers,
         plugins=[PydanticPlugin(prefer_alias=True), problem_details.plugin(handled=handlers)],
         request_max_body_size=settings.max_body_bytes,

@@ -29,7 +29,7 @@ def connections(store: Store, bus: Bus) -> Lifespan:
         await _until_ready(bus.start, "nats")
         await _until_ready(bus.check, "topology")
         await _until_ready(keys.catch_up, "keys")
-        background = [asyncio.create_task(work) for work in (Outbox(store, bus.publish).run(), keys.follow())]
+        background = [asyncio.create_task(work) for work in (Outbox(store, bus).run(), keys.follow())]
         try:
             yield
         finally:

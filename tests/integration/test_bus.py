@@ -1,15 +1,17 @@
-"""The delivery policy on a real NATS server and a real database."""
+"""Delivery of events over a real NATS server and a real database."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import nats
 import pytest
+from prometheus_client import REGISTRY
 
 from shared import topology
 from shared.bus import Bus, PermanentError, RetryPolicy
 from shared.cloudevents import Envelope
-from shared.events import ModelRolledBack, TrainingCancelRequested, TrainingQueued
+from shared.events import DatasetRejected, ModelRolledBack, RowError, TrainingCancelRequested, TrainingQueued
 from shared.outbox import Outbox
 from shared.settings import CommonSettings
 from shared.store import Entity, Store
@@ -52,25 +54,25 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 15) -> No
             await asyncio.sleep(0.05)
 
 
-async def test_an_event_is_handled_once_however_often_it_is_sent(start, store) -> None:
-    heard: list[str] = []
+async def test_an_event_that_is_sent_several_times_is_handled_once(start, store) -> None:
+    handled: list[str] = []
 
     async def handle(event: TrainingQueued) -> None:
-        heard.append(event.job_id)
+        handled.append(event.job_id)
 
     bus = await start(handle)
     envelope = Envelope.of(TrainingQueued(job_id="a"), "test")
     await bus.publish(envelope)
-    await eventually(lambda: heard == ["a"])
+    await eventually(lambda: handled == ["a"])
     await bus.publish(envelope)
     # Without its message id JetStream cannot tell that this is the same event: the inbox must.
     await bus.broker.publish(envelope.model_dump_json().encode(), "training.queued", stream=topology.EVENTS_STREAM)
     await bus.publish(Envelope.of(TrainingQueued(job_id="b"), "test"))
-    await eventually(lambda: "b" in heard)
-    assert heard == ["a", "b"]
+    await eventually(lambda: "b" in handled)
+    assert handled == ["a", "b"]
 
 
-async def test_a_failed_handler_is_tried_again_after_growing_delays(start) -> None:
+async def test_a_failed_handler_is_retried_after_growing_delays(start) -> None:
     times: list[float] = []
 
     async def handle(event: TrainingQueued) -> None:
@@ -100,7 +102,7 @@ async def test_a_permanent_error_goes_to_the_dead_letters_with_its_reason(start,
     await client.close()
 
 
-async def test_what_is_no_event_at_all_is_a_dead_letter_too(start, bus_settings) -> None:
+async def test_a_message_that_is_not_an_event_becomes_a_dead_letter(start, bus_settings) -> None:
     async def handle(event: TrainingQueued) -> None:
         raise AssertionError("must not be called")
 
@@ -112,7 +114,7 @@ async def test_what_is_no_event_at_all_is_a_dead_letter_too(start, bus_settings)
     await client.close()
 
 
-async def test_work_in_hand_goes_to_another_replica_when_a_process_stops(start) -> None:
+async def test_an_unfinished_event_goes_to_another_replica_when_a_process_stops(start) -> None:
     first, second = asyncio.Event(), asyncio.Event()
 
     async def never_ends(event: TrainingQueued) -> None:
@@ -130,7 +132,7 @@ async def test_work_in_hand_goes_to_another_replica_when_a_process_stops(start) 
     await asyncio.wait_for(second.wait(), 10)
 
 
-async def test_what_was_saved_is_published_even_when_nats_was_away(
+async def test_saved_events_are_published_after_an_outage_of_nats(
     common: CommonSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     server = NatsServer(free_port(), tmp_path_factory.mktemp("nats"))
@@ -140,28 +142,111 @@ async def test_what_was_saved_is_published_even_when_nats_was_away(
     await client.close()
     store = Store(common.mongo_url, f"{common.database_prefix}trainer", "trainer")
     jobs = store.collection("jobs", Job)
-    heard: list[str] = []
+    handled: list[str] = []
 
     async def handle(event: TrainingQueued) -> None:
-        heard.append(event.job_id)
+        handled.append(event.job_id)
 
     bus = Bus(server.url, "trainer", store)
     bus.subscribe(TrainingQueued, handle)
     await bus.start()
-    relay = asyncio.create_task(Outbox(store, bus.publish, sweep_s=0.2).run())
+    relay = asyncio.create_task(Outbox(store, bus, sweep_s=0.2).run())
     server.kill()
     assert await jobs.create(Job(id="a"), [TrainingQueued(job_id="a")])
     assert not await jobs.create(Job(id="a"), [TrainingQueued(job_id="a")])
     await asyncio.sleep(0.5)
-    assert heard == []
+    assert handled == []
     server.start()
-    await eventually(lambda: heard == ["a"], 40)
+    await eventually(lambda: handled == ["a"], 40)
     relay.cancel()
     await bus.stop()
     server.kill()
 
 
-async def test_racing_changes_are_all_kept_with_their_events(common: CommonSettings) -> None:
+async def test_a_very_long_field_name_does_not_stop_the_outbox(start, store, bus_settings) -> None:
+    handled: list[str] = []
+
+    async def handle(event: TrainingQueued) -> None:
+        handled.append(event.job_id)
+
+    bus = await start(handle)
+    jobs = store.collection("jobs", Job)
+    name = "k" * 600_000
+    error = RowError(line=1, field=name, reason=f"unknown field {name}")
+    await jobs.create(Job(id="file"), [DatasetRejected(file_id="file", rows=2, bad_rows=1, errors=(error,))])
+    await jobs.create(Job(id="a"), [TrainingQueued(job_id="a")])
+    await Outbox(store, bus).relay()
+    await eventually(lambda: handled == ["a"])
+    message = await bus.jetstream.get_last_msg(topology.EVENTS_STREAM, "dataset.rejected")
+    [published] = Envelope.model_validate_json(message.data).data["errors"]
+    assert published["field"].endswith("… [cut]")
+    assert len(published["field"].encode()) == 256
+    assert await store.unsent_events() == []
+
+
+async def test_an_event_that_nats_refuses_is_parked_and_the_others_are_published(start, store, bus_settings) -> None:
+    handled: list[str] = []
+
+    async def handle(event: TrainingQueued) -> None:
+        handled.append(event.job_id)
+
+    bus = await start(handle)
+    jobs = store.collection("jobs", Job)
+    await jobs.create(Job(id="large"), [TrainingQueued(job_id="large"), TrainingQueued(job_id="next")])
+    # As saved by a version that had no bounds.
+    document = await store.database["jobs"].find_one({"_id": "large"})
+    document["outbox"][0]["data"]["job_id"] = "x" * 2_000_000
+    await store.database["jobs"].replace_one({"_id": "large"}, document)
+    await jobs.create(Job(id="a"), [TrainingQueued(job_id="a")])
+    await Outbox(store, bus).relay()
+    await eventually(lambda: sorted(handled) == ["a", "next"])
+    assert await store.unsent_events() == []
+    parked = await store.database["parked"].find_one({})
+    assert len(parked["event"]["data"]["job_id"]) == 2_000_000
+    letters = await bus.jetstream.subscribe("dead.trainer-outbox", stream=topology.DEAD_STREAM)
+    letter = await letters.next_msg(timeout=10)
+    assert "MaxPayloadError" in letter.headers["assay-error"]
+    assert json.loads(letter.data)["subject"] == "large"
+    assert len(letter.data) < 3000
+    assert (
+        REGISTRY.get_sample_value("assay_outbox_parked_total", {"service": "trainer", "type": "training.queued"}) == 1
+    )
+
+
+async def test_an_aggregate_whose_event_is_refused_for_now_does_not_hold_up_the_others(start, store) -> None:
+    handled: list[str] = []
+
+    async def handle(event: TrainingQueued) -> None:
+        handled.append(event.job_id)
+
+    bus = await start(handle)
+    jobs = store.collection("jobs", Job)
+    await jobs.create(Job(id="early"), [TrainingQueued(job_id="early")])
+    # An event of a newer version whose subject the stream does not have yet.
+    document = await store.database["jobs"].find_one({"_id": "early"})
+    document["outbox"][0]["type"] = "training.imagined"
+    await store.database["jobs"].replace_one({"_id": "early"}, document)
+    await jobs.create(Job(id="a"), [TrainingQueued(job_id="a")])
+    await Outbox(store, bus).relay()
+    await eventually(lambda: handled == ["a"])
+    [(_, entity_id, _)] = await store.unsent_events()
+    assert entity_id == "early"
+
+
+async def test_a_validation_error_in_a_handler_is_retried(start) -> None:
+    attempts: list[str] = []
+
+    async def handle(event: TrainingQueued) -> None:
+        attempts.append(event.job_id)
+        if len(attempts) == 1:
+            TrainingQueued.model_validate({"job_id": "a", "turn": -1})
+
+    bus = await start(handle)
+    await bus.publish(Envelope.of(TrainingQueued(job_id="a"), "test"))
+    await eventually(lambda: len(attempts) == 2)
+
+
+async def test_concurrent_changes_are_all_saved_with_their_events(common: CommonSettings) -> None:
     store = Store(common.mongo_url, f"{common.database_prefix}x", "trainer")
     jobs = store.collection("jobs", Job)
     await jobs.create(Job(id="a", state=""))
@@ -178,7 +263,7 @@ async def test_racing_changes_are_all_kept_with_their_events(common: CommonSetti
     store.close()
 
 
-def test_a_fact_has_one_id_and_a_repeatable_one_has_many() -> None:
+def test_an_event_with_a_natural_key_always_has_the_same_id() -> None:
     queued = TrainingQueued(job_id="a")
     assert Envelope.of(queued, "x").id == Envelope.of(queued, "x").id
     rolled = ModelRolledBack(alias="a", version="v-1", previous_version="v-2", reason="worse")

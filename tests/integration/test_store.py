@@ -180,6 +180,14 @@ async def test_a_deleted_object_is_gone_at_once_and_its_last_events_are_publishe
     assert await store.documents("suites").get("a") is None
 
 
+async def test_an_event_without_an_aggregate_is_published_and_leaves_nothing(store: BaseStore) -> None:
+    await store.emit([cancel("1"), cancel("2")])
+    assert store.unsent.is_set()
+    assert await waiting(store) == ["1", "2"]
+    await relay(store)
+    assert await store.documents("outbox").find([]) == []
+
+
 async def test_a_deleted_id_can_be_created_again_before_its_events_are_published(store: BaseStore, suites) -> None:
     await suites.create(Suite(id="a", note="first"))
     await suites.delete("a", [cancel("1")])
