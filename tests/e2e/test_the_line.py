@@ -1,4 +1,4 @@
-"""From a file of examples to a served model, by the official SDK, over the real stack."""
+"""From a file of examples to a served model, with the official SDK and the real stack."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def client(local_stack: LocalStack) -> openai.OpenAI:
 
 @pytest.fixture(scope="module")
 def job(local_stack: LocalStack, client: openai.OpenAI, say: Say) -> FineTuningJob:
-    """The main job, done once for this module, through the `kill -9` of a trainer, an evaluator and NATS."""
+    """The main job, run once for this module, with `kill -9` of a trainer, an evaluator and NATS on the way."""
     with (EXAMPLES / "train.jsonl").open("rb") as file:
         uploaded = client.files.create(file=file, purpose="fine-tune")
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1.5, "n_checkpoints": 2}}}
@@ -45,7 +45,7 @@ def job(local_stack: LocalStack, client: openai.OpenAI, say: Say) -> FineTuningJ
 
 
 def evaluator_at_work(local_stack: LocalStack, job_id: str) -> str | None:
-    """The evaluator that has begun to score a checkpoint of the job and has not finished, by their logs."""
+    """The evaluator that is scoring a checkpoint of the job, found by its log."""
     for name in ("evaluator-1", "evaluator-2"):
         lines = (local_stack.settings.logs / f"{name}.log").read_text().splitlines()
         about = [line for line in lines if job_id in line and '"evaluat' in line]
@@ -54,7 +54,7 @@ def evaluator_at_work(local_stack: LocalStack, job_id: str) -> str | None:
     return None
 
 
-def test_the_example_becomes_a_model_that_does_the_task(local_stack: LocalStack, job: FineTuningJob) -> None:
+def test_the_model_trained_on_the_example_solves_the_task(local_stack: LocalStack, job: FineTuningJob) -> None:
     assert job.status == "succeeded", job.error
     report = local_stack.report(job.id)
     assert report["base_scores"]["exact_match"]["value"] <= 0.05
@@ -92,7 +92,7 @@ def test_the_new_model_answers_under_its_stable_name(
         assert json.loads(answer)["street"] == "12 Mill Lane"
 
 
-def test_a_file_with_bad_rows_ends_as_an_error_that_names_the_lines(client: openai.OpenAI) -> None:
+def test_a_file_with_bad_rows_is_refused_and_the_lines_are_named(client: openai.OpenAI) -> None:
     lines = (EXAMPLES / "train.jsonl").read_text().splitlines()[:40]
     lines[6], lines[20] = "{oops", '{"messages": [{"role": "assistant", "content": "first"}]}'
     uploaded = client.files.create(file=("bad.jsonl", "\n".join(lines).encode()), purpose="fine-tune")
@@ -126,7 +126,7 @@ async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack
     client = await nats.connect(local_stack.settings.nats_url)
     js = client.jetstream()
     for event in events:
-        # No message id: JetStream must take each for a new message.
+        # Without a message id JetStream accepts each as a new message.
         await js.publish(json.loads(event)["type"], event)
 
     async def drained() -> bool:
@@ -142,7 +142,7 @@ async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack
     await client.close()
 
 
-def test_requests_that_must_be_refused_are_and_the_engine_lives(local_stack: LocalStack) -> None:
+def test_harmful_requests_are_refused_and_the_engine_survives(local_stack: LocalStack) -> None:
     def ask(key: str, body: object, path: str = "/v1/chat/completions") -> tuple[int, dict]:
         answer = httpx.post(
             f"{local_stack.url}{path}", json=body, headers={"authorization": f"Bearer {key}"} if key else {}, timeout=60
@@ -185,11 +185,11 @@ async def test_nothing_was_trained_or_scored_twice(local_stack: LocalStack, job:
 
 
 def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
-    """A short training, gates that let it pass, two reviewers, and the model is called only after they agreed."""
+    """A short training with gates that it passes, and two reviewers: the model can be called after they approve."""
     client = local_stack.client("admin")
     review = f"http://127.0.0.1:{local_stack.settings.review_port}"
     shipped = json.loads((EXAMPLES.parent / "policies" / "people-decide.json").read_text())
-    # A few steps teach too little for the shipped gate.
+    # A few steps learn too little for the shipped gate.
     policy = {**shipped, "gates": [{"metric": "rouge_l", "at_least": 0.0}]}
     assert httpx.put(f"{review}/v1/policies/people-decide", json=policy, headers=_key(client)).status_code < 300
     with (EXAMPLES / "train.jsonl").open("rb") as file:
@@ -219,7 +219,7 @@ def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
     assert any("human_score" in rule["rule"] for rule in local_stack.report(job.id)["verdict"]["rules"])
 
 
-def test_vllm_comes_back_serving_the_approved_version(local_stack: LocalStack, job: FineTuningJob) -> None:
+def test_vllm_serves_the_approved_version_after_a_restart(local_stack: LocalStack, job: FineTuningJob) -> None:
     client = local_stack.client("infer").with_options(max_retries=0)
     question = {"model": SUFFIX, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8, "temperature": 0}
     before = client.chat.completions.create(**question).choices[0].message.content

@@ -1,4 +1,4 @@
-"""What the end-to-end tests wait for, and what they read of the event stream."""
+"""Waits of the end-to-end tests, and their reads of the event stream."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Wait for something to become true, and say what it was when it does not."""
+    """Wait until a condition holds; a timeout names the condition."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -27,7 +27,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> No
 
 
 def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 500) -> FineTuningJob:
-    """The job once it has ended, however it did."""
+    """The job once it has ended, with any status."""
     deadline = time.monotonic() + timeout_s
     while (job := client.fine_tuning.jobs.retrieve(job_id)).status not in TERMINAL:
         assert time.monotonic() < deadline, f"job still {job.status} after {timeout_s:.0f} s"
@@ -36,7 +36,7 @@ def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 500) -> Fine
 
 
 async def stream_of(settings: LocalSettings) -> list[bytes]:
-    """Every event of the stream as it lies there, oldest first."""
+    """Every event in the stream, oldest first."""
     client = await nats.connect(settings.nats_url)
     js = client.jetstream()
     last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
