@@ -14,7 +14,7 @@ from docs.site import event_reference, http_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Path(__file__).with_name("mkdocs.yml")
-_PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md", "services/*/README.md")
+_PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md", "deploy/*/README.md", "services/*/README.md")
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
