@@ -35,7 +35,7 @@ def unpack(path: Path, containers: list[str], limits: Limits) -> tuple[Any, str]
     """The innermost stream and its name; `containers` is filled. A zip file must hold one file."""
     stream: Any = path.open("rb")
     name = ""
-    limit = max(_SMALL_BYTES, min(limits.unpacked, limits.ratio * path.stat().st_size))
+    limit = min(limits.unpacked, max(_SMALL_BYTES, limits.ratio * path.stat().st_size))
     while True:
         head = peek(stream, 4)
         if head[:2] == b"\x1f\x8b":

@@ -18,12 +18,12 @@ class Dialect:
     quote: str = '"'
 
 
-def detect(sample: str, whole: bool) -> Dialect:
-    """The dialect in which most rows have as many cells as the header; a file of one column has commas."""
+def detect(sample: str, whole: bool, usual: str) -> Dialect:
+    """The dialect in which most rows have as many cells as the header; a file of one column has the `usual` one."""
     candidates = [Dialect(delimiter, _quote(sample, delimiter)) for delimiter in _DELIMITERS]
     scored = [(_score(sample, dialect, whole), -place, dialect) for place, dialect in enumerate(candidates)]
     (score, columns), _, best = max(scored, key=lambda one: one[:2])
-    return best if columns > 1 and score > 0 else Dialect(",", _quote(sample, ","))
+    return best if columns > 1 and score > 0 else Dialect(usual, _quote(sample, usual))
 
 
 def _quote(sample: str, delimiter: str) -> str:

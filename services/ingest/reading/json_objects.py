@@ -21,10 +21,14 @@ def parse_line(line: bytes) -> dict[str, Any] | Problem:
     except orjson.JSONDecodeError as error:
         if (unlike := _not_utf8(line)) is not None:
             return unlike
+        if "recursion" in str(error).lower():
+            return _too_deep()
         if b"\\u" not in line and b"NaN" not in line and b"Infinity" not in line:
             return _not_json(error)
         return parse_text(line.decode())
-    if isinstance(value, dict) and not _may_repeat(line, value) and b"\\u0000" not in line:
+    certain = isinstance(value, dict) and not _may_repeat(line, value) and b"\\u0000" not in line
+    # Fewer brackets than levels that are allowed: it cannot be too deep.
+    if certain and line.count(b"[") + line.count(b"{") <= _MAX_DEPTH:
         return _unwrapped(value)
     return parse_text(line.decode())
 

@@ -96,7 +96,8 @@ def _open_text(
     if detected.format == "json":
         text = io.TextIOWrapper(buffered, detected.encoding, errors="surrogateescape")
         return Source(detected, json_documents.read(text, detected, limits))
-    dialect = dialects.detect(sample.removeprefix("\ufeff"), whole)
+    usual = "\t" if filename.lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
+    dialect = dialects.detect(sample.removeprefix("\ufeff"), whole, usual)
     if options.delimiter:
         dialect = Dialect(options.delimiter, dialect.quote)
     detected.delimiter, detected.quote = dialect.delimiter, dialect.quote

@@ -7,7 +7,7 @@ from services.ingest.ports import PreparationRequest, PreparationResult, Prepare
 from services.ingest.report import Report
 from services.ingest.service.templates import Templates
 from services.ingest.shapes.catalog import SHAPES
-from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError
+from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError, Splits
 from shared.store import Collection
 
 
@@ -65,33 +65,43 @@ class Datasets:
         result: PreparationResult,
         previous: Dataset | None,
     ) -> None:
-        report, version = result.report, {"number": 1, "previous": None}
+        dataset = Dataset(id=upload.file_id, upload=upload, status="rejected", report=result.report)
         if previous is not None:
-            version = {"number": previous.number + 1, "previous": previous.id}
-        kept = {"id": upload.file_id, "upload": upload, "report": report, **version}
+            dataset.number, dataset.previous = previous.number + 1, previous.id
         if result.splits is None:
-            rejected = DatasetRejected(
-                file_id=upload.file_id,
-                rows=report.counts.rows,
-                bad_rows=report.counts.dropped,
-                errors=tuple(report.errors),
-            )
-            await self.datasets.create(Dataset(status="rejected", rejected=rejected, **kept), [rejected])
+            dataset.rejected = _rejected(upload, result.report)
+            await self.datasets.create(dataset, [dataset.rejected])
             return
-        counts = report.counts
-        ready = DatasetReady(
-            file_id=upload.file_id,
-            rows=counts.train + counts.validation + counts.test,
-            dropped_rows=counts.dropped,
-            duplicate_rows=counts.duplicates,
-            splits=result.splits,
-            owner=upload.owner,
-            train=upload.train,
-            kind=report.kind or "chat",
-            version=result.version,
-            template=template,
-        )
-        await self.datasets.create(Dataset(status="ready", ready=ready, **kept), [ready])
+        dataset.status = "ready"
+        dataset.ready = _ready(upload, template, result.report, result.splits, result.version)
+        await self.datasets.create(dataset, [dataset.ready])
+
+
+def _rejected(upload: DatasetUploaded, report: Report) -> DatasetRejected:
+    return DatasetRejected(
+        file_id=upload.file_id,
+        rows=report.counts.rows,
+        bad_rows=report.counts.dropped,
+        errors=tuple(report.errors),
+    )
+
+
+def _ready(
+    upload: DatasetUploaded, template: PromptTemplate | None, report: Report, splits: Splits, version: str
+) -> DatasetReady:
+    counts = report.counts
+    return DatasetReady(
+        file_id=upload.file_id,
+        rows=counts.train + counts.validation + counts.test,
+        dropped_rows=counts.dropped,
+        duplicate_rows=counts.duplicates,
+        splits=splits,
+        owner=upload.owner,
+        train=upload.train,
+        kind=report.kind or "chat",
+        version=version,
+        template=template,
+    )
 
 
 def _wrong_option(upload: DatasetUploaded, template: PromptTemplate | None) -> RowError | None:

