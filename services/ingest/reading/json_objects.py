@@ -21,14 +21,12 @@ def parse_line(line: bytes) -> dict[str, Any] | Problem:
     except orjson.JSONDecodeError as error:
         if (unlike := _not_utf8(line)) is not None:
             return unlike
-        if "recursion" in str(error).lower():
-            return _too_deep()
-        if b"\\u" not in line and b"NaN" not in line and b"Infinity" not in line:
+        if _brackets(line) <= _MAX_DEPTH and b"\\u" not in line and b"NaN" not in line and b"Infinity" not in line:
             return _not_json(error)
         return parse_text(line.decode())
     certain = isinstance(value, dict) and not _may_repeat(line, value) and b"\\u0000" not in line
     # Fewer brackets than levels that are allowed: it cannot be too deep.
-    if certain and line.count(b"[") + line.count(b"{") <= _MAX_DEPTH:
+    if certain and _brackets(line) <= _MAX_DEPTH:
         return _unwrapped(value)
     return parse_text(line.decode())
 
@@ -65,6 +63,10 @@ def parse_text(text: str) -> dict[str, Any] | Problem:
     if "\\u0000" in text or "\x00" in text:
         return Problem("nul", "holds a NUL character", "remove the character: no tokenizer and no table can hold it")
     return _unwrapped(value)
+
+
+def _brackets(line: bytes) -> int:
+    return line.count(b"[") + line.count(b"{")
 
 
 def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
