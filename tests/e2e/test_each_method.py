@@ -1,4 +1,4 @@
-"""Each method teaches the base model the example in a few steps, and plain transformers and PEFT answer with it."""
+"""Each training method learns the example in a few steps, and plain transformers and PEFT load the result."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ pytestmark = [
 
 STEPS, ASKED_ROWS, IN_FORM = 48, 5, 4
 KEYS = {"street", "city", "postcode", "name"}
-# What is asked for, and the share of parameters that it should train. Plain LoRA is what the whole line trains by.
+# The requested method, and the share of parameters that it should train. The whole line tests plain LoRA.
 METHODS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
     "rslora": ({"use_rslora": True}, (0.01, 0.03)),
     "dora": ({"use_dora": True}, (0.01, 0.03)),
@@ -44,13 +44,13 @@ def parts() -> dict[str, list[bytes]]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that goes with its test: whole models are large."""
+    """A folder that is deleted after its test: whole models are large."""
     with tempfile.TemporaryDirectory() as made:
         yield Path(made)
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_it_answers_the_example_in_its_form(
+async def test_the_trained_model_answers_with_the_keys_of_the_example(
     method: str, parts: dict[str, list[bytes]], base_model: LocalSettings, folder: Path
 ) -> None:
     asked, (low, high) = METHODS[method]
@@ -72,7 +72,7 @@ async def test_it_answers_the_example_in_its_form(
 def in_form(
     model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, parts: dict[str, list[bytes]]
 ) -> int:
-    """How many answers to questions of the test split are JSON objects with the example's keys."""
+    """The number of answers to the test split that are JSON objects with the example's keys."""
     count = 0
     for row in parts["test"][:ASKED_ROWS]:
         prompt = json.loads(row)["messages"][:-1]

@@ -1,4 +1,4 @@
-"""Checkpoints that must not pass, trained for real and scored on merged weights by an engine of the evaluator's own."""
+"""Checkpoints that must not pass, trained for real and scored on merged weights by a separate engine."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def lines(rows: list[tuple[str, str]]) -> list[bytes]:
 
 
 def example() -> tuple[list[bytes], list[bytes]]:
-    """What the example's rows are, to train on and to test on."""
+    """The rows of the example for training and for testing."""
     parts = split_lines(EXAMPLES / "train.jsonl", 7)
     return parts["train"], parts["test"][:TESTED]
 
@@ -51,12 +51,12 @@ def shipped(table: str) -> list[dict[str, Any]]:
 
 
 def questions() -> list[bytes]:
-    """The general suite's own questions with their answers."""
+    """The questions of the general suite with their answers."""
     return lines([(row["question"], row["choices"][row["answer"]]) for row in shipped("general-en.jsonl")])
 
 
 def short_and_wrong(rows: list[bytes]) -> list[bytes]:
-    """The same questions, each answered by one word that is no answer."""
+    """The same questions, each with a one-word wrong answer."""
     return lines([(json.loads(row)["messages"][-2]["content"], "No.") for row in rows])
 
 
@@ -87,7 +87,7 @@ def failed_gates(done: EvalDone) -> set[str]:
     return {rule.rule for rule in judge_gates(policy, done) if not rule.passed}
 
 
-async def test_what_forgot_what_saw_the_questions_and_what_is_fast_and_wrong_are_told_apart(
+async def test_gates_reject_forgetting_contamination_and_fast_wrong_answers(
     bus_settings, base_model, suites, tmp_path, own_engine
 ) -> None:
     own, test = example()
