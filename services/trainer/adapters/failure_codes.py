@@ -4,7 +4,7 @@ import errno
 
 from services.trainer.adapters.pretrained import BaseModelUnusable
 from services.trainer.adapters.progress_callback import LossDiverged
-from services.trainer.adapters.token_rows import EmptySplit, RowsTooLong
+from services.trainer.adapters.token_rows import EmptySplit, RowsTooLong, ToolsNotRendered
 from services.trainer.adapters.trainable_parameters import LayersUnknown
 from shared.artifacts import ArtifactError
 
@@ -12,6 +12,7 @@ _CODES: dict[type[Exception], str] = {
     BaseModelUnusable: "base_model_unusable",
     EmptySplit: "empty_training_split",
     RowsTooLong: "rows_too_long",
+    ToolsNotRendered: "tools_not_rendered",
     LossDiverged: "loss_diverged",
     ArtifactError: "artifact_damaged",
     LayersUnknown: "invalid_hyperparameter",

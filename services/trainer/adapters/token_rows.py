@@ -18,6 +18,10 @@ class RowsTooLong(Exception):
     """Rows have more tokens than the plan allows; the message names the first."""
 
 
+class ToolsNotRendered(Exception):
+    """A row calls tools, and the base model's chat template does not show calls."""
+
+
 class TokenRow(TypedDict):
     """Token ids of a conversation or of a piece of text; `labels` are the ids to learn, elsewhere `IGNORED`."""
 
@@ -50,18 +54,21 @@ def text_rows(text: str, tokenizer: PreTrainedTokenizerBase, max_length: int) ->
     return [TokenRow(input_ids=piece, labels=list(piece)) for piece in pieces if len(piece) > 1]
 
 
-def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> TokenRow:
-    """One conversation. Assistant turns have labels up to their end-of-turn token.
+def token_row(
+    messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
+) -> TokenRow:
+    """One conversation. Assistant turns have labels up to their end-of-turn token; those of weight 0 have none.
 
     Some chat templates render a turn differently in the middle of a conversation and at its end. Labels cover only
-    what both renderings share.
+    what both renderings share. Raises `ToolsNotRendered` where the template leaves out calls of tools.
     """
-    ids = _render(messages, tokenizer, generate=False)
+    rendered = _for_template(messages, tokenizer, tools)
+    ids = _render(rendered, tokenizer, tools, generate=False)
     labels = [IGNORED] * len(ids)
     for i, message in enumerate(messages):
-        if message["role"] == "assistant":
-            start = _common_prefix(ids, _render(messages[:i], tokenizer, generate=True))
-            end = _common_prefix(ids, _render(messages[: i + 1], tokenizer, generate=False))
+        if message["role"] == "assistant" and message.get("weight", 1):
+            start = _common_prefix(ids, _render(rendered[:i], tokenizer, tools, generate=True))
+            end = _common_prefix(ids, _render(rendered[: i + 1], tokenizer, tools, generate=False))
             end = _after_last(tokenizer.eos_token_id, ids, start, end)
             labels[start:end] = ids[start:end]
     return TokenRow(input_ids=ids, labels=labels)
@@ -70,13 +77,38 @@ def token_row(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
 def _tokenized(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[TokenRow]:
     if "text" in row:
         return text_rows(row["text"], tokenizer, min(max_length, _PIECE_TOKENS))
-    made = token_row(row["messages"], tokenizer)
+    made = token_row(row["messages"], tokenizer, row.get("tools"))
     # The first token is never predicted, so its label does not count.
     return [made] if any(label != IGNORED for label in made["labels"][1:]) else []
 
 
-def _render(messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, generate: bool) -> list[int]:
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generate)
+def _for_template(
+    messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None
+) -> list[dict[str, Any]]:
+    """The messages as chat templates want them: without weights, the arguments of calls as objects."""
+    called = {call["function"]["name"] for message in messages for call in message.get("tool_calls", ())}
+    made = [{key: value for key, value in message.items() if key != "weight"} for message in messages]
+    for message in made:
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = [{**call, "function": _parsed(call["function"])} for call in calls]
+    if called:
+        # Without the tools' definitions, in which the names stand too.
+        text = str(tokenizer.apply_chat_template(made, tokenize=False))
+        if hidden := sorted(name for name in called if name not in text):
+            raise ToolsNotRendered(
+                f"the base model's chat template does not show calls of tools, such as {hidden[0]!r}"
+            )
+    return made
+
+
+def _parsed(function: dict[str, Any]) -> dict[str, Any]:
+    return {**function, "arguments": json.loads(function["arguments"])}
+
+
+def _render(
+    messages: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None, generate: bool
+) -> list[int]:
+    text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=generate)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 

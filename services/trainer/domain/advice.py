@@ -6,6 +6,7 @@ ADVICE = {
     "loss_diverged": "Ask for a lower learning_rate (a third is a good next try), and look for rows that are not text.",
     "empty_training_split": "Give each row an answer by the assistant.",
     "rows_too_long": "Shorten such rows, split them, or ask for a larger max_length.",
+    "tools_not_rendered": "Remove the rows that call tools, or name a base model whose chat template has tools.",
     "base_model_unusable": "Name another base model: one that has safetensors and a chat template.",
     "artifact_damaged": "Upload the file again and start a new job.",
 }

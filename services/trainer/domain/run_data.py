@@ -1,6 +1,6 @@
 """The data of a run: its splits, and the checkpoint it starts from."""
 
-from shared.events import Artifact, Split, Value
+from shared.events import Artifact, PromptTemplate, Split, Value
 
 
 class WarmStart(Value):
@@ -20,3 +20,5 @@ class RunData(Value):
     test: Split
     general: Split | None = None
     start: WarmStart | None = None
+    template: PromptTemplate | None = None
+    """What the rows were rendered with; it travels with each checkpoint."""

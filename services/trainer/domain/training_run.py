@@ -215,6 +215,7 @@ class TrainingRun(Value):
             suite=spec.metadata.get("suite"),
             tuning=self.plan.tuning.published_as,
             owner=self.request.owner,
+            template=self.data.template if self.data is not None else None,
         )
 
     def finished_event(self) -> TrainingFinished:

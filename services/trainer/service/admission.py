@@ -104,6 +104,10 @@ class Admission:
 
 def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
     """The splits that a run reads; of a validation file and of a general file it reads the largest split."""
+    for use, dataset in datasets.items():
+        if dataset.kind in ("preference", "unpaired"):
+            message = f"{dataset.file_id} has preferences, which cannot be trained on yet: name a file of conversations"
+            raise PlanRefused("unsupported_rows", message, use)
     splits, validation_file = datasets["training_file"].splits, datasets.get("validation_file")
     validation = validation_file.splits.train if validation_file else splits.validation
     general = datasets.get("general_file")
@@ -112,6 +116,7 @@ def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
         message = f"the dataset {general.file_id!r} has no rows to mix in"
         raise PlanRefused("general_file_not_found", message, "general_file")
     return RunData(
+        template=datasets["training_file"].template,
         train=splits.train,
         validation=validation if validation.rows else None,
         test=splits.test,

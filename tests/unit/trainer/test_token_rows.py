@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from services.trainer.adapters.token_rows import IGNORED, RowsTooLong, text_rows, token_row, token_rows
+from services.trainer.adapters.token_rows import (
+    IGNORED,
+    RowsTooLong,
+    ToolsNotRendered,
+    text_rows,
+    token_row,
+    token_rows,
+)
 from tests.unit.trainer import tiny_model
 
 pytestmark = pytest.mark.model
@@ -62,3 +69,22 @@ def test_a_plain_text_is_learned_with_its_end_token_and_split_if_it_is_long() ->
     # A piece of one token (here the end token) is left out.
     assert [token for piece in pieces for token in piece["input_ids"]] == whole["input_ids"][:-1]
     assert {len(piece["input_ids"]) for piece in pieces[:-1]} == {5}
+
+
+def test_an_answer_of_weight_0_is_read_and_not_learned() -> None:
+    tokenizer = tiny_model.tokenizer()
+    turns = [*TURNS[:2], {**TURNS[2], "weight": 0}, *TURNS[3:]]
+    row = token_row(turns, tokenizer)
+    assert learned(row, tokenizer) == "2 and more<|im_end|>"
+    assert row["input_ids"] == token_row(TURNS, tokenizer)["input_ids"]
+
+
+def test_calls_of_tools_are_rendered_by_the_chat_template_or_refused() -> None:
+    tokenizer = tiny_model.tokenizer()
+    call = {"id": "c1", "type": "function", "function": {"name": "book", "arguments": '{"table": 4}'}}
+    turns = [TURNS[1], {"role": "assistant", "content": "", "tool_calls": [call]}]
+    with pytest.raises(ToolsNotRendered, match="'book'"):
+        token_row(turns, tokenizer)
+    calls = "{% for c in m.tool_calls or [] %}{{ c.function.name }}={{ c.function.arguments | tojson }}{% endfor %}"
+    tokenizer.chat_template = tiny_model.TEMPLATE.replace("{{ m.content }}", "{{ m.content }}" + calls)
+    assert learned(token_row(turns, tokenizer), tokenizer) == 'book={"table": 4}<|im_end|>'
