@@ -1,12 +1,16 @@
-"""Assay's training beside TRL's and LLaMA-Factory's defaults: `make bench-training`.
+"""Compares Assay's training with TRL's and LLaMA-Factory's defaults: `make bench-training`.
 
-Same model, rows, order, batch, rank, rate and seed; the sides take turns, each with its own program's environment.
-Speed counts real tokens, those of the rows, however many a side pads, and however many it need not compute again (Assay
-computes what all rows of a batch begin with once); loading and tokenizing are not timed. Losses are the mean of all
-steps. The peers compute in 16 bits, also where that is emulated, and round a good part of a young adapter's small
-changes away: the same adapter after its first step loses 0.13 nats more in bfloat16 than in 32 bits. So losses are
-compared at equal precision, by two sides more that are run for their loss alone: TRL in 32 bits, which Assay's must be
-equal to, and Assay in 16 bits, which must be equal to both peers' defaults.
+All sides get the same model, rows, order, batch size, rank, learning rate and seed. They take turns; the fastest turn
+of each counts. Speed counts real tokens, those of the rows, without padding; loading and tokenizing are not timed.
+
+Three promises:
+
+- Assay reaches 0.7 of the speed at which this machine multiplies matrices in its fastest number format;
+- it is at least twice as fast as the faster peer;
+- its loss (the mean of all steps) is within 0.02 nats of TRL's in 32 bits. TRL runs once in 32 bits for its loss alone.
+
+How many times faster than each peer Assay is depends on the processor, so it is only reported. The peers compute in 16
+bits by default, also where the processor emulates that, and round away some of a young adapter's small changes.
 `python -m bench.training --turns 1` is the short way.
 """
 
@@ -29,17 +33,18 @@ from bench.side_by_side import FOLDER, UV, Ratio, environment, show, verdict
 from bench.training_rows import rows
 from deploy.local import processor, set_up
 from deploy.local.base_model import unpack
+from services.trainer.adapters.cpu.precision import bf16_speedup
 from services.trainer.adapters.token_rows import IGNORED, TokenRow, token_rows
 from services.trainer.adapters.worker_processes import ENVIRONMENT
 
 STEPS, BATCH, RATE, RANK, SEED, TURNS = 4, 8, 2e-4, 16, 7, 2
 _SIDES = ("trl", "llama-factory", "assay")
-_TRL_IN_32_BITS, _ASSAY_IN_16_BITS = "trl-fp32", "assay-bf16"
+_TRL_IN_32_BITS = "trl-fp32"
 
 
 @dataclass
 class Side:
-    """What one side showed over its turns."""
+    """The results of one side over its turns."""
 
     seconds: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -47,7 +52,7 @@ class Side:
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(description="Assay's training beside TRL's and LLaMA-Factory's defaults.")
+    asked = argparse.ArgumentParser(description="Compares Assay's training with TRL's and LLaMA-Factory's defaults.")
     asked.add_argument("--turns", type=int, default=TURNS, help="how often each side trains; the best counts")
     asked.add_argument("--set-up", action="store_true", help="make the peer's environment and measure nothing")
     options = asked.parse_args()
@@ -60,29 +65,27 @@ def main() -> int:
     tokens = token_rows(_lines(data), AutoTokenizer.from_pretrained(model), 4096)
     real = sum(len(row["input_ids"]) for row in tokens)
     sides = {name: Side() for name in _SIDES}
+    speedup = max(1.0, bf16_speedup())
+    ceiling = 0.0
     for _ in range(options.turns):
         for name, side in sides.items():
             _turn(name, side, model, factory, data)
-    for name in (_TRL_IN_32_BITS, _ASSAY_IN_16_BITS):
-        _turn(name, sides.setdefault(name, Side()), model, factory, data)
+            # Between the turns, so that other work on the machine slows down both alike.
+            ceiling = max(ceiling, speedup * _fp32_ceiling(tokens))
+    _turn(_TRL_IN_32_BITS, sides.setdefault(_TRL_IN_32_BITS, Side()), model, factory, data)
     speed = {name: real / min(side.seconds) for name, side in sides.items()}
-    ceiling = _ceiling(tokens)
     mean = {name: sum(side.losses) / len(side.losses) for name, side in sides.items()}
-
-    def apart(one: str, other: str) -> float:
-        return abs(mean[one] - mean[other])
+    times = {name: speed["assay"] / speed[name] for name in ("trl", "llama-factory")}
+    apart = abs(mean["assay"] - mean[_TRL_IN_32_BITS])
 
     table = [[n, speed[n], speed[n] / ceiling, mean[n], s.losses[-1], s.peak_mib] for n, s in sides.items()]
     show(["side", "tokens/s", "of ceiling", "mean loss", "last loss", "peak MiB"], table)
     ratios = [
-        Ratio("times TRL", speed["assay"] / speed["trl"], 3.5, 5),
-        Ratio("times LLaMA-Factory", speed["assay"] / speed["llama-factory"], 1.4, 2),
-        Ratio("loss apart from TRL's, in 32 bits", apart("assay", _TRL_IN_32_BITS), 0.02, 0.02, most=True),
-        Ratio("loss apart from TRL's, in 16 bits", apart(_ASSAY_IN_16_BITS, "trl"), 0.02, 0.02, most=True),
-        Ratio("loss apart from LLaMA-Factory's", apart(_ASSAY_IN_16_BITS, "llama-factory"), 0.02, 0.02, most=True),
-        Ratio("loss above the others'", mean["assay"] - min(mean[name] for name in _SIDES), 0.02, 0.02, most=True),
+        Ratio("share of the machine's ceiling", speed["assay"] / ceiling, 0.7, 0.85),
+        Ratio("times the faster peer", min(times.values()), 2, 4),
+        Ratio("difference from TRL's loss in 32 bits", apart, 0.02, 0.02, most=True),
     ]
-    return verdict("training", ratios, tokens_per_s=speed, ceiling_share=speed["assay"] / ceiling)
+    return verdict("training", ratios, tokens_per_s=speed, bf16_speedup=speedup, times=times)
 
 
 def _lines(data: list[Any]) -> bytes:
@@ -178,10 +181,10 @@ def _run(command: list[str], variables: dict[str, str]) -> tuple[str, float]:
     return output, usage.ru_maxrss / 1024
 
 
-def _ceiling(tokens: list[TokenRow]) -> float:
-    """Tokens/s if nothing but LoRA's matrix products took time, at the best speed of one of the model's own shapes.
+def _fp32_ceiling(tokens: list[TokenRow]) -> float:
+    """Tokens/s if only the products with frozen weights took time, at the fp32 speed of one of the model's shapes.
 
-    A frozen weight is multiplied twice, forwards and for the gradient of its input, at two operations each.
+    Each frozen weight is used twice, forwards and for the gradient of its input, with two operations each.
     """
     scored = sum(label != IGNORED for row in tokens for label in row["labels"])
     share = scored / sum(len(row["input_ids"]) for row in tokens)

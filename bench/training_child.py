@@ -17,11 +17,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from bench.training_rows import rows
-from services.trainer.adapters.cpu.precision import choose_precision
+from services.trainer.adapters.cpu.precision import bf16_speedup
 from services.trainer.adapters.pretrained import load_model, load_tokenizer
 from services.trainer.adapters.token_rows import IGNORED, token_rows
 from services.trainer.adapters.trainer_factory import build_trainer
 from services.trainer.domain.auto_hyperparameters import BaseShape
+from services.trainer.domain.precision import decide_precision
 from services.trainer.domain.training_plan import plan_training
 from shared.events import Hyperparameters, TrainingSpec
 
@@ -40,7 +41,7 @@ class Asked:
 
 def main(side: str, asked: Asked) -> None:
     by_default = {"assay": _assay, "trl": _trl}
-    make = (by_default | {"assay-bf16": partial(_assay, bf16=True), "trl-fp32": partial(_trl, bf16=False)})[side]
+    make = (by_default | {"assay-fp32": partial(_assay, precision="fp32"), "trl-fp32": partial(_trl, bf16=False)})[side]
     torch.manual_seed(asked.seed)
     with tempfile.TemporaryDirectory() as folder:
         made = make(asked, rows(asked.steps * asked.batch, asked.seed), Path(folder))
@@ -51,7 +52,7 @@ def main(side: str, asked: Asked) -> None:
     print(json.dumps({"seconds": seconds, "losses": losses}))
 
 
-def _assay(asked: Asked, data: list[Any], folder: Path, bf16: bool | None = None) -> SFTTrainer:
+def _assay(asked: Asked, data: list[Any], folder: Path, precision: Any = "auto") -> SFTTrainer:
     values = Hyperparameters(n_epochs=1, batch_size=asked.batch, learning_rate=asked.rate, lora_rank=asked.rank)
     spec = TrainingSpec(base_model="base", hyperparameters=values, seed=asked.seed)
     shape = BaseShape(hidden_size=576, blocks=30)
@@ -62,9 +63,9 @@ def _assay(asked: Asked, data: list[Any], folder: Path, bf16: bool | None = None
         # The others' templates teach the line break behind the end of a turn, which Assay leaves out.
         taught = max(i for i, label in enumerate(row["labels"]) if label != IGNORED)
         row["labels"][taught:] = row["input_ids"][taught:]
-    if bf16 is None:
-        bf16 = choose_precision() == "bf16"
-    made = build_trainer(plan, load_model(asked.model, bf16), tokenizer, train, [], folder, bf16)
+    number_format = decide_precision(precision, "lora", bf16_speedup()).format
+    model = load_model(asked.model, number_format == "bf16")
+    made = build_trainer(plan, model, tokenizer, train, [], folder, number_format)
     # All sides read the rows in the order of the file.
     made.train_dataset = Dataset.from_list(list(train))
     return made

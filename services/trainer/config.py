@@ -21,8 +21,8 @@ class Settings(ServiceSettings):
     """The third part of `ft:<base>:<organization>:…`."""
     work_dir: Path | None = None
     """Folder for temporary files of running jobs; the system's temporary folder if unset."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Number formats of the training."""
+    precision: Literal["auto", "fp32", "bf16", "mixed"] = "auto"
+    """Number formats of the training. `mixed`: frozen weights under a LoRA adapter in bf16, all else in fp32."""
     niceness: int = Field(default=19, ge=0, le=19)
     """CPU priority of the training; 19 is the lowest."""
     threads: int = Field(default=0, ge=0, le=1024)

@@ -5,12 +5,13 @@ import signal
 import time
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
 from services.trainer.adapters.answer_trainer import AnswerTrainer
-from services.trainer.adapters.cpu.precision import choose_precision
+from services.trainer.adapters.cpu.precision import bf16_speedup
 from services.trainer.adapters.failure_codes import failure_code
 from services.trainer.adapters.machine import limit_cpu_use, peak_memory_bytes, share_of_cores
 from services.trainer.adapters.pretrained import load_tokenizer
@@ -25,6 +26,7 @@ from services.trainer.adapters.worker_processes import SAVE_AND_STOP
 from services.trainer.domain.advice import with_advice
 from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.general_rows import sample_rows
+from services.trainer.domain.precision import Precision, decide_precision
 from services.trainer.domain.run_data import WarmStart
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import JobFailed, JobFinished, JobStopped, Prepared, WorkerMessage
@@ -51,7 +53,7 @@ class WorkerRequest(BaseModel):
     resume_step: int = 0
     validations: tuple[Validation, ...] = ()
     """Of the steps up to `resume_step`."""
-    precision: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "mixed"] = "auto"
     niceness: int = 19
     threads: int = 0
     """0: this process's share of the cores."""
@@ -110,10 +112,11 @@ def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | No
     progress = ProgressCallback(plan, parent, artifacts, tokens_at, publisher, request.validations)
     signal.signal(signal.SIGTERM, lambda *_: progress.stop())
     signal.signal(SAVE_AND_STOP, lambda *_: progress.save_and_stop())
-    progress.trainer = _trainer(request, tokenizer, train, validation, start)
+    precision = _precision(request)
+    progress.trainer = _trainer(request, tokenizer, train, validation, start, precision)
     progress.trainer.add_callback(progress)
     progress.trainer.early_stop = progress.early_stop
-    _send(parent, Prepared(trainable_share=trainable_share(progress.trainer.model)))
+    _send(parent, Prepared(trainable_share=trainable_share(progress.trainer.model), precision=precision))
     # An attempt can end after the last checkpoint was saved but before that was reported.
     if request.resume_step < progress.last_step:
         progress.trainer.train(resume_from_checkpoint=str(start.weights) if request.resume_state else None)
@@ -149,15 +152,19 @@ def _trainer(
     train: list[TokenRow],
     validation: list[TokenRow],
     start: StartCheckpoint,
+    precision: Precision,
 ) -> AnswerTrainer:
     plan, out = request.plan, request.work_dir / "out"
-    bf16 = choose_precision(request.precision) == "bf16"
-    trainer = build_trainer(
-        plan, start.model(plan.tuning, bf16), tokenizer, train, validation, out, bf16, request.sharded
-    )
+    model = start.model(plan.tuning, precision.format == "bf16")
+    trainer = build_trainer(plan, model, tokenizer, train, validation, out, precision.format, request.sharded)
     start.load_adapter(trainer.model)
     trainer.optimizer_from = start.optimizer
     return trainer
+
+
+def _precision(request: WorkerRequest) -> Precision:
+    speedup = bf16_speedup() if request.precision == "auto" else 0.0
+    return decide_precision(request.precision, request.plan.tuning.kind, speedup)
 
 
 def _tokens_at(train: list[TokenRow], plan: TrainingPlan) -> list[int]:

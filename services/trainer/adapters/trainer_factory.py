@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import torch
 from datasets import Dataset
@@ -11,7 +12,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig
 
 from services.trainer.adapters.answer_trainer import AnswerTrainer
-from services.trainer.adapters.cpu.lora_product import fuse
+from services.trainer.adapters.cpu.lora_product import fuse, use_bf16_weights
 from services.trainer.adapters.cpu.packing import can_pack, pack, use_packed_attention
 from services.trainer.adapters.token_rows import TokenRow
 from services.trainer.adapters.trainable_parameters import freeze_all_but_last, lora_config
@@ -27,7 +28,7 @@ def build_trainer(
     train: list[TokenRow],
     validation: list[TokenRow],
     output_dir: Path,
-    bf16: bool,
+    precision: Literal["fp32", "bf16", "mixed"],
     sharded: bool = False,
 ) -> AnswerTrainer:
     """A trainer over all rows of the job in the plan's order.
@@ -43,13 +44,15 @@ def build_trainer(
         freeze_all_but_last(model, plan.tuning.blocks)
     trainer = AnswerTrainer(
         model=model,
-        args=_sft_config(plan, output_dir, bf16, sharded),
+        args=_sft_config(plan, output_dir, precision == "bf16", sharded),
         train_dataset=Dataset.from_list(list(train)).select(order),
         eval_dataset=Dataset.from_list(list(validation)) if validation else None,
         processing_class=tokenizer,
         peft_config=lora_config(plan.tuning, model) if plan.tuning.kind == "lora" else None,
         **({"data_collator": pack} if packs else {}),
     )
+    if precision == "mixed" and packs:
+        use_bf16_weights(trainer.model)
     if not sharded:
         # A sharded layer has its weights only while its own forward runs, so its products cannot be fused.
         fuse(trainer.model)

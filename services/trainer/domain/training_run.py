@@ -5,9 +5,10 @@ from typing import Literal, Self
 from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.names import checkpoint_name
+from services.trainer.domain.precision import Precision
 from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
-from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
+from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
 from shared.events import Candidate, Failure, TrainingFinished, TrainingRequested, Value
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
@@ -50,6 +51,8 @@ class TrainingRun(Value):
     peak_memory_bytes: int = 0
     trainable_share: float | None = None
     """Share of the model's parameters (adapters included) that is trained; None before the first step."""
+    precision: Precision | None = None
+    """Number formats of the newest attempt."""
     error: Failure | None = None
     created_at: int = 0
     started_at: int | None = None
@@ -173,8 +176,9 @@ class TrainingRun(Value):
         ordered = sorted((*others, validation), key=lambda known: known.step)
         return self.model_copy(update={"validations": tuple(ordered)})
 
-    def prepared(self, trainable_share: float) -> Self:
-        return self.model_copy(update={"trainable_share": trainable_share})
+    def prepared(self, worker: Prepared) -> Self:
+        """The worker of the newest attempt has loaded the model."""
+        return self.model_copy(update={"trainable_share": worker.trainable_share, "precision": worker.precision})
 
     def add_crash(self) -> Self:
         return self.model_copy(update={"crashes": self.crashes + 1})

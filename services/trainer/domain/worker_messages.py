@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from services.trainer.domain.auto_stop import Validation
+from services.trainer.domain.precision import Precision
 from shared.events import Artifact, TrainingMetrics, Value
 
 
@@ -13,6 +14,7 @@ class Prepared(Value):
 
     type: Literal["prepared"] = "prepared"
     trainable_share: float
+    precision: Precision | None = None
 
 
 class StepDone(Value):

@@ -40,7 +40,7 @@ class WorkerMessageHandler:
         """True for the last message; raises `LeaseLost` or `Interrupted`."""
         match message:
             case Prepared():
-                await self.lease.change(lambda run: run.prepared(message.trainable_share))
+                await self.lease.change(lambda run: run.prepared(message))
             case StepDone():
                 await self._on_step(message)
             case Validated():

@@ -83,7 +83,7 @@ def train(
     publisher = Publisher(plan.tuning, origin.base_path, tokenizer, base_dtype(str(base)))
     progress = ProgressCallback(plan, heard, store, tokens_at, publisher, validations)  # type: ignore[arg-type]
     model, out = origin.model(plan.tuning, False), folder / "out"
-    made = build_trainer(plan, model, tokenizer, rows, held_out, out, False, sharded)
+    made = build_trainer(plan, model, tokenizer, rows, held_out, out, "fp32", sharded)
     origin.load_adapter(made.model)
     made.optimizer_from = origin.optimizer
     progress.trainer = made

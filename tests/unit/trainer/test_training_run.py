@@ -9,7 +9,7 @@ from services.trainer.domain.early_stopping import CheckpointScores
 from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import LEASE_S, TrainingRun
-from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, StateSaved
+from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
 from shared.events import Artifact, Failure, Hyperparameters, Split, TrainingMetrics, TrainingRequested, TrainingSpec
 
 SPEC = TrainingSpec(base_model="base", suffix="mine")
@@ -64,7 +64,7 @@ def test_a_run_fails_after_three_crashes_without_a_checkpoint(queued: TrainingRu
 
 
 def test_the_finished_event_has_the_results_of_the_run(queued: TrainingRun) -> None:
-    run = queued.start("a", 100).prepared(0.02).add_checkpoint(written(3))
+    run = queued.start("a", 100).prepared(Prepared(trainable_share=0.02)).add_checkpoint(written(3))
     usage = JobFinished(trained_tokens=500, duration_s=5, peak_memory_bytes=7)
     event = run.succeed(usage, now=160).finished_event()
     assert (event.status, event.checkpoints, event.duration_s, event.trained_tokens) == ("succeeded", (3,), 60.0, 500)

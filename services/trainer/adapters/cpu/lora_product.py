@@ -17,6 +17,8 @@ class _LoraProducts(torch.autograd.Function):
     """`x W' + bias + scale (x A') B'` for one x and several frozen W.
 
     `matrices` are W, A, B of the first layer, then of the next. All x A' are one product, as are all gradients of A.
+    Frozen weights W may be in bf16: x and gradients are then rounded for their products alone, while the adapters,
+    their products and all sums stay in fp32, so that the small changes of a young adapter are not rounded away.
     """
 
     @staticmethod
@@ -29,7 +31,8 @@ class _LoraProducts(torch.autograd.Function):
         ctx.save_for_backward(flat, low, down, *weights, *b)
         ctx.scales, ctx.ranks = scales, [len(each) for each in a]
         parts = zip(low.split(ctx.ranks, 1), weights, biases, b, scales, strict=True)
-        out = [functional.linear(flat, w, bias).addmm_(part, up.T, alpha=s) for part, w, bias, up, s in parts]
+        rounded = flat.to(weights[0].dtype)
+        out = [_linear(rounded, w, bias).addmm_(part, up.T, alpha=s) for part, w, bias, up, s in parts]
         return tuple(each.view(*x.shape[:-1], -1) for each in out)
 
     @staticmethod
@@ -43,7 +46,10 @@ class _LoraProducts(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_x = up @ down
             for grad, weight in zip(flats, weights, strict=True):
-                to_x.addmm_(grad, weight)
+                if weight.dtype == grad.dtype:
+                    to_x.addmm_(grad, weight)
+                else:
+                    to_x += _bf16_product(grad.bfloat16(), weight)
             to_x = to_x.view(*grads[0].shape[:-1], -1)
         to_a = (up.T @ flat).split(ctx.ranks)
         lows = zip(low.split(ctx.ranks, 1), flats, ctx.scales, strict=True)
@@ -71,6 +77,37 @@ class _Group:
         return result
 
 
+class Bf16Linear(nn.Linear):
+    """A frozen linear layer whose weight is in bf16; input, output and bias are in fp32."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return _linear(input.to(self.weight.dtype), self.weight, self.bias)
+
+
+def _linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    if weight.dtype == torch.float32:
+        return functional.linear(x, weight, bias)
+    out = _bf16_product(x, weight.T)
+    return out if bias is None else out.add_(bias)
+
+
+def _bf16_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (a @ b).float()
+
+
+def use_bf16_weights(model: nn.Module) -> int:
+    """Keep the frozen weights of all plain LoRA layers in bf16; returns the number of layers.
+
+    Weights that bf16 cannot represent exactly stay in fp32, so that the model itself does not change.
+    """
+    plain = [module.base_layer for module in model.modules() if _is_plain(module)]
+    exact = [layer for layer in plain if torch.equal(layer.weight.bfloat16().float(), layer.weight)]
+    for layer in exact:
+        layer.weight.data = layer.weight.data.bfloat16()
+        layer.__class__ = Bf16Linear
+    return len(exact)
+
+
 def fuse(model: nn.Module) -> int:
     """Use the fused products in every plain LoRA layer over a frozen linear layer; returns the number of layers."""
     fused = 0
@@ -96,11 +133,17 @@ def _products(layers: Sequence[Any], x: torch.Tensor) -> tuple[torch.Tensor, ...
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """One adapter in 32 bits without dropout, bias or variant (such as DoRA), over a frozen `nn.Linear`."""
-    if type(module) is not Linear or type(module.base_layer) is not nn.Linear or len(module.active_adapters) != 1:
+    """One adapter in fp32 without dropout, bias or variant (such as DoRA), over a frozen `nn.Linear`."""
+    if (
+        type(module) is not Linear
+        or type(module.base_layer) not in (nn.Linear, Bf16Linear)
+        or len(module.active_adapters) != 1
+    ):
         return False
     [name] = module.active_adapters
-    own = (module.base_layer.weight, module.lora_A[name].weight, module.lora_B[name].weight)
+    adapter = (module.lora_A[name].weight, module.lora_B[name].weight)
+    in_fp32 = all(parameter.dtype == torch.float32 for parameter in adapter)
+    known = type(module.base_layer) is Bf16Linear or module.base_layer.weight.dtype == torch.float32
     frozen = not any(parameter.requires_grad for parameter in module.base_layer.parameters())
     plain = isinstance(module.lora_dropout[name], nn.Identity) and name not in module.lora_variant
-    return frozen and plain and module.lora_B[name].bias is None and all(p.dtype == torch.float32 for p in own)
+    return frozen and plain and module.lora_B[name].bias is None and in_fp32 and known

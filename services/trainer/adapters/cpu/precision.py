@@ -1,12 +1,11 @@
-"""Chooses the number format of a training by measurement."""
+"""Measures how fast this machine multiplies matrices in bf16."""
 
+import math
 import subprocess
 import sys
 
 import torch
 
-# How many times faster than fp32 bf16 must be; closer to 1, noise would decide.
-_MIN_SPEEDUP = 1.25
 _PROBE = """
 import time, torch
 def seconds(dtype):
@@ -20,15 +19,13 @@ print(seconds(torch.float32) / seconds(torch.bfloat16))
 """
 
 
-def choose_precision(asked: str = "auto") -> str:
-    """`fp32` or `bf16`: what was asked for, or the format that this machine multiplies faster.
+def bf16_speedup() -> float:
+    """The speed of bf16 products relative to fp32; infinite on a GPU that supports bf16, 0 on one that does not.
 
     Measured, because CPU flags mislead: without AVX512-BF16 or AMX, bf16 is emulated and several times slower than
-    fp32, and a virtual machine may announce AMX but kill the process that uses it. So the probe is a process too.
+    fp32, and a virtual machine may announce AMX but kill the process that uses it. So the probe is its own process.
     """
-    if asked != "auto":
-        return asked
     if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        return math.inf if torch.cuda.is_bf16_supported(including_emulation=False) else 0.0
     probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-    return "bf16" if probe.returncode == 0 and float(probe.stdout) > _MIN_SPEEDUP else "fp32"
+    return float(probe.stdout) if probe.returncode == 0 else 0.0
