@@ -76,9 +76,9 @@ class Gateway:
 async def running(settings: CommonSettings, engines: list[str], pool: str = BASE, **own: Any) -> AsyncIterator[Gateway]:
     """A gateway in this process with one pool; `own` are settings of the gateway."""
     port = free_port()
-    front = build(Settings(common=settings, engines={pool: engines}, **{"reconcile_s": 0.2, **own}))
-    options = {"http": front.protocol, "port": port, "log_config": None, "timeout_graceful_shutdown": 2}
-    server = uvicorn.Server(uvicorn.Config(front.application, **options))
+    fast_path = build(Settings(common=settings, engines={pool: engines}, **{"reconcile_s": 0.2, **own}))
+    options = {"http": fast_path.protocol, "port": port, "log_config": None, "timeout_graceful_shutdown": 2}
+    server = uvicorn.Server(uvicorn.Config(fast_path.application, **options))
     task = asyncio.create_task(server.serve())
     store = Store(settings.mongo_url, f"{settings.database_prefix}test", "test")
     bus = Bus(settings.nats_url, "test", store)

@@ -1,1 +1,1 @@
-"""The one door: OpenAI's API in front of training and serving, and the adapters' way into vLLM."""
+"""The one door: OpenAI's API in fast_path of training and serving, and the adapters' way into vLLM."""

@@ -13,13 +13,13 @@ COLLECT_AFTER = 20_000
 def main() -> None:
     settings = Settings()
     telemetry.configure("gateway", settings.common.instance, settings.common.log_level)
-    front = build(settings)
+    fast_path = build(settings)
     # What was imported stays for good: a collection that walks it all would stop every answer for tens of milliseconds.
     gc.collect()
     gc.freeze()
     # What a request leaves behind is mostly freed without a collection; one for every few requests is too many.
     gc.set_threshold(COLLECT_AFTER)
-    web.serve(front.application, settings, http=front.protocol)
+    web.serve(fast_path.application, settings, http=fast_path.protocol)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
 """Settings of the gateway, prefix `GATEWAY_`."""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import ServiceSettings
+
+PartName = Literal["inference", "serving", "fine_tuning", "access", "events"]
+PARTS: tuple[PartName, ...] = ("inference", "serving", "fine_tuning", "access", "events")
 
 
 class Settings(ServiceSettings):
@@ -12,6 +17,8 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_file=".env", extra="ignore")
 
     http_port: int = 8080
+    parts: Annotated[tuple[PartName, ...], NoDecode] = PARTS
+    """The parts that this process runs, joined by commas; `inference` alone reads what other processes serve."""
     engines: dict[str, list[str]] = Field(default={"smollm2-135m-instruct": ["http://127.0.0.1:8000"]})
     """The pools: each base model's name, which is also its name in vLLM, and the URLs of its replicas."""
     engine_api_key: str | None = None
@@ -42,3 +49,8 @@ class Settings(ServiceSettings):
     reconcile_s: float = Field(default=1.0, gt=0)
     probe_s: float = Field(default=30.0, gt=0)
     """How often a replica that looks well must answer one token."""
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.domain.names import loaded_name
+from services.gateway.common.domain.model_names import loaded_name
 from shared.cloudevents import EventData
 from shared.events import Artifact, Candidate, ModelDeploymentFailed, TrainingFinished
 from shared.settings import CommonSettings

@@ -19,7 +19,7 @@ from bench.swap_engine import LONGEST_START_S, served
 from bench.swap_load import Answer
 from bench.swap_versions import QUESTION, WORDS, made_once, publish
 from deploy.local import processor, vllm
-from services.gateway.domain.names import loaded_name
+from services.gateway.common.domain.model_names import loaded_name
 from shared.artifacts import Artifacts
 from shared.events import Candidate
 from tests.gateway import BASE

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from services.gateway.domain.names import loaded_name
+from services.gateway.common.domain.model_names import loaded_name
 from shared.artifacts import Artifacts
 from shared.events import Candidate, ModelDeployed, ModelDeploymentFailed
 from shared.settings import CommonSettings

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.ports import AliasView, DeploymentView
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.lineage import RollbackPin
 from shared.settings import CommonSettings
 from shared.store import Store
 from tests.gateway import BASE, Gateway, candidate, running
@@ -18,10 +19,10 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
     """A gateway over a database in which three versions were deployed and the name was turned back to the second."""
     store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
     for n in range(3):
-        made = DeploymentView(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
-        await store.collection("deployments", DeploymentView).create(made)
-    turned = AliasView(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
-    await store.collection("aliases", AliasView).create(turned)
+        made = Deployment(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
+        await store.collection("deployments", Deployment).create(made)
+    turned = RollbackPin(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
+    await store.collection("aliases", RollbackPin).create(turned)
     async with running(bus_settings, [f"http://127.0.0.1:{free_port()}"]) as gateway:
         yield gateway
     store.close()

@@ -5,7 +5,7 @@ from itertools import pairwise, permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.job import ORDER, TERMINAL, Job, held, learn, learned
+from services.gateway.fine_tuning.domain.job import ORDER, TERMINAL, Job, apply_facts, with_facts, with_pause
 from shared.events import Failure, ModelDeployed, TrainingFinished
 from tests.gateway import approved, candidate, rejected, review
 
@@ -29,11 +29,11 @@ FACTS: dict[str, object] = {
 def after(*names: str) -> Job:
     job = Job(id="ftjob-1")
     for name in names:
-        job = learn(job, 100.0, **{name: FACTS[name]})
+        job = apply_facts(job, 100.0, **{name: FACTS[name]})
     return job
 
 
-@given(st.lists(st.sampled_from(sorted(FACTS))))
+@given(st.forget_unlisted(st.sampled_from(sorted(FACTS))))
 def test_a_status_only_advances_and_what_is_over_stays(names: list[str]) -> None:
     seen = [after(*names[:n]) for n in range(len(names) + 1)]
     for before, later in pairwise(seen):
@@ -70,14 +70,14 @@ def test_a_failed_job_says_why() -> None:
     assert refused is not None
     assert (refused.code, refused.message) == ("model_not_approved", "exact match 0.2 is below 0.8")
     assert after("bad_file").error == FACTS["bad_file"]
-    assert learn(Job(id="a"), 1.0, finished=FAILED).error == FAILED.error
+    assert apply_facts(Job(id="a"), 1.0, finished=FAILED).error == FAILED.error
 
 
-@given(st.lists(st.sampled_from(sorted(FACTS))))
+@given(st.forget_unlisted(st.sampled_from(sorted(FACTS))))
 def test_that_a_job_is_over_is_news_exactly_once(names: list[str]) -> None:
     job, news = Job(id="ftjob-1", owner="key_1"), []
     for name in names:
-        job, told = learned(job, 100.0, **{name: FACTS[name]})
+        job, told = with_facts(job, 100.0, **{name: FACTS[name]})
         news += told
     assert [(ended.status, ended.owner, ended.error) for ended in news] == (
         [(job.status, "key_1", job.error)] if job.over else []
@@ -89,6 +89,6 @@ def test_that_a_job_is_over_is_news_exactly_once(names: list[str]) -> None:
 def test_of_pauses_and_resumes_the_one_said_last_holds_whatever_is_heard_first(changes: list[int]) -> None:
     job = Job(id="ftjob-1")
     for change in changes:
-        job = held(job, change % 2 == 1, change) or job
+        job = with_pause(job, change % 2 == 1, change) or job
     assert (job.paused, job.change) == (False, 6)
-    assert held(after("cancelled"), True, 7) is None
+    assert with_pause(after("cancelled"), True, 7) is None

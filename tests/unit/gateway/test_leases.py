@@ -1,28 +1,18 @@
 """Who may replace an engine's weights, and when nobody asks it any more."""
 
-from services.gateway.domain.deployment import Alias, Deployment, due
-from services.gateway.domain.fleet import Fleet
-from services.gateway.domain.pool import Pool, parts_of
-from services.gateway.domain.swap import (
-    ABSENT_S,
-    FORGET_S,
-    LEASE_S,
-    UNSURE,
-    Held,
-    Lease,
-    closed_to,
-    closing,
-    left_alone,
-    noted,
-    taken,
-)
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.engine_weights import REPLACING, EngineWeights
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.domain.lineage import RollbackPin, due
+from services.gateway.serving.domain.pool import Pool, parts_of
+from services.gateway.serving.domain.weight_lease import ABSENT_S, FORGET_S, LEASE_S, WeightLease, closed_to, closing, left_alone, noted, taken
 from tests.gateway import BASE, candidate
 
 POOL = f"{BASE}@address"
 
 
 def test_a_lease_is_one_gateways_until_it_ends() -> None:
-    mine = taken(Lease(id=POOL), "a", 0.0)
+    mine = taken(WeightLease(id=POOL), "a", 0.0)
     assert mine is not None
     assert taken(mine, "b", LEASE_S - 0.1) is None
     shut = closing(mine, "http://a")
@@ -37,7 +27,7 @@ def test_a_lease_is_one_gateways_until_it_ends() -> None:
 
 def test_an_engine_is_paused_when_every_gateway_that_is_there_gave_its_word() -> None:
     now = 100.0
-    lease = Lease(id=POOL)
+    lease = WeightLease(id=POOL)
     for name in ("a", "b", "c"):
         lease = noted(lease, name, 0, now)
     held = taken(lease, "a", now)
@@ -57,9 +47,9 @@ def test_an_engine_is_paused_when_every_gateway_that_is_there_gave_its_word() ->
 
 
 def test_an_engine_in_between_is_nobodys() -> None:
-    assert Held("assay-v-1", paused=False).sure
-    assert not Held("assay-v-1", paused=True).sure
-    assert not Held(UNSURE, paused=False).sure
+    assert EngineWeights("assay-v-1", paused=False).sure
+    assert not EngineWeights("assay-v-1", paused=True).sure
+    assert not EngineWeights(REPLACING, paused=False).sure
 
 
 def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() -> None:
@@ -68,9 +58,9 @@ def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() 
     for replica in fleet.replicas:
         replica.up = True
     assert list(fleet.pools) == [BASE]
-    assert fleet.bearing(BASE, "address") == [first, second]
-    assert fleet.bearing(BASE, "other") == [many] == fleet.bearing(BASE, None)
-    assert fleet.own() == {(BASE, "address"): [first, second]}
+    assert fleet.replicas_for(BASE, "address") == [first, second]
+    assert fleet.replicas_for(BASE, "other") == [many] == fleet.replicas_for(BASE, None)
+    assert fleet.dedicated() == {(BASE, "address"): [first, second]}
     assert fleet.serving(BASE, BASE) == [many]
     first.holds("assay-v-1")
     assert fleet.serving(BASE, "assay-v-1") == [first]
@@ -103,6 +93,6 @@ def test_what_waits_is_due_unless_it_just_failed_and_else_what_the_name_means() 
     known = [old, new, waiting, other]
     assert due(known, "address", None, 60.0) == waiting
     assert due(known, "address", None, 40.0) == new
-    back = Alias(id="address", at=9.0, version=old.candidate.version, beyond=2.0)
+    back = RollbackPin(id="address", at=9.0, version=old.candidate.version, beyond=2.0)
     assert due(known, "address", back, 40.0) == old
     assert due([other], "address", None, 60.0) is None

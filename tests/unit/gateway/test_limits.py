@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.gateway.domain.limits import Account, Counts, Tally, duration, headers, refuse, share_used
-from services.gateway.domain.refusals import RateLimited
-from services.gateway.domain.usage import Usage, days, summed
-from services.gateway.domain.wire import StreamUsage, Used, used
+from services.gateway.access.domain.limits import Account, Counts, Tally, duration, headers, refuse, share_used
+from services.gateway.access.domain.usage import Usage, days, summed
+from services.gateway.common.domain.errors import RateLimited
+from services.gateway.inference.domain.stream_events import StreamUsage, Used, used
 from shared.security import Key
 
 START = 1_000_000 * 60.0
@@ -35,7 +35,7 @@ def ask(key: Key, account: Account, now: float, tokens: int = 1) -> RateLimited 
     return None
 
 
-@given(some.lists(some.floats(0, 5), min_size=50, max_size=150), some.integers(1, 20))
+@given(some.forget_unlisted(some.floats(0, 5), min_size=50, max_size=150), some.integers(1, 20))
 def test_no_minute_of_the_clock_lets_in_more_and_who_waits_as_told_is_let_in(pauses: list[float], limit: int) -> None:
     bounded, account, now = key(requests_per_minute=limit), opened(), START
     let_in: dict[int, int] = {}

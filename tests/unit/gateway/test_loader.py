@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
+from services.gateway.serving.ports import EngineGone
 
-from services.gateway.adapters.vllm import VllmEngine
-from services.gateway.adapters.weight_files import WeightFiles
-from services.gateway.domain.fleet import Fleet, Replica
-from services.gateway.ports import EngineGone
-from services.gateway.service.loader import Loader
+from services.gateway.serving.adapters.vllm import VllmEngine
+from services.gateway.serving.adapters.weight_files import WeightFiles
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.domain.replica import Replica
+from services.gateway.serving.service.adapter_loader import AdapterLoader
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Artifact, Candidate
 from shared.weights.header import UnfitWeights
@@ -26,9 +27,9 @@ def store(tmp_path: Path) -> Artifacts:
 
 
 @pytest.fixture
-def loader(store: Artifacts, tmp_path: Path) -> Loader:
+def loader(store: Artifacts, tmp_path: Path) -> AdapterLoader:
     engine, fleet = VllmEngine(None, 5.0), Fleet({BASE: [f"http://127.0.0.1:{free_port()}"]})
-    return Loader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16, 1.0)
+    return AdapterLoader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16, 1.0)
 
 
 @pytest.fixture
@@ -41,14 +42,14 @@ def adapter(store: Artifacts, tmp_path: Path) -> Artifact:
     return store.put_folder(folder)
 
 
-async def load(loader: Loader, made: Candidate) -> None:
+async def load(loader: AdapterLoader, made: Candidate) -> None:
     async with loader.engine.running(None):  # type: ignore[attr-defined]
         [replica] = loader.fleet.replicas
         assert isinstance(replica, Replica)
         await loader.load(replica, made)
 
 
-async def test_only_what_fits_is_asked_of_an_engine(loader: Loader, adapter: Artifact, store: Artifacts) -> None:
+async def test_only_what_fits_is_asked_of_an_engine(loader: AdapterLoader, adapter: Artifact, store: Artifacts) -> None:
     with pytest.raises(EngineGone):
         await load(loader, candidate("good", adapter=adapter))
     whole = candidate("whole", adapter=adapter).model_copy(update={"tuning": "full"})
@@ -63,7 +64,7 @@ async def test_only_what_fits_is_asked_of_an_engine(loader: Loader, adapter: Art
 
 
 async def test_an_artifact_that_was_changed_in_the_store_is_refused_by_its_digest(
-    loader: Loader, adapter: Artifact, tmp_path: Path
+    loader: AdapterLoader, adapter: Artifact, tmp_path: Path
 ) -> None:
     for path in (tmp_path / "store").rglob("*"):
         if path.is_file() and path.stat().st_size > 200 and path.name != adapter.sha256:

@@ -8,20 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain import chat, job_request, pages, posting
-from services.gateway.domain.refusals import BadRequest
+from services.gateway.common.domain import pagination
+from services.gateway.common.domain.errors import BadRequest
+from services.gateway.events.domain import posted_event
+from services.gateway.fine_tuning.domain import job_request
+from services.gateway.inference.domain import chat_request
 from shared.events import EVENTS, Hyperparameters
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 JOB = {"model": "m", "training_file": "file-1"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    lambda inner: st.forget_unlisted(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
 
 
-def sent(admitted: chat.ChatRequest) -> dict[str, Any]:
+def sent(admitted: chat_request.ChatRequest) -> dict[str, Any]:
     """What an engine would get, but the model's name."""
     body = json.loads(admitted.addressed_to("loaded"))
     assert body.pop("model") == "loaded"
@@ -99,11 +102,11 @@ def test_whatever_is_sent_is_a_job_or_a_refusal(body: Any) -> None:
         assert job_request.read(body).spec().base_model == body["model"]
 
 
-@given(st.dictionaries(st.sampled_from([*sorted(chat.PASSED_ON), "model", "echo"]), JSON) | JSON)
+@given(st.dictionaries(st.sampled_from([*sorted(chat_request.PASSED_ON), "model", "echo"]), JSON) | JSON)
 def test_whatever_is_sent_is_a_chat_request_or_a_refusal(body: Any) -> None:
     with suppress(BadRequest):
-        admitted = chat.admit(body, 16)
-        assert sent(admitted).keys() <= chat.PASSED_ON
+        admitted = chat_request.admit(body, 16)
+        assert sent(admitted).keys() <= chat_request.PASSED_ON
 
 
 @pytest.mark.parametrize(
@@ -126,25 +129,25 @@ def test_whatever_is_sent_is_a_chat_request_or_a_refusal(body: Any) -> None:
 )
 def test_what_can_harm_the_engine_is_refused(extra: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
-        chat.admit({**CHAT, **extra}, 16)
+        chat_request.admit({**CHAT, **extra}, 16)
 
 
 def test_openais_own_bookkeeping_is_taken_and_left_out() -> None:
-    admitted = chat.admit({**CHAT, "user": "u", "metadata": {}, "store": False, "stop": None, "n": 2}, 16)
+    admitted = chat_request.admit({**CHAT, "user": "u", "metadata": {}, "store": False, "stop": None, "n": 2}, 16)
     assert sent(admitted) == {"messages": CHAT["messages"], "n": 2}
 
 
 def test_pages_have_limits_and_know_whether_more_follows() -> None:
-    assert pages.cursor(None, None, default=20, largest=100).limit == 20
+    assert pagination.cursor(None, None, default=20, largest=100).limit == 20
     for limit in (0, -1, 101):
         with pytest.raises(BadRequest):
-            pages.cursor(None, limit, default=20, largest=100)
-    assert pages.Page.of([1, 2, 3], 2) == pages.Page([1, 2], True)
-    assert pages.Page.of([1, 2], 2) == pages.Page([1, 2], False)
+            pagination.cursor(None, limit, default=20, largest=100)
+    assert pagination.Page.of([1, 2, 3], 2) == pagination.Page([1, 2], True)
+    assert pagination.Page.of([1, 2], 2) == pagination.Page([1, 2], False)
 
 
 def test_each_event_type_has_the_scope_of_those_who_may_state_it() -> None:
-    scopes = {name: posting.scope_of(name) for name in EVENTS}
+    scopes = {name: posted_event.scope_of(name) for name in EVENTS}
     assert scopes["dataset.uploaded"] == scopes["training.requested"] == "train"
     assert scopes["review.scored"] == "review"
     assert scopes["feedback.recorded"] == "infer"

@@ -2,21 +2,13 @@
 
 import pytest
 
-from services.gateway.domain.deployment import (
-    MAX_REFUSALS,
-    Alias,
-    Catalog,
-    Deployment,
-    backoff_s,
-    current,
-    failed_attempt,
-    lines,
-    wanted,
-)
-from services.gateway.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
-from services.gateway.domain.pool import Pool, address_url, check_id, check_url, seeded, to_discover
-from services.gateway.domain.refusals import BadRequest
-from services.gateway.domain.wire import EventCutter, error_of, renamed
+from services.gateway.common.domain.errors import BadRequest
+from services.gateway.inference.domain.stream_events import EventCutter, error_of, renamed
+from services.gateway.serving.domain.catalog import Catalog
+from services.gateway.serving.domain.deployment import MAX_REFUSALS, Deployment, backoff_s, failed_attempt
+from services.gateway.serving.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
+from services.gateway.serving.domain.lineage import RollbackPin, current, lineages, wanted
+from services.gateway.serving.domain.pool import Pool, address_url, check_id, check_url, seeded, to_discover
 from tests.gateway import BASE, candidate
 
 
@@ -41,7 +33,7 @@ def test_an_alias_means_the_newest_approval_that_is_served_whatever_was_deployed
 def test_an_alias_that_was_turned_back_stays_there_until_something_newer_is_deployed() -> None:
     line = [deployment(f"a{n}", float(n)) for n in range(4)]
     version = line[0].candidate.version
-    alias = Alias(id="address", at=9.0, version=version, beyond=3.0)
+    alias = RollbackPin(id="address", at=9.0, version=version, beyond=3.0)
     target = Catalog([BASE], line, [alias]).find("address")
     assert target is not None
     assert target.version == version
@@ -49,9 +41,9 @@ def test_an_alias_that_was_turned_back_stays_there_until_something_newer_is_depl
     assert {d.id for d in wanted(line, 2, [alias])} == {"a3", "a2", "a0"}
     assert {d.id for d in wanted(line, 2)} == {"a3", "a2"}
     pending = deployment("a4", 4.0, status="pending")
-    assert current(lines([*line, pending])["address"], alias) == line[0]
+    assert current(lineages([*line, pending])["address"], alias) == line[0]
     newer = deployment("a4", 4.0)
-    assert current(lines([*line, newer])["address"], alias) == newer
+    assert current(lineages([*line, newer])["address"], alias) == newer
 
 
 def test_a_base_model_cannot_be_hidden_by_an_alias() -> None:
@@ -101,7 +93,7 @@ def test_a_replica_is_only_asked_for_what_it_was_seen_to_answer_with() -> None:
     first.in_flight = 2
     assert fleet.serving(BASE, BASE) == [second, first]
     # As after a restart: the engine answers, and lists nothing of ours.
-    first.lists({BASE})
+    first.forget_unlisted({BASE})
     assert fleet.serving(BASE, "assay-v-1") == []
 
 
@@ -110,12 +102,12 @@ def test_a_busy_engine_may_be_silent_for_a_while_and_one_that_went_down_must_sho
     replica.up = True
     replica.loaded.add("assay-v-1")
     for _ in range(PATIENCE - 1):
-        replica.was_silent("timed out")
+        replica.missed_check("timed out")
     assert replica.serves("assay-v-1")
-    replica.lists({BASE, "assay-v-1"})
-    replica.was_silent("timed out")
+    replica.forget_unlisted({BASE, "assay-v-1"})
+    replica.missed_check("timed out")
     assert replica.up
-    replica.went_down("nobody listens")
+    replica.mark_down("nobody listens")
     replica.up = True
     assert not replica.serves("assay-v-1")
 
@@ -125,14 +117,14 @@ def test_a_replica_that_failed_some_requests_in_a_row_is_asked_nothing_until_it_
     replica.up = True
     replica.passed_probe(now=1.0)
     for _ in range(STRIKES - 1):
-        replica.doubt()
+        replica.mark_failed()
     assert replica.serves(BASE)
     # An answer in between, and it begins anew.
     replica.answered_at = 2.0
-    replica.doubt()
+    replica.mark_failed()
     assert replica.serves(BASE)
     for _ in range(STRIKES):
-        replica.doubt()
+        replica.mark_failed()
     assert replica.up
     assert not replica.serves(BASE)
     replica.passed_probe(now=3.0)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.gateway.domain.deployment import Alias, Deployment
-from services.gateway.domain.routing import Asking, Plan, Revision, Route, Routing, plans
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
+from services.gateway.inference.domain.split_plan import RequestTraits, SplitPlan, split_plans
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.lineage import RollbackPin
 from tests.gateway import BASE, candidate
 
 ALL_DRAWS = some.integers(0, 2**64 - 1)
@@ -19,22 +21,22 @@ def line(count: int) -> list[Deployment]:
     ]
 
 
-def planned(routing: Routing, count: int = 3, turned_back: Alias | None = None) -> tuple[Plan, list[str]]:
+def planned(routing: TrafficSplit, count: int = 3, pin: RollbackPin | None = None) -> tuple[SplitPlan, list[str]]:
     known = line(count)
-    route = Route(id="address", now=Revision(number=1, at=0.0, by="", routing=routing))
-    made, needed = plans([route], known, [turned_back] if turned_back else [], [BASE])
+    route = AliasSplit(id="address", now=SplitRevision(number=1, at=0.0, by="", routing=routing))
+    made, needed = split_plans([route], known, [pin] if pin else [], [BASE])
     assert set(made) == {"address"}
     assert {d.id for d in needed} <= {d.id for d in known}
     return made["address"], [d.candidate.version for d in known]
 
 
-def split(*shares: tuple[str, int], sticky: str | None = None) -> Routing:
+def split(*shares: tuple[str, int], sticky: str | None = None) -> TrafficSplit:
     arms = [{"version": version, "weight": weight} for version, weight in shares]
-    return Routing.model_validate({"split": arms, "sticky": sticky})
+    return TrafficSplit.model_validate({"split": arms, "sticky": sticky})
 
 
-def asking(user: str | None = None, **headers: str) -> Asking:
-    return Asking("key_1", user, {name.encode(): value.encode() for name, value in headers.items()})
+def asking(user: str | None = None, **headers: str) -> RequestTraits:
+    return RequestTraits("key_1", user, {name.encode(): value.encode() for name, value in headers.items()})
 
 
 def test_each_weight_gets_its_exact_part_of_all_draws() -> None:
@@ -68,26 +70,26 @@ def test_more_weight_for_one_moves_no_caller_between_the_others_and_shares_are_r
 
 
 def test_a_rule_wins_over_weights_and_only_for_its_value() -> None:
-    routing = Routing.model_validate(
+    routing = TrafficSplit.model_validate(
         {"rules": [{"header": "X-Variant", "equals": "b", "version": versions_of(0)}], "sticky": "header:X-Session"}
     )
     plan, versions = planned(routing)
-    assert plan.choose(Asking("k", None, {b"x-variant": b"b"}), 0).target.version == versions[0]
-    assert plan.choose(Asking("k", None, {b"x-variant": b"B"}), 0).target.version == versions[2]
+    assert plan.choose(RequestTraits("k", None, {b"x-variant": b"b"}), 0).target.version == versions[0]
+    assert plan.choose(RequestTraits("k", None, {b"x-variant": b"B"}), 0).target.version == versions[2]
 
 
 def test_a_shadow_gets_its_percents_and_never_a_copy_of_what_it_answered_itself() -> None:
-    plan, versions = planned(Routing.model_validate({"shadow": {"version": "previous", "percent": 25}}))
+    plan, versions = planned(TrafficSplit.model_validate({"shadow": {"version": "previous", "percent": 25}}))
     copies = [plan.choose(asking(), draw).shadow for draw in range(1000)]
     assert sum(copy is not None for copy in copies) == 250
     assert {copy.version for copy in copies if copy} == {versions[1]}
-    same, _ = planned(Routing.model_validate({"shadow": {"version": "current"}}))
+    same, _ = planned(TrafficSplit.model_validate({"shadow": {"version": "current"}}))
     assert same.choose(asking(), 0).shadow is None
 
 
 def test_current_and_previous_follow_the_name_and_what_is_gone_is_answered_by_the_current() -> None:
-    back = Alias(id="address", at=9.0, version=versions_of(1), beyond=2.0)
-    plan, versions = planned(split(("previous", 1)), turned_back=back)
+    back = RollbackPin(id="address", at=9.0, version=versions_of(1), beyond=2.0)
+    plan, versions = planned(split(("previous", 1)), pin=back)
     assert plan.choose(asking(), 5).target.version == versions[0]
     gone, versions = planned(split(("v-gone", 1)))
     assert gone.choose(asking(), 5).target.version == versions[2]
@@ -96,8 +98,8 @@ def test_current_and_previous_follow_the_name_and_what_is_gone_is_answered_by_th
 
 
 def test_a_routing_that_says_nothing_is_no_plan_and_a_history_is_kept_short() -> None:
-    route = Route(id="address", now=Revision(number=0, at=0.0, by="", routing=Routing()))
-    assert plans([route], line(2), [], [BASE]) == ({}, [])
+    route = AliasSplit(id="address", now=SplitRevision(number=0, at=0.0, by="", routing=TrafficSplit()))
+    assert split_plans([route], line(2), [], [BASE]) == ({}, [])
     for n in range(30):
         route = route.changed(split(("current", 1)), f"key_{n}", float(n))
     assert route.now.number == 30

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.gateway.domain import webhooks
-from services.gateway.domain.addresses import allowed, networks, within
-from services.gateway.domain.refusals import BadRequest
-from services.gateway.domain.webhooks import Delivery
+from services.gateway.common.domain.errors import BadRequest
+from services.gateway.events.domain import webhook
+from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain.networks import allowed, networks, within
 from shared.cloudevents import Envelope
 from shared.events import JobEnded, TrainingQueued
 
@@ -33,7 +33,7 @@ def test_the_public_internet_is_called_and_what_an_operator_allows() -> None:
 
 def test_a_signature_is_the_one_of_standard_webhooks_own_example() -> None:
     # The example of its specification and of its reference libraries.
-    told = webhooks.headers(
+    told = webhook.headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         '{"test": 2432232314}',
         ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
@@ -45,26 +45,26 @@ def test_a_signature_is_the_one_of_standard_webhooks_own_example() -> None:
 
 def test_a_job_that_ended_has_openais_name_and_body_beside_its_own() -> None:
     envelope = Envelope.of(JobEnded(job_id="ftjob-1", status="succeeded"), "test")
-    assert webhooks.kinds(envelope) == ("fine_tuning.job.succeeded", "job.ended")
-    assert webhooks.kinds(Envelope.of(TrainingQueued(job_id="j"), "test")) == ("training.queued",)
-    assert '"data": {"id": "ftjob-1"}' in webhooks.payload("fine_tuning.job.succeeded", envelope)
-    assert '"status": "succeeded"' in webhooks.payload("job.ended", envelope)
+    assert webhook.kinds(envelope) == ("fine_tuning.job.succeeded", "job.ended")
+    assert webhook.kinds(Envelope.of(TrainingQueued(job_id="j"), "test")) == ("training.queued",)
+    assert '"data": {"id": "ftjob-1"}' in webhook.payload("fine_tuning.job.succeeded", envelope)
+    assert '"status": "succeeded"' in webhook.payload("job.ended", envelope)
 
 
 def test_a_delivery_is_tried_by_one_at_a_time_and_given_up_after_the_last_delay() -> None:
     call = Delivery(id="d", at=0, webhook_id="w", owner="k", event_id="e", event_type="t", payload="{}")
     now, waits = 0.0, []
     while call.status == "pending":
-        mine = webhooks.claimed(call, now, 60)
+        mine = webhook.claimed(call, now, 60)
         assert mine is not None
-        assert webhooks.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
-        assert webhooks.claimed(mine, now + 60, 60) is not None, "unless he who had it is gone"
-        call = webhooks.tried(mine, 500, "no", (5, 30), now)
+        assert webhook.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
+        assert webhook.claimed(mine, now + 60, 60) is not None, "unless he who had it is gone"
+        call = webhook.tried(mine, 500, "no", (5, 30), now)
         waits.append(call.due_at - now)
         now = max(now, call.due_at)
     assert (call.status, call.attempts, waits[:2]) == ("dead", 3, [5, 30])
-    again = webhooks.again(call, now)
+    again = webhook.again(call, now)
     assert (again.status, again.attempts) == ("pending", 0)
     with pytest.raises(BadRequest):
-        webhooks.again(again, now)
-    assert webhooks.tried(again, 200, None, (5, 30), now).status == "delivered"
+        webhook.again(again, now)
+    assert webhook.tried(again, 200, None, (5, 30), now).status == "delivered"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from services.gateway.adapters.weight_files import WeightFiles
-from services.gateway.domain.adapter import AdapterFiles, Base, check
+from services.gateway.serving.adapters.weight_files import WeightFiles
+from services.gateway.serving.domain.lora_adapter import AdapterFiles, Base, check
 from shared.weights.files import read_tensors
 from shared.weights.header import UnfitWeights
 from tests.weights import MODULE, pair

@@ -12,8 +12,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import LlamaForCausalLM
 
-from services.gateway.adapters.weight_files import WeightFiles
-from services.gateway.domain.swap import check_whole
+from services.gateway.serving.adapters.weight_files import WeightFiles
+from services.gateway.serving.domain.engine_weights import check_whole
 from shared.weights.header import UnfitWeights
 from tests.tiny_model import TINY
 

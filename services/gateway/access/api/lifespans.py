@@ -1,0 +1,29 @@
+"""The loop that writes the counts of keys."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar
+
+from services.gateway.access.service.usage_ledger import UsageLedger
+from services.gateway.common.api.lifespans import beside
+from shared.store import StoreUnreachable
+from shared.web import Lifespan
+
+
+def flushing(ledger: UsageLedger) -> Lifespan:
+    """The loop that settles what keys did."""
+
+    @asynccontextmanager
+    async def run(_app: Litestar) -> AsyncGenerator[None]:
+        await ledger.begin()
+        try:
+            async with beside(ledger.run()):
+                yield
+        finally:
+            # What was counted last; without MongoDB it is lost.
+            with suppress(*StoreUnreachable):
+                await ledger.flush()
+                await ledger.write_usage()
+
+    return run

@@ -1,0 +1,36 @@
+"""`/v1/usage`."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from litestar import Request, Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, Parameter
+
+from services.gateway.access.domain.usage import Part
+from services.gateway.access.service.usage_ledger import UsageLedger
+from shared.security import NotAllowed
+
+
+@get("/")
+async def used(
+    request: Request[Any, Any, Any],
+    ledger: NamedDependency[UsageLedger],
+    start: FromQuery[date | None] = None,
+    end: FromQuery[date | None] = None,
+    key_id: FromQuery[str | None] = None,
+    group_by: Annotated[list[Part] | None, Parameter(max_items=3)] = None,
+) -> dict[str, Any]:
+    """Requests and tokens by key, version and day (UTC), or summed by `group_by`; the last thirty days.
+
+    Every key sees what it used itself; an administrator sees all.
+    """
+    key = request.app.state.keyring.authenticate(request.headers.get("authorization"))
+    if key_id is not None and not key.owns(key_id):
+        raise NotAllowed("only an administrator sees what other keys used")
+    shown = key_id if key.allows("admin") else key.id
+    data = await ledger.usage(start, end, shown, tuple(dict.fromkeys(group_by or ())))
+    return {"object": "list", "data": [{"object": "usage", **row} for row in data], "has_more": False}
+
+
+routes = Router("/v1/usage", route_handlers=[used], tags=["usage"])

@@ -1,0 +1,38 @@
+"""Builds the access part: keys, limits, usage, audit."""
+
+from dataclasses import dataclass
+
+from services.gateway.access.adapters.nats_keys import NatsKeyStore
+from services.gateway.access.api import audit, keys, usage
+from services.gateway.access.domain.audit_entry import AuditEntry
+from services.gateway.access.domain.limits import Tally
+from services.gateway.access.domain.usage import Usage
+from services.gateway.access.service.audit_log import AuditLog
+from services.gateway.access.service.keys import Keys
+from services.gateway.access.service.usage_ledger import UsageLedger
+from services.gateway.common.app import Part, Resources
+from shared.keys import SharedKeys
+
+
+@dataclass(frozen=True)
+class Access:
+    """The part, and what other parts use of it."""
+
+    part: Part
+    ledger: UsageLedger
+    audit_log: AuditLog
+
+
+def access(resources: Resources) -> Access:
+    ledger = UsageLedger(
+        tallies=resources.collection("tallies", Tally, ["at"]),
+        usage_rows=resources.collection("usage", Usage, ["day", "key_id"]),
+        flush_s=resources.settings.settle_s,
+    )
+    audit_log = AuditLog(views=resources.collection("audit", AuditEntry, ["at", "key_id"]))
+    key_use_cases = Keys(store=NatsKeyStore(SharedKeys(resources.bus, resources.keyring)))
+    part = Part(
+        routes=[keys.routes, usage.routes, audit.routes],
+        dependencies={"ledger": ledger, "audit_log": audit_log, "keys": key_use_cases},
+    )
+    return Access(part=part, ledger=ledger, audit_log=audit_log)

@@ -1,1 +1,0 @@
-"""What the gateway needs from the outside, by technology."""

@@ -1,0 +1,56 @@
+"""What every part is built from, and what each part adds to the process."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from services.gateway.config import Settings
+from shared.artifacts import Artifacts
+from shared.bus import Bus
+from shared.security import Keyring
+from shared.store import Collection, Storable, Store
+from shared.web import Check, Lifespan
+
+E = TypeVar("E", bound=Storable)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The connections of one gateway process, not yet opened."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    keyring: Keyring
+    artifacts: Artifacts
+    instance: str
+    """The name of this process. It is new with each start, so that leases of the last one are not taken for its own."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Resources":
+        common = settings.common
+        store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
+        return cls(
+            settings=settings,
+            store=store,
+            bus=Bus(common.nats_url, "gateway", store),
+            keyring=Keyring(common.keys_file),
+            artifacts=Artifacts(common.artifacts),
+            instance=f"{common.instance or 'gateway'}-{secrets.token_hex(8)}",
+        )
+
+    def collection(self, name: str, model: type[E], indexes: Sequence[str] = ()) -> Collection[E]:
+        return self.store.collection(name, model, indexes)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part adds to the process when it is enabled by `GATEWAY_PARTS`."""
+
+    routes: Sequence[Any] = ()
+    dependencies: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lifespan: Sequence[Lifespan] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    subscribe: Callable[[], None] = lambda: None
+    """Subscribes to the part's events."""

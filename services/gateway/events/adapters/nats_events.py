@@ -1,0 +1,184 @@
+"""Events and dead letters in NATS JetStream."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
+from nats.js.errors import NotFoundError
+from pydantic import ValidationError
+
+from services.gateway.common.domain.errors import BadRequest
+from services.gateway.events.ports import DeadLetter
+from shared import telemetry
+from shared.bus import PUBLISH_TIMEOUT_S, Bus
+from shared.cloudevents import Envelope
+from shared.events import EVENTS
+from shared.topology import DEAD_STREAM, EVENTS_STREAM
+from shared.web import Unavailable
+
+T = TypeVar("T")
+# A list that was mostly replayed has holes: this many places are looked at for one page.
+MAX_PLACES = 1000
+# How long nothing comes before that is told.
+IDLE_S = 10.0
+AGAIN_S = 1.0
+LEFT_S = 60.0
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class NatsEventStream:
+    """The streams of events and of dead letters."""
+
+    bus: Bus
+
+    async def publish(self, envelope: Envelope) -> None:
+        await reach(self.bus.publish(envelope))
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
+        state = (await reach(self._js.stream_info(DEAD_STREAM))).state
+        newest = state.last_seq if before is None else min(before - 1, state.last_seq)
+        letters: list[DeadLetter] = []
+        for place in range(newest, max(state.first_seq, newest - MAX_PLACES, 1) - 1, -1):
+            if len(letters) == limit:
+                break
+            if message := await self._message(DEAD_STREAM, place):
+                letters.append(_letter(message))
+        return letters
+
+    async def replay(self, place: int) -> str | None:
+        message = await self._message(DEAD_STREAM, place)
+        if message is None:
+            return None
+        if (message.subject or "").startswith("$JS."):
+            advisory = json.loads(message.data or b"{}")
+            message = await self._message(EVENTS_STREAM, advisory["stream_seq"])
+        envelope = _event(message)
+        # The consumer that failed never noted it as handled, the others did: only that one handles it again.
+        await reach(
+            self._js.publish(
+                envelope.type,
+                envelope.model_dump_json(exclude_none=True).encode(),
+                stream=EVENTS_STREAM,
+                timeout=PUBLISH_TIMEOUT_S,
+                headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}"},
+            )
+        )
+        await reach(self._js.delete_msg(DEAD_STREAM, place))
+        return envelope.type
+
+    async def newest(self) -> int:
+        return (await reach(self._js.stream_info(EVENTS_STREAM))).state.last_seq
+
+    async def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
+        place = after
+        while True:
+            try:
+                async with aclosing(self._messages(types, place)) as messages:
+                    async for message in messages:
+                        if message is None:
+                            yield None
+                            continue
+                        place = message.metadata.sequence.stream
+                        if (envelope := _readable(message.data)) is not None:
+                            yield place, envelope
+            except (NatsError, TimeoutError, OSError, Unavailable) as error:
+                _log.warning("events are followed later", error=f"{type(error).__name__}: {error}")
+                yield None
+                await asyncio.sleep(AGAIN_S)
+
+    async def _messages(self, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
+        """What lies in the stream behind a place and what comes, by a consumer that ends with its reader."""
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
+            filter_subjects=list(types) or None,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=LEFT_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        made = await self._js.add_consumer(EVENTS_STREAM, config)
+        subscription = await self._js.pull_subscribe_bind(made.name, EVENTS_STREAM)
+        try:
+            while True:
+                try:
+                    # One at a time: a reader who is slow keeps what he has not read in the stream.
+                    [message] = await subscription.fetch(1, timeout=IDLE_S)
+                    yield message
+                except NatsTimeout:
+                    yield None
+        finally:
+            with suppress(Exception):
+                await subscription.unsubscribe()
+
+    @property
+    def _js(self) -> Any:
+        try:
+            return self.bus.jetstream
+        except ConnectionError as error:
+            raise Unavailable(f"NATS does not answer: {error}") from None
+
+    async def _message(self, stream: str, place: int) -> RawStreamMsg | None:
+        if not 1 <= place < 2**63:
+            # NATS would refuse the number, which looks like an outage.
+            return None
+        try:
+            return await reach(self._js.get_msg(stream, place))
+        except NotFoundError:
+            return None
+
+
+async def reach(call: Awaitable[T]) -> T:
+    """What NATS answers; raises `Unavailable` while it does not, and passes on that something is not there."""
+    try:
+        return await call
+    except NotFoundError:
+        raise
+    except (NatsError, TimeoutError, OSError) as error:
+        raise Unavailable(f"NATS does not answer: {type(error).__name__}") from None
+
+
+def _readable(data: bytes) -> Envelope | None:
+    try:
+        return Envelope.model_validate_json(data)
+    except ValidationError:
+        return None
+
+
+def _event(message: RawStreamMsg | None) -> Envelope:
+    try:
+        envelope = Envelope.model_validate_json((message and message.data) or b"")
+    except ValidationError:
+        raise BadRequest("This message is no event, so it cannot be replayed.", code="not_an_event") from None
+    if envelope.type not in EVENTS:
+        raise BadRequest(f"{envelope.type!r} is no event type of Assay.", code="not_an_event")
+    return envelope
+
+
+def _letter(message: RawStreamMsg) -> DeadLetter:
+    headers = message.headers or {}
+    return DeadLetter(
+        id=str(message.seq),
+        time=str(getattr(message, "time", "") or ""),
+        subject=message.subject or "",
+        consumer=headers.get("assay-consumer", ""),
+        deliveries=int(headers.get("assay-deliveries", 0)),
+        error=headers.get("assay-error", "the last delivery was neither acknowledged nor refused"),
+        event=_shown(message.data or b""),
+    )
+
+
+def _shown(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")

@@ -1,0 +1,51 @@
+"""Builds the events part: posting and following events, webhooks, dead letters."""
+
+from services.gateway.common.api.lifespans import background
+from services.gateway.common.app import Part, Resources
+from services.gateway.events.adapters.nats_events import NatsEventStream
+from services.gateway.events.adapters.webhook_client import HttpWebhookClient
+from services.gateway.events.api import dead_letters, webhooks
+from services.gateway.events.api import events as events_api
+from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain.networks import networks
+from services.gateway.events.domain.stream_position import StreamPosition
+from services.gateway.events.domain.webhook import Webhook
+from services.gateway.events.service.dead_letters import DeadLetters
+from services.gateway.events.service.event_owners import EventOwners
+from services.gateway.events.service.publisher import EventPublisher
+from services.gateway.events.service.subscriptions import EventSubscriptions
+from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
+from services.gateway.events.service.webhooks import Webhooks
+from services.gateway.fine_tuning.app import FineTuning
+
+
+def events(resources: Resources, fine_tuning: FineTuning) -> Part:
+    settings = resources.settings
+    stream = NatsEventStream(resources.bus)
+    owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
+    endpoints = resources.collection("webhooks", Webhook)
+    deliveries = resources.collection("webhook_deliveries", Delivery, ["due_at", "webhook_id"])
+    client = HttpWebhookClient(networks(settings.webhook_networks))
+    dispatcher = WebhookDispatcher(
+        stream=stream,
+        webhooks=endpoints,
+        deliveries=deliveries,
+        positions=resources.collection("cursors", StreamPosition),
+        client=client,
+        owners=owners,
+        key_of=resources.keyring.get,
+        delays_s=settings.webhook_delays_s,
+    )
+    publisher = EventPublisher(
+        stream=stream, files=fine_tuning.files, jobs=fine_tuning.jobs, aliases=fine_tuning.aliases
+    )
+    return Part(
+        routes=[events_api.routes, dead_letters.routes, webhooks.routes, webhooks.type_routes],
+        dependencies={
+            "publisher": publisher,
+            "dead_letters": DeadLetters(stream=stream),
+            "subscriptions": EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams),
+            "webhooks": Webhooks(views=endpoints, deliveries=deliveries, client=client),
+        },
+        lifespan=[client.running, background(dispatcher.run)],
+    )

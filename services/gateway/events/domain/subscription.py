@@ -1,0 +1,52 @@
+"""What an event is subject_of, for those who follow events: a job, a file or a stable name; its owner may see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.common.domain.errors import BadRequest
+from shared.cloudevents import Envelope
+from shared.events import EVENTS
+
+
+@dataclass(frozen=True)
+class EventSubject:
+    """`owner` is who the event itself says it is, empty where it does not."""
+
+    job_id: str | None
+    file_id: str | None
+    alias: str | None
+    owner: str
+
+
+def subject_of(envelope: Envelope) -> EventSubject:
+    """Where to look for an event's owner."""
+    data = envelope.data
+    made: Any = data.get("candidate")
+    made = made if isinstance(made, Mapping) else {}
+    return EventSubject(
+        job_id=data.get("job_id") or made.get("job_id"),
+        file_id=data.get("file_id"),
+        alias=data.get("alias") if envelope.type == "model.rolled_back" else None,
+        owner=data.get("owner") or made.get("owner") or "",
+    )
+
+
+def types(asked: list[str]) -> tuple[str, ...]:
+    """The event types of a filter, separate or joined by commas; raises `BadRequest` for one that there is not."""
+    wanted = tuple(dict.fromkeys(name for part in asked for name in part.split(",") if name))
+    for name in wanted:
+        if name not in EVENTS:
+            known = ", ".join(sorted(EVENTS))
+            message = f"Unknown event type {name[:64]!r}; known are: {known}."
+            raise BadRequest(message, param="type", code="invalid_value")
+    return wanted
+
+
+def place(last_event_id: str | None) -> int | None:
+    """Where to go on, by the header `Last-Event-ID`; raises `BadRequest`."""
+    if not last_event_id:
+        return None
+    if not last_event_id.isdecimal() or len(last_event_id) > 18:
+        raise BadRequest("'Last-Event-ID' must be an id of this stream.", param="Last-Event-ID", code="invalid_value")
+    return int(last_event_id)

@@ -1,0 +1,59 @@
+"""What the events part needs from the outside."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from shared.cloudevents import Envelope
+from shared.store import Entity
+
+
+class Undeliverable(Exception):
+    """A webhook call that failed or is not allowed; the message says why."""
+
+
+class WebhookClient(Protocol):
+    """Calls webhook endpoints; each method raises `Undeliverable`."""
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that must not be called."""
+        ...
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
+        """The status of the endpoint's answer; its body is not read."""
+        ...
+
+
+class DeadLetter(Entity):
+    """An event that could not be handled; `id` is its sequence number in the stream of dead letters."""
+
+    time: str
+    subject: str
+    consumer: str
+    deliveries: int
+    error: str
+    event: Any
+
+
+class EventStream(Protocol):
+    """The events and the dead letters; each call raises `Unavailable` while NATS is away."""
+
+    async def publish(self, envelope: Envelope) -> None: ...
+
+    async def newest(self) -> int:
+        """The sequence number of the newest event."""
+        ...
+
+    def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
+        """Events of these types, or of all, after a sequence number, without end; None when nothing came."""
+        ...
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
+        """The newest first, below the sequence number `before`."""
+        ...
+
+    async def replay(self, place: int) -> str | None:
+        """Publish a dead letter again and remove it; returns the event's type, None when it does not exist.
+
+        Raises `BadRequest` for a message that is not an event.
+        """
+        ...

@@ -1,0 +1,82 @@
+"""Builds the fine-tuning part: files, jobs, checkpoints."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.gateway.common.app import Part, Resources
+from services.gateway.fine_tuning.api import checkpoint_permissions, files, jobs
+from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
+from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
+from services.gateway.fine_tuning.domain.checkpoint_permission import CheckpointPermission
+from services.gateway.fine_tuning.domain.job import Job
+from services.gateway.fine_tuning.domain.job_event import JobEvent
+from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
+from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.checkpoint_permissions import CheckpointPermissions
+from services.gateway.fine_tuning.service.files import Files
+from services.gateway.fine_tuning.service.job_event_log import JobEventLog
+from services.gateway.fine_tuning.service.job_projection import JobProjection
+from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
+from shared.store import Collection
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """The part, and what other parts use of it."""
+
+    part: Part
+    files: Collection[UploadedFile]
+    jobs: Collection[Job]
+    checkpoints: Collection[Checkpoint]
+    alias_owners: Collection[AliasOwner]
+    aliases: AliasOwnership
+    permissions: CheckpointPermissions
+    file_use_cases: Files
+    job_use_cases: Jobs
+    projection: JobProjection
+
+
+def fine_tuning(resources: Resources, *, base_models: Collection[str]) -> FineTuning:
+    """`base_models` are the names of the pools, as they are at any time."""
+    settings = resources.settings
+    stored_files = resources.collection("files", UploadedFile)
+    stored_jobs = resources.collection("jobs", Job, ["fine_tuned_model", "requested.training_file"])
+    job_events = resources.collection("messages", JobEvent, ["job_id"])
+    checkpoints = resources.collection("checkpoints", Checkpoint, ["job_id", "model_name"])
+    alias_owners = resources.collection("claims", AliasOwner)
+    granted = resources.collection("permissions", CheckpointPermission, ["model"])
+
+    aliases = AliasOwnership(views=alias_owners)
+    log = JobEventLog(views=job_events)
+    permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
+    file_use_cases = Files(views=stored_files, artifacts=resources.artifacts)
+    job_use_cases = Jobs(
+        views=stored_jobs,
+        files=stored_files,
+        job_events=job_events,
+        checkpoints=checkpoints,
+        log=log,
+        start_checkpoints=StartCheckpoints(base_models=base_models, jobs=stored_jobs, checkpoints=checkpoints),
+        max_lora_rank=settings.max_lora_rank,
+        aliases=aliases,
+    )
+    projection = JobProjection(
+        jobs=job_use_cases, files=file_use_cases, views=stored_jobs, checkpoints=checkpoints, log=log
+    )
+    part = Part(
+        routes=[files.routes(settings.max_file_bytes), jobs.routes, checkpoint_permissions.routes],
+        dependencies={"files": file_use_cases, "jobs": job_use_cases, "permissions": permissions},
+    )
+    return FineTuning(
+        part=part,
+        files=stored_files,
+        jobs=stored_jobs,
+        checkpoints=checkpoints,
+        alias_owners=alias_owners,
+        aliases=aliases,
+        permissions=permissions,
+        file_use_cases=file_use_cases,
+        job_use_cases=job_use_cases,
+        projection=projection,
+    )

@@ -1,0 +1,119 @@
+"""What a caller may ask for when creating a job: OpenAI's parameters, and Assay's beside them."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from services.gateway.common.domain.errors import BadRequest
+from services.gateway.common.domain.validation import bad_request
+from shared.events import Hyperparameters, TrainingSpec
+
+MAX_METADATA_PAIRS = 16
+MAX_METADATA_KEY = 64
+MAX_METADATA_VALUE = 512
+DEFAULT_SEED = 0
+_PRIORITY = re.compile(r"-?(100|[0-9]{1,2})")
+_METADATA = re.compile(r"metadata\[(.{1,64})\]")
+
+
+class AskedHyperparameters(Hyperparameters):
+    """Hyperparameters as a caller sends them: numbers, `"auto"` or nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, value: Any) -> Any:
+        return {k: None if v == "auto" else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+class Supervised(BaseModel):
+    """The parameters of supervised fine-tuning."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    hyperparameters: AskedHyperparameters | None = None
+
+
+class Method(BaseModel):
+    """How to train."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: Literal["supervised"] = "supervised"
+    supervised: Supervised | None = None
+
+
+class JobRequest(BaseModel):
+    """The body of `POST /v1/fine_tuning/jobs`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str = Field(min_length=1, max_length=256)
+    training_file: str = Field(min_length=1, max_length=128)
+    validation_file: str | None = Field(default=None, max_length=128)
+    suffix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    metadata: dict[str, str] | None = None
+    integrations: list[Any] | None = Field(default=None, max_length=0)
+    method: Method | None = None
+    hyperparameters: AskedHyperparameters | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _limits(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        if len(pairs := value or {}) > MAX_METADATA_PAIRS:
+            raise ValueError(f"has {len(pairs)} pairs, at most {MAX_METADATA_PAIRS} are kept")
+        for key, text in pairs.items():
+            if not 1 <= len(key) <= MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
+                raise ValueError(f"keys have 1 to {MAX_METADATA_KEY} characters, values up to {MAX_METADATA_VALUE}")
+        if not 1 <= len(pairs.get("policy", "default")) <= MAX_METADATA_KEY:
+            raise ValueError(f"'policy' names a review policy in 1 to {MAX_METADATA_KEY} characters")
+        if not _PRIORITY.fullmatch(pairs.get("priority", "0")):
+            raise ValueError("'priority' is a whole number from -100 to 100")
+        return value
+
+    def spec(self) -> TrainingSpec:
+        """What to train; the hyperparameters of `method` win over the old top-level ones."""
+        chosen = (self.method and self.method.supervised and self.method.supervised.hyperparameters) or (
+            self.hyperparameters or AskedHyperparameters()
+        )
+        metadata = self.metadata or {}
+        return TrainingSpec(
+            base_model=self.model,
+            hyperparameters=Hyperparameters.model_validate(chosen.model_dump()),
+            suffix=self.suffix,
+            seed=DEFAULT_SEED if self.seed is None else self.seed,
+            policy=metadata.get("policy"),
+            priority=int(metadata.get("priority", 0)),
+            metadata=metadata,
+        )
+
+
+def read(body: Any) -> JobRequest:
+    """Check a body; raises `BadRequest` that names the first wrong parameter."""
+    _refuse_other_methods(body)
+    try:
+        return JobRequest.model_validate(body)
+    except ValidationError as error:
+        raise bad_request(error) from None
+
+
+def metadata_filter(query: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """The metadata that a list is cut down to, from `metadata[key]=value`; None for `metadata=null`: those without."""
+    wanted: dict[str, str] = {}
+    for name, value in query:
+        if name == "metadata" and value == "null":
+            return None
+        if (key := _METADATA.fullmatch(name)) is not None:
+            wanted[key[1]] = value
+    return wanted
+
+
+def _refuse_other_methods(body: Any) -> None:
+    method: Any = body.get("method") if isinstance(body, dict) else None
+    if isinstance(method, dict) and method.get("type", "supervised") != "supervised":
+        message = f"The method {str(method['type'])[:64]!r} is not supported here; supported is 'supervised'."
+        raise BadRequest(message, param="method.type", code="unsupported_method")

@@ -1,0 +1,66 @@
+"""Who else may call a checkpoint that nobody approved: keys that its owner names."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.gateway.common.domain.errors import Missing, no_model
+from services.gateway.common.domain.ids import natural_id
+from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
+from services.gateway.fine_tuning.domain.checkpoint_permission import CheckpointPermission
+from services.gateway.fine_tuning.domain.job import Job
+from shared.events import Candidate
+from shared.security import Key
+from shared.store import Collection, Cursor, Page
+
+
+@dataclass(frozen=True)
+class CheckpointPermissions:
+    """The use cases over permissions. OpenAI gives them to projects; here a key takes a project's place."""
+
+    views: Collection[CheckpointPermission]
+    checkpoints: Collection[Checkpoint]
+    jobs: Collection[Job]
+
+    async def may_call(self, made: Candidate, key: Key) -> bool:
+        """Whether a key may call a checkpoint: its owner's, if he may train, and those that he named."""
+        if await self._owns(made, key):
+            return key.allows("train")
+        known = await self.views.get(_id(made.model_name, key.id))
+        return known is not None and not known.removed
+
+    async def give(self, model: str, key_ids: Sequence[str], key: Key) -> list[CheckpointPermission]:
+        """Let these keys call a checkpoint; raises `Missing` where it is not this key's."""
+        await self._of(model, key)
+        return [await self._given(model, key_id) for key_id in dict.fromkeys(key_ids)]
+
+    async def page(self, model: str, cursor: Cursor, key: Key, *, oldest_first: bool) -> Page[CheckpointPermission]:
+        await self._of(model, key)
+        return await self.views.page(cursor, oldest_first=oldest_first, model=model, removed=False)
+
+    async def take(self, model: str, permission_id: str, key: Key) -> None:
+        """Take a permission back; raises `Missing`."""
+        await self._of(model, key)
+        known = await self.views.get(permission_id)
+        if known is None or known.removed or known.model != model:
+            raise Missing(f"No such permission: {permission_id}", param="permission_id")
+        await self.views.change(permission_id, lambda view: (view.model_copy(update={"removed": True}), []))
+
+    async def _given(self, model: str, key_id: str) -> CheckpointPermission:
+        empty = CheckpointPermission(id=_id(model, key_id), at=time.time(), model=model, key_id=key_id)
+        return await self.views.upsert(empty, lambda known: (known.model_copy(update={"removed": False}), []))
+
+    async def _of(self, model: str, key: Key) -> None:
+        for found in await self.checkpoints.find(model_name=model, saved=True):
+            if await self._owns(found.candidate, key):
+                return
+        raise no_model(model)
+
+    async def _owns(self, made: Candidate, key: Key) -> bool:
+        # Jobs may be older than owners in what they made.
+        job = None if made.owner else await self.jobs.get(made.job_id)
+        return key.owns(job.owner if job else made.owner)
+
+
+def _id(model: str, key_id: str) -> str:
+    return natural_id("cp", model, key_id)

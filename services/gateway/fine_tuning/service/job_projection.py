@@ -1,0 +1,142 @@
+"""What is heard of jobs, written into their views and event lists; the order in which it is heard does not matter."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.fine_tuning.domain import job_event
+from services.gateway.fine_tuning.domain.checkpoint import Checkpoint, checkpoint_id
+from services.gateway.fine_tuning.domain.job import Job, labels, with_facts, with_pause
+from services.gateway.fine_tuning.domain.job_event import JobEvent
+from services.gateway.fine_tuning.service.files import Files
+from services.gateway.fine_tuning.service.job_event_log import JobEventLog
+from services.gateway.fine_tuning.service.jobs import Jobs
+from shared.cloudevents import EventData
+from shared.events import (
+    Candidate,
+    CheckpointSaved,
+    DatasetRejected,
+    EvalDone,
+    ModelApproved,
+    ModelDeployed,
+    ModelDeploymentFailed,
+    ModelRejected,
+    ReviewOpened,
+    TrainingFinished,
+    TrainingPauseRequested,
+    TrainingProgress,
+    TrainingQueued,
+    TrainingRequested,
+    TrainingResumeRequested,
+)
+from shared.store import Collection
+
+
+@dataclass(frozen=True)
+class JobProjection:
+    """One method for each event about a job."""
+
+    jobs: Jobs
+    files: Files
+    views: Collection[Job]
+    checkpoints: Collection[Checkpoint]
+    log: JobEventLog
+
+    async def rejected_file(self, event: DatasetRejected) -> None:
+        """Fail every job that was to train on a bad file."""
+        await self.files.rejected(event)
+        file = await self.files.views.get(event.file_id)
+        assert file is not None
+        for param in ("training_file", "validation_file"):
+            for job in await self.views.find(**{f"requested__{param}": event.file_id}):
+                await self.jobs.fail(job.id, file, param)
+
+    async def requested(self, event: TrainingRequested) -> None:
+        at = float(event.created_at or int(time.time()))
+
+        def decide(job: Job) -> tuple[Job, list[Any]] | None:
+            if job.requested is not None:
+                return None
+            known = {"requested": event, "owner": event.owner, "known": True, "at": at}
+            return job.model_copy(update={**known, "labels": labels(event.spec.metadata)}), []
+
+        await self.log.append(job_event.requested(event))
+        await self.jobs.look_at_files(await self.views.upsert(Job(id=event.job_id), decide))
+
+    async def paused(self, event: TrainingPauseRequested) -> None:
+        await self._held(event.job_id, True, event.change)
+
+    async def resumed(self, event: TrainingResumeRequested) -> None:
+        await self._held(event.job_id, False, event.change)
+
+    async def _held(self, job_id: str, paused: bool, change: int) -> None:
+        """Somebody said so by posting the event; what this gateway said itself is known."""
+
+        def decide(job: Job) -> tuple[Job, list[Any]] | None:
+            return None if (changed := with_pause(job, paused, change)) is None else (changed, [])
+
+        await self.log.append(job_event.held(job_id, paused, change))
+        await self.views.upsert(Job(id=job_id), decide)
+
+    async def queued(self, event: TrainingQueued) -> None:
+        await self._learn(event.job_id, job_event.queued(event.job_id), queued=True)
+
+    async def progressed(self, event: TrainingProgress) -> None:
+        await self.log.append(job_event.started(event.job_id))
+
+        def decide(job: Job) -> tuple[Job, Sequence[EventData]]:
+            seen = job.progress
+            newest = event if seen is None or (event.attempt, event.step) > (seen.attempt, seen.step) else seen
+            return with_facts(job, time.time(), started=True, progress=newest)
+
+        await self.log.append(job_event.progress(event))
+        await self.views.upsert(Job(id=event.job_id), decide)
+
+    async def checkpoint_saved(self, event: CheckpointSaved) -> None:
+        made = event.candidate
+        await self.checkpoints.upsert(
+            _heard_of(made), lambda c: (c.model_copy(update={"saved": True, "metrics": event.metrics}), [])
+        )
+        await self._learn(made.job_id, job_event.checkpoint(event), started=True)
+
+    async def scored(self, event: EvalDone) -> None:
+        await self.checkpoints.upsert(
+            _heard_of(event.candidate), lambda c: (c.model_copy(update={"evals": {**c.evals, event.suite: event}}), [])
+        )
+        await self.log.append(job_event.scored(event))
+
+    async def finished(self, event: TrainingFinished) -> None:
+        await self._learn(event.job_id, job_event.finished(event), finished=event)
+
+    async def review_opened(self, event: ReviewOpened) -> None:
+        await self._learn(event.candidate.job_id, job_event.review_opened(event), review=event)
+
+    async def approved(self, event: ModelApproved) -> None:
+        await self._learn(event.candidate.job_id, job_event.approved(event), approved=event)
+
+    async def rejected(self, event: ModelRejected) -> None:
+        await self._learn(event.job_id, job_event.rejected(event), rejected=event)
+
+    async def deployed(self, event: ModelDeployed) -> None:
+        await self._learn(event.candidate.job_id, job_event.deployed(event), deployed=event)
+
+    async def not_deployed(self, event: ModelDeploymentFailed) -> None:
+        """A version was given up."""
+        await self._learn(event.candidate.job_id, job_event.not_deployed(event), undeployed=event)
+
+    async def _learn(self, job_id: str, message: JobEvent, **facts: Any) -> None:
+        # The entry comes first: an entry told twice is one entry, a fact without its entry would stay without.
+        await self.log.append(message)
+        await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, time.time(), **facts))
+
+
+def _heard_of(candidate: Candidate) -> Checkpoint:
+    return Checkpoint(
+        id=checkpoint_id(candidate),
+        at=time.time(),
+        job_id=candidate.job_id,
+        step=candidate.step,
+        model_name=candidate.model_name,
+        candidate=candidate,
+    )

@@ -1,0 +1,41 @@
+"""Versions beside each other, for Prometheus."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from prometheus_client import Counter, Histogram
+
+from services.gateway.inference.domain.split_plan import Outcome
+
+BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+@dataclass(frozen=True)
+class PrometheusRoutingMetrics:
+    """Counters and times by alias and version, of those aliases alone that have a routing."""
+
+    requests: Counter
+    seconds: Histogram
+    copies: Counter
+    copy_seconds: Histogram
+
+    def answered(self, alias: str, version: str, ok: bool, seconds: float) -> None:
+        self.requests.labels(alias, version, "answered" if ok else "failed").inc()
+        self.seconds.labels(alias, version).observe(seconds)
+
+    def copied(self, alias: str, version: str, outcome: Outcome, seconds: float) -> None:
+        self.copies.labels(alias, version, outcome).inc()
+        if outcome != "skipped":
+            self.copy_seconds.labels(alias, version).observe(seconds)
+
+
+@cache
+def routing_metrics() -> PrometheusRoutingMetrics:
+    """The process's one, since Prometheus's registry is the process's too."""
+    labels, outcome = ["alias", "version"], ["alias", "version", "outcome"]
+    return PrometheusRoutingMetrics(
+        Counter("assay_routed_requests", "Requests of an alias with a routing, by the version that answered.", outcome),
+        Histogram("assay_routed_seconds", "From such a request to its answer's last byte.", labels, buckets=BUCKETS_S),
+        Counter("assay_shadow_requests", "Copies, by whether they were answered as the caller was.", outcome),
+        Histogram("assay_shadow_seconds", "From a copy to its answer's last byte.", labels, buckets=BUCKETS_S),
+    )

@@ -1,0 +1,107 @@
+"""`/v1/chat/completions` and `/v1/completions`, handled on the fast path.
+
+[ADR 0009](../../../../docs/decisions/0009-the-chat-path-has-a-door-of-its-own.md) has the measurements.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Router, post
+from litestar.exceptions import NotFoundException
+
+from services.gateway.common.api.error_responses import encoded, error_body
+from services.gateway.common.api.json_body import parsed
+from services.gateway.common.api.openapi_schema import asks_for
+from services.gateway.inference.api.chat_metrics import ChatMetrics
+from services.gateway.inference.api.chat_schema import CHAT, TEXT
+from services.gateway.inference.api.request_cycle import RequestCycle
+from services.gateway.inference.domain import chat_request, completion_request
+from services.gateway.inference.domain.chat_request import ChatRequest
+from services.gateway.inference.service.inference import Inference
+from services.gateway.inference.service.served_answer import ServedAnswer
+from services.gateway.serving.ports import EngineUnreachable
+from shared import security, telemetry
+from shared.security import Keyring
+
+# As nginx logs it; the answer reaches no one.
+CALLER_LEFT = 499
+_STREAM = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+@dataclass(frozen=True)
+class ChatHandler:
+    """Checks the key, admits the request, and passes the answer on as it arrives."""
+
+    inference: Inference
+    keyring: Keyring
+    max_choices: int
+    max_body_bytes: int
+    metrics: ChatMetrics
+    admit: Callable[[Any, int], ChatRequest] = chat_request.admit
+
+    async def __call__(self, cycle: RequestCycle) -> None:
+        began_at = self.metrics.began()
+        try:
+            # Each request has its own task, and the trace ends with it.
+            cycle.always_send((b"x-request-id", telemetry.begin(cycle.text(b"traceparent")).encode()))
+            await self._answer(cycle)
+        except asyncio.CancelledError:
+            if not cycle.disconnected_by_caller:
+                raise
+            cycle.status = CALLER_LEFT
+        except Exception as error:
+            if cycle.status:
+                raise
+            status, body, headers = encoded(error)
+            cycle.send_json(status, body, *headers)
+        finally:
+            self.metrics.ended(cycle.status, began_at)
+
+    async def _answer(self, cycle: RequestCycle) -> None:
+        key = self.keyring.authenticate(cycle.text(b"authorization"))
+        security.require(key, "infer")
+        asked = self.admit(parsed(await cycle.body(self.max_body_bytes)), self.max_choices)
+        served = await self.inference.chat(asked, key, cycle.headers)
+        version = (b"x-assay-version", served.target.version.encode())
+        if served.body is not None:
+            cycle.send_json(200, served.body, version, *served.headers)
+            return
+        cycle.start_stream(200, *_STREAM, version, *served.headers)
+        await _stream(served, cycle)
+
+
+async def _stream(served: ServedAnswer, cycle: RequestCycle) -> None:
+    """Each event is sent as soon as it arrives, in an HTTP chunk of its own."""
+    try:
+        await served.relay(cycle)
+    except EngineUnreachable:
+        # The status is already sent: the stream itself must say that it is incomplete.
+        broken = error_body(502, "The engine broke off in the middle of its answer.", code="engine_error")
+        cycle.send_events([b"data: " + json.dumps(broken).encode() + b"\n\n"])
+    finally:
+        served.close()
+    cycle.end_stream()
+
+
+@post("/", status_code=200, operation_class=asks_for(CHAT))
+async def complete() -> None:
+    """Chat with a model, at once or as a stream."""
+    # The fast path answers before the application sees a request to this path.
+    raise NotFoundException
+
+
+@post("/", status_code=200, operation_class=asks_for(TEXT))
+async def complete_text() -> None:
+    """Continue a text, at once or as a stream."""
+    raise NotFoundException
+
+
+routes = Router(chat_request.PATH, route_handlers=[complete], tags=["chat"])
+text_routes = Router(completion_request.PATH, route_handlers=[complete_text], tags=["chat"])

@@ -1,0 +1,50 @@
+"""`/v1/models/{alias}/routing`; a name may hold slashes, so the last part of the path says what is meant."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from litestar import Request, delete, put
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from services.gateway.common.api.json_body import json_body
+from services.gateway.common.api.openapi_schema import asks_for
+from services.gateway.inference.domain import traffic_split
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
+from services.gateway.inference.service.traffic_splits import TrafficSplits
+from shared.web import allow
+
+ROUTING = "/routing"
+AnyRequest = Request[Any, Any, Any]
+
+
+@put("/{name:path}", guards=[allow("admin")], operation_class=asks_for(TrafficSplit))
+async def changed(name: FromPath[str], request: AnyRequest, splits: NamedDependency[TrafficSplits]) -> dict[str, Any]:
+    """`PUT /v1/models/{alias}/routing`: share a stable name's requests out among its versions."""
+    wish = traffic_split.read(await json_body(request))
+    return shown(await splits.put(_alias(name), wish, request.state.key))
+
+
+@delete("/{name:path}", status_code=200, guards=[allow("admin")])
+async def removed(name: FromPath[str], request: AnyRequest, splits: NamedDependency[TrafficSplits]) -> dict[str, Any]:
+    """`DELETE /v1/models/{alias}/routing`: let every request have the current version again."""
+    return shown(await splits.put(_alias(name), TrafficSplit(), request.state.key))
+
+
+def shown(split: AliasSplit) -> dict[str, Any]:
+    """An alias's routing and the last ones before it, newest first."""
+    earlier = [_revision(revision) for revision in split.earlier]
+    return {"object": "model.routing", "alias": split.id, **_revision(split.now), "earlier": earlier}
+
+
+def _revision(revision: SplitRevision) -> dict[str, Any]:
+    routing = revision.routing.model_dump(mode="json")
+    return {"number": revision.number, "changed_at": int(revision.at), "changed_by": revision.by, **routing}
+
+
+def _alias(name: str) -> str:
+    wanted = unquote(str(name)).removeprefix("/")
+    if not wanted.endswith(ROUTING):
+        raise NotFoundException
+    return wanted.removesuffix(ROUTING)

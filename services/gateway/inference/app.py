@@ -1,0 +1,82 @@
+"""Builds the inference part: chat and completions, traffic splits, shadow traffic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from services.gateway.access.app import Access
+from services.gateway.common.app import Part, Resources
+from services.gateway.fine_tuning.app import FineTuning
+from services.gateway.inference.adapters.routing_metrics import routing_metrics
+from services.gateway.inference.adapters.vllm_chat import VllmChat
+from services.gateway.inference.api import chat, models
+from services.gateway.inference.api.chat import ChatHandler
+from services.gateway.inference.api.chat_metrics import chat_metrics
+from services.gateway.inference.api.fast_path import FastHandler
+from services.gateway.inference.domain import chat_request, completion_request
+from services.gateway.inference.service.inference import Inference
+from services.gateway.inference.service.replica_requests import ReplicaRequests
+from services.gateway.inference.service.shadow import ShadowTraffic
+from services.gateway.inference.service.split_plans import SplitPlans
+from services.gateway.inference.service.target_resolver import TargetResolver
+from services.gateway.inference.service.traffic_splits import TrafficSplits
+from services.gateway.serving.app import Serving
+from services.gateway.serving.domain.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class InferencePart:
+    """The part, and the handlers of its fast path by URL path."""
+
+    part: Part
+    fast_handlers: Mapping[str, FastHandler]
+
+
+def inference(
+    resources: Resources,
+    *,
+    access: Access,
+    serving: Serving,
+    fine_tuning: FineTuning,
+    fleet: Fleet,
+    splits: SplitPlans,
+    loads_on_demand: bool,
+) -> InferencePart:
+    """`loads_on_demand` is false where another process reconciles: what this one loaded would never be unloaded."""
+    settings = resources.settings
+    engine = VllmChat(settings.engine_api_key, settings.engine_timeout_s)
+    use_case = Inference(
+        resolver=TargetResolver(
+            directory=serving.directory,
+            fleet=fleet,
+            jobs=fine_tuning.jobs,
+            checkpoints=fine_tuning.checkpoints,
+            permissions=fine_tuning.permissions,
+        ),
+        requests=ReplicaRequests(engine=serving.engine, chat_engine=engine, changed=serving.changed),
+        splits=splits,
+        shadow=ShadowTraffic(engine=engine, fleet=fleet, metrics=routing_metrics()),
+        fleet=fleet,
+        loader=serving.loader if loads_on_demand else None,
+        ledger=access.ledger,
+        max_in_flight=settings.max_in_flight,
+    )
+    traffic_splits = TrafficSplits(
+        splits=splits.splits, versions=serving.versions, directory=serving.directory, changed=serving.changed
+    )
+    handler = ChatHandler(
+        inference=use_case,
+        keyring=resources.keyring,
+        max_choices=settings.max_choices,
+        max_body_bytes=settings.max_body_bytes,
+        metrics=chat_metrics(),
+    )
+    part = Part(
+        routes=[chat.routes, chat.text_routes, models.routes],
+        dependencies={"models": serving.models, "versions": serving.versions, "splits": traffic_splits},
+        lifespan=[engine.running],
+    )
+    handlers = {
+        chat_request.PATH: handler,
+        completion_request.PATH: replace(handler, admit=completion_request.admit),
+    }
+    return InferencePart(part=part, fast_handlers=handlers)

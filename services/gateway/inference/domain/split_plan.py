@@ -1,0 +1,113 @@
+"""A traffic split with its versions looked up: decides which version answers a request, and which gets a copy."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit, resolve_version
+from services.gateway.serving.domain.catalog import Target, target
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+
+_BITS = 64
+
+
+@dataclass(frozen=True)
+class RequestTraits:
+    """What a request is told apart by. Header names are lower case, as ASGI gives them."""
+
+    key_id: str
+    user: str | None
+    headers: Mapping[bytes, bytes]
+
+    def value(self, kind: str) -> str | None:
+        """What stays the same for a caller; None where the request does not say."""
+        if kind == "key":
+            return self.key_id
+        if kind == "user":
+            return self.user
+        found = self.headers.get(kind.removeprefix("header:").encode())
+        return found.decode("latin-1") if found else None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who answers, and who gets a copy."""
+
+    target: Target
+    shadow: Target | None = None
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """A routing whose versions were looked up: `arms` are targets with the sum of the weights up to each of them."""
+
+    alias: str
+    current: Target
+    rules: Sequence[tuple[bytes, bytes, Target]]
+    arms: Sequence[tuple[int, Target]]
+    sticky: str | None
+    shadow: tuple[int, Target] | None
+
+    def choose(self, asking: RequestTraits, draw: int) -> Choice:
+        """The decision for one request; `draw` is a random number of 64 bits."""
+        target = self._ruled(asking) or self._weighed(asking, draw)
+        copied = self.shadow is not None and (draw & 0xFFFFFFFF) % 100 < self.shadow[0]
+        # A copy to the one who answers anyway would show nothing.
+        shadow = self.shadow[1] if self.shadow and copied and self.shadow[1].version != target.version else None
+        return Choice(target, shadow)
+
+    def _ruled(self, asking: RequestTraits) -> Target | None:
+        return next((target for name, value, target in self.rules if asking.headers.get(name) == value), None)
+
+    def _weighed(self, asking: RequestTraits, draw: int) -> Target:
+        if not self.arms:
+            return self.current
+        value = asking.value(self.sticky) if self.sticky else None
+        # As a fraction of the whole, so that other weights move only those at the borders.
+        place = (hash_position(self.alias, value) if value is not None else draw) * self.arms[-1][0] >> _BITS
+        return next(target for upto, target in self.arms if place < upto)
+
+
+def hash_position(alias: str, value: str) -> int:
+    """A number of 64 bits that is the same for the same caller, and unlike that of other aliases."""
+    return int.from_bytes(hashlib.sha256(f"{alias}\0{value}".encode()).digest()[: _BITS // 8])
+
+
+def split_plan(alias: str, routing: TrafficSplit, lineage: Sequence[Deployment], now: Deployment) -> SplitPlan:
+    """A routing with its versions looked up; the current one stands in for what is not there."""
+
+    def found(version: str) -> Target:
+        return target(resolve_version(version, lineage, now) or now, alias)
+
+    arms: list[tuple[int, Target]] = []
+    for arm in routing.split:
+        if arm.weight:
+            arms.append((arm.weight + (arms[-1][0] if arms else 0), found(arm.version)))
+    rules = [(rule.header.encode(), rule.equals.encode(), found(rule.version)) for rule in routing.rules]
+    shadow = (routing.shadow.percent, found(routing.shadow.version)) if routing.shadow else None
+    return SplitPlan(alias, target(now, alias), rules, arms, routing.sticky, shadow)
+
+
+def split_plans(
+    routes: Iterable[AliasSplit],
+    deployments: Iterable[Deployment],
+    aliases: Iterable[RollbackPin],
+    bases: Collection[str],
+) -> tuple[dict[str, SplitPlan], list[Deployment]]:
+    """The split_plan of each alias that has a routing, and the deployments that these need."""
+    made: dict[str, SplitPlan] = {}
+    needed: list[Deployment] = []
+    pins, known = {alias.id: alias for alias in aliases}, lineages(deployments)
+    for route in routes:
+        lineage, named = known.get(route.id), route.now.routing.versions()
+        if lineage and named and route.id not in bases:
+            now = current(lineage, pins.get(route.id))
+            made[route.id] = split_plan(route.id, route.now.routing, lineage, now)
+            needed += [found for version in named.values() if (found := resolve_version(version, lineage, now))]
+    return made, needed
+
+
+Outcome = Literal["same", "different", "answered", "failed", "skipped"]
+"""Of a copy: whether it answered as the one who answered the caller did; a stream's text is not compared."""

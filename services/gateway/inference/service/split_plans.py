@@ -1,0 +1,34 @@
+"""The traffic splits of all stable names, with their versions looked up."""
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.inference.domain.split_plan import SplitPlan, split_plans
+from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.lineage import RollbackPin
+from shared.store import Collection
+
+
+@dataclass
+class SplitPlans:
+    """Implements the serving part's `TrafficPlans`; `plans` are read for each chat request."""
+
+    splits: Collection[AliasSplit]
+    plans: Mapping[str, SplitPlan] = field(default_factory=dict[str, SplitPlan])
+
+    async def refresh(
+        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Collection[str]
+    ) -> list[Deployment]:
+        self.plans, needed = split_plans(await self.splits.find(), deployments, pins, bases)
+        return needed
+
+    async def clear(self, alias: str) -> None:
+        now = time.time()
+
+        def decide(known: AliasSplit) -> tuple[AliasSplit, list[Any]] | None:
+            return (known.changed(TrafficSplit(), "rollback", now), []) if known.now.routing.versions() else None
+
+        await self.splits.change(alias, decide)

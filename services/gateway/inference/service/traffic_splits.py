@@ -1,0 +1,45 @@
+"""Traffic splits: how the requests of a stable name are shared among its versions."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from services.gateway.inference.domain import traffic_split
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
+from services.gateway.serving.service.directory import Directory
+from services.gateway.serving.service.versions import Versions
+from shared import telemetry
+from shared.security import Key
+from shared.store import Collection
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class TrafficSplits:
+    """The use cases over traffic splits; each split keeps its history."""
+
+    splits: Collection[AliasSplit]
+    versions: Versions
+    directory: Directory
+    changed: asyncio.Event
+
+    async def get(self, alias: str) -> AliasSplit:
+        """The split of a name, empty if it was never set; raises `Missing`."""
+        await self.versions.of(alias)
+        return await self.splits.get(alias) or _empty(alias)
+
+    async def put(self, alias: str, wish: TrafficSplit, key: Key) -> AliasSplit:
+        """Split the requests of a name like this from now on; raises `Missing`, or `BadRequest` for its versions."""
+        lineage = await self.versions.of(alias)
+        traffic_split.check(wish, lineage.versions, lineage.current)
+        now = time.time()
+        split = await self.splits.upsert(_empty(alias), lambda known: (known.changed(wish, key.id, now), []))
+        _log.info("traffic split changed", alias=alias, number=split.now.number)
+        await self.directory.refresh()
+        self.changed.set()
+        return split
+
+
+def _empty(alias: str) -> AliasSplit:
+    return AliasSplit(id=alias, now=SplitRevision(number=0, at=0.0, by="", routing=TrafficSplit()))

@@ -1,1 +1,0 @@
-"""What the gateway does, one file for each kind of use."""

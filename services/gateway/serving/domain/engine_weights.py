@@ -1,0 +1,38 @@
+"""What an engine reports about its own weights, and whether a checkpoint can replace them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.weights.header import Tensor, UnfitWeights
+
+# A marker of weights that may be half one version's and half another's.
+REPLACING = "assay-replacing"
+
+
+@dataclass(frozen=True)
+class EngineWeights:
+    """What an engine says: the marker of its weights, and whether it holds requests back."""
+
+    marker: str
+    paused: bool
+
+    @property
+    def sure(self) -> bool:
+        """Whether answers come from one version, and are given at all."""
+        return self.marker != REPLACING and not self.paused
+
+
+def check_whole(found: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> None:
+    """Raises `UnfitWeights` unless every tensor of the base model is there in its own shape, and no other.
+
+    An engine only warns of a tensor that is missing and keeps the old one: its answers would come from two versions.
+    """
+    if not base:
+        raise UnfitWeights("the base model's files cannot be read from here, so nothing can be checked against them")
+    if missing := sorted(base.keys() - found.keys()):
+        raise UnfitWeights(f"the checkpoint lacks {len(missing)} tensors, such as {missing[0]!r:.200}")
+    if unknown := sorted(found.keys() - base.keys()):
+        raise UnfitWeights(f"the checkpoint holds what the base model does not: {unknown[0]!r:.200}")
+    for name, tensor in base.items():
+        if found[name].shape != tensor.shape:
+            raise UnfitWeights(f"{name!r:.200} is {found[name].shape} in the checkpoint, {tensor.shape} in the base")

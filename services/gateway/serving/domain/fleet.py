@@ -1,0 +1,79 @@
+"""What is observed of the engines: which replicas answer, and which versions each of them was seen to answer with."""
+
+from collections.abc import Mapping, Sequence
+
+from services.gateway.serving.domain.pool import parts_of
+from services.gateway.serving.domain.replica import Replica
+
+
+class Fleet:
+    """All replicas, by base model, and those that left but still answer what they were asked.
+
+    `waiting` callers want an engine whose weights are being replaced.
+    """
+
+    def __init__(self, pools: Mapping[str, Sequence[str]]) -> None:
+        self.pools: dict[str, tuple[Replica, ...]] = {}
+        self.replicas: list[Replica] = []
+        self.draining: list[Replica] = []
+        self.waiting = 0
+        self.arrange(pools)
+
+    def arrange(self, pools: Mapping[str, Sequence[str]]) -> None:
+        """Take up new replicas, keep what is known of those that stay, and ask the others for nothing more."""
+        before = {(replica.base, replica.alias, replica.url): replica for replica in self.replicas}
+        urls = {name: list(dict.fromkeys(url.rstrip("/") for url in some)) for name, some in pools.items()}
+        # In place: others hold this mapping to know which base models there are.
+        self.pools.clear()
+        for name, some in urls.items():
+            base, alias = parts_of(name)
+            found = tuple(before.pop((base, alias, url), None) or Replica(url, base, alias) for url in some)
+            self.pools[base] = (*self.pools.get(base, ()), *found)
+        self.replicas = [replica for pool in self.pools.values() for replica in pool]
+        self.draining = [replica for replica in (*self.draining, *before.values()) if replica.in_flight]
+
+    @property
+    def in_flight(self) -> int:
+        return self.waiting + sum([replica.in_flight for replica in (*self.replicas, *self.draining)])
+
+    def replicas_for(self, base: str, alias: str | None) -> list[Replica]:
+        """The replicas that should hold an alias's versions: those that are for it, else those that serve adapters."""
+        pool = self.pools.get(base, ())
+        own = [replica for replica in pool if alias and replica.alias == alias]
+        return own or [replica for replica in pool if replica.alias is None]
+
+    def up(self, base: str, alias: str | None = None) -> list[Replica]:
+        return [replica for replica in self.replicas_for(base, alias) if replica.up]
+
+    def has_dedicated(self, base: str, alias: str | None) -> bool:
+        """Whether engines are there for this alias alone."""
+        return any(replica.alias for replica in self.replicas_for(base, alias))
+
+    def dedicated(self) -> dict[tuple[str, str], list[Replica]]:
+        """The replicas that are for one alias alone, by base model and alias."""
+        found: dict[tuple[str, str], list[Replica]] = {}
+        for replica in self.replicas:
+            if replica.alias:
+                found.setdefault((replica.base, replica.alias), []).append(replica)
+        return found
+
+    def holds(self, base: str, name: str) -> bool:
+        """Whether anybody may be asked."""
+        return any(replica.serves(name) for replica in self.pools.get(base, ()))
+
+    def serving(self, base: str, name: str) -> list[Replica]:
+        """The replicas that may be asked, the least busy first."""
+        able = [replica for replica in self.pools.get(base, ()) if replica.serves(name)]
+        return sorted(able, key=lambda replica: replica.in_flight)
+
+    def unready(self) -> dict[str, str]:
+        """The pools without a replica that answers, and why."""
+        pools = {base: [r for r in pool if r.alias is None] for base, pool in self.pools.items()}
+        own = {f"{base}@{alias}": pool for (base, alias), pool in self.dedicated().items()}
+        # A base model may be there for its own pools alone.
+        asked = {base: pool for base, pool in pools.items() if pool or not self.pools[base]} | own
+        return {
+            name: "; ".join(f"{replica.url}: {replica.reason}" for replica in pool) or "has no replicas"
+            for name, pool in asked.items()
+            if not any(replica.up for replica in pool)
+        }

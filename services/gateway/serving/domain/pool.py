@@ -1,0 +1,88 @@
+"""Pools: which base model is served by which engines, as an operator wants it.
+
+A pool is named after its base model and serves adapters, many versions at once. One that is named `base@alias` is for
+one stable name alone: its engines' own weights are replaced by those of the version that the name means.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from services.gateway.common.domain.errors import BadRequest
+
+Mode = Literal["adapters", "weights"]
+MAX_REPLICAS = 256
+_POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
+# The host's addresses, each one a replica, in place of the host itself.
+_DISCOVERED = "dns+http"
+
+
+class Pool(BaseModel):
+    """One base model's engines. Before an `@` in `id` is the base model's name, which is also its name in vLLM."""
+
+    id: str
+    at: float
+    replicas: list[str]
+    """URLs of engines; `dns+http://host:port` stands for every address of that host."""
+    seed: list[str] | None = None
+    """What the settings said when they were last followed."""
+    removed: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        return "weights" if parts_of(self.id)[1] else "adapters"
+
+
+def parts_of(pool_id: str) -> tuple[str, str | None]:
+    """The base model, and the stable name that the pool is for."""
+    base, _, alias = pool_id.partition("@")
+    return base, alias or None
+
+
+def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
+    """The pool as changed settings want it; None where they are the same, and what was said since holds."""
+    if pool.seed == list(seed):
+        return None
+    return pool.model_copy(update={"replicas": list(seed), "seed": list(seed), "removed": False, "at": now})
+
+
+def check_id(pool_id: str) -> str:
+    """A base model's name, or one with a stable name behind an `@`; raises `BadRequest`."""
+    if not _POOL.fullmatch(pool_id) or ".." in pool_id:
+        raise BadRequest(f"{pool_id[:100]!r} is no name of a base model.", param="base", code="invalid_value")
+    return pool_id
+
+
+def check_url(url: str) -> str:
+    """An engine's URL without a slash at its end; raises `BadRequest` for what is more than scheme, host and port."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    discovered = parts.scheme == _DISCOVERED
+    plain = f"{parts.scheme}://{parts.netloc}"
+    if (
+        parts.scheme not in ("http", "https", _DISCOVERED)
+        or not parts.hostname
+        or "@" in parts.netloc
+        or url.removesuffix("/") != plain
+        or (discovered and port is None)
+    ):
+        message = f"{url[:200]!r} is no engine: wanted is http(s)://host[:port], or dns+http://host:port."
+        raise BadRequest(message, param="replicas", code="invalid_value")
+    return plain
+
+
+def to_discover(url: str) -> tuple[str, int] | None:
+    """Host and port of an entry that stands for all of a host's addresses."""
+    parts = urlsplit(url)
+    return (parts.hostname or "", parts.port or 0) if parts.scheme == _DISCOVERED else None
+
+
+def address_url(address: str, port: int) -> str:
+    """The URL of a discovered replica."""
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"

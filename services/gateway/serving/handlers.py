@@ -1,0 +1,25 @@
+"""The events that the gateway subscribes to."""
+
+from services.gateway.fine_tuning.service.files import Files
+from services.gateway.fine_tuning.service.job_projection import JobProjection
+from services.gateway.serving.service.deployments import Deployments
+from shared import events
+from shared.bus import Bus
+
+
+def subscribe(bus: Bus, files: Files, projection: JobProjection, deployments: Deployments) -> None:
+    """One use case for each event."""
+    bus.subscribe(events.DatasetUploaded, files.uploaded)
+    bus.subscribe(events.DatasetReady, files.ready)
+    bus.subscribe(events.DatasetRejected, projection.rejected_file)
+    bus.subscribe(events.TrainingRequested, projection.requested)
+    bus.subscribe(events.TrainingPauseRequested, projection.paused)
+    bus.subscribe(events.TrainingResumeRequested, projection.resumed)
+    bus.subscribe(events.TrainingQueued, projection.queued)
+    bus.subscribe(events.TrainingProgress, projection.progressed)
+    bus.subscribe(events.CheckpointSaved, deployments.checkpoint_saved)
+    bus.subscribe(events.TrainingFinished, deployments.training_finished)
+    bus.subscribe(events.EvalDone, projection.scored)
+    bus.subscribe(events.ReviewOpened, deployments.review_opened)
+    bus.subscribe(events.ModelApproved, deployments.model_approved)
+    bus.subscribe(events.ModelRejected, deployments.model_rejected)

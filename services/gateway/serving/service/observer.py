@@ -1,0 +1,46 @@
+"""For a gateway without the serving part: reads what other gateways serve, and changes nothing."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.service.directory import Directory
+from services.gateway.serving.service.pools import Pools
+from services.gateway.serving.service.replica_monitor import ReplicaMonitor
+from services.gateway.serving.service.weight_leases import WeightLeases
+from shared import telemetry
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Looks every `every_s` seconds. It takes part in the leases, so that no engine is asked during a weight swap."""
+
+    directory: Directory
+    pools: Pools
+    fleet: Fleet
+    monitor: ReplicaMonitor
+    leases: WeightLeases
+    changed: asyncio.Event
+    every_s: float
+
+    async def run(self) -> None:
+        """Observe until cancelled."""
+        while True:
+            self.changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), self.every_s)
+            try:
+                await self.observe()
+            except Exception as error:
+                _log.warning("could not read what is served", exc_info=error)
+
+    async def observe(self) -> None:
+        """One look at the stored names and at every replica."""
+        await self.pools.arrange()
+        names = {deployment.loaded_name for deployment in await self.directory.refresh()}
+        await self.leases.look_around(self.fleet)
+        await asyncio.gather(*(self.monitor.look(replica) for replica in self.fleet.replicas))
+        await asyncio.gather(*(self.monitor.adopt(replica, names) for replica in self.fleet.replicas))

@@ -1,0 +1,107 @@
+"""Pools are kept, so that they change while gateways run and every gateway sees the same ones."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.common.domain.errors import BadRequest, Missing
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.domain.pool import (
+    MAX_REPLICAS,
+    Mode,
+    Pool,
+    address_url,
+    check_id,
+    check_url,
+    seeded,
+    to_discover,
+)
+from services.gateway.serving.ports import Resolve
+from shared import telemetry
+from shared.store import Collection
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The use cases over pools; `seeds` are those of the settings."""
+
+    views: Collection[Pool]
+    fleet: Fleet
+    resolve: Resolve
+    seeds: Mapping[str, Sequence[str]]
+    changed: asyncio.Event
+    """Wakes the reconciler."""
+    addresses: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The last replicas that a host was found to have."""
+
+    async def seed(self) -> None:
+        """Follow the settings where they are new or were changed; what was said to a running gateway holds else."""
+        now = time.time()
+        for base, urls in self.seeds.items():
+            empty = Pool(id=base, at=now, replicas=list(urls), seed=list(urls))
+
+            def decide(known: Pool, urls: Sequence[str] = urls) -> tuple[Pool, list[Any]] | None:
+                changed = seeded(known, urls, now)
+                return None if changed is None else (changed, [])
+
+            if not await self.views.create(empty):
+                await self.views.change(base, decide)
+
+    async def arrange(self) -> None:
+        """Let the fleet be what is kept."""
+        kept = await self.views.find(removed=False)
+        self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
+
+    async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None) -> Pool:
+        """Make a pool, or give it other replicas; raises `BadRequest`."""
+        if len(replicas) > MAX_REPLICAS:
+            raise BadRequest(f"A pool has at most {MAX_REPLICAS} replicas.", param="replicas", code="invalid_value")
+        urls = list(dict.fromkeys(map(check_url, replicas)))
+        wish = Pool(id=check_id(base), at=time.time(), replicas=urls)
+        if mode not in (None, wish.mode):
+            named = "A pool serves adapters, unless an '@' and a stable name follow its base model's name."
+            raise BadRequest(named, param="mode", code="invalid_value")
+        # Who replaces an engine's weights does it to everybody who asks that engine.
+        others = {url: pool.id for pool in await self.listed() if pool.id != wish.id for url in pool.replicas}
+        if taken := sorted(others.keys() & set(urls)):
+            message = f"{taken[0]} is an engine of the pool {others[taken[0]]!r}."
+            raise BadRequest(message, param="replicas", code="engine_taken")
+        if not await self.views.create(wish):
+            changes = {"replicas": urls, "removed": False, "at": wish.at}
+            await self.views.change(base, lambda known: (known.model_copy(update=changes), []))
+        _log.info("pool changed", base=base, replicas=urls)
+        await self.arrange()
+        self.changed.set()
+        return wish
+
+    async def remove(self, base: str) -> None:
+        """Ask a pool's engines for nothing more; raises `Missing`."""
+        known = await self.views.get(base)
+        if known is None or known.removed:
+            raise Missing(f"There is no pool {base!r:.100}.", param="base", code="pool_not_found")
+        # It stays as a mark: else the settings would bring it back at the next start.
+        await self.views.change(base, lambda pool: (pool.model_copy(update={"removed": True}), []))
+        _log.info("pool removed", base=base)
+        await self.arrange()
+        self.changed.set()
+
+    async def listed(self) -> list[Pool]:
+        return await self.views.find(removed=False)
+
+    async def _replicas(self, pool: Pool) -> list[str]:
+        return [url for entry in pool.replicas for url in await self._found(entry)]
+
+    async def _found(self, entry: str) -> list[str]:
+        host = to_discover(entry)
+        if host is None:
+            return [entry]
+        try:
+            self.addresses[entry] = [address_url(address, host[1]) for address in await self.resolve(*host)]
+        except (OSError, TimeoutError) as error:
+            # Engines do not end because a name server does.
+            _log.warning("not resolved; the last addresses stay", host=host[0], error=str(error))
+        return self.addresses.get(entry, [])

@@ -1,0 +1,118 @@
+"""The versions of a stable name, and the way back to an earlier one."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.common.domain.errors import BadRequest, Missing, NoReplica, no_model
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.ports import TrafficPlans
+from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
+from services.gateway.serving.service.directory import Directory
+from services.gateway.serving.service.weight_swaps import WeightSwaps
+from shared import telemetry
+from shared.events import ModelRolledBack
+from shared.store import Collection
+
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What was deployed under an alias, the oldest first, and which of it the alias means now."""
+
+    alias: str
+    versions: list[Deployment]
+    current: Deployment
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The use cases over a stable name's versions."""
+
+    views: Collection[Deployment]
+    pins: Collection[RollbackPin]
+    splits: TrafficPlans
+    directory: Directory
+    fleet: Fleet
+    loader: AdapterLoader
+    swaps: WeightSwaps
+    changed: asyncio.Event
+
+    async def of(self, alias: str) -> Lineage:
+        """All versions of an alias; raises `Missing`."""
+        if alias in self.fleet.pools:
+            raise no_model(alias)
+        lineage = lineages(await self.views.find(candidate__suffix=alias)).get(alias)
+        if not lineage:
+            raise no_model(alias)
+        return Lineage(alias, list(lineage), current(lineage, await self.pins.get(alias)))
+
+    async def roll_back(self, alias: str, version: str | None, reason: str) -> ModelRolledBack:
+        """Let an alias mean an earlier version, by default the one before; it holds until a newer one is approved.
+
+        It moves when every replica that is up answers with that version. Asking for the version that it means already
+        changes nothing. Raises `Missing`, `BadRequest` where there is none before, `NoReplica` where it cannot be
+        loaded now.
+        """
+        lineage = await self.of(alias)
+        target = _before(lineage) if version is None else _named(lineage, version)
+        fact = ModelRolledBack(
+            alias=alias,
+            version=target.candidate.version,
+            previous_version=lineage.current.candidate.version,
+            reason=reason,
+        )
+        if fact.version != fact.previous_version:
+            await self._load(target)
+            await self._pin(fact, beyond=lineage.versions[-1].at)
+            # The caller fled from the current version: no split may send requests to it.
+            await self.splits.clear(alias)
+            await self.directory.refresh()
+            self.changed.set()
+            _log.info("rolled back", alias=alias, version=fact.version, previous=fact.previous_version, reason=reason)
+        return fact
+
+    async def _load(self, target: Deployment) -> None:
+        made = target.candidate
+        up = self.fleet.up(made.base_model, made.suffix)
+        # The weights of engines that hold one version are replaced when the name moved: callers wait so long.
+        load = self.swaps.prepare if self.fleet.has_dedicated(made.base_model, made.suffix) else self.loader.load
+        try:
+            await asyncio.gather(*(load(replica, made) for replica in up))
+        except FAILURES as error:
+            raise NoReplica(
+                f"{target.candidate.version} cannot be loaded now: {error}", code="model_not_loaded"
+            ) from None
+        if not up:
+            raise NoReplica("No engine of this pool answers now.", code="service_unavailable")
+
+    async def _pin(self, fact: ModelRolledBack, beyond: float) -> None:
+        wish = RollbackPin(id=fact.alias, at=time.time(), version=fact.version, beyond=beyond)
+
+        def decide(known: RollbackPin) -> tuple[RollbackPin, list[Any]] | None:
+            # Asked twice at once, it is done and told once.
+            return None if (known.version, known.beyond) == (wish.version, wish.beyond) else (wish, [fact])
+
+        if not await self.pins.create(wish, [fact]):
+            await self.pins.change(wish.id, decide)
+
+
+def _before(lineage: Lineage) -> Deployment:
+    earlier = lineage.versions[: lineage.versions.index(lineage.current)]
+    # Two jobs may have made the same weights.
+    other = [d for d in earlier if d.candidate.version != lineage.current.candidate.version]
+    if not other:
+        message = f"{lineage.alias!r} has no version before {lineage.current.candidate.version}."
+        raise BadRequest(message, code="no_earlier")
+    return other[-1]
+
+
+def _named(lineage: Lineage, version: str) -> Deployment:
+    for deployment in reversed(lineage.versions):
+        if deployment.candidate.version == version:
+            return deployment
+    raise Missing(f"{lineage.alias!r} has no version {version!r:.100}.", param="version", code="version_not_found")

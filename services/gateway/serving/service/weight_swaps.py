@@ -1,0 +1,123 @@
+"""Replacing the weights of engines that are for one stable name: one engine of a pool at a time, by one gateway."""
+
+import asyncio
+import hashlib
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.gateway.common.domain.model_names import loaded_name
+from services.gateway.serving.domain.deployment import Deployment
+from services.gateway.serving.domain.engine_weights import REPLACING, check_whole
+from services.gateway.serving.domain.replica import Replica
+from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
+from services.gateway.serving.service.weight_leases import WeightLeases
+from shared import telemetry
+from shared.atomic_directory import boot_id
+from shared.events import Candidate
+
+Told = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
+"""What is told of each engine: the error, None when it answers with the version."""
+_log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class WeightSwaps:
+    """In `merged` lie adapters that were added to their base model."""
+
+    loader: AdapterLoader
+    leases: WeightLeases
+    merged: Path
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+    """By pool. They are no part of a round of looks: an engine may answer for minutes before it can be changed."""
+
+    def begin(self, pool: str, replicas: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+        """Bring a pool's engines to a version; nothing happens where they have it or somebody is at it."""
+        at_work = self.tasks.get(pool)
+        behind = [replica for replica in replicas if replica.up and deployment.loaded_name not in replica.loaded]
+        if behind and (at_work is None or at_work.done()):
+            self.tasks[pool] = asyncio.create_task(self._bring(pool, behind, deployment, told))
+
+    async def end(self) -> None:
+        """Leave everything as it is: whoever comes next sees what each engine holds."""
+        self.leases.end()
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        await self.loader.folders.close()
+
+    async def prepare(self, replica: Replica, candidate: Candidate) -> Path:
+        """The folder of a whole model that an engine can load; raises one of `FAILURES`."""
+        if candidate.tuning == "lora":
+            return await self._merged(replica, candidate)
+        return await asyncio.to_thread(self._whole, replica, candidate)
+
+    async def forget(self, wanted: Collection[str]) -> None:
+        """Delete the merged weights of all versions but these."""
+        if self.merged.exists() and not any(not task.done() for task in self.tasks.values()):
+            await asyncio.to_thread(self._forget, wanted)
+
+    async def _bring(self, pool: str, behind: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+        try:
+            await self._roll(pool, behind, deployment, told)
+        except Exception as error:
+            _log.warning("could not replace weights; the next round begins anew", pool=pool, exc_info=error)
+
+    async def _roll(self, pool: str, behind: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+        for replica in behind:
+            error: Exception | None = None
+            try:
+                if not await self.leases.take(pool):
+                    return
+                await self.leases.during(pool, self._replace(pool, replica, deployment.candidate))
+            except FAILURES as failure:
+                error = failure
+            await told(deployment, replica, error)
+            if error:
+                break
+        await self.leases.let_go(pool)
+
+    async def _replace(self, pool: str, replica: Replica, candidate: Candidate) -> None:
+        """From one version to another without an answer of both; an engine that fails half-way stays paused."""
+        folder, name = await self.prepare(replica, candidate), loaded_name(candidate)
+        engine, url, began_at = self.loader.engine, replica.url, time.monotonic()
+        try:
+            await self.leases.close(pool, replica)
+            await engine.pause(url)
+            whole = True
+            try:
+                await engine.mark(url, REPLACING)
+                whole = False
+                await engine.reload(url, folder)
+                await engine.mark(url, name)
+                whole = True
+            finally:
+                if whole:
+                    await engine.resume(url)
+            await engine.probe(url, replica.base)
+            replica.holds(name)
+        finally:
+            replica.closed = False
+        _log.info("weights replaced", replica=url, name=name, duration_s=round(time.monotonic() - began_at, 3))
+
+    async def _merged(self, replica: Replica, candidate: Candidate) -> Path:
+        adapter = await asyncio.to_thread(self.loader.checked, replica, candidate)
+        base = hashlib.sha256(replica.root.encode()).hexdigest()[:8]
+        target = (self.merged / f"{loaded_name(candidate)}.{base}.{boot_id()}").resolve()
+        async with self.loader.locks.setdefault((str(target), ""), asyncio.Lock()):
+            if not target.exists():
+                await self.loader.folders.merge(replica.root, adapter, target)
+        return target
+
+    def _whole(self, replica: Replica, candidate: Candidate) -> Path:
+        folder = self.loader.fetched(candidate)
+        folders = self.loader.folders
+        check_whole(folders.whole(folder), folders.base(replica.root))
+        return folder.resolve()
+
+    def _forget(self, wanted: Collection[str]) -> None:
+        for folder in self.merged.iterdir():
+            if not folder.name.startswith(".") and folder.name.rsplit(".", 2)[0] not in wanted:
+                shutil.rmtree(folder, ignore_errors=True)
