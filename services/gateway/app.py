@@ -1,5 +1,9 @@
 """Puts the gateway together out of its parts."""
 
+from collections.abc import Sequence
+
+from litestar import Router
+
 from services.gateway.access.api import lifespans as access_lifespans
 from services.gateway.access.api.audit import AuditMiddleware
 from services.gateway.access.app import access
@@ -50,7 +54,7 @@ def build(settings: Settings) -> FastPath:
     application = web.build(
         "gateway",
         settings,
-        [route for part in parts for route in part.routes],
+        [*(route for part in parts for route in part.routes), _models(parts)],
         checks={
             "mongo": resources.store.check,
             "nats": resources.bus.check,
@@ -68,3 +72,8 @@ def build(settings: Settings) -> FastPath:
         exception_handlers=error_responses.HANDLERS,
     )
     return FastPath(application, asked.fast_handlers if "inference" in enabled else {})
+
+
+def _models(parts: Sequence[Part]) -> Router:
+    handlers = [handler for part in parts for handler in part.model_routes]
+    return Router("/v1/models", route_handlers=handlers, tags=["models"])

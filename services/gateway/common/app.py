@@ -49,6 +49,8 @@ class Part:
     """What one part adds to the process when it is enabled by `GATEWAY_PARTS`."""
 
     routes: Sequence[Any] = ()
+    model_routes: Sequence[Any] = ()
+    """Handlers below `/v1/models`: Litestar wants all handlers of a path in one router."""
     dependencies: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lifespan: Sequence[Lifespan] = ()
     checks: Mapping[str, Check] = field(default_factory=dict[str, Check])

@@ -1,6 +1,6 @@
 """Builds the fine-tuning part: files, jobs, checkpoints."""
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 
 from services.gateway.common.app import Part, Resources
@@ -37,7 +37,7 @@ class FineTuning:
     projection: JobProjection
 
 
-def fine_tuning(resources: Resources, *, base_models: Collection[str]) -> FineTuning:
+def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTuning:
     """`base_models` are the names of the pools, as they are at any time."""
     settings = resources.settings
     stored_files = resources.collection("files", UploadedFile)

@@ -71,7 +71,8 @@ def inference(
         metrics=chat_metrics(),
     )
     part = Part(
-        routes=[chat.routes, chat.text_routes, models.routes],
+        routes=[chat.routes, chat.text_routes],
+        model_routes=models.routes,
         dependencies={"models": serving.models, "versions": serving.versions, "splits": traffic_splits},
         lifespan=[engine.running],
     )

@@ -105,8 +105,14 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
     )
     models = ModelList(directory=directory)
     part = Part(
-        routes=[pools.routes, job_report.routes, versions.routes],
-        dependencies={"pools": pool_use_cases, "deployments": deployments, "jobs": fine_tuning.job_use_cases},
+        routes=[pools.routes, job_report.routes],
+        model_routes=[versions.roll_back],
+        dependencies={
+            "versions": version_use_cases,
+            "pools": pool_use_cases,
+            "deployments": deployments,
+            "jobs": fine_tuning.job_use_cases,
+        },
         lifespan=[engine.running, lifespans.reconciling(reconciler)],
         subscribe=lambda: handlers.subscribe(
             resources.bus, fine_tuning.file_use_cases, fine_tuning.projection, deployments

@@ -1,6 +1,6 @@
 """What serving needs from the outside: engines, weights on a disk, and the traffic splits of the inference part."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -85,7 +85,7 @@ class TrafficPlans(Protocol):
     """How requests of stable names are split among versions; owned by the inference part."""
 
     async def refresh(
-        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Collection[str]
+        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Container[str]
     ) -> list[Deployment]:
         """Read the splits again; returns the deployments that they need loaded."""
         ...

@@ -116,7 +116,7 @@ class UsageLedger:
         return summed(await self._rows(asked, key_id), by or PARTS)
 
     async def _rows(self, days: Sequence[str], key_id: str | None) -> list[Usage]:
-        where = {"key_id": key_id} if key_id else {}
+        where: dict[str, Any] = {"key_id": key_id} if key_id else {}
         return await self.usage_rows.find(day__gte=days[0], day__lte=days[-1], **where)
 
     async def begin(self) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from shared.store import Entity, Page
+from shared.store import Page
 
-T = TypeVar("T", bound=Entity)
+T = TypeVar("T")
 
 
 def listing(page: Page[T], shown: Callable[[T], dict[str, Any]]) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class JobProjection:
         file = await self.files.views.get(event.file_id)
         assert file is not None
         for param in ("training_file", "validation_file"):
-            for job in await self.views.find(**{f"requested__{param}": event.file_id}):
+            where: dict[str, Any] = {f"requested__{param}": event.file_id}
+            for job in await self.views.find(**where):
                 await self.jobs.fail(job.id, file, param)
 
     async def requested(self, event: TrainingRequested) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.gateway.common.domain import ids
 from services.gateway.common.domain.errors import BadRequest, Missing
@@ -110,7 +111,7 @@ class Jobs:
     async def page(self, cursor: Cursor, key: Key, metadata: Mapping[str, str] | None = _ANY) -> Page[Job]:
         """This key's jobs with these metadata; None for those without any."""
         labels_wanted = wanted_labels(metadata)
-        where = {**within_reach(key), **({"labels__all": labels_wanted} if labels_wanted else {})}
+        where: dict[str, Any] = {**within_reach(key), **({"labels__all": labels_wanted} if labels_wanted else {})}
         return await self.views.page(cursor, known=True, **where)
 
     async def cancel(self, job_id: str, key: Key) -> Job:

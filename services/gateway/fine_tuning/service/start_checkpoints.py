@@ -1,6 +1,6 @@
 """What a job begins with: a base model, or what an earlier job of the same owner made of one."""
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 
 from services.gateway.common.domain.errors import BadRequest, no_model
@@ -15,7 +15,7 @@ from shared.store import Collection
 class StartCheckpoints:
     """Resolves `model` as OpenAI's callers may fill it in: a base model, a fine-tuned one, or a checkpoint."""
 
-    base_models: Collection[str]
+    base_models: Container[str]
     jobs: Collection[Job]
     checkpoints: Collection[Checkpoint]
 

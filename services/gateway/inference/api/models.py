@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, Router, get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -43,6 +43,4 @@ async def one(
     return models.one(wanted)
 
 
-routes = Router(
-    "/v1/models", route_handlers=[listed, one, traffic_split.changed, traffic_split.removed], tags=["models"]
-)
+routes = [listed, one, traffic_split.changed, traffic_split.removed]

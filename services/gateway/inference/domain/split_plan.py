@@ -1,7 +1,7 @@
 """A traffic split with its versions looked up: decides which version answers a request, and which gets a copy."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,7 +94,7 @@ def split_plans(
     routes: Iterable[AliasSplit],
     deployments: Iterable[Deployment],
     aliases: Iterable[RollbackPin],
-    bases: Collection[str],
+    bases: Container[str],
 ) -> tuple[dict[str, SplitPlan], list[Deployment]]:
     """The split_plan of each alias that has a routing, and the deployments that these need."""
     made: dict[str, SplitPlan] = {}

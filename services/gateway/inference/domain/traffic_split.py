@@ -119,7 +119,7 @@ def check(routing: TrafficSplit, lineage: Sequence[Deployment], now: Deployment)
 
 
 def resolve_version(version: str, lineage: Sequence[Deployment], now: Deployment) -> Deployment | None:
-    """The deployment that a routing names; None where the lineage has no such version (any more). `now` is the current."""
+    """The deployment that a split names, None where the lineage has no such version; `now` is the current one."""
     if version == CURRENT:
         return now
     if version == PREVIOUS:

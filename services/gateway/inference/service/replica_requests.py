@@ -24,7 +24,7 @@ class ReplicaRequests:
     changed: asyncio.Event
 
     async def send(self, replica: Replica, target: Target, request: ChatRequest) -> ServedAnswer | None:
-        """One try; None when another replica, or a later moment, may do better. Raises `BadRequest`, `EngineRefused`."""
+        """One try; None when another replica or a later try may do better. Raises `BadRequest`, `EngineRefused`."""
         replica.in_flight += 1
         # An engine that serves adapters would not know the name of weights that it lost; a dedicated one would.
         check = partial(self._check_weights, replica, target) if replica.alias else None

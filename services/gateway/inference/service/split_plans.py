@@ -1,7 +1,7 @@
 """The traffic splits of all stable names, with their versions looked up."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ class SplitPlans:
     plans: Mapping[str, SplitPlan] = field(default_factory=dict[str, SplitPlan])
 
     async def refresh(
-        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Collection[str]
+        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Container[str]
     ) -> list[Deployment]:
         self.plans, needed = split_plans(await self.splits.find(), deployments, pins, bases)
         return needed

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, Router, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -33,7 +33,7 @@ class RollbackRequest(BaseModel):
     guards=[allow("admin")],
     operation_class=asks_for(RollbackRequest, optional=True),
 )
-async def act(
+async def roll_back(
     name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:
     """`POST /v1/models/{alias}/rollback`: let a stable name mean the version before, or the one in `version`."""
@@ -60,6 +60,3 @@ def shown(lineage: Lineage, key: Key) -> dict[str, Any]:
         for deployment in reversed(lineage.versions)
     ]
     return {"object": "list", "alias": lineage.alias, "data": data}
-
-
-routes = Router("/v1/models", route_handlers=[act], tags=["models"])
