@@ -27,7 +27,7 @@ async def owned(sdk: AsyncOpenAI) -> tuple[str, str]:
     return file.id, (await sdk.fine_tuning.jobs.create(model=BASE, training_file=file.id)).id
 
 
-async def forget_unlisted(sdk: AsyncOpenAI) -> tuple[set[str], set[str]]:
+async def lists(sdk: AsyncOpenAI) -> tuple[set[str], set[str]]:
     files = {file.id async for file in sdk.files.list(limit=1)}
     return files, {job.id async for job in sdk.fine_tuning.jobs.list(limit=1)}
 

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from services.gateway.access.adapters.mongo_tallies import MongoTallies, TallyDocument
+from services.gateway.access.domain.limits import Tally
 from services.gateway.access.domain.usage import Usage
 from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.common.domain.errors import RateLimited
@@ -129,9 +129,9 @@ class Clock:
 
 async def test_a_burst_on_many_gateways_at_once_lets_in_little_more_than_the_limit(common) -> None:
     store = Store(common.mongo_url, f"{common.database_prefix}gateway", "gateway")
-    tallies = MongoTallies(store.collection("tallies", TallyDocument), store.collection("usage", Usage))
+    tallies, usage = store.collection("tallies", Tally), store.collection("usage", Usage)
     clock = Clock()
-    ledgers = [UsageLedger(tallies, settle_s=0.5, now=clock) for _ in range(4)]
+    ledgers = [UsageLedger(tallies=tallies, usage_rows=usage, flush_s=0.5, now=clock) for _ in range(4)]
     for ledger in (*ledgers, *ledgers):
         await ledger.begin()
     key = Key(id="key_1", name="k", sha256="", scopes=("infer",), created_at=0, requests_per_minute=200)
@@ -151,11 +151,11 @@ async def test_a_burst_on_many_gateways_at_once_lets_in_little_more_than_the_lim
         clock.at += 0.6
         one_by_one.append(await burst(ledger, key))
         # As its loop does twice a second.
-        await ledger.upsert()
+        await ledger.flush()
     assert one_by_one == [200, 0, 0, 0], "what is older than a settlement is looked up before it is used"
     other = key.model_copy(update={"id": "key_2"})
     for ledger in (*ledgers, *ledgers):
-        await ledger.upsert()
+        await ledger.flush()
     at_once = await asyncio.gather(*(burst(ledger, other) for ledger in ledgers))
     assert 200 <= sum(at_once) <= 350, "at most (2 - 1/4) times the limit, as ADR 0015 says"
     store.close()

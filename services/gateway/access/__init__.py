@@ -1,1 +1,1 @@
-""""""
+"""API keys, limits, usage and the audit log."""

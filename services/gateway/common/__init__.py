@@ -1,1 +1,1 @@
-""""""
+"""What all parts share: errors, ids, names."""

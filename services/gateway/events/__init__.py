@@ -1,1 +1,1 @@
-""""""
+"""Posting and following events, webhooks, dead letters."""

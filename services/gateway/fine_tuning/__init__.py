@@ -1,1 +1,1 @@
-""""""
+"""Files, fine-tuning jobs and checkpoints, by OpenAI's API."""

@@ -1,1 +1,1 @@
-""""""
+"""Chat and completions: a name becomes a version, a version a replica."""

@@ -1,1 +1,1 @@
-""""""
+"""Pools, deployments, swaps and rollbacks."""

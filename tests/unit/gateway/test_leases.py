@@ -5,7 +5,17 @@ from services.gateway.serving.domain.engine_weights import REPLACING, EngineWeig
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.lineage import RollbackPin, due
 from services.gateway.serving.domain.pool import Pool, parts_of
-from services.gateway.serving.domain.weight_lease import ABSENT_S, FORGET_S, LEASE_S, WeightLease, closed_to, closing, left_alone, noted, taken
+from services.gateway.serving.domain.weight_lease import (
+    ABSENT_S,
+    FORGET_S,
+    LEASE_S,
+    WeightLease,
+    closed_to,
+    closing,
+    left_alone,
+    noted,
+    taken,
+)
 from tests.gateway import BASE, candidate
 
 POOL = f"{BASE}@address"
@@ -64,7 +74,7 @@ def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() 
     assert fleet.serving(BASE, BASE) == [many]
     first.holds("assay-v-1")
     assert fleet.serving(BASE, "assay-v-1") == [first]
-    assert (first.calls("assay-v-1"), many.calls("assay-v-1")) == (BASE, "assay-v-1")
+    assert (first.engine_name("assay-v-1"), many.engine_name("assay-v-1")) == (BASE, "assay-v-1")
     first.close()
     assert fleet.serving(BASE, "assay-v-1") == []
     first.closed = False

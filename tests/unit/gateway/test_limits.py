@@ -35,7 +35,7 @@ def ask(key: Key, account: Account, now: float, tokens: int = 1) -> RateLimited 
     return None
 
 
-@given(some.forget_unlisted(some.floats(0, 5), min_size=50, max_size=150), some.integers(1, 20))
+@given(some.lists(some.floats(0, 5), min_size=50, max_size=150), some.integers(1, 20))
 def test_no_minute_of_the_clock_lets_in_more_and_who_waits_as_told_is_let_in(pauses: list[float], limit: int) -> None:
     bounded, account, now = key(requests_per_minute=limit), opened(), START
     let_in: dict[int, int] = {}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
-from services.gateway.serving.ports import EngineGone
 
 from services.gateway.serving.adapters.vllm import VllmEngine
 from services.gateway.serving.adapters.weight_files import WeightFiles
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.replica import Replica
+from services.gateway.serving.ports import EngineGone
 from services.gateway.serving.service.adapter_loader import AdapterLoader
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Artifact, Candidate
@@ -28,8 +28,17 @@ def store(tmp_path: Path) -> Artifacts:
 
 @pytest.fixture
 def loader(store: Artifacts, tmp_path: Path) -> AdapterLoader:
-    engine, fleet = VllmEngine(None, 5.0), Fleet({BASE: [f"http://127.0.0.1:{free_port()}"]})
-    return AdapterLoader(engine, store, fleet, tmp_path / "cache", 30.0, 4, WeightFiles(), 16, 1.0)
+    engine, fleet = VllmEngine(None), Fleet({BASE: [f"http://127.0.0.1:{free_port()}"]})
+    return AdapterLoader(
+        engine=engine,
+        artifacts=store,
+        fleet=fleet,
+        cache=tmp_path / "cache",
+        max_on_demand=4,
+        folders=WeightFiles(),
+        max_rank=16,
+        share=1.0,
+    )
 
 
 @pytest.fixture
@@ -56,7 +65,7 @@ async def test_only_what_fits_is_asked_of_an_engine(loader: AdapterLoader, adapt
     with pytest.raises(UnfitWeights, match="whole model"):
         await load(loader, whole)
     for content in (b"[]", b"{}", b"no manifest", b'{"files": {"a": 1}}', b'{"files": 1}'):
-        with pytest.raises(UnfitWeights, match="no folder"):
+        with pytest.raises(UnfitWeights, match="not a folder"):
             await load(loader, candidate("plain", adapter=store.put_bytes(content)))
     outside = store.put_bytes(b'{"files": {"../x": {"sha256": "00"}}}')
     with pytest.raises(ArtifactError, match="outside"):

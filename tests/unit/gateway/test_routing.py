@@ -6,9 +6,10 @@ from services.gateway.common.domain.errors import BadRequest
 from services.gateway.inference.domain.stream_events import EventCutter, error_of, renamed
 from services.gateway.serving.domain.catalog import Catalog
 from services.gateway.serving.domain.deployment import MAX_REFUSALS, Deployment, backoff_s, failed_attempt
-from services.gateway.serving.domain.fleet import LONGEST_REST_S, PATIENCE, STRIKES, Fleet
+from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.lineage import RollbackPin, current, lineages, wanted
 from services.gateway.serving.domain.pool import Pool, address_url, check_id, check_url, seeded, to_discover
+from services.gateway.serving.domain.replica import LONGEST_REST_S, PATIENCE, STRIKES
 from tests.gateway import BASE, candidate
 
 

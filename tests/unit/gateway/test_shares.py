@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
 from services.gateway.inference.domain.split_plan import RequestTraits, SplitPlan, split_plans
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.lineage import RollbackPin
 from tests.gateway import BASE, candidate

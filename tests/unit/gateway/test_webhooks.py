@@ -3,7 +3,7 @@
 import pytest
 
 from services.gateway.common.domain.errors import BadRequest
-from services.gateway.events.domain import webhook
+from services.gateway.events.domain import delivery, webhook_payload
 from services.gateway.events.domain.delivery import Delivery
 from services.gateway.events.domain.networks import allowed, networks, within
 from shared.cloudevents import Envelope
@@ -33,7 +33,7 @@ def test_the_public_internet_is_called_and_what_an_operator_allows() -> None:
 
 def test_a_signature_is_the_one_of_standard_webhooks_own_example() -> None:
     # The example of its specification and of its reference libraries.
-    told = webhook.headers(
+    told = webhook_payload.headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         '{"test": 2432232314}',
         ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
@@ -45,26 +45,26 @@ def test_a_signature_is_the_one_of_standard_webhooks_own_example() -> None:
 
 def test_a_job_that_ended_has_openais_name_and_body_beside_its_own() -> None:
     envelope = Envelope.of(JobEnded(job_id="ftjob-1", status="succeeded"), "test")
-    assert webhook.kinds(envelope) == ("fine_tuning.job.succeeded", "job.ended")
-    assert webhook.kinds(Envelope.of(TrainingQueued(job_id="j"), "test")) == ("training.queued",)
-    assert '"data": {"id": "ftjob-1"}' in webhook.payload("fine_tuning.job.succeeded", envelope)
-    assert '"status": "succeeded"' in webhook.payload("job.ended", envelope)
+    assert webhook_payload.types_of(envelope) == ("fine_tuning.job.succeeded", "job.ended")
+    assert webhook_payload.types_of(Envelope.of(TrainingQueued(job_id="j"), "test")) == ("training.queued",)
+    assert '"data": {"id": "ftjob-1"}' in webhook_payload.body("fine_tuning.job.succeeded", envelope)
+    assert '"status": "succeeded"' in webhook_payload.body("job.ended", envelope)
 
 
 def test_a_delivery_is_tried_by_one_at_a_time_and_given_up_after_the_last_delay() -> None:
     call = Delivery(id="d", at=0, webhook_id="w", owner="k", event_id="e", event_type="t", payload="{}")
     now, waits = 0.0, []
     while call.status == "pending":
-        mine = webhook.claimed(call, now, 60)
+        mine = delivery.claimed(call, now, 60)
         assert mine is not None
-        assert webhook.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
-        assert webhook.claimed(mine, now + 60, 60) is not None, "unless he who had it is gone"
-        call = webhook.tried(mine, 500, "no", (5, 30), now)
+        assert delivery.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
+        assert delivery.claimed(mine, now + 60, 60) is not None, "unless he who had it is gone"
+        call = delivery.tried(mine, 500, "no", (5, 30), now)
         waits.append(call.due_at - now)
         now = max(now, call.due_at)
     assert (call.status, call.attempts, waits[:2]) == ("dead", 3, [5, 30])
-    again = webhook.again(call, now)
+    again = delivery.again(call, now)
     assert (again.status, again.attempts) == ("pending", 0)
     with pytest.raises(BadRequest):
-        webhook.again(again, now)
-    assert webhook.tried(again, 200, None, (5, 30), now).status == "delivered"
+        delivery.again(again, now)
+    assert delivery.tried(again, 200, None, (5, 30), now).status == "delivered"

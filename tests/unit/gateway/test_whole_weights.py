@@ -39,7 +39,7 @@ async def test_an_adapter_becomes_a_whole_model_that_fits(base: Path, tmp_path: 
 
 
 def mergers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "services.gateway.job" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "services.gateway.serving.worker" in child.cmdline()]
 
 
 async def test_one_process_merges_for_all_who_ask_and_another_comes_when_it_died(base: Path, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-""""""
+"""Values, rules and errors: pure."""

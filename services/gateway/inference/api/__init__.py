@@ -1,1 +1,1 @@
-""""""
+"""HTTP: a request becomes one use case."""

@@ -1,1 +1,1 @@
-""""""
+"""The technology behind the ports."""

@@ -10,7 +10,7 @@ from shared.weights.files import read_config, read_model, read_tensors, refuse_p
 from shared.weights.header import Tensor, UnfitWeights
 from shared.weights.lora import CONFIG, WEIGHTS
 
-_MERGING = "services.gateway.job"
+_MERGING = "services.gateway.serving.worker"
 _NICENESS = 10
 # The products are small: more threads take three times the CPU and are slower, the more so beside a busy engine.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
