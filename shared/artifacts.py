@@ -66,6 +66,13 @@ class Artifacts:
             self._fetch(artifact.sha256, path)
             return path.read_bytes()
 
+    def contains(self, artifact: Artifact) -> bool:
+        """Whether the store holds this artifact, of this size; a folder's size is not compared."""
+        path = self._path(artifact.sha256)
+        if not self._fs.exists(path):
+            return False
+        return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
+
     def fetch_file(self, artifact: Artifact, target: Path) -> None:
         """Put a file at `target`; raises `ArtifactError` when it is missing or does not match the digest."""
         self._fetch(artifact.sha256, target)

@@ -44,7 +44,7 @@ def build(settings: Settings) -> FastPath:
         "serving": served.part,
         "fine_tuning": tuning.part,
         "access": allowed.part,
-        "events": events(resources, tuning),
+        "events": events(resources, tuning, may_call=asked.resolver.resolve),
     }
     parts = [built[name] for name in enabled]
     if "serving" not in enabled:

@@ -8,18 +8,19 @@ from services.gateway.events.api import dead_letters, webhooks
 from services.gateway.events.api import events as events_api
 from services.gateway.events.domain.delivery import Delivery
 from services.gateway.events.domain.networks import networks
+from services.gateway.events.domain.posted_event import PostedEvent
 from services.gateway.events.domain.stream_position import StreamPosition
 from services.gateway.events.domain.webhook import Webhook
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.event_owners import EventOwners
-from services.gateway.events.service.publisher import EventPublisher
+from services.gateway.events.service.publisher import EventPublisher, MayCall
 from services.gateway.events.service.subscriptions import EventSubscriptions
 from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
 from services.gateway.events.service.webhooks import Webhooks
 from services.gateway.fine_tuning.app import FineTuning
 
 
-def events(resources: Resources, fine_tuning: FineTuning) -> Part:
+def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) -> Part:
     settings = resources.settings
     stream = NatsEventStream(resources.bus)
     owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
@@ -37,7 +38,13 @@ def events(resources: Resources, fine_tuning: FineTuning) -> Part:
         delays_s=settings.webhook_delays_s,
     )
     publisher = EventPublisher(
-        stream=stream, files=fine_tuning.files, jobs=fine_tuning.jobs, aliases=fine_tuning.aliases
+        stream=stream,
+        files=fine_tuning.files,
+        jobs=fine_tuning.jobs,
+        aliases=fine_tuning.aliases,
+        artifacts=fine_tuning.artifacts,
+        posted=resources.collection("posted_events", PostedEvent, ["at"]),
+        may_call=may_call,
     )
     return Part(
         routes=[events_api.routes, dead_letters.routes, webhooks.routes, webhooks.type_routes],

@@ -12,6 +12,7 @@ from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
 from services.gateway.fine_tuning.service.checkpoint_permissions import CheckpointPermissions
 from services.gateway.fine_tuning.service.files import Files
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
@@ -32,6 +33,7 @@ class FineTuning:
     alias_owners: Collection[AliasOwner]
     aliases: AliasOwnership
     permissions: CheckpointPermissions
+    artifacts: ArtifactReferences
     file_use_cases: Files
     job_use_cases: Jobs
     projection: JobProjection
@@ -76,6 +78,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         alias_owners=alias_owners,
         aliases=aliases,
         permissions=permissions,
+        artifacts=ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints),
         file_use_cases=file_use_cases,
         job_use_cases=job_use_cases,
         projection=projection,

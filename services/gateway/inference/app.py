@@ -25,9 +25,10 @@ from services.gateway.serving.domain.fleet import Fleet
 
 @dataclass(frozen=True)
 class InferencePart:
-    """The part, and the handlers of its fast path by URL path."""
+    """The part, what decides who may call a model, and the handlers of the fast path by URL path."""
 
     part: Part
+    resolver: TargetResolver
     fast_handlers: Mapping[str, FastHandler]
 
 
@@ -44,14 +45,15 @@ def inference(
     """`loads_on_demand` is false where another process reconciles: what this one loaded would never be unloaded."""
     settings = resources.settings
     engine = VllmChat(settings.engine_api_key, settings.engine_timeout_s)
+    resolver = TargetResolver(
+        directory=serving.directory,
+        fleet=fleet,
+        jobs=fine_tuning.jobs,
+        checkpoints=fine_tuning.checkpoints,
+        permissions=fine_tuning.permissions,
+    )
     use_case = Inference(
-        resolver=TargetResolver(
-            directory=serving.directory,
-            fleet=fleet,
-            jobs=fine_tuning.jobs,
-            checkpoints=fine_tuning.checkpoints,
-            permissions=fine_tuning.permissions,
-        ),
+        resolver=resolver,
         requests=ReplicaRequests(engine=serving.engine, chat_engine=engine, changed=serving.changed),
         splits=splits,
         shadow=ShadowTraffic(engine=engine, fleet=fleet, metrics=routing_metrics()),
@@ -80,4 +82,4 @@ def inference(
         chat_request.PATH: handler,
         completion_request.PATH: replace(handler, admit=completion_request.admit),
     }
-    return InferencePart(part=part, fast_handlers=handlers)
+    return InferencePart(part=part, resolver=resolver, fast_handlers=handlers)

@@ -21,6 +21,7 @@ _STATUS: dict[type[ApiError], int] = {
     errors.BadRequest: 400,
     errors.Missing: 404,
     errors.NotPermitted: 403,
+    errors.Conflict: 409,
     errors.Busy: 429,
     errors.RateLimited: 429,
     errors.NoReplica: 503,

@@ -28,6 +28,10 @@ class NotPermitted(ApiError):
     """It is there, but not for this caller, or not yet."""
 
 
+class Conflict(ApiError):
+    """The request contradicts an earlier one."""
+
+
 class Busy(ApiError):
     """Too many requests at once; the caller should come back."""
 

@@ -24,11 +24,11 @@ async def publish(request: Request[Any, Any, Any], publisher: NamedDependency[Ev
     """Post one CloudEvent (structured JSON) of the contract; 202 when the stream holds it."""
     key = request.app.state.keyring.authenticate(request.headers.get("authorization"))
     request.state.key = key
-    envelope = posted_event.read(await json_body(request), f"key:{key.id}")
+    envelope = posted_event.read(await json_body(request), key)
     request.state.object_id = envelope.subject
     # The scope follows from the event's type, so that no guard can know it.
     require(key, posted_event.scope_of(envelope.type))
-    await publisher.post(envelope, key)
+    envelope = await publisher.post(envelope, key)
     return {"object": "event", "id": envelope.id, "type": envelope.type, "subject": envelope.subject}
 
 

@@ -1,16 +1,25 @@
 """Publishes events that callers post."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from services.gateway.common.domain.errors import Missing
+from services.gateway.common.domain.errors import BadRequest, Conflict, Missing
 from services.gateway.events.domain import posted_event
+from services.gateway.events.domain.posted_event import PostedEvent
 from services.gateway.events.ports import EventStream
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
 from shared.cloudevents import Envelope
 from shared.security import Key
 from shared.store import Collection
+
+MayCall = Callable[[str, Key], Awaitable[object]]
+"""Raises an `ApiError` unless the key may call the model of that name."""
 
 
 @dataclass(frozen=True)
@@ -21,23 +30,54 @@ class EventPublisher:
     files: Collection[UploadedFile]
     jobs: Collection[Job]
     aliases: AliasOwnership
+    artifacts: ArtifactReferences
+    posted: Collection[PostedEvent]
+    may_call: MayCall
 
-    async def post(self, envelope: Envelope, key: Key) -> None:
-        """Publish; returns when the stream holds the event. Raises `Missing` for resources of other keys."""
-        if not key.allows("admin"):
+    async def post(self, envelope: Envelope, key: Key) -> Envelope:
+        """Publish; returns the event once the stream holds it.
+
+        Raises `Missing` for resources of other keys, `BadRequest` for an artifact that does not exist, and `Conflict`
+        for an id that was used with other content.
+        """
+        is_fact = posted_event.scope_of(envelope.type) == "publish"
+        if envelope.type == "feedback.recorded":
+            await self.may_call(envelope.data["model"], key)
+        elif not is_fact and not key.allows("admin"):
             await self._check_ownership(envelope, key)
-        for param, suffix in posted_event.suffixes(envelope):
-            await self.aliases.claim(suffix, key, param)
-        await self.stream.publish(posted_event.stated_by(envelope, key))
+        await self._check_artifacts(envelope, key, any_owner=is_fact)
+        envelope = posted_event.with_owner(envelope, key)
+        record = posted_event.record(envelope, time.time())
+        if not await self.posted.create(record):
+            record = await self._same(record)
+        if not is_fact:
+            for param, suffix in posted_event.suffixes(envelope):
+                await self.aliases.claim(suffix, key, param)
+        envelope = envelope.model_copy(update={"time": datetime.fromtimestamp(record.at, UTC)})
+        await self.stream.publish(envelope)
+        return envelope
+
+    async def _same(self, record: PostedEvent) -> PostedEvent:
+        known = await self.posted.get(record.id) or record
+        if known.digest != record.digest:
+            raise Conflict("This 'id' was used for another event; send a new one.", param="id", code="id_reused")
+        return known
 
     async def _check_ownership(self, envelope: Envelope, key: Key) -> None:
         if envelope.type.startswith("training."):
             job = await self.jobs.get(envelope.subject)
-            if job is None and envelope.type not in posted_event.OWNED:
+            if job is None and envelope.type not in posted_event.CREATING:
                 raise _missing(envelope.subject, "subject")
             _check(job, key, "subject")
         for param, file_id in posted_event.files(envelope).items():
             _check(await self.files.get(file_id), key, param)
+
+    async def _check_artifacts(self, envelope: Envelope, key: Key, *, any_owner: bool) -> None:
+        for place, artifact in posted_event.artifacts(envelope):
+            exists = await asyncio.to_thread(self.artifacts.store.contains, artifact)
+            if not exists or not (any_owner or await self.artifacts.may_name(artifact, key)):
+                message = f"There is no artifact {artifact.sha256} of {artifact.bytes} bytes; upload it to /v1/files."
+                raise BadRequest(message, param=place, code="artifact_not_found")
 
 
 def _check(found: UploadedFile | Job | None, key: Key, param: str) -> None:

@@ -25,9 +25,18 @@ def _translated(url: str) -> Generator[None]:
     try:
         yield
     except aiohttp.ClientConnectorError as error:
-        raise EngineGone(f"{url}: nobody listens") from error
+        raise EngineGone(f"{url}: the connection was refused") from error
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise EngineUnreachable(f"{url}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _understood(url: str) -> Generator[None]:
+    """Turns an answer of another shape into an `EngineError`, as from a web page at a wrong URL."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EngineError(f"{url} does not answer like vLLM; check the pool's URL") from error
 
 
 class VllmEngine:
@@ -47,7 +56,8 @@ class VllmEngine:
 
     async def models(self, url: str) -> dict[str, str]:
         answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
-        return {model["id"]: model.get("root") or "" for model in answer["data"]}
+        with _understood(url):
+            return {model["id"]: model.get("root") or "" for model in answer["data"]}
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.
@@ -73,7 +83,8 @@ class VllmEngine:
     async def weights(self, url: str) -> EngineWeights:
         marked = await self._call("GET", f"{url}/weight_info", CONTROL_TIMEOUT_S)
         state = await self._call("GET", f"{url}/is_paused", CONTROL_TIMEOUT_S)
-        return EngineWeights(str(marked["weight_version"]), bool(state["is_paused"]))
+        with _understood(url):
+            return EngineWeights(str(marked["weight_version"]), bool(state["is_paused"]))
 
     async def mark(self, url: str, marker: str) -> None:
         await self._call("POST", f"{url}/update_weight_version", CONTROL_TIMEOUT_S, {"new_version": marker})
