@@ -14,6 +14,7 @@ from openai import AsyncOpenAI
 
 from services.gateway.app import build
 from services.gateway.config import Settings
+from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope, EventData
 from shared.events import (
@@ -47,6 +48,7 @@ class Gateway:
     url: str
     keyring: Keyring
     bus: Bus
+    artifacts: Artifacts
 
     def key(self, *scopes: Scope) -> str:
         return self.keyring.create("test", scopes)
@@ -61,11 +63,13 @@ class Gateway:
 
     async def heard(self, event: type[E]) -> list[E]:
         """Every event of that type so far, the oldest first."""
+        return [event.model_validate(envelope.data) for envelope in await self.envelopes(event)]
+
+    async def envelopes(self, event: type[EventData]) -> list[Envelope]:
         js = self.bus.jetstream
         last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
         messages = [await js.get_msg(EVENTS_STREAM, place) for place in range(1, last + 1)]
-        found = [Envelope.model_validate_json(m.data) for m in messages if m.subject == event.type]
-        return [event.model_validate(envelope.data) for envelope in found]
+        return [Envelope.model_validate_json(m.data) for m in messages if m.subject == event.type]
 
     async def say(self, *facts: EventData) -> None:
         for fact in facts:
@@ -85,7 +89,7 @@ async def running(settings: CommonSettings, engines: list[str], pool: str = BASE
     await bus.start()
     await eventually(lambda: server.started)
     try:
-        yield Gateway(f"http://127.0.0.1:{port}", Keyring(settings.keys_file), bus)
+        yield Gateway(f"http://127.0.0.1:{port}", Keyring(settings.keys_file), bus, Artifacts(settings.artifacts))
     finally:
         await bus.stop()
         server.should_exit = True

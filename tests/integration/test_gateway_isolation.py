@@ -8,7 +8,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from shared.cloudevents import Envelope
-from shared.events import DatasetUploaded, TrainingCancelRequested, TrainingQueued, TrainingRequested, TrainingSpec
+from shared.events import DatasetUploaded, TrainingCancelRequested, TrainingRequested, TrainingSpec
 from shared.security import digest_of
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
@@ -71,7 +71,7 @@ async def test_a_posted_event_cannot_reach_into_what_is_anothers(gateway) -> Non
         spec = TrainingSpec(base_model=BASE)
         for fact in (
             TrainingCancelRequested(job_id=job),
-            TrainingQueued(job_id="ftjob-unknown"),
+            TrainingCancelRequested(job_id="ftjob-unknown"),
             TrainingRequested(job_id=job, training_file="file-x", spec=spec),
             TrainingRequested(job_id="ftjob-new", training_file=file, spec=spec),
             DatasetUploaded(file_id=file, filename="a", artifact=candidate("x").adapter),
@@ -92,7 +92,7 @@ async def test_a_stable_name_cannot_be_taken_over_by_anothers_job(gateway) -> No
         spec = TrainingSpec(base_model=BASE, suffix="shop")
         for fact in (
             TrainingRequested(job_id="ftjob-new", training_file="file-x", spec=spec),
-            DatasetUploaded(file_id="file-new", filename="a", artifact=candidate("x").adapter, train=spec),
+            DatasetUploaded(file_id="file-new", filename="a", artifact=gateway.artifacts.put_bytes(b"{}"), train=spec),
         ):
             answer = await posting.post("/v1/events", json=Envelope.of(fact, "test").model_dump(mode="json"))
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "suffix_taken")

@@ -18,7 +18,11 @@ PASSED_ON = frozenset(
 # Meant for OpenAI's own side of the wire: they change no answer.
 TAKEN_AND_DROPPED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+    # Assay's own: it is used here and does not go to the engine.
+    | {"template_fields"}
 )
+MAX_TEMPLATE_FIELDS = 50
+ROLES = ("system", "developer", "user", "assistant", "tool")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_STOPS = 16
@@ -46,6 +50,10 @@ class ChatRequest:
     """The caller wants a stream to end with what it took."""
     rest: bytes
     """Every other member of the JSON object, without its opening brace."""
+    members: Mapping[str, Any]
+    """The same members before they were encoded."""
+    template_fields: Mapping[str, str]
+    """Values for the fields of the version's prompt template other than `{input}`."""
 
     def addressed_to(self, model: str) -> bytes:
         """The JSON that an engine gets, written once however often it is sent."""
@@ -90,7 +98,16 @@ def addressed(path: str, body: Mapping[str, Any], kept: dict[str, Any], answers:
     rest = _encoded(kept)[1:]
     wanted = kept.get("max_completion_tokens") or kept.get("max_tokens") or USUAL_TOKENS
     return ChatRequest(
-        path, model, stream, _user(body), len(rest) // BYTES_A_TOKEN, wanted * answers, usage_asked, rest
+        path=path,
+        model=model,
+        stream=stream,
+        user=_user(body),
+        prompt_tokens=len(rest) // BYTES_A_TOKEN,
+        answer_tokens=wanted * answers,
+        usage_asked=usage_asked,
+        rest=rest,
+        members=kept,
+        template_fields=_template_fields(body),
     )
 
 
@@ -109,6 +126,16 @@ def _user(body: Mapping[str, Any]) -> str | None:
     return named if isinstance(named, str) else None
 
 
+def _template_fields(body: Mapping[str, Any]) -> Mapping[str, str]:
+    fields: Any = body.get("template_fields") or {}
+    if not isinstance(fields, dict) or len(fields) > MAX_TEMPLATE_FIELDS:
+        raise wrong("template_fields", f"must be an object with at most {MAX_TEMPLATE_FIELDS} fields")
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise wrong(f"template_fields.{name[:64]}", "must be text")
+    return fields
+
+
 def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
@@ -122,6 +149,8 @@ def _check_messages(messages: Any) -> None:
     for index, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise wrong(f"messages[{index}]", "must be an object with 'role' and 'content'")
+        if message["role"] not in ROLES:
+            raise wrong(f"messages[{index}].role", f"must be one of {', '.join(ROLES)}")
         content: Any = message.get("content")
         if not isinstance(content, str | list | None):
             raise wrong(f"messages[{index}].content", "must be text")

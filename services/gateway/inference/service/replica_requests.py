@@ -7,6 +7,7 @@ from functools import partial
 
 from services.gateway.common.domain.errors import BadRequest, EngineRefused
 from services.gateway.inference.domain.chat_request import ChatRequest
+from services.gateway.inference.domain.prompt_template import applied
 from services.gateway.inference.domain.stream_events import StreamUsage, error_of, renamed
 from services.gateway.inference.ports import ChatEngine
 from services.gateway.inference.service.served_answer import ServedAnswer
@@ -25,11 +26,12 @@ class ReplicaRequests:
 
     async def send(self, replica: Replica, target: Target, request: ChatRequest) -> ServedAnswer | None:
         """One try; None when another replica or a later try may do better. Raises `BadRequest`, `EngineRefused`."""
+        asked = applied(request, target.candidate)
         replica.in_flight += 1
         # An engine that serves adapters would not know the name of weights that it lost; a dedicated one would.
         check = partial(self._check_weights, replica, target) if replica.alias else None
         try:
-            body = request.addressed_to(replica.engine_name(target.loaded))
+            body = asked.addressed_to(replica.engine_name(target.loaded))
             answer = await self.chat_engine.chat(replica.url, request.path, body, check)
         except BaseException as error:
             replica.in_flight -= 1

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from services.gateway.common.domain.errors import EngineRefused, NoReplica
+from services.gateway.common.domain.errors import BadRequest, EngineRefused, NoReplica
 from services.gateway.inference.domain.chat_request import ChatRequest
+from services.gateway.inference.domain.prompt_template import applied
 from services.gateway.inference.domain.split_plan import Outcome
 from services.gateway.inference.domain.stream_events import texts
 from services.gateway.inference.ports import ChatEngine, RoutingMetrics
@@ -65,12 +66,13 @@ class ShadowTraffic:
         replica.in_flight += 1
         try:
             loaded = replica.engine_name(shadow.loaded)
-            answer = await self.engine.chat(replica.url, request.path, request.addressed_to(loaded))
+            body_sent = applied(request, shadow.candidate).addressed_to(loaded)
+            answer = await self.engine.chat(replica.url, request.path, body_sent)
             try:
                 outcome = _outcome(answer.status, await answer.read(), body)
             finally:
                 answer.close()
-        except EngineUnreachable:
+        except (EngineUnreachable, BadRequest):
             outcome = "failed"
         finally:
             replica.in_flight -= 1

@@ -59,6 +59,8 @@ class Reconciler:
         """One round: look at every replica, load what is missing, move the names, unload what is old."""
         await self.pools.arrange()
         chosen = await self.directory.refresh()
+        for deployment in chosen:
+            self.loader.cancel_preload(deployment.id)
         await self.swaps.leases.look_around(self.fleet)
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
         self._replace_weights(chosen)
