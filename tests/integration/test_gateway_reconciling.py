@@ -14,6 +14,7 @@ from tests.gateway import BASE, Gateway, eventually, running
 from tests.integration.test_gateway_posting import job_of
 from tests.integration.test_gateway_swaps import ALIAS, adapter, ask, deploy
 from tests.versioned_engine import Engine
+from tests.weights import MODULE
 
 HTML = b"<html>a proxy's start page</html>"
 LOAD = "/v1/load_lora_adapter"
@@ -23,7 +24,7 @@ LOAD = "/v1/load_lora_adapter"
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / BASE
     folder.mkdir()
-    save_file({"model.weight": np.zeros((8, 6), np.float32)}, folder / "model.safetensors")
+    save_file({f"{MODULE}.weight": np.zeros((8, 6), np.float32)}, folder / "model.safetensors")
     return folder
 
 

@@ -53,7 +53,9 @@ def test_the_layout_itself_breaks_no_rule(tree: Path):
         ("services/review/domain", "from motor.motor_asyncio import AsyncIOMotorClient"),
         ("services/review/domain", "import shared.store"),
         ("services/ingest/adapters", "import motor"),
-        ("services/gateway/api", "import services.gateway.adapters"),
+        ("services/gateway/serving/api", "import services.gateway.serving.adapters"),
+        ("services/gateway/serving/service", "import services.gateway.inference.domain"),
+        ("services/gateway/fine_tuning/domain", "import services.gateway.fine_tuning.service"),
     ],
 )
 def test_an_import_against_the_rules_is_refused(tree: Path, module: str, statement: str):

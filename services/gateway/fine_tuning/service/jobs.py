@@ -46,7 +46,7 @@ class Jobs:
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> Job:
         """Ask for a job; the view and the request for its training are one write."""
         spec = await self.start_checkpoints.resolve(asked.spec(), key)
-        if asked.suffix in self.start_checkpoints.base_models:
+        if asked.suffix and asked.suffix in self.start_checkpoints.base_models:
             raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
         wanted = spec.hyperparameters
         if (wanted.lora_rank or 0) > self.max_lora_rank:
