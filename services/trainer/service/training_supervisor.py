@@ -94,7 +94,9 @@ class TrainingSupervisor:
                     return
             raise ChildDied(0, "it ended without a last message")
         except ChildDied as death:
-            await handler.on_death(death)
+            # A worker that is still loading cannot save: the signal ends it, which is not a crash.
+            if not self._shutting_down:
+                await handler.on_death(death)
 
     async def _watch(self, lease: RunLease, worker: Worker) -> None:
         """Renew the lease, pass stop and pause requests to the worker, and kill it if the lease is lost."""

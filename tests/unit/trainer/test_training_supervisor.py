@@ -12,6 +12,7 @@ from services.trainer.domain.worker_messages import JobStopped, StateSaved
 from services.trainer.ports import BaseModel
 from services.trainer.service.run_metrics import RunMetrics
 from services.trainer.service.training_supervisor import TrainingSupervisor
+from shared.child import ChildDied
 from shared.events import Artifact, TrainingQueued
 from tests.unit.trainer.in_memory import Service
 
@@ -20,9 +21,10 @@ SAVED = StateSaved(step=7, state=Artifact(uri="file:///s", sha256="b" * 64, byte
 
 @dataclass(eq=False)
 class SavingWorker:
-    """Trains until it is asked to save; then it sends its state, unless it hangs."""
+    """Trains until it is asked to save; then it sends its state, unless it hangs or dies."""
 
     hangs: bool = False
+    dies: bool = False
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     killed: bool = False
 
@@ -30,6 +32,8 @@ class SavingWorker:
         await self.asked.wait()
         if self.hangs:
             await asyncio.sleep(3600)
+        if self.dies:
+            raise ChildDied(-10, "")
         yield SAVED.model_dump(mode="json")
         yield JobStopped(state_saved=True).model_dump(mode="json")
 
@@ -87,3 +91,12 @@ async def test_a_worker_that_does_not_save_in_time_does_not_hold_up_the_shutdown
     assert worker.killed
     run = await service.run("job")
     assert (run.saved, run.leased_until) == (None, 0)
+
+
+async def test_a_worker_that_dies_because_it_cannot_save_yet_is_not_counted_as_a_crash() -> None:
+    service, handler = await shut_down_while_training(SavingWorker(dies=True))
+    handler.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await handler
+    run = await service.run("job")
+    assert (run.crashes, run.status, run.leased_until) == (0, "running", 0)
