@@ -90,6 +90,8 @@ def scored(event: EvalDone) -> JobEvent:
 def finished(event: TrainingFinished) -> JobEvent:
     if event.status == "succeeded":
         told = f"Training finished: {event.trained_tokens} tokens in {event.duration_s:.0f} s; waiting for the verdict"
+        if event.stop_reason is not None:
+            told += f". It ended early: {event.stop_reason}"
         return tell(event.job_id, "finished", told, checkpoints=list(event.checkpoints))
     if event.status == "cancelled":
         return cancelled(event.job_id)
