@@ -8,7 +8,9 @@ from services.trainer.adapters.base_models import NamedBaseModels
 from services.trainer.adapters.run_archive import FileRunArchive
 from services.trainer.adapters.worker_processes import WorkerProcesses
 from services.trainer.config import Settings
+from services.trainer.pages import routes as pages
 from services.trainer.service.admission import Admission
+from services.trainer.service.curve_cache import CurveCache
 from services.trainer.service.run_control import RunControl
 from services.trainer.service.run_metrics import RunMetrics
 from services.trainer.service.run_queue import RunQueue
@@ -51,10 +53,10 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "trainer",
         settings,
-        [api.routes],
+        [api.routes, pages.routes],
         checks={"mongo": database.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
         # Left in reverse order: the supervisor needs the bus and the store to release its runs.
         lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
         audited=database,
-        dependencies={"store": store},
+        dependencies={"store": store, "curves": CurveCache(store)},
     )

@@ -21,6 +21,7 @@ def filters(language: Language) -> dict[str, Callable[..., Any]]:
     return {"figure": figure, "signed": signed, "count": count, "percent": percent, "size": size} | {
         "duration": duration,
         "time": time,
+        "python": repr,
     }
 
 

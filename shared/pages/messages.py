@@ -34,7 +34,13 @@ def updated(folder: Path, language: Language) -> Catalog:
     """The stored catalog with the messages of today's templates: new ones are empty, gone ones are dropped."""
     path = catalog_path(folder, language)
     stored = read_po(BytesIO(path.read_bytes()), locale=language) if path.exists() else _empty(language)
-    stored.update(extract(folder), no_fuzzy_matching=True, update_creation_date=False)
+    wanted = extract(folder)
+    if folder != SHARED:
+        # At run time the shared words stand behind the service's own.
+        for message in extract(SHARED):
+            if message.id:
+                wanted.delete(message.id, message.context)
+    stored.update(wanted, no_fuzzy_matching=True, update_creation_date=False)
     stored.obsolete.clear()
     return stored
 

@@ -30,6 +30,10 @@ class Pages:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_environments", {language: self._environment(language) for language in LANGUAGES})
 
+    def __deepcopy__(self, _memo: Any) -> "Pages":
+        # Litestar copies handlers with all they refer to; templates cannot be copied and need not be.
+        return self
+
     def page(self, request: AnyRequest, template: str, *, status: int = 200, **values: Any) -> Response[bytes]:
         """A whole page. The template extends `base.html.j2`; `values` are its variables."""
         response = self._respond(request, template, status, values)

@@ -26,7 +26,7 @@ def pages_router(path: str, handlers: Sequence[Any], pages: Pages, scopes: Seque
     return Router(
         path,
         route_handlers=list(handlers),
-        guards=[_signed_in(scopes)],
+        guards=[signed_in(scopes)],
         exception_handlers=error_pages(pages),
         include_in_schema=False,
     )
@@ -83,7 +83,9 @@ class _ErrorPages:
         return self.pages.page(request, "error.html.j2", status=status, **values)
 
 
-def _signed_in(scopes: Sequence[Scope]) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
+def signed_in(scopes: Sequence[Scope] = ()) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
+    """A guard that demands a session or a key; with scopes, one of them. The key is then in `connection.state.key`."""
+
     async def guard(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
         connection.state.key = key = await authenticate(connection)
         if scopes and not any(key.allows(scope) for scope in scopes):

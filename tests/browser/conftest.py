@@ -9,8 +9,9 @@ from tests.browser import chromium
 from tests.browser.watched import Watched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file of tests: while Playwright runs, no test with a loop of its own can run in the process."""
     found = chromium.find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

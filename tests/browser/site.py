@@ -1,7 +1,7 @@
 """Serves pages to the test's browser: an application in a thread, with sessions in memory instead of NATS."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.di import Provide
 from playwright.sync_api import BrowserContext
 
 from shared.pages.static_files import static_route
@@ -49,6 +50,9 @@ class MemorySessionStore:
             raise SessionsUnreachable("NATS does not answer")
 
 
+Provider = Callable[[Keyring, MemorySessionStore], Mapping[str, Any]]
+
+
 @dataclass
 class Site:
     """A running site. `sign_in` gives a browser a session with a new key."""
@@ -61,20 +65,25 @@ class Site:
     def sign_in(self, context: BrowserContext, *scopes: Scope, name: str = "Ana Ruiz") -> str:
         """Returns the key's secret."""
         secret = self.keyring.create(name, scopes)
-        cookie = _run(self.sessions.start(self.keyring.authenticate(f"Bearer {secret}")))
+        cookie = at_once(self.sessions.start(self.keyring.authenticate(f"Bearer {secret}")))
         context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.url, "sameSite": "Strict"}])
         return secret
 
 
 @contextmanager
-def serving(routes: Sequence[Any], folder: Path, **options: Any) -> Iterator[Site]:
-    """A site with these routes and the static files, until the block ends. `options` are Litestar's."""
+def serving(routes: Sequence[Any], folder: Path, provide: Provider | None = None, **options: Any) -> Iterator[Site]:
+    """A site with these routes and the static files, until the block ends.
+
+    `provide` makes the use cases that are injected by name, from the site's keys and sessions.
+    """
     keyring = Keyring(folder / "keys.json")
     store = MemorySessionStore()
     sessions = Sessions(store, keyring)
+    injected = provide(keyring, store) if provide else {}
     application = Litestar(
         [*routes, static_route()],
         state=State({"keyring": keyring, "sessions": sessions}),
+        dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in injected.items()},
         plugins=[problem_details.plugin(handled=())],
         **options,
     )
@@ -91,8 +100,12 @@ def serving(routes: Sequence[Any], folder: Path, **options: Any) -> Iterator[Sit
         thread.join()
 
 
-def _run(call: Any) -> Any:
-    """The result of a coroutine that waits for nothing."""
+def _give(value: object) -> Callable[[], Any]:
+    return lambda: value
+
+
+def at_once(call: Any) -> Any:
+    """The result of a coroutine that waits for nothing, without a loop: Playwright's own loop runs already."""
     try:
         call.send(None)
     except StopIteration as done:

@@ -72,7 +72,7 @@ def test_the_code_drawer_opens_and_copies_without_the_key(site: Site, signed_in:
     signed_in.get_by_role("link", name="As code").click()
     expect(signed_in.locator("#code")).to_be_visible()
     signed_in.locator("#code").get_by_role("button", name="Copy").click()
-    expect(signed_in.locator("#status")).to_have_text("Copied")
+    expect(signed_in.locator("#announcement")).to_have_text("Copied")
     copied = signed_in.evaluate("navigator.clipboard.readText()")
     assert copied == f'curl -H "authorization: Bearer $ASSAY_KEY" {site.url}/v1/fine_tuning/jobs'
 

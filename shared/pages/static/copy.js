@@ -4,7 +4,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const { copy, copyFrom, copied } = button.dataset;
   await navigator.clipboard.writeText(copy ?? document.querySelector(copyFrom).textContent);
-  const status = document.getElementById("status");
+  const status = document.getElementById("announcement");
   status.textContent = "";
   status.textContent = copied;
 });

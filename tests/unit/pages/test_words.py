@@ -87,7 +87,9 @@ def own_markup(source: str) -> str:
         elif kind == "name":
             block.append(value)
         elif kind == "block_end":
-            translated = block[:1] == ["trans"] or (translated and block[:1] != ["endtrans"])
+            # What `trans` holds is translated, and code that can be copied needs no translation.
+            begins = block[:1] == ["trans"] or block[:2] == ["call", "snippet"]
+            translated = begins or (translated and block[:1] not in (["endtrans"], ["endcall"]))
         elif kind == "variable_begin":
             kept.append("0")
         elif kind == "data" and not translated:

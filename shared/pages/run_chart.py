@@ -1,0 +1,193 @@
+"""Panels of a run on one axis of steps, as SVG: losses here, scores where a service knows them.
+
+The server draws them from thinned curves: a run of ten thousand steps makes the same few kilobytes as one of a hundred.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup, escape
+
+WIDTH, LEFT, RIGHT = 1184, 46, 178
+MOST_POINTS = 300
+LABEL_PX = 34
+Point = tuple[int, float]
+
+
+@dataclass
+class RunPanel:
+    """One panel under construction: `total_steps` is the planned end, `top` and `bottom` are pixels."""
+
+    total_steps: int
+    low: float
+    high: float
+    top: int = 12
+    bottom: int = 190
+    _parts: list[Markup] = field(default_factory=list[Markup])
+    _labels: list[tuple[float, str, str, str]] = field(default_factory=list[tuple[float, str, str, str]])
+
+    def x(self, step: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * min(max(step / max(self.total_steps, 1), 0.0), 1.0)
+
+    def y(self, value: float) -> float:
+        share = (min(max(value, self.low), self.high) - self.low) / ((self.high - self.low) or 1.0)
+        return self.bottom - (self.bottom - self.top) * share
+
+    def add(self, template: str, **values: object) -> None:
+        """Markup with values; words among them are escaped. Templates are constants of the code."""
+        self._parts.append(Markup(template).format(**values))  # noqa: S704
+
+    def grid(self, ticks: Iterable[float]) -> None:
+        for tick in ticks:
+            self.add(
+                '<path d="M{left} {y:.1f}H{end:.1f}" class="grid"/>'
+                '<text x="{at}" y="{text:.1f}" class="e">{tick:g}</text>',
+                left=LEFT,
+                y=self.y(tick),
+                end=self.x(self.total_steps),
+                at=LEFT - 10,
+                text=self.y(tick) + 4,
+                tick=tick,
+            )
+
+    def wash(self, from_step: int, words: str) -> None:
+        """What was not trained, or not yet."""
+        start, end = self.x(from_step), self.x(self.total_steps)
+        if end - start < 2:
+            return
+        self.add(
+            '<rect x="{x:.1f}" y="{y}" width="{w:.1f}" height="{h}" class="wash"/>',
+            x=start,
+            y=self.top,
+            w=end - start,
+            h=self.bottom - self.top,
+        )
+        if end - start > 90:
+            self.add(
+                '<text x="{x:.1f}" y="{y:.1f}" class="c">{words}</text>',
+                x=(start + end) / 2,
+                y=(self.top + self.bottom) / 2,
+                words=words,
+            )
+
+    def hairline(self, step: int, role: str = "ax", dashed: bool = False) -> None:
+        self.add(
+            '<path d="M{x:.1f} {top}V{bottom}" class="{role}" stroke="currentColor" opacity=".5" {dash}/>',
+            x=self.x(step),
+            top=self.top,
+            bottom=self.bottom,
+            role=role,
+            dash=Markup('stroke-dasharray="4 3"') if dashed else "",
+        )
+
+    def line(self, points: Sequence[Point], role: str, width: float = 1.8, extra: str = "") -> None:
+        if len(points) > 1:
+            self.add(
+                '<path d="{d}" class="k-{role}" fill="none" stroke="currentColor" stroke-width="{width}" {extra}/>',
+                d=_path([(self.x(step), self.y(value)) for step, value in points]),
+                role=role,
+                width=width,
+                extra=Markup(extra),  # noqa: S704
+            )
+
+    def squares(self, points: Sequence[Point], role: str) -> None:
+        for step, value in points:
+            self.add(
+                '<rect x="{x:.1f}" y="{y:.1f}" width="4" height="4" class="k-{role}" fill="currentColor"/>',
+                x=self.x(step) - 2,
+                y=self.y(value) - 2,
+                role=role,
+            )
+
+    def note(self, words: str) -> None:
+        """What is measured, inside the panel, at the upper right."""
+        end = self.x(self.total_steps) - 8
+        self.add('<text x="{x:.1f}" y="{y}" class="t2 e halo">{words}</text>', x=end, y=self.top + 14, words=words)
+
+    def label(self, value: float, role: str, name: str, words: str) -> None:
+        """A name at the right end of a line; labels are pushed apart when the panel is drawn."""
+        self._labels.append((self.y(value), role, name, words))
+
+    def axis(self, steps: Iterable[int], bold: int | None = None) -> None:
+        self.add('<path d="M{a} {y}H{b:.1f}" class="ax"/>', a=LEFT, y=self.bottom, b=self.x(self.total_steps))
+        for step in _apart(sorted(set(steps)), self.x):
+            self.add(
+                '<path d="M{x:.1f} {y}v5" class="ax"/><text x="{x:.1f}" y="{t}" class="c{bold}">{step:,}</text>',
+                x=self.x(step),
+                y=self.bottom,
+                t=self.bottom + 18,
+                bold=" t w" if step == bold else "",
+                step=step,
+            )
+
+    def svg(self, title: str, description: str, name: str) -> Markup:
+        """The panel; `name` makes its ids unique on the page."""
+        self._draw_labels()
+        return Markup(
+            '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{n}-t {n}-d">'
+            '<title id="{n}-t">{title}</title><desc id="{n}-d">{words}</desc>{parts}</svg>'
+        ).format(
+            w=WIDTH, h=self.bottom + 26, n=name, title=title, words=description, parts=Markup("").join(self._parts)
+        )
+
+    def _draw_labels(self) -> None:
+        labels = sorted(self._labels)
+        places = _pushed_apart([place for place, *_ in labels], self.bottom - 18)
+        for place, (_, role, name, words) in zip(places, labels, strict=True):
+            self.add(
+                '<text x="{x}" y="{y:.1f}" class="k w k-{role}">{name}</text><text x="{x}" y="{z:.1f}">{words}</text>',
+                # The grey of the training line is too pale for words.
+                role="ink" if role == "train" else role,
+                x=WIDTH - RIGHT + 12,
+                y=place,
+                z=place + 15,
+                name=name,
+                words=words,
+            )
+
+
+def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
+    """At most about `most` points: of each bucket of steps the lowest and the highest, so that no spike is lost."""
+    if len(points) <= most:
+        return list(points)
+    size = math.ceil(2 * len(points) / most)
+    kept: list[Point] = []
+    for start in range(0, len(points), size):
+        bucket = points[start : start + size]
+        low, high = min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])
+        kept += sorted({low, high})
+    return kept
+
+
+def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """Round numbers from `low` to `high`, about as many as wanted."""
+    span = max(high - low, 1e-9)
+    size = 10 ** math.floor(math.log10(span / wanted))
+    step = next(size * factor for factor in (1, 2, 5, 10) if span / (size * factor) <= wanted)
+    first = math.ceil(low / step - 1e-9)
+    return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _pushed_apart(wanted: Sequence[float], lowest: float) -> list[float]:
+    """Places from top to bottom with room for two lines each; the last one is not below `lowest`."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place + 4, places[-1] + LABEL_PX if places else float("-inf")))
+    for index in range(len(places) - 1, -1, -1):
+        limit = lowest if index == len(places) - 1 else places[index + 1] - LABEL_PX
+        places[index] = min(places[index], limit)
+    return places
+
+
+def _apart(steps: Sequence[int], x: Callable[[float], float]) -> list[int]:
+    """The steps whose labels do not touch; the last one always stays."""
+    kept: list[int] = []
+    for step in reversed(steps):
+        if not kept or x(kept[-1]) - x(step) > 44:
+            kept.append(step)
+    return kept[::-1]
+
+
+def _path(points: Sequence[tuple[float, float]]) -> Markup:
+    return escape("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points))
