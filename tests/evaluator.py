@@ -4,28 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.evaluator.evaluation.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoProgressStore
-from services.evaluator.evaluation.ports import Evaluation, ProductionRecord, Progress
+from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
+from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
-from services.evaluator.scoring.adapters.metrics import registry
-from services.evaluator.scoring.adapters.mongo import MongoScoringStore
 from services.evaluator.scoring.domain.answer import Answer, answer_lines
 from services.evaluator.scoring.domain.item import Item
+from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.domain.scored import Scored, scored
 from services.evaluator.scoring.domain.target import Target
-from services.evaluator.scoring.ports import ScoringRecord
 from services.evaluator.scoring.service.scorings import Scorings
-from services.evaluator.suites.adapters.mongo import MongoSuiteStore
-from services.evaluator.suites.adapters.questions import read_questions
+from services.evaluator.suites.adapters.questions import TaskChecker, read_questions
 from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
-from services.evaluator.suites.ports import SuiteRecord
+from services.evaluator.suites.domain.suite import FolderSuite, Suite, SuitePins
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared.artifacts import Artifacts
-from shared.store import Store
+from shared.security import Key
+from shared.store import BaseStore
 
 Says = Callable[[str | None, int, Item], str]
 """The answer of a version, None for the base model, to the item at a place; may raise `CannotBeScored`."""
+AUTHOR = Key(id="key_author", name="author", sha256="", scopes=("train",), created_at=0)
 
 
 @dataclass
@@ -45,17 +44,26 @@ class ScriptedScorer:
         return scored(questions.items, answers, measured, self.files.put_bytes(lines), 0.1)
 
 
-def evaluations_over(store: Store, files: Artifacts, says: Says, *folders: Path) -> Evaluations:
-    scorer = ScriptedScorer(files, says)
-    production = MongoProductionStore(store.collection("production", ProductionRecord))
-    scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, lease_s=30)
-    suites = MongoSuiteStore(store.collection("suites", SuiteRecord))
+def suite_catalog(store: BaseStore, files: Artifacts, *folders: Path) -> SuiteCatalog:
+    return SuiteCatalog(
+        store=store.collection("suites", Suite),
+        pins=store.collection("suite_pins", SuitePins),
+        published=store.collection("folder_suites", FolderSuite),
+        folders=SuiteFolders(*folders, SHIPPED),
+        files=files,
+        task_check=TaskChecker(files),
+    )
+
+
+def evaluations_over(store: BaseStore, files: Artifacts, says: Says, *folders: Path) -> Evaluations:
+    scorings = Scorings(store.collection("scorings", Scoring), ScriptedScorer(files, says), lease_s=30)
+    production = store.collection("production", Production)
     return Evaluations(
-        MongoEvaluationStore(store.collection("evaluations", Evaluation)),
-        production,
-        MongoProgressStore(store.collection("progress", Progress)),
-        EvaluationRunner(scorings, production, files),
-        SuiteCatalog(suites, SuiteFolders(*folders, SHIPPED), files, registry.check),
-        files,
+        store=store.collection("evaluations", Evaluation),
+        production=production,
+        progress=store.collection("progress", Progress),
+        runner=EvaluationRunner(scorings, production, files),
+        suite_catalog=suite_catalog(store, files, *folders),
+        files=files,
         protocol="p",
     )

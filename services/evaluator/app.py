@@ -1,5 +1,7 @@
 """Builds the evaluator."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
@@ -9,38 +11,35 @@ from services.evaluator.comparison import api as comparison_api
 from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
 from services.evaluator.comparison.service import Comparisons
 from services.evaluator.config import Settings
-from services.evaluator.evaluation.adapters.mongo import MongoEvaluationStore, MongoProductionStore, MongoProgressStore
 from services.evaluator.evaluation.adapters.tfidf_search import TfidfSearch
 from services.evaluator.evaluation.api import evaluations as evaluations_api
 from services.evaluator.evaluation.api import explanations as explanations_api
-from services.evaluator.evaluation.ports import Evaluation, EvaluationStore, ProductionRecord, Progress
+from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
+from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
 from services.evaluator.judging.adapters.configured_judge import ConfiguredJudge
-from services.evaluator.judging.adapters.mongo import MongoAgreementStore
 from services.evaluator.judging.api import agreement as agreement_api
 from services.evaluator.judging.api import paraphrases as paraphrases_api
-from services.evaluator.judging.ports import AgreementRecord
+from services.evaluator.judging.domain.agreement import ReviewRatings
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.judging.service.paraphrasing import Paraphrasing
 from services.evaluator.scoring.adapters.metrics import registry
-from services.evaluator.scoring.adapters.mongo import MongoScoringStore
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.adapters.worker_process import WorkerScorer
 from services.evaluator.scoring.domain import metrics
-from services.evaluator.scoring.ports import ScoringRecord
+from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites import api as suites_api
-from services.evaluator.suites.adapters.mongo import MongoSuiteStore
-from services.evaluator.suites.adapters.questions import table_rows
+from services.evaluator.suites.adapters.questions import TaskChecker, table_rows
 from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
-from services.evaluator.suites.ports import SuiteRecord
+from services.evaluator.suites.domain.suite import FolderSuite, Suite, SuitePins
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.store import Store
+from shared.store import Collection, Store
 
 _APIS = (evaluations_api, explanations_api, comparison_api, suites_api, paraphrases_api, agreement_api)
 
@@ -63,12 +62,12 @@ def build(settings: Settings) -> Litestar:
         settings,
         [api.routes for api in _APIS],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
-        lifespan=[scorer.lifespan, web.connections(store, bus)],
+        lifespan=[scorer.lifespan, web.connections(store, bus), _publishing(catalog)],
         audited=store,
         dependencies={
             "evaluations": evaluations,
             "suite_catalog": catalog,
-            "comparisons": Comparisons(evaluations.store, artifacts, {"csv": as_csv, "xlsx": as_xlsx}),
+            "comparisons": Comparisons(evaluations, artifacts, {"csv": as_csv, "xlsx": as_xlsx}),
             "agreements": agreements,
             "explanations": Explanations(evaluations, TfidfSearch(artifacts)),
             "paraphrasing": Paraphrasing(catalog, judge, partial(table_rows, artifacts)),
@@ -77,12 +76,25 @@ def build(settings: Settings) -> Litestar:
     )
 
 
+def _publishing(catalog: SuiteCatalog) -> web.Lifespan:
+    """Publishes the suites of the server's folders once the store is connected."""
+
+    @asynccontextmanager
+    async def run(_app: Litestar) -> AsyncGenerator[None]:
+        await catalog.publish_folder_suites()
+        yield
+
+    return run
+
+
 def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> SuiteCatalog:
     return SuiteCatalog(
-        store=MongoSuiteStore(store.collection("suites", SuiteRecord)),
+        store=store.collection("suites", Suite, indexes=["deleted"]),
+        pins=store.collection("suite_pins", SuitePins),
+        published=store.collection("folder_suites", FolderSuite),
         folders=SuiteFolders(*settings.suites, SHIPPED),
         files=artifacts,
-        check_metrics=registry.check,
+        task_check=TaskChecker(artifacts),
         default=settings.default_suite,
     )
 
@@ -90,12 +102,12 @@ def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> Su
 def _evaluations(
     settings: Settings, store: Store, artifacts: Artifacts, scorer: WorkerScorer, catalog: SuiteCatalog
 ) -> Evaluations:
-    scorings = Scorings(MongoScoringStore(store.collection("scorings", ScoringRecord)), scorer, settings.lease_s)
-    production = MongoProductionStore(store.collection("production", ProductionRecord))
+    scorings = Scorings(store.collection("scorings", Scoring), scorer, settings.lease_s)
+    production = store.collection("production", Production)
     return Evaluations(
-        store=MongoEvaluationStore(store.collection("evaluations", Evaluation)),
+        store=store.collection("evaluations", Evaluation, indexes=["job_id"]),
         production=production,
-        progress=MongoProgressStore(store.collection("progress", Progress)),
+        progress=store.collection("progress", Progress),
         runner=EvaluationRunner(scorings, production, artifacts),
         suite_catalog=catalog,
         files=artifacts,
@@ -105,10 +117,10 @@ def _evaluations(
 
 
 def _agreements(
-    settings: Settings, store: Store, artifacts: Artifacts, judge: ConfiguredJudge, evaluations: EvaluationStore
+    settings: Settings, store: Store, artifacts: Artifacts, judge: ConfiguredJudge, evaluations: Collection[Evaluation]
 ) -> Agreements:
     return Agreements(
-        store=MongoAgreementStore(store.collection("agreements", AgreementRecord)),
+        store=store.collection("agreements", ReviewRatings, indexes=["judge"]),
         evaluations=evaluations,
         files=artifacts,
         rater=judge,

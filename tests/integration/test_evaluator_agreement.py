@@ -8,9 +8,8 @@ import httpx
 import pytest
 
 from services.evaluator.config import Settings
-from services.evaluator.judging.adapters.mongo import MongoAgreementStore
 from services.evaluator.judging.api import agreement as agreements_api
-from services.evaluator.judging.ports import AgreementRecord
+from services.evaluator.judging.domain.agreement import ReviewRatings
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
@@ -88,7 +87,7 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
             )
         )
     rater = Rates()
-    kept = MongoAgreementStore(store.collection("agreements", AgreementRecord))
+    kept = store.collection("agreements", ReviewRatings)
     agreements = Agreements(kept, evaluations.store, evaluations.files, rater, "judge-1")
     app = web.build(
         "evaluator",

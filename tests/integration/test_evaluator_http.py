@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 import openpyxl
@@ -14,9 +15,8 @@ from services.evaluator.comparison import api as comparisons_api
 from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
 from services.evaluator.comparison.service import Comparisons
 from services.evaluator.config import Settings
-from services.evaluator.evaluation.adapters.mongo import MongoProgressStore
 from services.evaluator.evaluation.api import evaluations as evaluations_api
-from services.evaluator.evaluation.ports import Progress
+from services.evaluator.evaluation.domain.evaluation import Progress
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.suites import api as suites_api
@@ -76,7 +76,7 @@ class Service:
 async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     evaluations = evaluations_over(store, Artifacts(common.artifacts), says)
-    comparisons = Comparisons(evaluations.store, evaluations.files, {"csv": as_csv, "xlsx": as_xlsx})
+    comparisons = Comparisons(evaluations, evaluations.files, {"csv": as_csv, "xlsx": as_xlsx})
     app = web.build(
         "evaluator",
         Settings(common=common),
@@ -188,9 +188,10 @@ async def test_progress_shows_known_scores_and_waiting_tasks(service: Service) -
         await put(progress)
         seen.append((await service.http.get("/v1/evaluations/j/1/progress")).json())
 
-    store: MongoProgressStore = service.evaluations.progress
+    store: Any = service.evaluations.progress
     put = store.put
-    watched = replace(service.evaluations, progress=Watched(looked, store.get))
+    progress: Any = Watched(looked, store.get)
+    watched = replace(service.evaluations, progress=progress)
     await replace(service, evaluations=watched).evaluate(1)
     assert [(sorted(each["scores"]), each["waiting"]) for each in seen] == [
         ([""], ["pets.sorts"]),

@@ -1,37 +1,22 @@
 """Two evaluators compete for one scoring, in memory and with a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from services.evaluator.scoring.adapters.mongo import MongoScoringStore
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.domain.lease import LeaseLost, Scoring
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
-from services.evaluator.scoring.ports import ScoringRecord, ScoringStore
 from services.evaluator.scoring.service.scorings import Scorings
 from shared.events import Artifact, Score
 from shared.settings import CommonSettings
-from shared.store import Store
+from shared.store import BaseStore, Collection, MemoryStore, Store
 
 NOTHING = Artifact(uri="file:///nowhere", sha256="0" * 64, bytes=0)
 BASE = Target(base_model="base", test=NOTHING)
-
-
-@dataclass
-class MemoryScoringStore:
-    scorings: dict[str, Scoring] = field(default_factory=dict)
-
-    async def create(self, key: str, scoring: Scoring) -> bool:
-        return self.scorings.setdefault(key, scoring) is scoring
-
-    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None:
-        if key in self.scorings:
-            self.scorings[key] = decide(self.scorings[key]) or self.scorings[key]
-        return self.scorings.get(key)
 
 
 @dataclass
@@ -52,13 +37,12 @@ class SlowScorer:
 
 
 @pytest.fixture(params=["memory", "mongo"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ScoringStore]:
-    if request.param == "memory":
-        yield MemoryScoringStore()
-        return
-    common: CommonSettings = request.getfixturevalue("common")
-    database = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
-    yield MongoScoringStore(database.collection("scorings", ScoringRecord))
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Collection[Scoring]]:
+    database: BaseStore = MemoryStore("evaluator")
+    if request.param == "mongo":
+        common: CommonSettings = request.getfixturevalue("common")
+        database = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
+    yield database.collection("scorings", Scoring)
     database.close()
 
 

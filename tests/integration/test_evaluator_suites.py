@@ -20,7 +20,7 @@ from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.evaluator import ScriptedScorer, evaluations_over
+from tests.evaluator import AUTHOR, ScriptedScorer, evaluations_over
 
 GOOD = {"name": "good", "data": {"rows": [{"question": f"{n}+1?", "answer": str(n + 1)} for n in range(20)]}}
 SUBJECTS = ("sums", "cities")
@@ -48,7 +48,15 @@ def failed_gates(done: EvalDone) -> list[str]:
 def candidate(name: str, suite: str | None = None) -> Candidate:
     adapter = Artifact(uri="file:///a", sha256=hashlib.sha256(name.encode()).hexdigest(), bytes=1)
     return Candidate(
-        job_id=name, step=1, base_model="base", model_name="m", adapter=adapter, lora_rank=4, suffix=None, suite=suite
+        job_id=name,
+        step=1,
+        base_model="base",
+        model_name="m",
+        adapter=adapter,
+        lora_rank=4,
+        suffix=None,
+        suite=suite,
+        owner=AUTHOR.id,
     )
 
 
@@ -132,7 +140,7 @@ async def test_a_bad_task_fails_with_its_reason_and_the_rest_is_scored(evaluatio
 async def test_a_suites_score_is_weighted_and_an_unchanged_task_is_not_asked_again(evaluations) -> None:
     scorer: Any = evaluations.runner.scorings.scorer
     assert isinstance(scorer, ScriptedScorer)
-    await evaluations.suite_catalog.put("mine", SuiteContent(tasks=({**GOOD, "weight": 3}, CHOICES)))
+    await evaluations.suite_catalog.put("mine", SuiteContent(tasks=({**GOOD, "weight": 3}, CHOICES)), AUTHOR)
     done = await evaluate(evaluations, candidate("one", "mine"))
     good, choices = done.scores["mine.good.exact_match"], done.scores["mine.choices.accuracy"]
     assert done.scores["mine.score"].value == pytest.approx((3 * good.value + choices.value) / 4)
@@ -142,7 +150,9 @@ async def test_a_suites_score_is_weighted_and_an_unchanged_task_is_not_asked_aga
         "mine.choices.accuracy",
     }
     asked = len(scorer.asked)
-    other_weight = await evaluations.suite_catalog.put("mine", SuiteContent(tasks=({**GOOD, "weight": 1}, CHOICES)))
+    other_weight = await evaluations.suite_catalog.put(
+        "mine", SuiteContent(tasks=({**GOOD, "weight": 1}, CHOICES)), AUTHOR
+    )
     again = await evaluate(evaluations, candidate("one", "mine").model_copy(update={"job_id": "two"}))
     assert other_weight.revision == 2
     assert again.scores["mine.score"].value == pytest.approx((good.value + choices.value) / 2)
@@ -153,7 +163,9 @@ async def test_an_uploaded_table_becomes_a_task_and_bad_suites_are_refused(evalu
     catalog = evaluations.suite_catalog
     options = {"columns": {"question": "Frage", "answer": "Antwort"}, "metrics": ["exact_match", "rouge_l"]}
     for answer in ("zwei", "2"):
-        kept = await catalog.put_table("shop", "faq", f"Frage,Antwort\n1+1?,{answer}\n".encode(), "csv", options)
+        kept = await catalog.put_table(
+            "shop", "faq", f"Frage,Antwort\n1+1?,{answer}\n".encode(), "csv", options, AUTHOR
+        )
     assert (kept.revision, [task["name"] for task in kept.tasks]) == (2, ["faq"])
     done = await evaluate(evaluations, candidate("shop", "shop"))
     assert done.task_errors == {}
@@ -166,8 +178,8 @@ async def test_an_uploaded_table_becomes_a_task_and_bad_suites_are_refused(evalu
         ("shop", ({"name": "f", "data": {"file": "x.csv"}},), "cannot name files"),
     ]:
         with pytest.raises(SuiteRefused, match=said):
-            await catalog.put(name, SuiteContent(tasks=tasks))
-    assert await catalog.names() == ["general", "shop"]
+            await catalog.put(name, SuiteContent(tasks=tasks), AUTHOR)
+    assert await catalog.names(AUTHOR) == ["general", "shop"]
 
 
 async def test_a_checkpoint_passes_unless_it_forgot(evaluations) -> None:
@@ -211,4 +223,4 @@ async def test_an_invalid_suite_does_not_affect_the_test_split(evaluations, tmp_
     assert done.task_errors["broken.suite"].code == "bad_suite"
     assert done.scores["exact_match"].n == 40
     with pytest.raises(CannotBeScored, match=r"broken\.yaml"):
-        await evaluations.suite_catalog.get("broken")
+        await evaluations.suite_catalog.get("broken", AUTHOR)

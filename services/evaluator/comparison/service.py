@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ItemDifference, Row, SideBySide
-from services.evaluator.evaluation.ports import Evaluation, EvaluationStore
+from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
 from shared.events import Score
@@ -44,7 +45,7 @@ class ComparisonRequest:
 class Comparisons:
     """`exports` turn a comparison and its items into a file, by format."""
 
-    store: EvaluationStore
+    evaluations: Evaluations
     files: Files
     exports: Mapping[str, Callable[[SideBySide, Sequence[ItemDifference]], bytes]]
 
@@ -79,7 +80,7 @@ class Comparisons:
         return models, [scores for _name, _own, scores in sides]
 
     async def _evaluation(self, name: str, request: ComparisonRequest) -> Evaluation:
-        evaluation = await self.store.get(name)
+        evaluation = await self.evaluations.by_id(name)
         # Returns 404 for checkpoints of other keys.
         if evaluation is None or not request.visible(evaluation):
             raise CheckpointNotFound(f"there is no evaluation of {name!r}; a checkpoint is named <job>/<step>")

@@ -1,15 +1,13 @@
 """What scoring needs from the outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from services.evaluator.scoring.domain.answer import Answer, TokenStep
-from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
 from shared.events import Artifact
-from shared.store import Entity
 
 
 class EngineUnavailable(Exception):
@@ -18,20 +16,6 @@ class EngineUnavailable(Exception):
 
 class AdapterGone(Exception):
     """The engine does not know the adapter, for instance after a restart."""
-
-
-class ScoringRecord(Entity):
-    """A stored scoring; `id` is its target's key."""
-
-    scoring: Scoring
-
-
-class ScoringStore(Protocol):
-    """Stores scorings. Each call is atomic."""
-
-    async def create(self, key: str, scoring: Scoring) -> bool: ...
-
-    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None: ...
 
 
 class Scorer(Protocol):

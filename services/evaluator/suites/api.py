@@ -1,46 +1,53 @@
-"""Suites by HTTP: list, read and change suites, and upload tables as tasks."""
+"""Suites by HTTP: list, read, change and delete suites, and upload tables as tasks."""
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, put
+from litestar import Request, Response, Router, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, Parameter
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.suite import Suite, SuiteContent
 from services.evaluator.suites.domain.task import Format
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteRefused
-from shared.web import NotFound, allow, problem
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteNotFound, SuiteNotOwned, SuiteRefused
+from shared.web import allow, problem
 
+AnyRequest = Request[Any, Any, Any]
 Column = Annotated[str, Parameter(min_length=1, max_length=200)]
 
 
 @get("/")
-async def names(suite_catalog: NamedDependency[SuiteCatalog]) -> list[str]:
-    """The names of all suites."""
-    return await suite_catalog.names()
+async def names(request: AnyRequest, suite_catalog: NamedDependency[SuiteCatalog]) -> list[str]:
+    """The names of the suites that this key may read."""
+    return await suite_catalog.names(request.state.key)
 
 
 @get("/{name:str}")
-async def one(name: FromPath[str], suite_catalog: NamedDependency[SuiteCatalog]) -> Suite:
-    """One suite."""
-    found = await suite_catalog.get(name)
-    if found is None:
-        raise NotFound(f"there is no suite {name!r}")
-    return found
+async def one(request: AnyRequest, name: FromPath[str], suite_catalog: NamedDependency[SuiteCatalog]) -> Suite:
+    """One suite, with author and time of each revision."""
+    return await suite_catalog.get(name, request.state.key)
 
 
 @put("/{name:str}")
 async def put_suite(
-    name: FromPath[str], data: JSONBody[SuiteContent], suite_catalog: NamedDependency[SuiteCatalog]
+    request: AnyRequest,
+    name: FromPath[str],
+    data: JSONBody[SuiteContent],
+    suite_catalog: NamedDependency[SuiteCatalog],
 ) -> Suite:
-    """Create or replace a suite. Every task is checked first."""
-    return await suite_catalog.put(name, data)
+    """Create or replace a suite; every task and its rows are checked first. The first author becomes the owner."""
+    return await suite_catalog.put(name, data, request.state.key)
+
+
+@delete("/{name:str}")
+async def delete_suite(request: AnyRequest, name: FromPath[str], suite_catalog: NamedDependency[SuiteCatalog]) -> None:
+    """Hide a suite from new jobs; jobs that use it keep their revision."""
+    await suite_catalog.delete(name, request.state.key)
 
 
 @put("/{name:str}/tasks/{task:str}/table")
 async def put_table(
-    request: Request[Any, Any, Any],
+    request: AnyRequest,
     name: FromPath[str],
     task: FromPath[str],
     suite_catalog: NamedDependency[SuiteCatalog],
@@ -56,14 +63,30 @@ async def put_table(
         "metrics": [each.strip() for each in metrics.split(",") if each.strip()],
         "prompt": prompt,
     }
-    return await suite_catalog.put_table(name, task, await request.body(), format, options)
+    return await suite_catalog.put_table(name, task, await request.body(), format, options, request.state.key)
 
 
-def _refused(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _refused(_request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(422, "Suite refused", str(error))
 
 
-problems: dict[Any, Any] = {SuiteRefused: _refused, CannotBeScored: _refused}
+def _not_found(_request: AnyRequest, error: Exception) -> Response[Any]:
+    return problem(404, "Not found", str(error))
+
+
+def _not_owned(_request: AnyRequest, error: Exception) -> Response[Any]:
+    return problem(403, "Not allowed", str(error))
+
+
+problems: dict[Any, Any] = {
+    SuiteRefused: _refused,
+    CannotBeScored: _refused,
+    SuiteNotFound: _not_found,
+    SuiteNotOwned: _not_owned,
+}
 routes = Router(
-    "/v1/suites", route_handlers=[names, one, put_suite, put_table], guards=[allow("train")], tags=["suites"]
+    "/v1/suites",
+    route_handlers=[names, one, put_suite, put_table, delete_suite],
+    guards=[allow("train")],
+    tags=["suites"],
 )

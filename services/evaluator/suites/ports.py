@@ -1,29 +1,10 @@
 """What suites need from the outside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from services.evaluator.suites.domain.suite import Suite
-from services.evaluator.suites.domain.task import Table
-from shared.store import Entity
-
-
-class SuiteRecord(Entity):
-    """A stored suite; `id` is its name."""
-
-    suite: Suite
-
-
-class SuiteStore(Protocol):
-    """Stores the newest revision of each suite that was put by HTTP."""
-
-    async def get(self, name: str) -> Suite | None: ...
-
-    async def names(self) -> list[str]: ...
-
-    async def append(self, name: str, revise: Callable[[Suite | None], Suite | None]) -> Suite:
-        """Store the revision that `revise` makes of the newest one, atomically; None for no change."""
-        ...
+from services.evaluator.suites.domain.task import Table, Task
 
 
 class SuiteFiles(Protocol):
@@ -36,3 +17,15 @@ class SuiteFiles(Protocol):
     def table(self, name: str, table: Table) -> bytes: ...
 
     def harness(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
+class TaskCheck(Protocol):
+    """Checks a task whose tables are inline rows or artifacts."""
+
+    async def check(self, task: Task) -> None:
+        """Raise `CannotBeScored` for an unknown metric, an unreadable table, a bad row or a bad template."""
+        ...
+
+    def check_metrics(self, task: Task) -> None:
+        """Raise `CannotBeScored` for an unknown metric."""
+        ...

@@ -32,7 +32,7 @@ def test_spearman_is_none_for_constant_ratings_and_for_too_few(people, judge) ->
 
 
 def test_answers_without_a_rating_of_the_judge_are_left_out() -> None:
-    rated = ReviewRatings(judge="j", job_id="a", step=1, owner="o").rated([80, 20, 50], [0.5, None, 1.0])
+    rated = ReviewRatings(id="r", judge="j", job_id="a", step=1, owner="o").rated([80, 20, 50], [0.5, None, 1.0])
     assert (rated.people, rated.judged) == ((80, 50), (50, 100))
     assert agreement((), ()) is None
 

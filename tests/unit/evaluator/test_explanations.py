@@ -1,9 +1,8 @@
 """Explanations: the nearest training rows, with a real artifact store and over HTTP."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -13,20 +12,15 @@ from services.evaluator.evaluation.adapters.tfidf_search import MAX_TRAINING_MIB
 from services.evaluator.evaluation.api import evaluations as evaluations_api
 from services.evaluator.evaluation.api import explanations as explaining_api
 from services.evaluator.evaluation.domain.training_row import NotExplained, question_and_answer
-from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
-from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
-from services.evaluator.scoring.adapters.metrics import registry
-from services.evaluator.scoring.domain.lease import Scoring
-from services.evaluator.scoring.service.scorings import Scorings
-from services.evaluator.suites.adapters.suite_folders import SuiteFolders
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.scoring.domain.item import Item
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Candidate, CheckpointSaved, Split, TrainingMetrics
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.evaluator import ScriptedScorer
+from shared.store import MemoryStore
+from tests.evaluator import evaluations_over
 
 TRAINING = [
     ("How long does delivery take?", "Three working days."),
@@ -112,57 +106,14 @@ def test_the_search_text_is_question_and_answer() -> None:
     assert question_and_answer({**sample, "question": "q?"}) == "q?\na"
 
 
-class Memory:
-    """In-memory stores for an evaluation without suites."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] = {}
-
-    async def get(self, entity_id: str) -> Any:
-        return self.kept.get(entity_id)
-
-    async def create(self, entity: Any, events: object = ()) -> bool:
-        return self.kept.setdefault(entity.id, entity) is entity
-
-    async def put(self, progress: Any) -> None:
-        self.kept[progress.id] = progress
-
-
-class MemoryScorings:
-    """Scorings by target key."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Scoring] = {}
-
-    async def create(self, key: str, scoring: Scoring) -> bool:
-        return self.kept.setdefault(key, scoring) is scoring
-
-    async def change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring:
-        self.kept[key] = decide(self.kept[key]) or self.kept[key]
-        return self.kept[key]
-
-
-def over_memory(files: Artifacts) -> Evaluations:
-    scorer = ScriptedScorer(files, lambda version, _place, item: item.reference if version else "no")
-    production: Any = Memory()
-    evaluations: Any = Memory()
-    suites: Any = Memory()
-    progress: Any = Memory()
-    return Evaluations(
-        evaluations,
-        production,
-        progress,
-        EvaluationRunner(Scorings(MemoryScorings(), scorer, lease_s=30), production, files),
-        SuiteCatalog(suites, SuiteFolders(), files, registry.check),
-        files,
-        protocol="p",
-    )
+def says(version: str | None, _place: int, item: Item) -> str:
+    return item.reference if version else "no"
 
 
 @pytest.fixture
 async def http(tmp_path: Path, files: Artifacts) -> AsyncIterator[httpx.AsyncClient]:
     """Step 1 was trained on `TRAINING`; the training rows of step 2 are unknown."""
-    evaluations = over_memory(files)
+    evaluations = evaluations_over(MemoryStore("evaluator"), files, says)
     test = Split(artifact=files.put_bytes(rows([("How long is delivery?", "Three days."), ("Shoes?", "Yes.")])), rows=2)
     train = Split(artifact=files.put_bytes(rows(TRAINING)), rows=4)
     for step, told in ((1, train), (2, None)):

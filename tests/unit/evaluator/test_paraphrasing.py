@@ -1,7 +1,7 @@
 """Paraphrased tasks, with a judge behind an HTTP server and an in-memory suite store."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,40 +17,21 @@ from services.evaluator.judging.domain.judge_prompt import paraphrase_prompt
 from services.evaluator.judging.domain.judge_reply import read_paraphrases
 from services.evaluator.judging.service import judge as judging
 from services.evaluator.judging.service.paraphrasing import Paraphrasing
-from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.suites import api as suites_api
 from services.evaluator.suites.adapters.questions import read_questions, table_rows
-from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
-from services.evaluator.suites.domain.suite import Suite
 from services.evaluator.suites.domain.task import Table
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import Artifact
 from shared.security import Keyring
 from shared.settings import CommonSettings
+from shared.store import MemoryStore
+from tests.evaluator import suite_catalog
 
 ROWS = [{"question": f"What is number {n}?", "answer": f"n{n}", "subject": "numbers"} for n in range(20)]
 TASK = {"name": "faq", "data": {"rows": ROWS}, "metrics": ["fuzzy"], "prompt": "Say: {{ question }}", "weight": 2}
 PATH = "/v1/suites/shop/tasks/faq/paraphrases"
-
-
-class MemorySuites:
-    """Suites by name."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Suite] = {}
-
-    async def get(self, name: str) -> Suite | None:
-        return self.kept.get(name)
-
-    async def names(self) -> list[str]:
-        return list(self.kept)
-
-    async def append(self, name: str, revise: Callable[[Suite | None], Suite | None]) -> Suite:
-        self.kept[name] = revise(self.kept.get(name)) or self.kept[name]
-        return self.kept[name]
 
 
 class Model:
@@ -91,15 +72,15 @@ def served(tmp_path: Path, files: Artifacts, judge_url: str) -> httpx.AsyncClien
     settings = Settings(
         common=CommonSettings(keys_file=tmp_path / "keys.json"), judge_url=judge_url, judge_model="judge-1"
     )
-    suite_catalog = SuiteCatalog(MemorySuites(), SuiteFolders(SHIPPED), files, registry.check)
+    catalog = suite_catalog(MemoryStore("evaluator"), files)
     app = web.build(
         "evaluator",
         settings,
         [suites_api.routes, paraphrases_api.routes],
         checks={},
         dependencies={
-            "suite_catalog": suite_catalog,
-            "paraphrasing": Paraphrasing(suite_catalog, ConfiguredJudge(settings), partial(table_rows, files)),
+            "suite_catalog": catalog,
+            "paraphrasing": Paraphrasing(catalog, ConfiguredJudge(settings), partial(table_rows, files)),
         },
         exception_handlers={**suites_api.problems, **paraphrases_api.problems},
     )
@@ -166,7 +147,7 @@ async def test_too_many_invalid_replies_make_no_task(http, model) -> None:
     ("path", "into", "status", "said"),
     [
         (PATH.replace("faq", "none"), "para", 404, "no task 'none'"),
-        (PATH.replace("shop", "none"), "para", 404, "in a suite 'none'"),
+        (PATH.replace("shop", "none"), "para", 404, "no suite 'none'"),
         ("/v1/suites/general/tasks/english/paraphrases", "para", 422, "is a file in a folder of the server"),
         (PATH, "other", 422, "other is a task without paraphrases"),
         (PATH, "faq", 422, "choose another name"),
@@ -185,12 +166,13 @@ async def test_a_bad_table_is_refused_with_the_reason(http) -> None:
     lost = Artifact(uri="file:///gone", sha256="0" * 64, bytes=1).model_dump()
     for data, said in (
         ({"rows": [{"answer": "a"}]}, "row 1 lacks 'question'"),
-        ({"rows": []}, "faq has 0 questions; 1 to 1000"),
+        ({"rows": []}, "the table has no rows"),
         ({"rows": [ROWS[0]] * 1001}, "faq has 1001 questions"),
         ({"artifact": lost, "format": "csv"}, "missing from the store"),
     ):
-        assert (await http.put("/v1/suites/shop", json={"tasks": [{**TASK, "data": data}]})).status_code == 200
-        refused = await http.post(PATH, params={"into": "para"})
+        refused = await http.put("/v1/suites/shop", json={"tasks": [{**TASK, "data": data}]})
+        if refused.status_code == 200:
+            refused = await http.post(PATH, params={"into": "para"})
         assert refused.status_code == 422
         assert said in refused.json()["detail"]
 

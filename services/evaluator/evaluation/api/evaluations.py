@@ -8,7 +8,7 @@ from litestar.params import FromPath, Parameter
 from pydantic import BaseModel
 
 from services.evaluator.evaluation.domain.confusion_matrix import ConfusionMatrix, NotLabels, confusion_matrix
-from services.evaluator.evaluation.ports import Evaluation, Progress
+from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
 from shared.security import Key

@@ -6,22 +6,24 @@ from shared.events import Candidate
 
 
 class Production(BaseModel):
-    """One alias: all versions that it has pointed to, and the current one. `current` is a key of `versions`."""
+    """One alias, its id: all versions that it has pointed to, and the current one, a key of `versions`."""
 
     model_config = ConfigDict(frozen=True)
 
+    id: str
     current: str
     versions: dict[str, Candidate] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, candidate: Candidate) -> "Production":
-        return cls(current=candidate.version, versions={candidate.version: candidate})
+    def of(cls, alias: str, candidate: Candidate) -> "Production":
+        return cls(id=alias, current=candidate.version, versions={candidate.version: candidate})
 
     def deployed(self, candidate: Candidate) -> "Production | None":
         """With a new version; None if it is already the current one."""
         if self.current == candidate.version:
             return None
-        return Production(current=candidate.version, versions={**self.versions, candidate.version: candidate})
+        versions = {**self.versions, candidate.version: candidate}
+        return Production(id=self.id, current=candidate.version, versions=versions)
 
     def rolled_back(self, version: str) -> "Production | None":
         """Back at an earlier version; None if it is unknown or the current one."""

@@ -7,7 +7,10 @@ from services.evaluator.evaluation.domain.contamination import TrainingNgrams, a
 from services.evaluator.scoring.domain.answer import item_scores, read_lines
 from services.evaluator.scoring.domain.paired_test import comparisons, holm, value_pairs, verdict
 from services.evaluator.scoring.domain.scored import Scored
-from shared.events import Comparison, Contamination, Interval, Score
+from shared.events import Artifact, Comparison, Contamination, EvalDone, Interval, Score
+
+MAX_METRICS = 200
+MAX_SHORTENED_COMPARISONS = 300
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,25 @@ def contamination_score(found: Sequence[Contamination]) -> dict[str, Score]:
     """`contaminated`: the share of all questions that the training rows contain."""
     n = sum(each.n for each in found)
     return {"contaminated": Score(value=sum(each.seen for each in found) / n, n=n)} if n else {}
+
+
+def shortened(done: EvalDone, complete: Artifact) -> EvalDone:
+    """The main scores of an evaluation, for an event that would otherwise be too large; `complete` has all of them.
+
+    Kept first are the test split's scores, then suites' scores, then the others in their order.
+    """
+    names = sorted(done.scores, key=_priority)[:MAX_METRICS]
+    compared = sorted(done.comparisons, key=lambda each: _priority(each.metric))[:MAX_SHORTENED_COMPARISONS]
+    kept_names = set(names)
+    changes = {
+        name: {key: value for key, value in getattr(done, name).items() if key in kept_names}
+        for name in ("scores", "base_scores", "production_scores", "intervals", "base_intervals")
+    }
+    return done.model_copy(update={**changes, "comparisons": tuple(compared), "subjects": {}, "report": complete})
+
+
+def _priority(metric: str) -> int:
+    return metric.count(".")
 
 
 def subjects(results: Sequence[TaskResult]) -> dict[str, dict[str, Score]]:

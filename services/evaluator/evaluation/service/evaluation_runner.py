@@ -3,16 +3,17 @@
 import asyncio
 from dataclasses import dataclass
 
+from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
-from services.evaluator.evaluation.ports import ProductionStore
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.scoring.service.scorings import Scorings
-from services.evaluator.suites.service.suite_catalog import PlannedTask
+from services.evaluator.suites.service.suite_plan import PlannedTask
 from shared import telemetry
 from shared.events import Candidate
+from shared.store import Collection
 
 _log = telemetry.logger(__name__)
 
@@ -22,7 +23,7 @@ class EvaluationRunner:
     """Stored scores are reused."""
 
     scorings: Scorings
-    production: ProductionStore
+    production: Collection[Production]
     files: Files
 
     async def run(

@@ -9,9 +9,9 @@ from typing import Any
 
 from services.evaluator.evaluation.domain import report
 from services.evaluator.evaluation.domain.contamination import TrainingNgrams
+from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
-from services.evaluator.evaluation.ports import Evaluation, EvaluationStore, ProductionStore, Progress, ProgressStore
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.scoring.domain.answer import read_lines, sample_lines
 from services.evaluator.scoring.domain.item import CannotBeScored, suite_name
@@ -19,9 +19,11 @@ from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
-from services.evaluator.suites.service.suite_catalog import PlannedTask, SuiteCatalog, SuitePlan
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_plan import PlannedTask, SuitePlan
 from shared import telemetry
 from shared.artifacts import ArtifactError
+from shared.bounds import BoundsError, bounded
 from shared.events import (
     Artifact,
     Candidate,
@@ -33,7 +35,9 @@ from shared.events import (
     ModelRolledBack,
     Score,
 )
+from shared.store import Collection, Decision
 
+MAX_NAME = 512
 _log = telemetry.logger(__name__)
 
 
@@ -41,9 +45,9 @@ _log = telemetry.logger(__name__)
 class Evaluations:
     """`now` returns Unix seconds."""
 
-    store: EvaluationStore
-    production: ProductionStore
-    progress: ProgressStore
+    store: Collection[Evaluation]
+    production: Collection[Production]
+    progress: Collection[Progress]
     runner: EvaluationRunner
     suite_catalog: SuiteCatalog
     files: Files
@@ -78,16 +82,21 @@ class Evaluations:
 
     async def deployed(self, event: ModelDeployed) -> None:
         """Store the new version of an alias."""
-        if event.alias is None or await self.production.create(event.alias, Production.of(event.candidate)):
+        if event.alias is None or await self.production.create(Production.of(event.alias, event.candidate)):
             return
-        await self.production.change(event.alias, lambda known: known.deployed(event.candidate))
+        await self._change(event.alias, lambda known: known.deployed(event.candidate))
 
     async def rolled_back(self, event: ModelRolledBack) -> None:
         """Store that an alias points to an earlier version again."""
-        await self.production.change(event.alias, lambda known: known.rolled_back(event.version))
+        await self._change(event.alias, lambda known: known.rolled_back(event.version))
 
     async def get(self, job_id: str, step: int) -> Evaluation | None:
-        return await self.store.get(f"{job_id}/{step}")
+        return await self.by_id(f"{job_id}/{step}")
+
+    async def by_id(self, evaluation_id: str) -> Evaluation | None:
+        """An evaluation with all its scores, also those that the event had no room for."""
+        evaluation = await self.store.get(evaluation_id)
+        return None if evaluation is None else await asyncio.to_thread(self._complete, evaluation)
 
     async def progress_of(self, job_id: str, step: int) -> Progress | None:
         """The progress of a running or finished evaluation."""
@@ -95,7 +104,8 @@ class Evaluations:
 
     async def of_job(self, job_id: str) -> list[Evaluation]:
         """A job's evaluations by step."""
-        return sorted(await self.store.of_job(job_id), key=lambda evaluation: evaluation.step)
+        found = sorted(await self.store.find(job_id=job_id), key=lambda evaluation: evaluation.step)
+        return [await asyncio.to_thread(self._complete, evaluation) for evaluation in found]
 
     async def samples(self, evaluation: Evaluation, limit: int | None, task: str = "") -> list[dict[str, Any]] | None:
         """The first questions with all answers and their scores; None if there is no such task."""
@@ -106,7 +116,8 @@ class Evaluations:
     async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
         target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
         baseline = await self.runner.baseline(event.candidate)
-        plans = [plan for name in _suites(event.candidate) if (plan := await self.suite_catalog.plan(name))]
+        candidate = event.candidate
+        plans = await self.suite_catalog.plans(candidate.job_id, candidate.suite, candidate.owner)
         waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
         progress = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
         test = await self.runner.run(target, baseline)
@@ -115,7 +126,8 @@ class Evaluations:
         for plan in plans:
             outcome, progress = await self._suite(plan, target, baseline, progress)
             suites.append((plan, outcome))
-        return await asyncio.to_thread(self._done, event, test, suites, baseline)
+        done = await asyncio.to_thread(self._done, event, test, suites, baseline)
+        return await asyncio.to_thread(self._within_bounds, done)
 
     async def _report_progress(self, progress: Progress, name: str, result: TaskResult | None) -> Progress:
         """Store a task's scores; a failed task no longer waits either."""
@@ -183,6 +195,27 @@ class Evaluations:
             contamination=contamination,
         )
 
+    def _within_bounds(self, done: EvalDone) -> EvalDone:
+        """The event with its main scores; the complete one goes into an artifact if it is too large."""
+        try:
+            bounded(done)
+        except BoundsError:
+            return report.shortened(done, self.files.put_bytes(done.model_dump_json().encode()))
+        return done
+
+    def _complete(self, evaluation: Evaluation) -> Evaluation:
+        if evaluation.done.report is None:
+            return evaluation
+        done = EvalDone.model_validate_json(self.files.read(evaluation.done.report))
+        return evaluation.model_copy(update={"done": done})
+
+    async def _change(self, alias: str, decide: Callable[[Production], Production | None]) -> None:
+        def apply(known: Production) -> Decision[Production] | None:
+            changed = decide(known)
+            return None if changed is None else (changed, ())
+
+        await self.production.change(alias, apply)
+
     def _samples(self, result: TaskResult) -> Artifact:
         return self.files.put_bytes(sample_lines(result.lines, result.base_lines, result.production_lines))
 
@@ -227,13 +260,9 @@ def _scores(
     return found
 
 
-def _suites(candidate: Candidate) -> list[str | None]:
-    named = [name.strip() for name in (candidate.suite or "").split(",")]
-    return list(dict.fromkeys(name for name in named if name)) or [None]
-
-
 def _name(event: CheckpointSaved, plans: Sequence[SuitePlan]) -> str:
     """The same name for the same questions."""
     digests = (hashlib.sha256("".join(t.artifact.sha256 for t in p.tasks if t.artifact).encode()) for p in plans)
     suites = (f"{plan.name}@{digest.hexdigest()[:16]}" for plan, digest in zip(plans, digests, strict=True))
-    return "+".join((suite_name(event.test.artifact), *suites))
+    name = "+".join((suite_name(event.test.artifact), *suites))
+    return name if len(name) <= MAX_NAME else f"suites@{hashlib.sha256(name.encode()).hexdigest()[:32]}"

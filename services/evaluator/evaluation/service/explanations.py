@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.evaluation.domain.training_row import NearestRow, NotExplained, question_and_answer
-from services.evaluator.evaluation.ports import Evaluation, RowSearch
+from services.evaluator.evaluation.ports import RowSearch
 from services.evaluator.evaluation.service.evaluations import Evaluations
 
 

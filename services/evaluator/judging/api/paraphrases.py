@@ -12,6 +12,7 @@ from shared.web import allow, problem
 
 @post("/{name:str}/tasks/{task:str}/paraphrases")
 async def paraphrases(
+    request: Request[Any, Any, Any],
     name: FromPath[str],
     task: FromPath[str],
     paraphrasing: NamedDependency[Paraphrasing],
@@ -19,7 +20,7 @@ async def paraphrases(
     seed: Annotated[int, Parameter()] = 0,
 ) -> ParaphrasedTask:
     """Have the judge's model paraphrase a task's questions, and keep them as the task `into` of the same suite."""
-    return await paraphrasing.paraphrase(name, task, into, seed)
+    return await paraphrasing.paraphrase(name, task, into, seed, request.state.key)
 
 
 def _not_found(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -31,10 +31,11 @@ class Agreement(BaseModel):
 
 
 class ReviewRatings(BaseModel):
-    """The ratings of one review by people and by the judge, or why the judge could not rate."""
+    """The ratings of one review, its id, by people and by the judge, or why the judge could not rate."""
 
     model_config = ConfigDict(frozen=True)
 
+    id: str
     judge: str
     job_id: str
     step: int

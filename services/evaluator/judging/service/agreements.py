@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.evaluator.evaluation.ports import EvaluationStore
+from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.judging.domain.agreement import Agreement, ReviewRatings, agreement
-from services.evaluator.judging.ports import AgreementStore, Rater
+from services.evaluator.judging.ports import Rater
 from services.evaluator.scoring.domain.answer import Answer, question, read_lines
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.scoring.ports import Files
 from shared import telemetry
 from shared.events import Artifact, Failure, ReviewScored
+from shared.store import Collection
 
 _log = telemetry.logger(__name__)
 
@@ -20,8 +21,8 @@ _log = telemetry.logger(__name__)
 class Agreements:
     """`judge` is the judge's model, empty if there is no judge."""
 
-    store: AgreementStore
-    evaluations: EvaluationStore
+    store: Collection[ReviewRatings]
+    evaluations: Collection[Evaluation]
     files: Files
     rater: Rater
     judge: str
@@ -36,7 +37,13 @@ class Agreements:
             _log.warning("no evaluation is stored for a review", review=event.review_id)
             return
         rows = await asyncio.to_thread(self._rows, evaluation.done.samples, event.item_scores)
-        found = ReviewRatings(judge=self.judge, job_id=candidate.job_id, step=candidate.step, owner=candidate.owner)
+        found = ReviewRatings(
+            id=event.review_id,
+            judge=self.judge,
+            job_id=candidate.job_id,
+            step=candidate.step,
+            owner=candidate.owner,
+        )
         try:
             ratings = await self.rater.rate([item for item, _answer in rows], [answer for _item, answer in rows])
             found = found.rated(list(event.item_scores.values()), ratings)
@@ -44,11 +51,11 @@ class Agreements:
             if error.code == "judge_unavailable":
                 raise
             found = found.model_copy(update={"error": Failure(code=error.code, message=str(error))})
-        await self.store.create(event.review_id, found)
+        await self.store.create(found)
 
     async def known(self, visible: Callable[[ReviewRatings], bool]) -> "JudgeAgreement":
         """The agreement of the current judge with people, over all visible reviews and in each."""
-        reviews = {name: found for name, found in (await self.store.all(self.judge)).items() if visible(found)}
+        reviews = {found.id: found for found in await self.store.find(judge=self.judge) if visible(found)}
         return await asyncio.to_thread(JudgeAgreement.of, self.judge, reviews)
 
     def _rows(self, samples: Artifact, rated: Mapping[str, float]) -> list[tuple[Item, Answer]]:

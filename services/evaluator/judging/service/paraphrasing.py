@@ -13,6 +13,7 @@ from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.task import Table, Task, read_task
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteRefused
 from shared.artifacts import ArtifactError
+from shared.security import Key
 
 MAX_QUESTIONS = 1000
 COLUMN = "paraphrases"
@@ -20,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 class TaskNotFound(Exception):
-    """The suite does not exist, or it has no such task."""
+    """The suite has no such task."""
 
 
 class Paraphraser(Protocol):
@@ -52,12 +53,12 @@ class Paraphrasing:
     paraphraser: Paraphraser
     read_rows: Callable[[Table], Rows]
 
-    async def paraphrase(self, suite: str, task: str, into: str, seed: int) -> ParaphrasedTask:
+    async def paraphrase(self, suite: str, task: str, into: str, seed: int, author: Key) -> ParaphrasedTask:
         """Make the task `into` from `task`, with the same prompt and metrics; an earlier one is replaced.
 
-        Raises `TaskNotFound`, `SuiteRefused` and `CannotBeScored`.
+        Raises `TaskNotFound`, `SuiteNotFound`, `SuiteNotOwned`, `SuiteRefused` and `CannotBeScored`.
         """
-        raw, source = await self._source(suite, task, into)
+        raw, source = await self._source(suite, task, into, author)
         rows = await asyncio.to_thread(self._questions, source)
         made = await self.paraphraser.paraphrase([str(row[source.columns.question]) for row in rows])
         paired = list(zip(rows, made.paraphrases, strict=True))
@@ -68,7 +69,7 @@ class Paraphrasing:
             "disturb": "paraphrase",
             "seed": seed,
         }
-        revised = await self.suite_catalog.put_table(suite, into, _to_jsonl(table), "jsonl", options)
+        revised = await self.suite_catalog.put_table(suite, into, _to_jsonl(table), "jsonl", options, author)
         return ParaphrasedTask(
             suite=suite,
             revision=revised.revision,
@@ -78,10 +79,10 @@ class Paraphrasing:
             invalid=made.invalid,
         )
 
-    async def _source(self, suite: str, name: str, into: str) -> tuple[dict[str, Any], Task]:
-        known = await self.suite_catalog.get(suite)
-        raw = next((raw for raw in known.tasks if raw.get("name") == name), None) if known else None
-        if known is None or raw is None:
+    async def _source(self, suite: str, name: str, into: str, author: Key) -> tuple[dict[str, Any], Task]:
+        known = await self.suite_catalog.get(suite, author)
+        raw = next((raw for raw in known.tasks if raw.get("name") == name), None)
+        if raw is None:
             raise TaskNotFound(f"there is no task {name!r} in a suite {suite!r}")
         # Check before the model is asked, because that takes long.
         if known.revision == 0:

@@ -10,10 +10,11 @@ class LeaseLost(Exception):
 
 
 class Scoring(BaseModel):
-    """One target's scoring. Times are Unix seconds; a stored result is never replaced."""
+    """One target's scoring; `id` is the target's key. Times are Unix seconds; a stored result is never replaced."""
 
     model_config = ConfigDict(frozen=True)
 
+    id: str
     owner: str
     expires_at: float
     scored: Scored | None = None
@@ -22,7 +23,7 @@ class Scoring(BaseModel):
         """Leased to `owner`; None while another lease is valid, or if the scoring is done."""
         if self.scored is not None or now < self.expires_at:
             return None
-        return Scoring(owner=owner, expires_at=now + lease_s)
+        return Scoring(id=self.id, owner=owner, expires_at=now + lease_s)
 
     def renewed(self, owner: str, now: float, lease_s: float) -> "Scoring":
         """With a longer lease; raises `LeaseLost`."""

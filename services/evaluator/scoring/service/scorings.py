@@ -9,14 +9,15 @@ from uuid import uuid4
 from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
-from services.evaluator.scoring.ports import Scorer, ScoringStore
+from services.evaluator.scoring.ports import Scorer
+from shared.store import Collection, Decision
 
 
 @dataclass(frozen=True)
 class Scorings:
     """`now` returns Unix seconds; the clocks of all evaluators must roughly agree."""
 
-    store: ScoringStore
+    store: Collection[Scoring]
     scorer: Scorer
     lease_s: float
     now: Callable[[], float] = time.time
@@ -37,10 +38,10 @@ class Scorings:
         return await self._compute(target, owner) if scoring.owner == owner else None
 
     async def _claim(self, key: str, owner: str) -> Scoring:
-        new = Scoring(owner=owner, expires_at=self.now() + self.lease_s)
-        if await self.store.create(key, new):
+        new = Scoring(id=key, owner=owner, expires_at=self.now() + self.lease_s)
+        if await self.store.create(new):
             return new
-        claimed = await self.store.change(key, lambda known: known.claimed(owner, self.now(), self.lease_s))
+        claimed = await self._change(key, lambda known: known.claimed(owner, self.now(), self.lease_s))
         assert claimed is not None, "a scoring is never deleted"
         return claimed
 
@@ -57,15 +58,22 @@ class Scorings:
             work.cancel()
             renewal.cancel()
             await asyncio.gather(work, renewal, return_exceptions=True)
-            await self.store.change(target.key, lambda known: known.released(owner))
+            await self._change(target.key, lambda known: known.released(owner))
 
     async def _renew(self, key: str, owner: str) -> None:
         while True:
             await asyncio.sleep(self.lease_s / 3)
-            await self.store.change(key, lambda known: known.renewed(owner, self.now(), self.lease_s))
+            await self._change(key, lambda known: known.renewed(owner, self.now(), self.lease_s))
 
     async def _finish(self, key: str, scored: Scored) -> Scored:
-        scoring = await self.store.change(key, lambda known: known.finished(scored))
+        scoring = await self._change(key, lambda known: known.finished(scored))
         assert scoring is not None
         assert scoring.scored is not None
         return scoring.scored
+
+    async def _change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None:
+        def apply(known: Scoring) -> Decision[Scoring] | None:
+            changed = decide(known)
+            return None if changed is None else (changed, ())
+
+        return await self.store.change(key, apply)

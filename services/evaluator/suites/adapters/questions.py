@@ -1,20 +1,20 @@
 """Reads the questions of a target from artifacts."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.domain import metrics
 from services.evaluator.scoring.domain.answer import Answer
-from services.evaluator.scoring.domain.item import Item, answer_tokens, read_items
+from services.evaluator.scoring.domain.item import CannotBeScored, Item, answer_tokens, read_items
 from services.evaluator.scoring.domain.metrics import Measured
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.suites.adapters.prompt_template import PromptTemplate
-from services.evaluator.suites.adapters.tables import read_table
+from services.evaluator.suites.adapters.tables import Rows, read_table
 from services.evaluator.suites.domain.task import Table, Task
 from services.evaluator.suites.domain.task_items import items_of
-from shared.artifacts import Artifacts
+from shared.artifacts import ArtifactError, Artifacts
 
 SPEED_TOKENS = 64
 """Default length of timed answers."""
@@ -54,7 +54,32 @@ def read_questions(artifacts: Artifacts, target: Target, most_tokens: int) -> Qu
     return Questions(items, min(task.max_tokens or room, most_tokens), task.measured_by)
 
 
-def table_rows(artifacts: Artifacts, table: Table | None) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class TaskChecker:
+    """Checks tasks before they are stored."""
+
+    artifacts: Artifacts
+
+    async def check(self, task: Task) -> None:
+        """Raise `CannotBeScored` for an unknown metric, an unreadable table, a bad row or a bad template."""
+        self.check_metrics(task)
+        rows, examples = await asyncio.to_thread(self._checked_rows, task)
+        # Rendering is limited by a signal, which only the main thread gets; one row shows what is wrong.
+        items_of(task, rows[:1], examples[:1], PromptTemplate(task.template))
+
+    def check_metrics(self, task: Task) -> None:
+        registry.check(task.measured_by)
+
+    def _checked_rows(self, task: Task) -> tuple[Rows, Rows]:
+        try:
+            rows, examples = table_rows(self.artifacts, task.data), table_rows(self.artifacts, task.examples)
+        except ArtifactError as error:
+            raise CannotBeScored("artifact_damaged", str(error)) from None
+        items_of(task, rows, examples, lambda _values: "")
+        return rows, examples
+
+
+def table_rows(artifacts: Artifacts, table: Table | None) -> Rows:
     """A table's rows, inline or from its artifact; raises `CannotBeScored` and `ArtifactError`."""
     if table is not None and table.rows is not None:
         return list(table.rows)

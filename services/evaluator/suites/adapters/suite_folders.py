@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.harness_task import task_of
-from services.evaluator.suites.domain.suite import Suite
+from services.evaluator.suites.domain.suite import Suite, SuiteContent
 from services.evaluator.suites.domain.task import LONGEST_NAME, Table, YamlTag, refuse_code
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -53,7 +53,7 @@ class SuiteFolders:
             content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506
             if isinstance(content.get("tasks"), list):
                 content["tasks"] = [each for raw in content["tasks"] for each in self._members(name, raw)]
-            return Suite.model_validate({**content, "name": name})
+            return Suite(name=name, **SuiteContent.model_validate(content).__dict__)
         except (yaml.YAMLError, ValidationError, TypeError, AttributeError, RecursionError) as error:
             raise CannotBeScored("bad_suite", f"{path.name}: {error!s:.1000}") from None
 

@@ -11,6 +11,8 @@ from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.task import Format
 
 Rows = list[dict[str, Any]]
+DELIMITERS = (",", ";", "\t", "|")
+"""Of the columns of a CSV file; the one that gives the header the most columns is used."""
 MAX_ROWS = 100_000
 MAX_COLUMNS = 500
 MAX_CELL_CHARACTERS = 200_000
@@ -33,12 +35,14 @@ def read_table(content: bytes, format: Format) -> Rows:
 
 def _csv(content: bytes) -> Rows:
     csv.field_size_limit(MAX_CELL_CHARACTERS)
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    return _under_header(iter(reader))
+    text = content.decode("utf-8-sig")
+    columns = {each: len(next(csv.reader(io.StringIO(text, newline=""), delimiter=each), [])) for each in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda each: columns[each])
+    return _under_header(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
 def _jsonl(content: bytes) -> Rows:
-    return _objects([json.loads(line) for line in content.decode("utf-8-sig").splitlines() if line.strip()])
+    return _objects([json.loads(line) for line in content.decode("utf-8-sig").split("\n") if line.strip()])
 
 
 def _json(content: bytes) -> Rows:

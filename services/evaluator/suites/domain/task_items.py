@@ -140,15 +140,33 @@ def _subject(task: Task, row: Row) -> str:
     return str(row.get(task.columns.subject) or "")
 
 
+def _require_references(column: str, rows: Sequence[Row]) -> None:
+    if not any(column in row for row in rows):
+        raise CannotBeScored("missing_column", f"row 1 lacks {column!r}; it has {_present(rows[0])}")
+    empty = [number for number, row in enumerate(rows, start=1) if _is_empty(row.get(column))]
+    if empty:
+        listed = ", ".join(map(str, empty[:20])) + (f" and {len(empty) - 20} more" if len(empty) > 20 else "")
+        raise CannotBeScored("bad_row", f"the column {column!r} is empty or NaN in row {listed}")
+
+
+def _is_empty(reference: Any) -> bool:
+    return reference is None or str(reference).strip().lower() in ("", "nan")
+
+
+def _present(row: Row) -> str:
+    return ", ".join(map(repr, row)) or "no columns"
+
+
 def _require_columns(task: Task, rows: Sequence[Row]) -> None:
     columns = task.columns
-    required = [columns.question] if task.kind == "speed" else [columns.question, columns.answer]
+    required = [columns.question]
     if task.kind == "multiple_choice":
         required += [columns.choices] if isinstance(columns.choices, str) else columns.choices[:2]
     for number, row in enumerate(rows, start=1):
         missing = [name for name in required if row.get(name) is None]
         if missing:
-            present = ", ".join(map(repr, row)) or "no columns"
             raise CannotBeScored(
-                "missing_column", f"row {number} lacks {', '.join(map(repr, missing))}; it has {present}"
+                "missing_column", f"row {number} lacks {', '.join(map(repr, missing))}; it has {_present(row)}"
             )
+    if task.kind != "speed":
+        _require_references(columns.answer, rows)

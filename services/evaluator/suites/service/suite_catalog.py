@@ -1,154 +1,218 @@
-"""The suites: those in folders of the server, and those put by HTTP."""
+"""The suites: those in folders of the server, and those put by HTTP, with owners and readers."""
 
 import asyncio
-import json
 import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
-from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
-from services.evaluator.suites.domain.task import NAME, Format, Table, Task, read_task
-from services.evaluator.suites.ports import SuiteFiles, SuiteStore
-from shared.events import Artifact, Failure
+from services.evaluator.suites.domain.suite import (
+    MAX_REVISIONS,
+    FolderSuite,
+    Suite,
+    SuiteContent,
+    SuitePins,
+    task_names,
+)
+from services.evaluator.suites.domain.task import NAME, Format, Task, read_task
+from services.evaluator.suites.ports import SuiteFiles, TaskCheck
+from services.evaluator.suites.service.suite_plan import Planner, SuitePlan
+from shared.events import SuitePublished
+from shared.security import Key
+from shared.store import Collection, Decision
 
 
 class SuiteRefused(Exception):
     """A suite is invalid; the message says which task and why."""
 
 
-@dataclass(frozen=True)
-class PlannedTask:
-    """One task of a suite: the artifact of its complete definition, or why it cannot be asked."""
-
-    name: str
-    weight: float = 1.0
-    metrics: tuple[str, ...] = ()
-    artifact: Artifact | None = None
-    failure: Failure | None = None
+class SuiteNotFound(Exception):
+    """The suite does not exist, or the key may not read it."""
 
 
-@dataclass(frozen=True)
-class SuitePlan:
-    """A suite with all its tasks resolved."""
-
-    name: str
-    tasks: tuple[PlannedTask, ...]
+class SuiteNotOwned(Exception):
+    """Only the owner of a suite and admins may change it."""
 
 
 @dataclass(frozen=True)
 class SuiteCatalog:
-    """`check_metrics` raises `CannotBeScored` for an unknown metric."""
+    """`now` returns Unix seconds."""
 
-    store: SuiteStore
+    store: Collection[Suite]
+    pins: Collection[SuitePins]
+    published: Collection[FolderSuite]
     folders: SuiteFiles
     files: Files
-    check_metrics: Callable[[Iterable[str]], None]
+    task_check: TaskCheck
     default: str = ""
+    now: Callable[[], float] = time.time
 
-    async def get(self, name: str) -> Suite | None:
-        """A suite by name; raises `CannotBeScored` if its file is not a suite."""
+    async def get(self, name: str, key: Key) -> Suite:
+        """A suite that the key may read; raises `SuiteNotFound`, or `CannotBeScored` if its file is not a suite."""
+        suite = await self._find(name)
+        if suite is None or suite.deleted or not _readable(suite, key):
+            raise SuiteNotFound(f"there is no suite {name!r}")
+        return suite
+
+    async def names(self, key: Key) -> list[str]:
+        """The suites that the key may read."""
+        stored = [suite.name for suite in await self.store.find(deleted=False) if _readable(suite, key)]
+        return sorted({*await asyncio.to_thread(self.folders.names), *stored})
+
+    async def put(self, name: str, content: SuiteContent, author: Key) -> Suite:
+        """Create or replace a suite; the same content makes no new revision.
+
+        Raises `SuiteRefused` and `SuiteNotOwned`.
+        """
+        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
+        if known is not None:
+            _require_owner(known, author)
+        await self._check(name, content)
+        artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
+        empty = Suite(name=name, owner=author.id, **content.__dict__)
+        first = empty.revised(content, artifact, author.id, self.now())
+
+        def revise(suite: Suite) -> Decision[Suite] | None:
+            _require_owner(suite, author)
+            if suite.content == content and not suite.deleted:
+                return None
+            if len(suite.revisions) >= MAX_REVISIONS:
+                raise SuiteRefused(f"{name} has {MAX_REVISIONS} revisions; put the next one under another name")
+            revised = suite.revised(content, artifact, author.id, self.now())
+            return revised, [revised.published()]
+
+        if await self.store.create(first, [first.published()]):
+            return first
+        changed = await self.store.change(name, revise)
+        assert changed is not None, "suites are hidden, not removed"
+        return changed
+
+    async def put_table(
+        self, name: str, task: str, content: bytes, format: Format, options: dict[str, object], author: Key
+    ) -> Suite:
+        """Add a table as a task to a new or known suite, or replace the task; raises like `put`."""
+        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
+        if known is not None:
+            _require_owner(known, author)
+        artifact = await asyncio.to_thread(self.files.put_bytes, content)
+        added = {**options, "name": task, "data": {"artifact": artifact.model_dump(), "format": format}}
+        if known is None or known.deleted:
+            return await self.put(name, SuiteContent(tasks=(added,)), author)
+        others = [each for each in known.tasks if each.get("name") != task]
+        return await self.put(name, known.content.model_copy(update={"tasks": (*others, added)}), author)
+
+    async def delete(self, name: str, author: Key) -> None:
+        """Hide a suite from new jobs; raises `SuiteNotFound` and `SuiteNotOwned`."""
+        suite = await self.get(name, author)
+        if suite.revision == 0:
+            raise SuiteRefused(f"{name} is a file in a folder of the server; it cannot be deleted by HTTP")
+
+        def hide(known: Suite) -> Decision[Suite] | None:
+            _require_owner(known, author)
+            if known.deleted:
+                return None
+            return known.model_copy(update={"deleted": True}), [known.deletion(author.id, self.now())]
+
+        await self.store.change(name, hide)
+
+    async def plans(self, job_id: str, requested: str | None, owner: str) -> list[SuitePlan]:
+        """The tasks of the suites that a job names, separated by commas, or of the default suite.
+
+        A job keeps the revisions that its suites had at its first checkpoint. `<name>@<revision>` names another one.
+        """
+        named = [name.strip() for name in (requested or self.default).split(",")]
+        names = list(dict.fromkeys(name for name in named if name))
+        if not names:
+            return []
+        pins = await self.pins.get(job_id)
+        if pins is None:
+            revisions = {name: suite.revision for name in names if (suite := await self._usable(name, owner))}
+            await self.pins.create(SuitePins(id=job_id, revisions=revisions))
+            pins = await self.pins.get(job_id)
+            assert pins is not None, "pins are never removed"
+        return [await self._plan(name, owner, pins.revisions.get(name)) for name in names]
+
+    async def publish_folder_suites(self) -> None:
+        """Publish the suites of the server's folders that are new or changed."""
+        for name in await asyncio.to_thread(self.folders.names):
+            try:
+                suite = await asyncio.to_thread(self.folders.get, name)
+            except CannotBeScored:
+                continue
+            assert suite is not None, "the folder has a file of that name"
+            content = await asyncio.to_thread(self.files.put_bytes, suite.content.model_dump_json().encode())
+
+            def decide(known: FolderSuite, content: object = content) -> Decision[FolderSuite] | None:
+                event = SuitePublished.model_validate(
+                    {"name": known.id, "revision": known.number + 1, "content": content, "at": self.now()}
+                )
+                if event.content.sha256 == known.sha256:
+                    return None
+                changes = {"number": event.revision, "sha256": event.content.sha256}
+                return known.model_copy(update=changes), [event]
+
+            await self.published.upsert(FolderSuite(id=name), decide)
+
+    async def _find(self, name: str) -> Suite | None:
         if not re.fullmatch(NAME, name):
             return None
         return await asyncio.to_thread(self.folders.get, name) or await self.store.get(name)
 
-    async def names(self) -> list[str]:
-        return sorted({*await asyncio.to_thread(self.folders.names), *await self.store.names()})
-
-    async def put(self, name: str, content: SuiteContent) -> Suite:
-        """Create or replace a suite; the same content makes no new revision. Raises `SuiteRefused`."""
-        await self._check(name, content)
-
-        def revise(newest: Suite | None) -> Suite | None:
-            last = newest.revision if newest else 0
-            suite = Suite.model_validate({**content.model_dump(), "name": name, "revision": last + 1})
-            return None if newest and suite.model_copy(update={"revision": last}) == newest else suite
-
-        return await self.store.append(name, revise)
-
-    async def put_table(
-        self, name: str, task: str, content: bytes, format: Format, options: dict[str, object]
-    ) -> Suite:
-        """Add a table as a task to a new or known suite, or replace the task; raises `SuiteRefused`."""
-        artifact = await asyncio.to_thread(self.files.put_bytes, content)
-        added = {**options, "name": task, "data": {"artifact": artifact.model_dump(), "format": format}}
-        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
-        others = [each for each in known.tasks if each.get("name") != task] if known else []
-        description = known.description if known else ""
-        return await self.put(name, SuiteContent(description=description, tasks=(*others, added)))
-
-    async def plan(self, requested: str | None) -> SuitePlan | None:
-        """The tasks of the suite that a job names, or of the default suite; None if there is neither."""
-        name = requested or self.default
-        if not name:
+    async def _usable(self, name: str, owner: str) -> Suite | None:
+        try:
+            suite = await self._find(name)
+        except CannotBeScored:
             return None
+        return suite if suite and not suite.deleted and suite.readable_by(owner) else None
+
+    async def _plan(self, requested: str, owner: str, pinned: int | None) -> SuitePlan:
+        name, _, number = requested.partition("@")
+        revision = int(number) if number.isdecimal() else pinned
         try:
-            suite = await self.get(name)
+            suite = await self._find(name)
+            if suite is None or not suite.readable_by(owner) or (suite.deleted and revision is None):
+                return SuitePlan.failed(name, "unknown_suite", f"there is no suite {requested!r}")
+            suite = await asyncio.to_thread(self._at, suite, suite.revision if revision is None else revision)
         except CannotBeScored as error:
-            return _unusable(name, error.code, str(error))
-        if suite is None:
-            return _unusable(name, "unknown_suite", f"there is no suite {name!r}")
-        return SuitePlan(name, await asyncio.to_thread(self._planned, suite))
+            return SuitePlan.failed(name, error.code, str(error))
+        return await asyncio.to_thread(Planner(self.folders, self.files, self.task_check).plan, suite)
 
-    def _planned(self, suite: Suite) -> tuple[PlannedTask, ...]:
-        return tuple(
-            self._planned_task(suite, name, raw) for name, raw in zip(task_names(suite.tasks), suite.tasks, strict=True)
-        )
-
-    def _planned_task(self, suite: Suite, name: str, raw: dict[str, object]) -> PlannedTask:
-        try:
-            task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
-            self.check_metrics(task.measured_by)
-            complete = task.model_copy(
-                update={"data": self._stored(suite, task.data), "examples": self._stored(suite, task.examples)}
-            )
-        except CannotBeScored as error:
-            return PlannedTask(name, failure=Failure(code=error.code, message=str(error)))
-        # Scores do not depend on the weight, so a changed weight must not change the artifact.
-        content = complete.model_copy(update={"weight": 1.0}).model_dump_json().encode()
-        return PlannedTask(name, task.weight, task.measured_by, self.files.put_bytes(content))
-
-    def _stored(self, suite: Suite, table: Table | None) -> Table | None:
-        if table is None or table.artifact is not None:
-            return table
-        if table.rows is not None:
-            return Table(artifact=self.files.put_bytes(_to_jsonl(table.rows)), format="jsonl")
-        assert table.file is not None
-        content = self.folders.table(suite.name, table)
-        return Table(artifact=self.files.put_bytes(content), format=table.format or _format(table.file))
+    def _at(self, suite: Suite, revision: int) -> Suite:
+        if suite.revision == revision:
+            return suite
+        artifact = suite.artifact_of(revision)
+        if artifact is None:
+            raise CannotBeScored("unknown_suite", f"the suite {suite.name!r} has no revision {revision}")
+        content = SuiteContent.model_validate_json(self.files.read(artifact))
+        return suite.model_copy(update={**content.__dict__, "number": revision})
 
     async def _check(self, name: str, content: SuiteContent) -> None:
         if not re.fullmatch(NAME, name):
             raise SuiteRefused(f"a suite's name has at most 20 lower-case letters, digits, - and _: not {name[:80]!r}")
         if name in await asyncio.to_thread(self.folders.names):
             raise SuiteRefused(f"{name} is a file in a folder of the server; it cannot be changed by HTTP")
-        for place, raw in zip(task_names(content.tasks), content.tasks, strict=True):
+        for task_name, raw in zip(task_names(content.tasks), content.tasks, strict=True):
             try:
-                task: Task = read_task(raw)
-                self.check_metrics(task.measured_by)
-            except CannotBeScored as error:
-                raise SuiteRefused(f"{place}: {error}") from None
-            if task.name != place:
+                task = read_task(raw)
+                _require_own_tables(task)
+                await self.task_check.check(task)
+            except (CannotBeScored, SuiteRefused) as error:
+                raise SuiteRefused(f"{task_name}: {error}") from None
+            if task.name != task_name:
                 raise SuiteRefused(f"two tasks are named {task.name}")
-            if task.data.file is not None or (task.examples is not None and task.examples.file is not None):
-                raise SuiteRefused(f"{place}: a suite put by HTTP cannot name files; send the rows or upload the table")
 
 
-def _unusable(name: str, code: str, message: str) -> SuitePlan:
-    return SuitePlan(name, (PlannedTask("suite", failure=Failure(code=code, message=message)),))
+def _require_own_tables(task: Task) -> None:
+    if task.data.file is not None or (task.examples is not None and task.examples.file is not None):
+        raise SuiteRefused("a suite put by HTTP cannot name files; send the rows or upload the table")
 
 
-def _format(filename: str) -> Format:
-    ending = filename.rpartition(".")[2].lower()
-    for known in ("csv", "jsonl", "json", "xlsx"):
-        if ending == known:
-            return known
-    raise CannotBeScored(
-        "bad_table",
-        f"the format of {filename!r} is unknown: name it with `format`, or use .csv, .jsonl, .json or .xlsx",
-    )
+def _readable(suite: Suite, key: Key) -> bool:
+    return key.owns(suite.owner) or suite.readable_by(key.id)
 
 
-def _to_jsonl(rows: Iterable[dict[str, object]]) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+def _require_owner(suite: Suite, key: Key) -> None:
+    if not key.owns(suite.owner):
+        raise SuiteNotOwned(f"the suite {suite.name!r} belongs to another key; choose another name")

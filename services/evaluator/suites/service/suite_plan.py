@@ -1,0 +1,85 @@
+"""Resolves a suite into tasks that can be asked."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.ports import Files
+from services.evaluator.suites.domain.suite import Suite, task_names
+from services.evaluator.suites.domain.task import Format, Table, read_task
+from services.evaluator.suites.ports import SuiteFiles, TaskCheck
+from shared.events import Artifact, Failure
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """One task of a suite: the artifact of its complete definition, or why it cannot be asked."""
+
+    name: str
+    weight: float = 1.0
+    metrics: tuple[str, ...] = ()
+    artifact: Artifact | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class SuitePlan:
+    """A suite with all its tasks resolved."""
+
+    name: str
+    tasks: tuple[PlannedTask, ...]
+
+    @classmethod
+    def failed(cls, name: str, code: str, message: str) -> "SuitePlan":
+        return cls(name, (PlannedTask("suite", failure=Failure(code=code, message=message)),))
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Stores the complete definition of each task as an artifact, whose digest identifies the questions."""
+
+    folders: SuiteFiles
+    files: Files
+    task_check: TaskCheck
+
+    def plan(self, suite: Suite) -> SuitePlan:
+        names = task_names(suite.tasks)
+        return SuitePlan(
+            suite.name, tuple(self._task(suite, name, raw) for name, raw in zip(names, suite.tasks, strict=True))
+        )
+
+    def _task(self, suite: Suite, name: str, raw: dict[str, Any]) -> PlannedTask:
+        try:
+            task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
+            self.task_check.check_metrics(task)
+            tables = {"data": self._stored(suite, task.data), "examples": self._stored(suite, task.examples)}
+        except CannotBeScored as error:
+            return PlannedTask(name, failure=Failure(code=error.code, message=str(error)))
+        # Scores do not depend on the weight, so a changed weight must not change the artifact.
+        complete = task.model_copy(update={**tables, "weight": 1.0})
+        content = complete.model_dump_json().encode()
+        return PlannedTask(name, task.weight, task.measured_by, self.files.put_bytes(content))
+
+    def _stored(self, suite: Suite, table: Table | None) -> Table | None:
+        if table is None or table.artifact is not None:
+            return table
+        if table.rows is not None:
+            return Table(artifact=self.files.put_bytes(_to_jsonl(table.rows)), format="jsonl")
+        assert table.file is not None
+        content = self.folders.table(suite.name, table)
+        return Table(artifact=self.files.put_bytes(content), format=table.format or _format(table.file))
+
+
+def _format(filename: str) -> Format:
+    extension = filename.rpartition(".")[2].lower()
+    for known in ("csv", "jsonl", "json", "xlsx"):
+        if extension == known:
+            return known
+    hint = "name it with `format`, or use .csv, .jsonl, .json or .xlsx"
+    raise CannotBeScored("bad_table", f"the format of {filename!r} is unknown: {hint}")
+
+
+def _to_jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
