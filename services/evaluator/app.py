@@ -16,9 +16,11 @@ from services.evaluator.evaluation.api import evaluations as evaluations_api
 from services.evaluator.evaluation.api import explanations as explanations_api
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
+from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
+from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
 from services.evaluator.judging.adapters.configured_judge import ConfiguredJudge
 from services.evaluator.judging.api import agreement as agreement_api
 from services.evaluator.judging.api import paraphrases as paraphrases_api
@@ -55,7 +57,15 @@ def build(settings: Settings) -> Litestar:
     catalog = _suite_catalog(settings, store, artifacts)
     evaluations = _evaluations(settings, store, artifacts, scorer, catalog)
     agreements = _agreements(settings, store, artifacts, judge, evaluations.store)
-    handlers.subscribe(bus, evaluations, agreements)
+    requested = RequestedEvaluations(
+        store=store.collection("requested_evaluations", RequestedEvaluation),
+        scorings=evaluations.runner.scorings,
+        suite_catalog=catalog,
+        files=artifacts,
+        protocol=evaluations.protocol,
+        judge=settings.judge_model,
+    )
+    handlers.subscribe(bus, evaluations, requested, agreements)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",

@@ -1,14 +1,18 @@
 """The events that the evaluator handles."""
 
 from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
 from services.evaluator.judging.service.agreements import Agreements
 from shared.bus import Bus
-from shared.events import CheckpointSaved, ModelDeployed, ModelRolledBack, ReviewScored
+from shared.events import CheckpointSaved, EvaluationRequested, ModelDeployed, ModelRolledBack, ReviewScored
 
 
-def subscribe(bus: Bus, evaluations: Evaluations, agreements: Agreements) -> None:
+def subscribe(
+    bus: Bus, evaluations: Evaluations, requested_evaluations: RequestedEvaluations, agreements: Agreements
+) -> None:
     """Subscribe one use case to each event."""
     bus.subscribe(CheckpointSaved, evaluations.evaluate)
     bus.subscribe(ModelDeployed, evaluations.deployed)
     bus.subscribe(ModelRolledBack, evaluations.rolled_back)
+    bus.subscribe(EvaluationRequested, requested_evaluations.requested)
     bus.subscribe(ReviewScored, agreements.reviewed)

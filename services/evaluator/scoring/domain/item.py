@@ -45,7 +45,7 @@ def suite_name(test: Artifact) -> str:
 
 
 def read_items(content: bytes) -> tuple[Item, ...]:
-    """The items of JSON Lines of `{"messages": [...]}`; raises `CannotBeScored`."""
+    """The items of JSON Lines of `{"messages": [...]}` or `{"question", "answer"}`; raises `CannotBeScored`."""
     items = tuple(_item(n, line) for n, line in enumerate(content.split(b"\n"), start=1) if line.strip())
     if not items:
         raise CannotBeScored("empty_test_split", "the test split has no rows")
@@ -70,6 +70,9 @@ def _item(number: int, line: bytes) -> Item:
         row = json.loads(line)
         if "text" in row:
             raise CannotBeScored("plain_text", _PLAIN_TEXT)
+        if "messages" not in row and "question" in row:
+            question = str(row["question"])
+            return Item(({"role": "user", "content": question},), str(row["answer"]), question=question)
         *prompt, answer = row["messages"]
         if answer["role"] != "assistant" or not prompt:
             raise ValueError("does not end with an answer of the assistant")
