@@ -25,6 +25,7 @@ _SEED = 20_261_128
 _SHINGLE = 3
 _NOT_WORDS = re.compile(r"[^\w]+|_+")
 _WORDS = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[^\W\d_]")
+_BETWEEN_WIDE = re.compile(r"(?<=[\u2e80-\uffef]) (?=[\u2e80-\uffef])")
 _CLOSE = 0.34
 
 
@@ -116,7 +117,9 @@ def _is_typing_error(before: str, after: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return f" {_NOT_WORDS.sub(' ', text).strip()} "
+    """Words with one space between them; none between characters of scripts without spaces, such as Chinese."""
+    bare = _NOT_WORDS.sub(" ", text).strip()
+    return f" {bare} " if bare.isascii() else f" {_BETWEEN_WIDE.sub('', bare)} "
 
 
 def _shingles(text: str) -> set[str]:
