@@ -33,18 +33,18 @@ class ForkedProcess:
     """A forked worker process, with the interface of `WorkerProcess`."""
 
     process: BaseProcess
-    heard: Connection
-    words: int = 0
+    receiver: Connection
+    messages_sent: int = 0
     """How many messages it has sent."""
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
         reader = asyncio.StreamReader(limit=4 * 1024 * 1024)
-        pipe = os.fdopen(os.dup(self.heard.fileno()), "rb")
+        pipe = os.fdopen(os.dup(self.receiver.fileno()), "rb")
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         while line := await reader.readline():
-            # A process that is killed in mid-word leaves half a line.
+            # A process that is killed in the middle of a message leaves half a line.
             if line.endswith(b"\n"):
-                self.words += 1
+                self.messages_sent += 1
                 yield json.loads(line)
         await asyncio.to_thread(self.process.join)
         if self.process.exitcode:
@@ -73,11 +73,11 @@ def start(request: dict[str, Any]) -> ForkedProcess:
 
     Beside what that is asked for, `memory` and `file_size` limit what it may take and write, in bytes.
     """
-    heard, says = context().Pipe(duplex=False)
-    process = context().Process(target=_work, args=(_HOW | request, says))
+    receiver, sender = context().Pipe(duplex=False)
+    process = context().Process(target=_work, args=(_HOW | request, sender))
     process.start()
-    says.close()
-    return ForkedProcess(process, heard)
+    sender.close()
+    return ForkedProcess(process, receiver)
 
 
 @dataclass
@@ -94,14 +94,14 @@ class ForkedProcesses:
         return self.newest
 
 
-def _work(request: dict[str, Any], says: Connection) -> None:
+def _work(request: dict[str, Any], sender: Connection) -> None:
     from services.trainer.worker import main
 
-    # A group of its own, as a child process has it: who ends it ends what it started.
+    # Its own process group, like a child process: killing the group ends everything it started.
     os.setsid()
     if memory := request.pop("memory", None):
         limit = memory + resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     if file_size := request.pop("file_size", None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-    main(Parent(request, says.fileno()))
+    main(Parent(request, sender.fileno()))

@@ -54,7 +54,7 @@ def start(
     return forked.start(request | changes)
 
 
-async def hear(child: forked.ForkedProcess) -> list[WorkerMessage]:
+async def messages_of(child: forked.ForkedProcess) -> list[WorkerMessage]:
     return [parse_message(message) async for message in child.messages()]
 
 
@@ -63,10 +63,10 @@ def losses(messages: list[WorkerMessage]) -> dict[int, float]:
 
 
 async def test_a_resumed_job_has_the_curve_of_an_uninterrupted_one(tmp_path: Path, base_model: Path) -> None:
-    whole = await hear(start(tmp_path, base_model))
+    whole = await messages_of(start(tmp_path, base_model))
     checkpoints = [m for m in whole if isinstance(m, CheckpointWritten)]
     assert [c.step for c in checkpoints] == [4, 8, 12]
-    rest = await hear(start(tmp_path, base_model, checkpoints[0].state))
+    rest = await messages_of(start(tmp_path, base_model, checkpoints[0].state))
     assert list(losses(rest)) == list(range(5, 13))
     for step, loss in losses(rest).items():
         assert loss == pytest.approx(losses(whole)[step], abs=1e-4)
@@ -84,7 +84,7 @@ async def test_a_resumed_job_has_the_curve_of_an_uninterrupted_one(tmp_path: Pat
 async def test_training_learns_and_validates_and_saves_no_pickle_and_no_local_path(
     tmp_path: Path, base_model: Path
 ) -> None:
-    messages = await hear(start(tmp_path, base_model))
+    messages = await messages_of(start(tmp_path, base_model))
     curve = losses(messages)
     assert curve[12] < curve[1] - 0.4
     checkpoints = [m for m in messages if isinstance(m, CheckpointWritten)]
@@ -120,7 +120,7 @@ async def test_permanent_failures_have_a_code_and_advice(tmp_path: Path, base_mo
     lost = store.put_bytes(b"x").model_copy(update={"sha256": "0" * 64})
 
     async def failure(model: Path, **changes: object) -> JobFailed:
-        last = (await hear(start(tmp_path, model, **changes)))[-1]
+        last = (await messages_of(start(tmp_path, model, **changes)))[-1]
         assert isinstance(last, JobFailed)
         return last
 
@@ -146,7 +146,7 @@ async def test_a_lack_of_memory_or_disk_is_reported(
     tmp_path: Path, base_model: Path, limits: dict[str, int], code: str
 ) -> None:
     asked = ASKED.model_copy(update={"batch_size": 1024, "n_epochs": 1})
-    [*_, last] = await hear(start(tmp_path, base_model, hyperparameters=asked, **limits))
+    [*_, last] = await messages_of(start(tmp_path, base_model, hyperparameters=asked, **limits))
     assert isinstance(last, JobFailed)
     assert last.code == code
     assert ADVICE[code] in last.message
@@ -157,14 +157,14 @@ async def test_a_loss_that_is_not_a_number_fails_the_job(tmp_path: Path, base_mo
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"][:] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    failed = (await hear(start(tmp_path, broken)))[-1]
+    failed = (await messages_of(start(tmp_path, broken)))[-1]
     assert isinstance(failed, JobFailed)
     assert failed.code == "loss_diverged"
     assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning_rate")
 
 
 async def test_two_processes_give_the_curve_of_one(tmp_path: Path, base_model: Path) -> None:
-    two = await hear(start(tmp_path, base_model, processes=2))
+    two = await messages_of(start(tmp_path, base_model, processes=2))
     asked = ASKED.model_dump(exclude_none=True)
     one = in_process.train(base_model, tmp_path / "one", tiny_model.rows(16), tiny_model.rows(5), seed=3, **asked)
     assert isinstance(two[-1], JobFinished)

@@ -81,7 +81,7 @@ class Trainer:
             steps.setdefault(point.attempt, []).append(point.metrics.step)
         return {attempt: sorted(steps[attempt]) for attempt in sorted(steps)}
 
-    async def said(self, job_id: str) -> list[tuple[str, dict[str, Any]]]:
+    async def published(self, job_id: str) -> list[tuple[str, dict[str, Any]]]:
         """The events about a run in the outbox; nothing publishes them here."""
         waiting = [envelope for _, _, events in await self.database.unsent_events() for envelope in events]
         return [(envelope.type, envelope.data) for envelope in waiting if envelope.subject == job_id]
@@ -126,10 +126,10 @@ async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rn
         while due and len((await trainer.run(job_id)).checkpoints) == len(before.checkpoints):
             await asyncio.sleep(0.01)
         # During loading, a step or saving: after some number of messages and a random moment.
-        words = rng.choice((0, rng.randint(1, EVERY + 2)))
-        while process.words < words:
+        messages = rng.choice((0, rng.randint(1, EVERY + 2)))
+        while process.messages_sent < messages:
             await asyncio.sleep(0.002)
-        await asyncio.sleep(rng.uniform(0, 0.05) if words else rng.uniform(0, 0.6))
+        await asyncio.sleep(rng.uniform(0, 0.05) if messages else rng.uniform(0, 0.6))
         os.kill(process.process.pid or 0, signal.SIGKILL)
         killed += 1
     return killed
@@ -153,7 +153,7 @@ async def test_kills_at_random_moments_lose_no_step_and_change_no_loss(trainer: 
     for before, after in zip(attempts.values(), list(attempts.values())[1:], strict=False):
         # It resumed from the newest checkpoint: only steps after that are repeated.
         assert before[-1] - EVERY < after[0] <= before[-1] + 1
-    said = await trainer.said("killed")
+    said = await trainer.published("killed")
     counted = Counter(kind for kind, _ in said)
     assert counted["training.finished"] == 1
     assert [data["candidate"]["step"] for kind, data in said if kind == "checkpoint.saved"] == list(saved)[1:]
@@ -204,5 +204,5 @@ async def test_a_trainer_whose_lease_expired_overwrites_nothing(
     attempts = await trainer.attempts("job")
     assert attempts[1][-1] <= asleep.checkpoints[-1].step + EVERY
     assert attempts[2] == list(range(asleep.checkpoints[-1].step + 1, STEPS + 1))
-    said = Counter(kind for kind, _ in await trainer.said("job"))
+    said = Counter(kind for kind, _ in await trainer.published("job"))
     assert (said["checkpoint.saved"], said["training.finished"]) == (STEPS // EVERY, 1)

@@ -47,7 +47,7 @@ class World:
     def __init__(self, settings: CommonSettings, client: httpx.AsyncClient, bus: Bus) -> None:
         self.settings, self._client, self._bus = settings, client, bus
 
-    async def tell(self, *events: EventData) -> None:
+    async def send(self, *events: EventData) -> None:
         for event in events:
             # A new id each time, so that NATS does not drop it as a duplicate: the trainer itself must cope.
             envelope = Envelope.of(event, "test")
@@ -83,14 +83,14 @@ class World:
         return found
 
     async def ended(self, job_id: str) -> dict:
-        """The run once it has ended and has said so: what is saved is published a moment later."""
+        """The run once it has ended and its last event is published, which takes a moment."""
         found = await self.until(job_id, lambda found: found["run"]["status"] in ENDED)
         async with asyncio.timeout(30):
-            while job_id not in [event["job_id"] for event in await self.said("training.finished")]:
+            while job_id not in [event["job_id"] for event in await self.published("training.finished")]:
                 await asyncio.sleep(0.1)
         return found
 
-    async def said(self, kind: str) -> list[dict]:
+    async def published(self, kind: str) -> list[dict]:
         """The data of every event of a type that the trainer published."""
         js = self._bus.jetstream
         last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
@@ -172,11 +172,11 @@ async def test_a_job_is_trained_once_however_often_its_events_are_delivered(
     world: World, keyring: Keyring, tiny: dict[str, str]
 ) -> None:
     job, ready = requested("job-1", "file-1"), dataset(world.settings, "file-1")
-    await world.tell(job, ready)
+    await world.send(job, ready)
     found = await world.ended("job-1")
     assert found["run"]["status"] == "succeeded", found["run"]["error"]
     assert [point["step"] for point in found["curve"]] == list(range(1, 13))
-    saved = await world.said("checkpoint.saved")
+    saved = await world.published("checkpoint.saved")
     assert [event["candidate"]["step"] for event in saved] == [4, 8, 12]
     assert saved[0]["candidate"]["model_name"].startswith("ft:tiny:assay:mine:")
     assert saved[0]["test"]["rows"] == 5
@@ -190,15 +190,15 @@ async def test_a_job_is_trained_once_however_often_its_events_are_delivered(
     assert json.loads(told[-1]["data"]) == {"status": "succeeded", "diagnoses": found["diagnoses"]}
     assert len(await world.live("job-1", last_step=10)) == 3
 
-    await world.tell(ready, job, TrainingQueued(job_id="job-1"), TrainingQueued(job_id="job-1"))
-    await world.tell(TrainingCancelRequested(job_id="job-1"))
+    await world.send(ready, job, TrainingQueued(job_id="job-1"), TrainingQueued(job_id="job-1"))
+    await world.send(TrainingCancelRequested(job_id="job-1"))
     # A second job is queued behind those four events, so they are handled when it has ended.
-    await world.tell(requested("job-2", "file-1", base_model="other"))
+    await world.send(requested("job-2", "file-1", base_model="other"))
     assert (await world.ended("job-2"))["run"]["status"] == "failed"
     await asyncio.sleep(1)
     assert await world.run("job-1") == found
-    assert len(await world.said("training.progress")) == 12
-    finished = await world.said("training.finished")
+    assert len(await world.published("training.progress")) == 12
+    finished = await world.published("training.finished")
     assert [event["job_id"] for event in finished] == ["job-1", "job-2"]
     assert finished[0]["checkpoints"] == [4, 8, 12]
 
@@ -210,7 +210,7 @@ async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
 ) -> None:
     job_id = job_id_for_file("file-1")
     async with trainer(bus_settings, keyring, tiny) as first:
-        await first.tell(dataset(bus_settings, "file-1", TrainingSpec(base_model="tiny", hyperparameters=ASKED)))
+        await first.send(dataset(bus_settings, "file-1", TrainingSpec(base_model="tiny", hyperparameters=ASKED)))
         before = await first.ended(job_id)
         assert before["run"]["status"] == "succeeded", before["run"]["error"]
     await start_consumers_over(bus_settings)
@@ -244,11 +244,11 @@ async def test_a_trainer_that_is_asked_to_stop_saves_and_another_resumes_at_the_
 ) -> None:
     async with trainer(bus_settings, keyring, tiny) as first:
         many = dataset(bus_settings, "file-1", rows=64)
-        await first.tell(many, requested("job-1", "file-1", n_epochs=20, n_checkpoints=1))
+        await first.send(many, requested("job-1", "file-1", n_epochs=20, n_checkpoints=1))
         await first.until("job-1", lambda found: len(found["curve"]) > 2)
     async with trainer(bus_settings, keyring, tiny) as second:
         found = await second.ended("job-1")
-        progress = await second.said("training.progress")
+        progress = await second.published("training.progress")
     assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
     steps = {number: [e["step"] for e in progress if e["attempt"] == number] for number in (1, 2)}
     assert steps[1] + steps[2] == list(range(1, 321))
@@ -258,7 +258,7 @@ async def test_a_trainer_that_is_asked_to_stop_saves_and_another_resumes_at_the_
 @pytest.mark.model
 @pytest.mark.timeout(400)
 async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World) -> None:
-    await world.tell(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=60))
+    await world.send(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=60))
     await world.until("job-1", lambda found: len(found["run"].get("checkpoints", [])) >= 1)
     [pid] = training_pids()
     os.kill(pid, signal.SIGKILL)
@@ -268,27 +268,27 @@ async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World)
     found = await world.ended("job-1")
     assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
     assert [point["step"] for point in found["curve"]] == list(range(1, 241))
-    progress = await world.said("training.progress")
+    progress = await world.published("training.progress")
     assert min(event["step"] for event in progress if event["attempt"] == 2) == behind + 1
-    assert [event["candidate"]["step"] for event in await world.said("checkpoint.saved")] == [80, 160, 240]
+    assert [event["candidate"]["step"] for event in await world.published("checkpoint.saved")] == [80, 160, 240]
 
 
 @pytest.mark.model
 @pytest.mark.timeout(400)
 async def test_a_failed_job_has_a_reason_and_the_next_one_trains_until_it_is_cancelled(world: World) -> None:
     ready, asked = endless(world.settings)
-    await world.tell(ready, requested("job-0", "file-1", max_length=16))
+    await world.send(ready, requested("job-0", "file-1", max_length=16))
     error = (await world.ended("job-0"))["run"]["error"]
     assert error["code"] == "rows_too_long"
     assert error["message"].endswith(ADVICE["rows_too_long"])
-    await world.tell(asked)
+    await world.send(asked)
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
     assert 'assay_training_loss_nats{job_id="job-1"}' in await world.metrics()
-    await world.tell(TrainingCancelRequested(job_id="job-1"))
+    await world.send(TrainingCancelRequested(job_id="job-1"))
     found = await world.ended("job-1")
     assert found["run"]["status"] == "cancelled"
     assert len(found["curve"]) < 20_000
-    assert [event["status"] for event in await world.said("training.finished")] == ["failed", "cancelled"]
+    assert [event["status"] for event in await world.published("training.finished")] == ["failed", "cancelled"]
     async with asyncio.timeout(10):
         while training_pids():
             await asyncio.sleep(0.1)
@@ -298,7 +298,7 @@ async def test_a_failed_job_has_a_reason_and_the_next_one_trains_until_it_is_can
 @pytest.mark.model
 @pytest.mark.timeout(400)
 async def test_a_trainer_that_lost_its_lease_writes_no_more_and_kills_its_worker(world: World) -> None:
-    await world.tell(*endless(world.settings))
+    await world.send(*endless(world.settings))
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
     store = Store(world.settings.mongo_url, f"{world.settings.database_prefix}trainer", "trainer")
     # As another trainer would claim the run.
@@ -322,35 +322,35 @@ async def quick(bus_settings: CommonSettings, keyring: Keyring) -> AsyncIterator
 
 async def test_a_job_with_a_rejected_file_fails_and_the_error_names_the_lines(quick: World) -> None:
     errors = (RowError(line=5, field="messages", reason="is empty"), RowError(line=9, field="", reason="is not JSON"))
-    await quick.tell(requested("job-1", "file-1"))
+    await quick.send(requested("job-1", "file-1"))
     assert (await quick.until("job-1", lambda f: f["run"]["status"] != "unknown"))["run"][
         "status"
     ] == "validating_files"
-    await quick.tell(DatasetRejected(file_id="file-1", rows=20, bad_rows=4, errors=errors))
+    await quick.send(DatasetRejected(file_id="file-1", rows=20, bad_rows=4, errors=errors))
     error = (await quick.ended("job-1"))["run"]["error"]
     assert error["code"] == "invalid_training_file"
     assert error["message"] == (
         "4 of 20 lines of file-1 are bad: line 5: messages: is empty; line 9: : is not JSON; and 2 more"
     )
     # A job that is requested afterwards fails as well.
-    await quick.tell(requested("job-2", "file-1"))
+    await quick.send(requested("job-2", "file-1"))
     assert (await quick.ended("job-2"))["run"]["error"] == error
 
 
 async def test_a_job_for_an_unknown_base_model_fails_at_once(quick: World) -> None:
     split = Split(artifact=Artifacts(quick.settings.artifacts).put_bytes(b"{}"), rows=10)
     ready = DatasetReady(file_id="file-1", rows=30, splits=Splits(train=split, validation=split, test=split))
-    await quick.tell(ready, requested("job-1", "file-1", base_model="gpt-9"))
+    await quick.send(ready, requested("job-1", "file-1", base_model="gpt-9"))
     run = (await quick.ended("job-1"))["run"]
     assert (run["error"]["code"], run["error"]["param"]) == ("model_not_found", "model")
     assert "'gpt-9'" in run["error"]["message"]
 
 
 async def test_a_job_that_waits_for_its_file_is_cancelled_at_once(quick: World) -> None:
-    await quick.tell(TrainingCancelRequested(job_id="job-1"), requested("job-1", "file-1"))
+    await quick.send(TrainingCancelRequested(job_id="job-1"), requested("job-1", "file-1"))
     run = (await quick.ended("job-1"))["run"]
     assert (run["status"], run["attempt"]) == ("cancelled", 0)
-    [finished] = await quick.said("training.finished")
+    [finished] = await quick.published("training.finished")
     assert finished["status"] == "cancelled"
 
 
@@ -359,7 +359,7 @@ async def test_a_run_is_visible_only_to_its_own_key(quick: World, keyring: Keyri
     known = keyring.keys()
     [owner] = [key.id for key in known if key.name == "mine"]
     job = requested("job-1", "file-1").model_copy(update={"owner": owner})
-    await quick.tell(job, TrainingCancelRequested(job_id="job-1"))
+    await quick.send(job, TrainingCancelRequested(job_id="job-1"))
     await quick.ended("job-1")
     assert await quick.seen_by(mine, "job-1") == (200, 200, ["job-1"])
     assert await quick.seen_by(others, "job-1") == (404, 404, [])

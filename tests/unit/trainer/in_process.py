@@ -77,11 +77,11 @@ def train(
     rows, held_out = (token_rows(lines, tokenizer, 256) for lines in (train, validation))
     spec = TrainingSpec(base_model="tiny", hyperparameters=Hyperparameters.model_validate(asked), seed=seed)
     plan = plan_training("job", spec, "name", len(rows), tiny_model.SHAPE, earlier, validation_rows=len(held_out))
-    heard, store = Listener(), Artifacts(str(folder / "artifacts"))
+    received, store = Listener(), Artifacts(str(folder / "artifacts"))
     tokens_at = list(range(plan.total_steps + 1))
     origin = StartCheckpoint.of(plan.tuning, str(base), start, resume, with_optimizer)
     publisher = Publisher(plan.tuning, origin.base_path, tokenizer, base_dtype(str(base)))
-    progress = ProgressCallback(plan, heard, store, tokens_at, publisher, validations)  # type: ignore[arg-type]
+    progress = ProgressCallback(plan, received, store, tokens_at, publisher, validations)  # type: ignore[arg-type]
     model, out = origin.model(plan.tuning, False), folder / "out"
     made = build_trainer(plan, model, tokenizer, rows, held_out, out, "fp32", sharded)
     origin.load_adapter(made.model)
@@ -90,4 +90,4 @@ def train(
     made.early_stop = progress.early_stop
     made.add_callback(progress)
     made.train(resume_from_checkpoint=str(resume) if resume else None)
-    return Trained(heard.messages, made, store, folder / "cache")
+    return Trained(received.messages, made, store, folder / "cache")

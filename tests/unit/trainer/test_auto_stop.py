@@ -118,8 +118,8 @@ def test_a_run_that_stops_early_ends_with_a_checkpoint_and_a_learning_rate_of_ze
     assert steps[-1].step == stopped.checkpoints[-1].step == stop.last_step < 90
     rates = [message.metrics.learning_rate or 0 for message in steps]
     assert 0 < rates[-1] < 0.5 * rates[stop.step - 1]
-    told = [message.validation for message in stopped.messages if isinstance(message, Validated)]
-    assert early_stop(told, 90) == stop
+    validations_sent = [message.validation for message in stopped.messages if isinstance(message, Validated)]
+    assert early_stop(validations_sent, 90) == stop
 
 
 @pytest.mark.parametrize("place", [1, -2])

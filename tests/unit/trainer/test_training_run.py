@@ -92,13 +92,13 @@ def test_a_whole_model_has_no_rank(asked: dict[str, Any], tuning: str) -> None:
 
 
 def test_a_run_is_claimable_when_it_is_queued_or_its_lease_has_expired(queued: TrainingRun) -> None:
-    held = queued.start("a", 100)
+    leased = queued.start("a", 100)
     assert queued.is_claimable(100)
-    assert not held.is_claimable(100 + LEASE_S - 1)
-    assert held.is_claimable(100 + LEASE_S)
-    assert not held.renew(110).is_claimable(100 + LEASE_S)
-    assert held.release().is_claimable(101)
-    assert not held.cancel(101).is_claimable(1000)
+    assert not leased.is_claimable(100 + LEASE_S - 1)
+    assert leased.is_claimable(100 + LEASE_S)
+    assert not leased.renew(110).is_claimable(100 + LEASE_S)
+    assert leased.release().is_claimable(101)
+    assert not leased.cancel(101).is_claimable(1000)
 
 
 def test_the_queue_is_ordered_by_priority_and_then_by_age(queued: TrainingRun) -> None:
