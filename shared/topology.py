@@ -83,6 +83,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("gateway", events.ReviewOpened),
     Consumer("gateway", events.ModelApproved),
     Consumer("gateway", events.ModelRejected),
+    Consumer("gateway", events.AuditRecorded),
 )
 
 

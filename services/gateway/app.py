@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from litestar import Router
 
 from services.gateway.access.api import lifespans as access_lifespans
-from services.gateway.access.api.audit import AuditMiddleware
+from services.gateway.access.api.audit_middleware import AuditMiddleware
 from services.gateway.access.app import access
 from services.gateway.common.api import error_responses
 from services.gateway.common.app import Part, Resources

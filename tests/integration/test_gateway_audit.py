@@ -1,11 +1,13 @@
-"""The audit log: who did what, also what was refused, and nothing of those who have no key."""
+"""The audit log holds authenticated requests that could change something, the refused ones too."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from shared.events import AliasClaimed, AuditRecorded, PoolChanged
 from shared.settings import CommonSettings
-from tests.gateway import BASE, Gateway, rows, running
+from tests.gateway import BASE, Gateway, eventually, rows, running
 
 
 @pytest.fixture
@@ -43,3 +45,41 @@ async def test_what_keys_did_and_tried_is_in_the_log_before_they_are_answered(ga
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             answer = await admin.request(method, f"/v1/audit_logs/{newest['id']}")
             assert answer.status_code in (404, 405), "nobody changes or removes an entry"
+
+
+async def test_the_entries_of_other_services_are_in_the_same_log(gateway: Gateway) -> None:
+    entry = AuditRecorded(
+        entry_id="audit-1",
+        service="review",
+        key_id="key_1",
+        key_name="Ada",
+        action="PUT /v1/policies/{name}",
+        path="/v1/policies/strict",
+        object_id="strict",
+        status=200,
+        request_id="ab" * 16,
+        at=1.5,
+    )
+    await gateway.say(entry)
+    async with gateway.http("admin") as admin:
+
+        async def listed() -> list[dict[str, Any]]:
+            return (await admin.get("/v1/audit_logs", params={"service": "review"})).json()["data"]
+
+        [found] = await eventually(listed)
+        assert (found["id"], found["object_id"], found["key_name"]) == ("audit-1", "strict", "Ada")
+
+
+async def test_changes_of_configuration_are_published_as_facts(gateway: Gateway) -> None:
+    async with gateway.http("admin") as admin, gateway.sdk("train") as sdk:
+        assert (await admin.put("/v1/pools/other", json={"replicas": ["http://127.0.0.1:9"]})).status_code == 200
+        assert (await admin.delete("/v1/pools/other")).status_code == 200
+        file = await sdk.files.create(file=("a.jsonl", rows(12)), purpose="fine-tune")
+        await sdk.fine_tuning.jobs.create(model=BASE, training_file=file.id, suffix="shop")
+
+        async def published() -> bool:
+            pools = [(fact.pool, fact.removed) for fact in await gateway.heard(PoolChanged)]
+            aliases = [fact.alias for fact in await gateway.heard(AliasClaimed)]
+            return pools == [(BASE, False), ("other", False), ("other", True)] and aliases == ["shop"]
+
+        await eventually(published)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.access import handlers
 from services.gateway.access.adapters.nats_keys import NatsKeyStore
 from services.gateway.access.api import audit, keys, usage
 from services.gateway.access.domain.audit_entry import AuditEntry
@@ -29,10 +30,11 @@ def access(resources: Resources) -> Access:
         usage_rows=resources.collection("usage", Usage, ["day", "key_id"]),
         flush_s=resources.settings.settle_s,
     )
-    audit_log = AuditLog(views=resources.collection("audit", AuditEntry, ["at", "key_id"]))
+    audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, ["at", "key_id"]))
     key_use_cases = Keys(store=NatsKeyStore(SharedKeys(resources.bus, resources.keyring)))
     part = Part(
         routes=[keys.routes, usage.routes, audit.routes],
         dependencies={"ledger": ledger, "audit_log": audit_log, "keys": key_use_cases},
+        subscribe=lambda: handlers.subscribe(resources.bus, audit_log),
     )
     return Access(part=part, ledger=ledger, audit_log=audit_log)

@@ -68,6 +68,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         fleet=fleet,
         resolve=addresses,
         seeds=settings.engines,
+        max_lora_rank=settings.max_lora_rank,
         changed=changed,
     )
     deployments = Deployments(

@@ -1,6 +1,7 @@
 """What serving needs from the outside: engines, weights on a disk, and the traffic splits of the inference part."""
 
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,11 +24,19 @@ class EngineError(Exception):
     """The engine refused a call; the message is the engine's own."""
 
 
+@dataclass(frozen=True)
+class ModelCard:
+    """The path from which the engine loaded a model, and the tokens that it takes, if it says so."""
+
+    root: str
+    context_length: int | None = None
+
+
 class Engine(Protocol):
     """Control of vLLM replicas by URL. Each call raises `EngineUnreachable`, or `EngineError` when it is refused."""
 
-    async def models(self, url: str) -> dict[str, str]:
-        """The callable names, and the path from which the engine loaded each."""
+    async def models(self, url: str) -> dict[str, ModelCard]:
+        """What the engine reports of each name that can be called."""
         ...
 
     async def load(self, url: str, name: str, folder: Path) -> None:

@@ -1,19 +1,22 @@
-"""Who did what and when: one entry for each request that could change something, of a key that is known."""
+"""One entry of the audit log: an authenticated request that could change something."""
+
+from typing import Self
 
 from pydantic import BaseModel
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+from shared.events import AuditRecorded
 
 
 class AuditEntry(BaseModel):
-    """An entry, never changed. `at` is in Unix seconds; `key_id` is the key's at that time, whatever it became.
+    """An entry never changes. `at` is in Unix seconds; `key_name` is the key's name at that time.
 
-    `action` is method and path with its parameters' names, `object_id` what it was done to, as far as it has an id.
+    `action` is the method and the path with its parameters' names; `object_id` is the id in the path, if there is one.
     A refused request has an entry too; its `status` says so.
     """
 
     id: str
     at: float
+    service: str = "gateway"
     key_id: str
     key_name: str
     action: str
@@ -22,3 +25,8 @@ class AuditEntry(BaseModel):
     status: int
     request_id: str
     client: str
+
+    @classmethod
+    def of(cls, event: AuditRecorded) -> Self:
+        """The entry of an event."""
+        return cls.model_validate({**event.model_dump(), "id": event.entry_id})

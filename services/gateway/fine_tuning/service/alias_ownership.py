@@ -1,22 +1,27 @@
-"""Stable names belong to whoever asked for a job under them first."""
+"""Ownership of stable names: the key that first requests a job under a name owns it."""
 
 import time
 from dataclasses import dataclass
 
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner, suffix_taken
+from shared.events import AliasClaimed
 from shared.security import Key
 from shared.store import Collection
 
 
 @dataclass(frozen=True)
 class AliasOwnership:
-    """Keeps a key's models from being replaced under their stable name by another key's."""
+    """Prevents a key from replacing the models of another key under their stable name."""
 
     views: Collection[AliasOwner]
 
     async def claim(self, suffix: str | None, key: Key, param: str) -> None:
-        """Note that this key uses a suffix; raises `BadRequest` where it is another's. Administrators may use all."""
-        if not suffix or await self.views.create(AliasOwner(id=suffix, at=time.time(), owner=key.id)):
+        """Claim a suffix for this key; raises `BadRequest` if another key owns it. Administrators may use all."""
+        if not suffix:
+            return
+        now = time.time()
+        fact = AliasClaimed(alias=suffix, owner=key.id, at=now)
+        if await self.views.create(AliasOwner(id=suffix, at=now, owner=key.id), [fact]):
             return
         known = await self.views.get(suffix)
         if known is not None and not key.owns(known.owner):

@@ -9,7 +9,7 @@ from services.gateway.common.domain.ids import natural_id
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.checkpoint_permission import CheckpointPermission
 from services.gateway.fine_tuning.domain.job import Job
-from shared.events import Candidate
+from shared.events import Candidate, PermissionChanged
 from shared.security import Key
 from shared.store import Collection, Cursor, Page
 
@@ -32,7 +32,7 @@ class CheckpointPermissions:
     async def give(self, model: str, key_ids: Sequence[str], key: Key) -> list[CheckpointPermission]:
         """Let these keys call a checkpoint; raises `Missing` where it is not this key's."""
         await self._of(model, key)
-        return [await self._given(model, key_id) for key_id in dict.fromkeys(key_ids)]
+        return [await self._given(model, key_id, key) for key_id in dict.fromkeys(key_ids)]
 
     async def page(self, model: str, cursor: Cursor, key: Key, *, oldest_first: bool) -> Page[CheckpointPermission]:
         await self._of(model, key)
@@ -44,11 +44,17 @@ class CheckpointPermissions:
         known = await self.views.get(permission_id)
         if known is None or known.removed or known.model != model:
             raise Missing(f"No such permission: {permission_id}", param="permission_id")
-        await self.views.change(permission_id, lambda view: (view.model_copy(update={"removed": True}), []))
+        removed = known.model_copy(update={"removed": True})
+        await self.views.change(permission_id, lambda _: (removed, [_fact(removed, key)]))
 
-    async def _given(self, model: str, key_id: str) -> CheckpointPermission:
+    async def _given(self, model: str, key_id: str, author: Key) -> CheckpointPermission:
         empty = CheckpointPermission(id=_id(model, key_id), at=time.time(), model=model, key_id=key_id)
-        return await self.views.upsert(empty, lambda known: (known.model_copy(update={"removed": False}), []))
+
+        def decide(known: CheckpointPermission) -> tuple[CheckpointPermission, list[PermissionChanged]]:
+            given = known.model_copy(update={"removed": False})
+            return given, [_fact(given, author)]
+
+        return await self.views.upsert(empty, decide)
 
     async def _of(self, model: str, key: Key) -> None:
         for found in await self.checkpoints.find(model_name=model, saved=True):
@@ -60,6 +66,17 @@ class CheckpointPermissions:
         # Jobs may be older than owners in what they made.
         job = None if made.owner else await self.jobs.get(made.job_id)
         return key.owns(job.owner if job else made.owner)
+
+
+def _fact(permission: CheckpointPermission, author: Key) -> PermissionChanged:
+    return PermissionChanged(
+        permission_id=permission.id,
+        model=permission.model,
+        key_id=permission.key_id,
+        removed=permission.removed,
+        author=author.id,
+        at=time.time(),
+    )
 
 
 def _id(model: str, key_id: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from services.gateway.common.domain.errors import BadRequest
 from services.gateway.common.domain.validation import bad_request
 from services.gateway.serving.domain.deployment import Deployment
+from shared.events.routing import RoutingChanged, TrafficRule, TrafficShadow, TrafficShare
 
 CURRENT, PREVIOUS = "current", "previous"
 KEPT = 20
@@ -116,6 +117,23 @@ def check(routing: TrafficSplit, lineage: Sequence[Deployment], now: Deployment)
     for place, version in routing.versions().items():
         if version not in (CURRENT, PREVIOUS) and resolve_version(version, lineage, now) is None:
             raise BadRequest(f"There is no version {version!r} of this model.", param=place, code="version_not_found")
+
+
+def changed(split: AliasSplit, wish: TrafficSplit, author: str, at: float) -> tuple[AliasSplit, list[RoutingChanged]]:
+    """The split after a change, and the fact that says so."""
+    after = split.changed(wish, author, at)
+    shadow = wish.shadow and TrafficShadow(version=wish.shadow.version, percent=wish.shadow.percent)
+    fact = RoutingChanged(
+        alias=split.id,
+        revision=after.now.number,
+        rules=tuple(TrafficRule(header=r.header, equals=r.equals, version=r.version) for r in wish.rules),
+        split=tuple(TrafficShare(version=arm.version, weight=arm.weight) for arm in wish.split),
+        sticky=wish.sticky,
+        shadow=shadow,
+        author=author,
+        at=at,
+    )
+    return after, [fact]
 
 
 def resolve_version(version: str, lineage: Sequence[Deployment], now: Deployment) -> Deployment | None:

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from services.gateway.inference.domain.split_plan import SplitPlan, split_plans
-from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit
+from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit, changed
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.lineage import RollbackPin
+from shared.events import RoutingChanged
 from shared.store import Collection
 
 
@@ -28,7 +28,7 @@ class SplitPlans:
     async def clear(self, alias: str) -> None:
         now = time.time()
 
-        def decide(known: AliasSplit) -> tuple[AliasSplit, list[Any]] | None:
-            return (known.changed(TrafficSplit(), "rollback", now), []) if known.now.routing.versions() else None
+        def decide(known: AliasSplit) -> tuple[AliasSplit, list[RoutingChanged]] | None:
+            return changed(known, TrafficSplit(), "rollback", now) if known.now.routing.versions() else None
 
         await self.splits.change(alias, decide)

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from services.gateway.inference.domain import traffic_split
-from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit, changed
 from services.gateway.serving.service.directory import Directory
 from services.gateway.serving.service.versions import Versions
 from shared import telemetry
@@ -34,7 +34,7 @@ class TrafficSplits:
         lineage = await self.versions.of(alias)
         traffic_split.check(wish, lineage.versions, lineage.current)
         now = time.time()
-        split = await self.splits.upsert(_empty(alias), lambda known: (known.changed(wish, key.id, now), []))
+        split = await self.splits.upsert(_empty(alias), lambda known: changed(known, wish, key.id, now))
         _log.info("traffic split changed", alias=alias, number=split.now.number)
         await self.directory.refresh()
         self.changed.set()

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from services.gateway.serving.domain.engine_weights import EngineWeights
-from services.gateway.serving.ports import EngineError, EngineGone, EngineUnreachable
+from services.gateway.serving.ports import EngineError, EngineGone, EngineUnreachable, ModelCard
 
 CONTROL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
@@ -54,10 +54,13 @@ class VllmEngine:
             self._open = session
             yield
 
-    async def models(self, url: str) -> dict[str, str]:
+    async def models(self, url: str) -> dict[str, ModelCard]:
         answer = await self._call("GET", f"{url}/v1/models", CONTROL_TIMEOUT_S)
         with _understood(url):
-            return {model["id"]: model.get("root") or "" for model in answer["data"]}
+            return {
+                card["id"]: ModelCard(root=card.get("root") or "", context_length=card.get("max_model_len"))
+                for card in answer["data"]
+            }
 
     async def load(self, url: str, name: str, folder: Path) -> None:
         # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.

@@ -39,14 +39,16 @@ async def changed(
 ) -> dict[str, Any]:
     """Make a pool or change its engines, at once and for every gateway; those that leave finish what they answer."""
     asked = PoolRequest.model_validate(await json_body(request))
-    pool = await pools.put(_name(base), asked.replicas, asked.mode)
+    pool = await pools.put(_name(base), asked.replicas, asked.mode, author=request.state.key.id)
     return _shown(pool, pools)
 
 
 @delete("/{base:path}", status_code=200)
-async def removed(base: FromPath[str], pools: NamedDependency[Pools]) -> dict[str, Any]:
+async def removed(
+    base: FromPath[str], request: Request[Any, Any, Any], pools: NamedDependency[Pools]
+) -> dict[str, Any]:
     """Ask a pool's engines for nothing more."""
-    await pools.remove(_name(base))
+    await pools.remove(_name(base), author=request.state.key.id)
     return {"id": _name(base), "object": "pool", "deleted": True}
 
 
@@ -59,7 +61,14 @@ def _shown(pool: Pool, pools: Pools) -> dict[str, Any]:
     known = [replica for replica in fleet.pools.get(base, ()) if replica.alias == alias]
     engines = [_engine(replica, "up" if replica.up else "down") for replica in known]
     engines += [_engine(r, "draining") for r in fleet.draining if (r.base, r.alias) == (base, alias)]
-    return {"id": pool.id, "object": "pool", "mode": pool.mode, "replicas": pool.replicas, "engines": engines}
+    return {
+        "id": pool.id,
+        "object": "pool",
+        "mode": pool.mode,
+        "context_length": pool.context_length,
+        "replicas": pool.replicas,
+        "engines": engines,
+    }
 
 
 def _engine(replica: Replica, state: str) -> dict[str, Any]:

@@ -57,6 +57,15 @@ class Fleet:
                 found.setdefault((replica.base, replica.alias), []).append(replica)
         return found
 
+    def context_lengths(self) -> dict[str, int]:
+        """The smallest context length of each pool's replicas, where they report one."""
+        found: dict[str, int] = {}
+        for replica in self.replicas:
+            if replica.up and replica.context_length:
+                name = f"{replica.base}@{replica.alias}" if replica.alias else replica.base
+                found[name] = min(replica.context_length, found.get(name, replica.context_length))
+        return found
+
     def holds(self, base: str, name: str) -> bool:
         """Whether anybody may be asked."""
         return any(replica.serves(name) for replica in self.pools.get(base, ()))

@@ -30,6 +30,8 @@ class Pool(BaseModel):
     seed: list[str] | None = None
     """What the settings said when they were last followed."""
     removed: bool = False
+    context_length: int | None = None
+    """Tokens of prompt and answer together that the engines take; None until a replica has answered."""
 
     @property
     def mode(self) -> Mode:

@@ -32,6 +32,7 @@ class Replica:
     closings: int = 0
     up: bool = False
     reason: str = "not seen yet"
+    context_length: int | None = None
     root: str = ""
     """The path from which the engine says that it loaded its base model."""
     loaded: set[str] = field(default_factory=set[str])

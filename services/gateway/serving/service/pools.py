@@ -15,11 +15,13 @@ from services.gateway.serving.domain.pool import (
     address_url,
     check_id,
     check_url,
+    parts_of,
     seeded,
     to_discover,
 )
 from services.gateway.serving.ports import Resolve
 from shared import telemetry
+from shared.events import PoolChanged
 from shared.store import Collection
 
 _log = telemetry.logger(__name__)
@@ -33,6 +35,7 @@ class Pools:
     fleet: Fleet
     resolve: Resolve
     seeds: Mapping[str, Sequence[str]]
+    max_lora_rank: int
     changed: asyncio.Event
     """Wakes the reconciler."""
     addresses: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -46,9 +49,9 @@ class Pools:
 
             def decide(known: Pool, urls: Sequence[str] = urls) -> tuple[Pool, list[Any]] | None:
                 changed = seeded(known, urls, now)
-                return None if changed is None else (changed, [])
+                return None if changed is None else (changed, [self._fact(changed)])
 
-            if not await self.views.create(empty):
+            if not await self.views.create(empty, [self._fact(empty)]):
                 await self.views.change(base, decide)
 
     async def arrange(self) -> None:
@@ -56,8 +59,8 @@ class Pools:
         kept = await self.views.find(removed=False)
         self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
 
-    async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None) -> Pool:
-        """Make a pool, or give it other replicas; raises `BadRequest`."""
+    async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None, author: str = "") -> Pool:
+        """Create a pool, or change its replicas; raises `BadRequest`."""
         if len(replicas) > MAX_REPLICAS:
             raise BadRequest(f"A pool has at most {MAX_REPLICAS} replicas.", param="replicas", code="invalid_value")
         urls = list(dict.fromkeys(map(check_url, replicas)))
@@ -70,24 +73,51 @@ class Pools:
         if taken := sorted(others.keys() & set(urls)):
             message = f"{taken[0]} is an engine of the pool {others[taken[0]]!r}."
             raise BadRequest(message, param="replicas", code="engine_taken")
-        if not await self.views.create(wish):
+        fact = self._fact(wish, author)
+        if not await self.views.create(wish, [fact]):
             changes = {"replicas": urls, "removed": False, "at": wish.at}
-            await self.views.change(base, lambda known: (known.model_copy(update=changes), []))
+            await self.views.change(base, lambda known: (known.model_copy(update=changes), [fact]))
         _log.info("pool changed", base=base, replicas=urls)
         await self.arrange()
         self.changed.set()
         return wish
 
-    async def remove(self, base: str) -> None:
+    async def remove(self, base: str, author: str = "") -> None:
         """Ask a pool's engines for nothing more; raises `Missing`."""
         known = await self.views.get(base)
         if known is None or known.removed:
             raise Missing(f"There is no pool {base!r:.100}.", param="base", code="pool_not_found")
         # It stays as a mark: else the settings would bring it back at the next start.
-        await self.views.change(base, lambda pool: (pool.model_copy(update={"removed": True}), []))
+        removed = known.model_copy(update={"removed": True, "at": time.time()})
+        await self.views.change(base, lambda _: (removed, [self._fact(removed, author)]))
         _log.info("pool removed", base=base)
         await self.arrange()
         self.changed.set()
+
+    async def note_context_length(self, pool_id: str, tokens: int) -> None:
+        """Record how many tokens the engines of a pool take, as a replica reports it."""
+
+        def decide(known: Pool) -> tuple[Pool, list[PoolChanged]] | None:
+            if known.context_length == tokens:
+                return None
+            changed = known.model_copy(update={"context_length": tokens})
+            return changed, [self._fact(changed)]
+
+        await self.views.change(pool_id, decide)
+
+    def _fact(self, pool: Pool, author: str = "") -> PoolChanged:
+        base, _ = parts_of(pool.id)
+        return PoolChanged(
+            pool=pool.id,
+            base_model=base,
+            mode=pool.mode,
+            replicas=tuple(pool.replicas),
+            context_length=pool.context_length,
+            max_lora_rank=self.max_lora_rank,
+            removed=pool.removed,
+            author=author,
+            at=time.time(),
+        )
 
     async def listed(self) -> list[Pool]:
         return await self.views.find(removed=False)

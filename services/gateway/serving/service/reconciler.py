@@ -38,6 +38,8 @@ class Reconciler:
     every_s: float
     retries: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict[tuple[str, str], tuple[int, float]])
     """Failures and the time of the next try, by replica and name."""
+    context_lengths: dict[str, int] = field(default_factory=dict[str, int])
+    """What was published last, by pool."""
     errors: dict[str, dict[str, Exception]] = field(default_factory=dict[str, dict[str, Exception]])
     """The last error of each replica that could not load a version, by deployment and URL."""
 
@@ -63,6 +65,7 @@ class Reconciler:
             self.loader.cancel_preload(deployment.id)
         await self.swaps.leases.look_around(self.fleet)
         await asyncio.gather(*(self._repair(replica, chosen) for replica in self.fleet.replicas))
+        await self._note_context_lengths()
         self._replace_weights(chosen)
         for deployment in chosen:
             if deployment.status == "pending":
@@ -70,6 +73,13 @@ class Reconciler:
         names = {deployment.loaded_name for deployment in chosen}
         await asyncio.gather(*(self.loader.retire(r, names) for r in self.fleet.replicas if r.alias is None))
         await self.swaps.forget(names)
+
+    async def _note_context_lengths(self) -> None:
+        """Publish what the engines take as soon as one of them says so: rows that are longer must not be trained."""
+        for pool_id, tokens in self.fleet.context_lengths().items():
+            if self.context_lengths.get(pool_id) != tokens:
+                await self.pools.note_context_length(pool_id, tokens)
+                self.context_lengths[pool_id] = tokens
 
     async def _repair(self, replica: Replica, chosen: Sequence[Deployment]) -> None:
         await self.monitor.look(replica)

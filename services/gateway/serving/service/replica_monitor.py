@@ -53,7 +53,8 @@ class ReplicaMonitor:
         if replica.base not in names:
             replica.mark_down(f"serves {', '.join(sorted(names))[:200] or 'nothing'}, not {replica.base}")
             return
-        replica.root = names[replica.base]
+        replica.root = names[replica.base].root
+        replica.context_length = names[replica.base].context_length
         # An engine can be dead while its API still lists models: only an answer counts.
         due = time.monotonic() - replica.answered_at >= self.probe_s
         if await self._note_weights(replica, names.keys()) and due:
