@@ -14,10 +14,10 @@ def main() -> None:
     settings = Settings()
     telemetry.configure("gateway", settings.common.instance, settings.common.log_level)
     fast_path = build(settings)
-    # What was imported stays for good: a collection that walks it all would stop every answer for tens of milliseconds.
+    # Imported objects are permanent: a garbage collection that walks them would delay answers by tens of milliseconds.
     gc.collect()
     gc.freeze()
-    # What a request leaves behind is mostly freed without a collection; one for every few requests is too many.
+    # Most objects of a request are freed without a collection; one every few requests is too often.
     gc.set_threshold(COLLECT_AFTER)
     web.serve(fast_path.application, settings, http=fast_path.protocol)
 

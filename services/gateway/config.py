@@ -12,7 +12,7 @@ PARTS: tuple[PartName, ...] = ("inference", "serving", "fine_tuning", "access", 
 
 
 class Settings(ServiceSettings):
-    """Beside the common settings: the engines behind the gateway and the limits before it."""
+    """The common settings, the engines, and the limits of the API."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_file=".env", extra="ignore")
 
@@ -25,7 +25,7 @@ class Settings(ServiceSettings):
     engine_timeout_s: float = Field(default=600.0, gt=0)
     """The longest silence of an engine within one answer."""
     max_lora_rank: int = Field(default=16, ge=1)
-    """The engines' own `--max-lora-rank`: what is above it could be trained but not served."""
+    """The engines' own `--max-lora-rank`: adapters above it could be trained but not served."""
     prepare_share: float = Field(default=1.0, gt=0, le=1)
     """How much of a core checking and merging weights takes; with less, engines on the same cores keep their pace."""
     max_body_bytes: int = Field(default=4 * 1024**2, ge=1024)
@@ -35,9 +35,9 @@ class Settings(ServiceSettings):
     max_in_flight: int = Field(default=256, ge=1)
     """Chat requests answered at once by one gateway; more get 429."""
     settle_s: float = Field(default=0.5, gt=0)
-    """How often gateways tell each other what keys did."""
+    """How often gateways exchange the counts of keys."""
     max_event_streams: int = Field(default=64, ge=1)
-    """Callers of one gateway who follow events at once."""
+    """Event subscribers of one gateway at once."""
     webhook_networks: list[str] = Field(default=[])
     """Networks (CIDR) that webhooks may reach beside the public internet, and by plain HTTP."""
     webhook_delays_s: list[float] = Field(default=[5, 30, 120, 600, 1800, 7200, 21600, 43200])
@@ -45,10 +45,10 @@ class Settings(ServiceSettings):
     keep_versions: int = Field(default=3, ge=1)
     """Versions of one alias that stay loaded: the newest, and those to go back to."""
     on_demand: int = Field(default=4, ge=1)
-    """Checkpoints that stay loaded because somebody with the scope `train` called them, and as many under review."""
+    """Checkpoints that stay loaded because a request named them, and as many that are preloaded for review."""
     reconcile_s: float = Field(default=1.0, gt=0)
     probe_s: float = Field(default=30.0, gt=0)
-    """How often a replica that looks well must answer one token."""
+    """How often a healthy replica must answer one token."""
 
     @field_validator("parts", mode="before")
     @classmethod

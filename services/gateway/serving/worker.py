@@ -9,7 +9,7 @@ from shared.weights.merging import merge
 
 
 def main(parent: child.Parent) -> None:
-    """Answer why it can never be done, if so; any other error ends the process."""
+    """Send back why the weights can never be merged; any other error ends the process."""
     asked = parent.request
     base, adapter, target = (Path(asked[name]) for name in ("base", "adapter", "target"))
     try:

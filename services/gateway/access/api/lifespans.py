@@ -12,7 +12,7 @@ from shared.web import Lifespan
 
 
 def flushing(ledger: UsageLedger) -> Lifespan:
-    """The loop that settles what keys did."""
+    """Writes the counts of this gateway, and reads those of the others, in a loop."""
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
@@ -21,7 +21,7 @@ def flushing(ledger: UsageLedger) -> Lifespan:
             async with beside(ledger.run()):
                 yield
         finally:
-            # What was counted last; without MongoDB it is lost.
+            # The last counts; they are lost if MongoDB is away.
             with suppress(*StoreUnreachable):
                 await ledger.flush()
                 await ledger.write_usage()

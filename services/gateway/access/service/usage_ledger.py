@@ -125,7 +125,7 @@ class UsageLedger:
         self._learn(await self.tallies.find())
 
     async def run(self) -> None:
-        """Settle until cancelled; while MongoDB is away this gateway counts by itself."""
+        """Exchange counts until cancelled; while MongoDB is away this gateway counts alone."""
         usage_at = self.now()
         while True:
             await asyncio.sleep(self.flush_s)

@@ -1,13 +1,13 @@
-"""Why a request is not answered; the edge gives each its status and OpenAI's shape."""
+"""Errors of the API; the HTTP edge maps each to a status and OpenAI's shape."""
 
 from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """A request that cannot be answered as it was sent. `param` names its part that is wrong."""
+    """A request that is refused. `param` names the wrong parameter."""
 
     headers: Mapping[str, str] = {}
-    """What the caller is told beside the message."""
+    """Headers of the answer."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -21,11 +21,11 @@ class BadRequest(ApiError):
 
 
 class Missing(ApiError):
-    """What the request names is not there."""
+    """The named resource does not exist, or belongs to another key."""
 
 
 class NotPermitted(ApiError):
-    """It is there, but not for this caller, or not yet."""
+    """The resource exists but this key may not use it, or not yet."""
 
 
 class Conflict(ApiError):
@@ -37,7 +37,7 @@ class Busy(ApiError):
 
 
 class RateLimited(Busy):
-    """The key has used up what it may in this minute, or in all."""
+    """The key has used up its limit for this minute, or its budget."""
 
     def __init__(self, message: str, *, code: str, headers: Mapping[str, str]) -> None:
         super().__init__(message, code=code)

@@ -6,7 +6,7 @@ from services.gateway.common.domain.errors import BadRequest
 
 
 def bad_request(error: ValidationError) -> BadRequest:
-    """The first thing that pydantic found, in OpenAI's terms."""
+    """The first error that pydantic found, in OpenAI's terms."""
     first = error.errors(include_url=False)[0]
     param = ".".join(map(str, first["loc"])) or None
     if first["type"] == "missing":

@@ -25,9 +25,9 @@ from shared.topology import DEAD_STREAM, EVENTS_STREAM
 from shared.web import Unavailable
 
 T = TypeVar("T")
-# A list that was mostly replayed has holes: this many places are looked at for one page.
+# Replayed dead letters leave gaps in the stream: one page reads at most so many sequence numbers.
 MAX_PLACES = 1000
-# How long nothing comes before that is told.
+# After this silence subscribers get a keep-alive.
 IDLE_S = 10.0
 AGAIN_S = 1.0
 LEFT_S = 60.0
@@ -62,7 +62,7 @@ class NatsEventStream:
             advisory = json.loads(message.data or b"{}")
             message = await self._message(EVENTS_STREAM, advisory["stream_seq"])
         envelope = _event(message)
-        # The consumer that failed never noted it as handled, the others did: only that one handles it again.
+        # Only the consumer that failed has no inbox entry for the event, so only that one handles it again.
         await reach(
             self._js.publish(
                 envelope.type,
@@ -96,7 +96,7 @@ class NatsEventStream:
                 await asyncio.sleep(AGAIN_S)
 
     async def _messages(self, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
-        """What lies in the stream behind a place and what comes, by a consumer that ends with its reader."""
+        """Messages after a sequence number, by an ephemeral consumer that ends with its reader."""
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=after + 1,
@@ -111,7 +111,7 @@ class NatsEventStream:
         try:
             while True:
                 try:
-                    # One at a time: a reader who is slow keeps what he has not read in the stream.
+                    # One at a time: what a slow reader has not read stays in the stream.
                     [message] = await subscription.fetch(1, timeout=IDLE_S)
                     yield message
                 except NatsTimeout:
@@ -129,7 +129,7 @@ class NatsEventStream:
 
     async def _message(self, stream: str, place: int) -> RawStreamMsg | None:
         if not 1 <= place < 2**63:
-            # NATS would refuse the number, which looks like an outage.
+            # NATS refuses such a number with an error that looks like an outage.
             return None
         try:
             return await reach(self._js.get_msg(stream, place))
@@ -138,7 +138,7 @@ class NatsEventStream:
 
 
 async def reach(call: Awaitable[T]) -> T:
-    """What NATS answers; raises `Unavailable` while it does not, and passes on that something is not there."""
+    """The answer of NATS; raises `Unavailable` while it is away, and passes `NotFoundError` on."""
     try:
         return await call
     except NotFoundError:
@@ -158,9 +158,9 @@ def _event(message: RawStreamMsg | None) -> Envelope:
     try:
         envelope = Envelope.model_validate_json((message and message.data) or b"")
     except ValidationError:
-        raise BadRequest("This message is no event, so it cannot be replayed.", code="not_an_event") from None
+        raise BadRequest("This message is not an event, so it cannot be replayed.", code="not_an_event") from None
     if envelope.type not in EVENTS:
-        raise BadRequest(f"{envelope.type!r} is no event type of Assay.", code="not_an_event")
+        raise BadRequest(f"{envelope.type!r} is not an event type of Assay.", code="not_an_event")
     return envelope
 
 

@@ -1,4 +1,4 @@
-"""Calls to endpoints that somebody else named, over HTTP: never to this machine or its network, unless allowed."""
+"""Calls webhook endpoints over HTTP: never this machine or its network, unless an operator allows it."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ CONNECTIONS = 16
 
 
 class GuardedResolver(AbstractResolver):
-    """Gives out only addresses that may be called, at the moment of the call: a name may mean another one by then."""
+    """Resolves to allowed addresses only, at the moment of the call: DNS may change after the check."""
 
     def __init__(self, also: Sequence[Network]) -> None:
         self._also = also
@@ -55,10 +55,10 @@ class HttpWebhookClient:
             yield
 
     async def check(self, url: str) -> None:
-        """Refuse what leads to an address that must not be called, and what others could read on its way."""
+        """Refuse addresses that must not be called, and plain HTTP outside the allowed networks."""
         parts = urlsplit(url)
         try:
-            # Also for a host that is an address itself: for these no resolver is asked.
+            # A host that is an address itself does not go through the resolver.
             addresses = await resolved(parts.hostname or "", parts.port or 443)
         except OSError:
             raise Undeliverable("the host cannot be resolved") from None
@@ -83,7 +83,7 @@ async def resolved(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
-        raise OSError(f"{host!r:.100} is no name of a host") from None
+        raise OSError(f"{host!r:.100} is not a host name") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

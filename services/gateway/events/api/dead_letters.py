@@ -25,7 +25,7 @@ async def listed(
 
 @post("/{place:int}/replay", status_code=202)
 async def replay(place: FromPath[int], dead_letters: NamedDependency[DeadLetters]) -> dict[str, Any]:
-    """Give one to the consumer that failed again, and take it off the list."""
+    """Publish one again for the consumer that failed, and remove it from the list."""
     return {"object": "dead_letter.replayed", "id": str(place), "type": await dead_letters.replay(place)}
 
 

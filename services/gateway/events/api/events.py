@@ -1,4 +1,4 @@
-"""`/v1/events` and `/v1/dead_letters`."""
+"""`/v1/events`."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -52,7 +52,7 @@ async def follow(
 
 
 async def _messages(found: AsyncIterator[tuple[int, Envelope] | None]) -> AsyncIterator[ServerSentEventMessage]:
-    # So that whoever waits sees that he is heard.
+    # The client sees at once that the stream is open.
     yield ServerSentEventMessage(data=None, comment="following")
     async for entry in found:
         if entry is None:

@@ -21,7 +21,7 @@ def webhook(view: Webhook) -> dict[str, Any]:
 
 
 def delivery(view: Delivery) -> dict[str, Any]:
-    """A call, without what it said: that is the event's."""
+    """A delivery without its payload."""
     shown = view.model_dump(exclude={"at", "due_at", "payload", "owner"})
     next_try = int(view.due_at) if view.status == "pending" else None
     return {"object": "webhook_delivery", **shown, "created_at": int(view.at), "next_try_at": next_try}

@@ -39,7 +39,7 @@ async def listed(
 
 @post("/", status_code=200, operation_class=asks_for(WebhookRequest))
 async def create(request: AnyRequest, webhooks: NamedDependency[Webhooks]) -> dict[str, Any]:
-    """Make an endpoint; its signing secret is shown this once."""
+    """Create an endpoint; its signing secret is shown only here."""
     made = await webhooks.create(read(WebhookRequest, await json_body(request)), request.state.key)
     request.state.object_id = made.id
     return {**webhook_objects.webhook(made), "signing_secret": made.secret}
@@ -62,14 +62,14 @@ async def change(request: AnyRequest, webhook_id: FromPath[str], webhooks: Named
 async def removed(
     request: AnyRequest, webhook_id: FromPath[str], webhooks: NamedDependency[Webhooks]
 ) -> dict[str, Any]:
-    """Take an endpoint away."""
+    """Delete an endpoint."""
     await webhooks.delete(webhook_id, request.state.key)
     return {"id": webhook_id, "object": "webhook_endpoint.deleted", "deleted": True}
 
 
 @post("/{webhook_id:str}/rotate_secret", status_code=200, operation_class=asks_for(RotationRequest, optional=True))
 async def rotate(request: AnyRequest, webhook_id: FromPath[str], webhooks: NamedDependency[Webhooks]) -> dict[str, Any]:
-    """Give an endpoint a new signing secret, shown this once."""
+    """Give an endpoint a new signing secret, shown only here."""
     asked = read(RotationRequest, await optional_json_body(request))
     changed = await webhooks.rotate(webhook_id, asked, request.state.key)
     return {**webhook_objects.webhook(changed), "signing_secret": changed.secret}
@@ -77,7 +77,7 @@ async def rotate(request: AnyRequest, webhook_id: FromPath[str], webhooks: Named
 
 @post("/{webhook_id:str}/test", status_code=200, operation_class=asks_for(TestRequest))
 async def test(request: AnyRequest, webhook_id: FromPath[str], webhooks: NamedDependency[Webhooks]) -> dict[str, Any]:
-    """Call an endpoint now with a sample."""
+    """Call an endpoint now with a sample event."""
     kind = read(TestRequest, await json_body(request)).event_type
     status = await webhooks.test(webhook_id, kind, request.state.key)
     told = {"event_type": kind, "status_code": status, "success": True}
@@ -93,7 +93,7 @@ async def deliveries(
     limit: FromQuery[int | None] = None,
     status: FromQuery[Literal["pending", "delivered", "dead"] | None] = None,
 ) -> dict[str, Any]:
-    """Assay's own: what an endpoint was called for, newest first; `status=dead` are the dead letters."""
+    """Assay's own: the deliveries of an endpoint, newest first; `status=dead` lists those that were given up."""
     cursor = Cursor.of(after, limit, default=20, largest=100)
     found = await webhooks.calls(webhook_id, status, cursor, request.state.key)
     return listing(found, webhook_objects.delivery)
@@ -103,13 +103,13 @@ async def deliveries(
 async def redeliver(
     request: AnyRequest, webhook_id: FromPath[str], delivery_id: FromPath[str], webhooks: NamedDependency[Webhooks]
 ) -> dict[str, Any]:
-    """Assay's own: call again, from the first try."""
+    """Assay's own: deliver again, from the first try."""
     return webhook_objects.delivery(await webhooks.redeliver(webhook_id, delivery_id, request.state.key))
 
 
 @get("/", sync_to_thread=False)
 def event_types() -> dict[str, Any]:
-    """What an endpoint can be called for."""
+    """The event types that an endpoint can subscribe to."""
     return {"object": "list", "data": list(TYPES)}
 
 

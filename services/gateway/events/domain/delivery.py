@@ -26,7 +26,7 @@ class Delivery(BaseModel):
 
 
 def claimed(delivery: Delivery, now: float, lease_s: float) -> Delivery | None:
-    """The delivery in the hands of one who tries it now; None where it is not due. He has `lease_s` for it."""
+    """The delivery claimed for one try, which may take `lease_s` seconds; None if it is not due."""
     if delivery.status != "pending" or delivery.due_at > now:
         return None
     return delivery.model_copy(update={"attempts": delivery.attempts + 1, "due_at": now + lease_s})
@@ -35,7 +35,7 @@ def claimed(delivery: Delivery, now: float, lease_s: float) -> Delivery | None:
 def tried(
     delivery: Delivery, status: int | None, reason: str | None, delays_s: Sequence[float], now: float
 ) -> Delivery:
-    """The delivery after a try: done, to be tried again, or given up after the last delay."""
+    """The delivery after a try: delivered, pending for the next try, or dead after the last delay."""
     told: dict[str, Any] = {"status_code": status, "reason": reason}
     if reason is None:
         return delivery.model_copy(update={**told, "status": "delivered"})
@@ -45,7 +45,7 @@ def tried(
 
 
 def again(delivery: Delivery, now: float) -> Delivery:
-    """A delivery to be tried from the beginning; raises `BadRequest` for one that is under way."""
+    """A delivery to be tried again from the beginning; raises `BadRequest` while it is pending."""
     if delivery.status == "pending":
         raise BadRequest("This delivery is being tried already.", code="invalid_state")
     return delivery.model_copy(update={"status": "pending", "attempts": 0, "due_at": now})

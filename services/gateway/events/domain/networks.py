@@ -1,4 +1,4 @@
-"""Which addresses may be called on somebody else's word: those of the public internet, and what an operator allows."""
+"""The networks that webhooks may reach: the public internet, and those that an operator allows."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -9,12 +9,12 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def networks(names: Sequence[str]) -> tuple[Network, ...]:
-    """Raises `ValueError` for what is no network."""
+    """Raises `ValueError` for text that is not a network."""
     return tuple(ip_network(name) for name in names)
 
 
 def allowed(address: str, also: Sequence[Network]) -> bool:
-    """Whether an address is in a network that an operator allows, or nobody's own."""
+    """Whether an address is public or in a network that an operator allows."""
     found = ip_address(address.partition("%")[0])
     return within(address, also) or all(map(_public, (found, *_inside(found))))
 

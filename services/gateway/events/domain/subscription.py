@@ -1,4 +1,4 @@
-"""What an event is subject_of, for those who follow events: a job, a file or a stable name; its owner may see it."""
+"""The job, file or stable name that an event is about; its owner may see the event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.events import EVENTS
 
 @dataclass(frozen=True)
 class EventSubject:
-    """`owner` is who the event itself says it is, empty where it does not."""
+    """`owner` is the owner in the event itself, empty if it has none."""
 
     job_id: str | None
     file_id: str | None
@@ -33,7 +33,7 @@ def subject_of(envelope: Envelope) -> EventSubject:
 
 
 def types(asked: list[str]) -> tuple[str, ...]:
-    """The event types of a filter, separate or joined by commas; raises `BadRequest` for one that there is not."""
+    """The event types of a filter, separate or joined by commas; raises `BadRequest` for an unknown type."""
     wanted = tuple(dict.fromkeys(name for part in asked for name in part.split(",") if name))
     for name in wanted:
         if name not in EVENTS:
@@ -44,7 +44,7 @@ def types(asked: list[str]) -> tuple[str, ...]:
 
 
 def place(last_event_id: str | None) -> int | None:
-    """Where to go on, by the header `Last-Event-ID`; raises `BadRequest`."""
+    """The sequence number in the header `Last-Event-ID`; raises `BadRequest`."""
     if not last_event_id:
         return None
     if not last_event_id.isdecimal() or len(last_event_id) > 18:

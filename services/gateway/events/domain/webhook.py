@@ -1,4 +1,4 @@
-"""Webhooks: who is called for what, signed as Standard Webhooks 1.0 and OpenAI's SDK want it, and how often."""
+"""A webhook endpoint, and the bodies of requests about it."""
 
 import base64
 import secrets
@@ -20,7 +20,7 @@ B = TypeVar("B", bound=BaseModel)
 
 
 class Webhook(BaseModel):
-    """An endpoint that is called. `at` is when it was made, in Unix seconds: it is told of nothing earlier."""
+    """An endpoint. `at` is when it was created, in Unix seconds: it gets no earlier events."""
 
     id: str
     at: float
@@ -32,7 +32,7 @@ class Webhook(BaseModel):
     secret: str
     previous_secret: str | None = None
     previous_until: float = 0.0
-    """Until then the secret before the last rotation signs as well."""
+    """Until then the previous secret signs too, in Unix seconds."""
     removed: bool = False
 
     def secrets(self, now: float) -> list[str]:
@@ -43,7 +43,7 @@ class Webhook(BaseModel):
 def _url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
-        raise ValueError("is no http(s) URL without a user in it")
+        raise ValueError("is not an http(s) URL, or names a user")
     _ = parts.port
     return url
 

@@ -11,7 +11,7 @@ from shared.cloudevents import Envelope
 from shared.security import Key
 from shared.store import Collection
 
-# An event may be here before the gateway's own view of its job is.
+# An event may arrive before the gateway has stored its job.
 TRIES, PAUSE_S = 5, 0.2
 
 
@@ -20,7 +20,7 @@ MAX_KNOWN = 1024
 
 @dataclass(frozen=True)
 class EventOwners:
-    """Whose an event is."""
+    """Finds owners by the job, file or alias of an event."""
 
     files: Collection[UploadedFile]
     jobs: Collection[Job]
@@ -28,7 +28,7 @@ class EventOwners:
     known: dict[str, str] = field(default_factory=dict[str, str])
 
     async def of(self, envelope: Envelope) -> str | None:
-        """The id of the key to whom it belongs; None for what belongs to nobody but administrators."""
+        """The id of the key that owns the event's subject; None if only administrators may see it."""
         found = subject_of(envelope)
         if found.owner:
             return found.owner

@@ -1,4 +1,4 @@
-"""Events as they come, for whoever may see them."""
+"""Live event subscriptions."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Found = tuple[int, Envelope]
 
 @dataclass(frozen=True)
 class EventSubscriptions:
-    """The use case of those who follow events; at most `max_open` of them."""
+    """The use case of `GET /v1/events`, for at most `max_open` subscribers at once."""
 
     stream: EventStream
     owners: EventOwners
@@ -23,7 +23,7 @@ class EventSubscriptions:
     open: set[object] = field(default_factory=set[object])
 
     async def begin(self, after: int | None) -> int:
-        """The place to begin behind: `after`, or the newest event; raises `Busy` or `Unavailable`."""
+        """The sequence number to begin after: `after`, or the newest event; raises `Busy` or `Unavailable`."""
         if len(self.open) >= self.max_open:
             raise Busy("Too many streams of events are open; try again later.", code="rate_limit_exceeded")
         newest = await self.stream.newest()
@@ -32,7 +32,7 @@ class EventSubscriptions:
     async def follow(
         self, key: Key, types: Sequence[str], job_id: str | None, after: int
     ) -> AsyncIterator[Found | None]:
-        """Events behind a place that this key may see, with their places; None when nothing came for a while."""
+        """Events after a sequence number that this key may see; None when nothing came for a while."""
         mark = object()
         self.open.add(mark)
         try:

@@ -1,4 +1,4 @@
-"""Endpoints that are called: made, changed, taken away and tried by those who own them."""
+"""Webhook endpoints: create, change, delete and test."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from shared.store import Collection, Cursor, Page
 
 @dataclass(frozen=True)
 class Webhooks:
-    """The use cases over endpoints and their calls."""
+    """The use cases over endpoints and their deliveries."""
 
     views: Collection[Webhook]
     deliveries: Collection[Delivery]
@@ -52,7 +52,7 @@ class Webhooks:
         return await self.views.page(cursor, removed=False, **within_reach(key))
 
     async def get(self, webhook_id: str, key: Key) -> Webhook:
-        """An endpoint of this key; what is another's is as good as not there."""
+        """An endpoint of this key; raises `Missing` for endpoints of other keys."""
         found = await self.views.get(webhook_id)
         if found is None or found.removed or not key.owns(found.owner):
             raise Missing(f"No such webhook endpoint: {webhook_id}", param="webhook_endpoint_id")
@@ -65,7 +65,7 @@ class Webhooks:
         return await self._changed(webhook_id, key, lambda _: changes)
 
     async def rotate(self, webhook_id: str, asked: RotationRequest, key: Key) -> Webhook:
-        """The endpoint with its new secret; for a day both sign, if that is asked for."""
+        """The endpoint with its new secret; on request both secrets sign for a day."""
         secret, until = new_secret(), time.time() + DAY_S
 
         def decide(known: Webhook) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Webhooks:
         await self._changed(webhook_id, key, lambda _: {"removed": True})
 
     async def test(self, webhook_id: str, kind: str, key: Key) -> int:
-        """Call an endpoint now with an event that tells of nothing; the status that it answers with."""
+        """Call an endpoint now with a sample event; returns the status of its answer."""
         hook, now = await self.get(webhook_id, key), time.time()
         event_id, body = webhook_payload.sample(kind, now)
         try:
@@ -89,13 +89,13 @@ class Webhooks:
             raise BadRequest(f"The endpoint was not reached: {error}.", code="webhook_unreachable") from None
 
     async def calls(self, webhook_id: str, status: str | None, cursor: Cursor, key: Key) -> Page[Delivery]:
-        """What an endpoint was called for, newest first."""
+        """The deliveries of an endpoint, newest first."""
         await self.get(webhook_id, key)
         fields: dict[str, Any] = {"status": status} if status else {}
         return await self.deliveries.page(cursor, webhook_id=webhook_id, **fields)
 
     async def redeliver(self, webhook_id: str, delivery_id: str, key: Key) -> Delivery:
-        """Let a call that was given up, or came through, be made again; raises `Missing`."""
+        """Deliver a finished or given-up call again; raises `Missing`."""
         await self.get(webhook_id, key)
         known, now = await self.deliveries.get(delivery_id), time.time()
         if known is None or known.webhook_id != webhook_id:

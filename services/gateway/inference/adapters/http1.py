@@ -1,4 +1,4 @@
-"""HTTP/1.1 to engines, as lean as Python allows: requests over kept connections, answers as they arrive."""
+"""A lean HTTP/1.1 client for engines: kept connections, and answers passed on as they arrive."""
 
 import asyncio
 import time
@@ -10,10 +10,10 @@ import httptools
 
 from services.gateway.serving.ports import EngineGone, EngineUnreachable
 
-# vLLM hangs up after five seconds of silence; a request must not cross that on its way.
+# vLLM closes a connection after five idle seconds; a request must not be sent at that moment.
 KEEP_S = 3.0
 Check = Callable[[], Awaitable[None]]
-# What may wait for a slow reader before the engine is held back.
+# The buffer for a slow reader before the engine is paused.
 HIGH_WATER_BYTES = 256 * 1024
 
 
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        # One for the connection's life: it begins anew by itself with each answer.
+        # One parser for the connection: it resets itself with each answer.
         self._parser = httptools.HttpResponseParser(self)
         self._watch()
 
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
         if self._take:
             self._pass_on()
             if not (self._full or self._whole):
-                # Nobody has to wake up for what was passed on already.
+                # What was passed on already needs no wake-up.
                 return
         self._wake()
 
@@ -226,7 +226,7 @@ class Connections:
         except TimeoutError as error:
             raise EngineUnreachable(f"{url}: no connection in {self._connect_timeout_s:g} s") from error
         except OSError as error:
-            raise EngineGone(f"{url}: nobody listens") from error
+            raise EngineGone(f"{url}: the connection was refused") from error
         return made
 
     def _head(self, url: str, path: str) -> bytes:

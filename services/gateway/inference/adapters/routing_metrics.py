@@ -1,4 +1,4 @@
-"""Versions beside each other, for Prometheus."""
+"""Prometheus metrics that compare versions of an alias."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +12,7 @@ BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 @dataclass(frozen=True)
 class PrometheusRoutingMetrics:
-    """Counters and times by alias and version, of those aliases alone that have a routing."""
+    """Counters and times by alias and version, for aliases with a traffic split only."""
 
     requests: Counter
     seconds: Histogram
@@ -31,7 +31,7 @@ class PrometheusRoutingMetrics:
 
 @cache
 def routing_metrics() -> PrometheusRoutingMetrics:
-    """The process's one, since Prometheus's registry is the process's too."""
+    """The metrics of this process: Prometheus's registry holds each name once."""
     labels, outcome = ["alias", "version"], ["alias", "version", "outcome"]
     return PrometheusRoutingMetrics(
         Counter("assay_routed_requests", "Requests of an alias with a routing, by the version that answered.", outcome),

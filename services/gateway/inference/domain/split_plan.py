@@ -15,14 +15,14 @@ _BITS = 64
 
 @dataclass(frozen=True)
 class RequestTraits:
-    """What a request is told apart by. Header names are lower case, as ASGI gives them."""
+    """The traits by which a split tells requests apart. Header names are lower case, as in ASGI."""
 
     key_id: str
     user: str | None
     headers: Mapping[bytes, bytes]
 
     def value(self, kind: str) -> str | None:
-        """What stays the same for a caller; None where the request does not say."""
+        """The value of the sticky trait; None if the request lacks it."""
         if kind == "key":
             return self.key_id
         if kind == "user":
@@ -33,7 +33,7 @@ class RequestTraits:
 
 @dataclass(frozen=True)
 class Choice:
-    """Who answers, and who gets a copy."""
+    """The version that answers, and the one that gets a copy."""
 
     target: Target
     shadow: Target | None = None
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """A routing whose versions were looked up: `arms` are targets with the sum of the weights up to each of them."""
+    """A split with its versions resolved: `arms` are targets with the cumulative sum of the weights."""
 
     alias: str
     current: Target
@@ -54,7 +54,7 @@ class SplitPlan:
         """The decision for one request; `draw` is a random number of 64 bits."""
         target = self._ruled(asking) or self._weighed(asking, draw)
         copied = self.shadow is not None and (draw & 0xFFFFFFFF) % 100 < self.shadow[0]
-        # A copy to the one who answers anyway would show nothing.
+        # A copy to the version that answers anyway would show nothing.
         shadow = self.shadow[1] if self.shadow and copied and self.shadow[1].version != target.version else None
         return Choice(target, shadow)
 
@@ -65,18 +65,18 @@ class SplitPlan:
         if not self.arms:
             return self.current
         value = asking.value(self.sticky) if self.sticky else None
-        # As a fraction of the whole, so that other weights move only those at the borders.
+        # As a fraction of the whole, so that a change of weights moves only the requests at the borders.
         place = (hash_position(self.alias, value) if value is not None else draw) * self.arms[-1][0] >> _BITS
         return next(target for upto, target in self.arms if place < upto)
 
 
 def hash_position(alias: str, value: str) -> int:
-    """A number of 64 bits that is the same for the same caller, and unlike that of other aliases."""
+    """A 64-bit hash that is stable for a caller and independent between aliases."""
     return int.from_bytes(hashlib.sha256(f"{alias}\0{value}".encode()).digest()[: _BITS // 8])
 
 
 def split_plan(alias: str, routing: TrafficSplit, lineage: Sequence[Deployment], now: Deployment) -> SplitPlan:
-    """A routing with its versions looked up; the current one stands in for what is not there."""
+    """A split with its versions resolved; the current version replaces those that no longer exist."""
 
     def found(version: str) -> Target:
         return target(resolve_version(version, lineage, now) or now, alias)
@@ -96,7 +96,7 @@ def split_plans(
     aliases: Iterable[RollbackPin],
     bases: Container[str],
 ) -> tuple[dict[str, SplitPlan], list[Deployment]]:
-    """The split_plan of each alias that has a routing, and the deployments that these need."""
+    """The plan of each alias with a split, and the deployments that the plans need."""
     made: dict[str, SplitPlan] = {}
     needed: list[Deployment] = []
     pins, known = {alias.id: alias for alias in aliases}, lineages(deployments)
@@ -110,4 +110,4 @@ def split_plans(
 
 
 Outcome = Literal["same", "different", "answered", "failed", "skipped"]
-"""Of a copy: whether it answered as the one who answered the caller did; a stream's text is not compared."""
+"""How the shadow's answer compares with the caller's; the text of a stream is not compared."""

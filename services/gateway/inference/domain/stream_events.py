@@ -23,7 +23,7 @@ def _field(name: str) -> bytes:
 
 
 class EventCutter:
-    """Joins what the network cut, and hands out each event as soon as it is whole."""
+    """Joins network reads and returns each event as soon as it is complete."""
 
     def __init__(self) -> None:
         self.rest = b""
@@ -37,7 +37,7 @@ class EventCutter:
 
 
 def texts(body: bytes) -> list[Any]:
-    """What was said in each choice of a whole answer; empty where it is of no known shape."""
+    """The text of each choice of a complete answer; empty if its shape is unknown."""
     try:
         content: Any = msgspec.json.decode(body)
     except ValueError:
@@ -47,7 +47,7 @@ def texts(body: bytes) -> list[Any]:
 
 
 class Used(msgspec.Struct):
-    """What an engine says that an answer took."""
+    """The usage that an engine reports for an answer."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -59,7 +59,7 @@ class _WithUsage(msgspec.Struct):
 
 
 def used(body: bytes) -> Used | None:
-    """What a whole answer took; None where it does not say."""
+    """The usage in a complete answer; None if it has none."""
     try:
         return _WITH_USAGE.decode(body).usage
     except (ValueError, RecursionError):
@@ -67,7 +67,7 @@ def used(body: bytes) -> Used | None:
 
 
 class StreamUsage:
-    """Listens to a stream for what it takes. The gateway asks each engine to say so, most callers did not."""
+    """Reads the usage from a stream. The gateway asks for it in every request; most callers do not."""
 
     def __init__(self, asked: bool) -> None:
         self._asked = asked
@@ -99,7 +99,7 @@ _WITH_USAGE = msgspec.json.Decoder(_WithUsage)
 
 
 def error_of(body: bytes) -> dict[str, Any]:
-    """The error object of an engine's answer; empty where it is of no known shape."""
+    """The error object of an engine's answer; empty if its shape is unknown."""
     try:
         content: Any = json.loads(body)
     except ValueError:

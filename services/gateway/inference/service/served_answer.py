@@ -23,7 +23,7 @@ class ServedAnswer:
     closed: bool = False
     usage: StreamUsage = field(default_factory=lambda: StreamUsage(asked=True))
     headers: tuple[Header, ...] = ()
-    """What the caller is told of his limits."""
+    """The rate limit headers of the answer."""
     _ends: list[Callable[["ServedAnswer"], None]] = field(default_factory=list[Callable[["ServedAnswer"], None]])
 
     async def relay(self, sink: EventSink) -> None:
@@ -38,7 +38,7 @@ class ServedAnswer:
         self.replica.answered_at = time.monotonic()
 
     def close(self) -> None:
-        """Leave the engine, which stops its work for an answer that nobody waits for."""
+        """Hang up on the engine, which then stops its work for this answer."""
         if not self.closed:
             self.closed = True
             self.answer.close()
@@ -47,12 +47,12 @@ class ServedAnswer:
                 end(self)
 
     def admitted(self, permit: Permit, prompt_tokens: int) -> None:
-        """Let the answer end the permit that it was asked with; `prompt_tokens` where the engine will not say."""
+        """End the permit with the answer; `prompt_tokens` counts if the engine reports no usage."""
         self.headers = permit.headers
 
         def end(served: "ServedAnswer") -> None:
             said = served.usage.used if served.body is None else used(served.body)
-            # A stream that broke off, or was left, has taken about as many tokens as it had events.
+            # A stream that broke off, or that the caller left, used about one token an event.
             said = said or Used(prompt_tokens, served.usage.events)
             permit.end(served.target.version, said.prompt_tokens, said.completion_tokens)
 

@@ -1,4 +1,4 @@
-"""Versions of one alias beside each other: how each answers its share, and how one answers copies that nobody sees."""
+"""Compares versions of one alias: counts each one's answers, and sends copies of requests to a shadow version."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from services.gateway.serving.domain.catalog import Target
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.ports import EngineUnreachable
 
-# Copies are worth less than callers: what is more than this is not sent.
+# Callers come first: more copies than this are not sent.
 COPIES_AT_ONCE = 8
 
 
@@ -33,7 +33,7 @@ A = TypeVar("A", bound=Answered)
 
 @dataclass(frozen=True)
 class ShadowTraffic:
-    """Tells an operator what a canary or a shadow is worth."""
+    """Measures how a canary or a shadow version answers."""
 
     engine: ChatEngine
     fleet: Fleet
@@ -52,7 +52,7 @@ class ShadowTraffic:
         return served
 
     def copy(self, alias: str, shadow: Target, request: ChatRequest, served: Answered) -> None:
-        """Ask the shadow the same, without anybody waiting for it."""
+        """Send the same request to the shadow in the background."""
         able = self.fleet.serving(shadow.base, shadow.loaded)
         if not able or len(self.copies) >= COPIES_AT_ONCE:
             self.metrics.copied(alias, shadow.version, "skipped", 0.0)

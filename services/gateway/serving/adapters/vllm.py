@@ -13,9 +13,9 @@ from services.gateway.serving.ports import EngineError, EngineGone, EngineUnreac
 
 CONTROL_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
-# A round of looks waits for its slowest engine, and so do all other pools.
+# A round of the reconcile loop waits for its slowest engine.
 PROBE_TIMEOUT_S = 30.0
-# An engine that holds new requests back waits for the longest of those that it answers.
+# A paused engine first finishes its longest answer.
 PAUSE_TIMEOUT_S = 600.0
 CONNECT_TIMEOUT_S = 3.0
 
@@ -63,7 +63,7 @@ class VllmEngine:
             }
 
     async def load(self, url: str, name: str, folder: Path) -> None:
-        # Never in place: an engine keeps cached keys and values under a name and path whose weights changed.
+        # Never in place: an engine keeps stale cached keys and values under a reused name and path.
         body = {"lora_name": name, "lora_path": str(folder)}
         try:
             await self._call("POST", f"{url}/v1/load_lora_adapter", LOAD_TIMEOUT_S, body)
@@ -75,13 +75,13 @@ class VllmEngine:
         await self._call("POST", f"{url}/v1/unload_lora_adapter", CONTROL_TIMEOUT_S, {"lora_name": name})
 
     async def probe(self, url: str, name: str) -> None:
-        # Of one token too: all others wait while an engine reads, and a chat template can make dozens of a word.
+        # A prompt of one token: other requests wait while an engine reads a prompt, and a chat template adds dozens.
         body = {"model": name, "prompt": "Hi", "max_tokens": 1}
         answer = await self._call("POST", f"{url}/v1/completions", PROBE_TIMEOUT_S, body)
         if not answer.get("choices"):
             raise EngineError(f"{name} gave an answer without content")
 
-    # What follows is there when vLLM runs with VLLM_SERVER_DEV_MODE=1.
+    # The calls below exist when vLLM runs with VLLM_SERVER_DEV_MODE=1.
 
     async def weights(self, url: str) -> EngineWeights:
         marked = await self._call("GET", f"{url}/weight_info", CONTROL_TIMEOUT_S)
@@ -93,14 +93,14 @@ class VllmEngine:
         await self._call("POST", f"{url}/update_weight_version", CONTROL_TIMEOUT_S, {"new_version": marker})
 
     async def pause(self, url: str) -> None:
-        # Without a mode it aborts what it answers.
+        # Without a mode it aborts running answers.
         await self._call("POST", f"{url}/pause?mode=wait", PAUSE_TIMEOUT_S)
 
     async def reload(self, url: str, folder: Path) -> None:
         body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
         await self._call("POST", f"{url}/collective_rpc", LOAD_TIMEOUT_S, body)
         done = await self._call("POST", f"{url}/reset_prefix_cache", CONTROL_TIMEOUT_S)
-        # It says so with status 200.
+        # A failure has status 200 too.
         if not done.get("success"):
             raise EngineError(f"{url} keeps what it computed with the old weights")
 

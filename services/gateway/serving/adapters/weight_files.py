@@ -1,4 +1,4 @@
-"""What of a model's or an adapter's folder decides whether engines can have it, and the two merged."""
+"""Reads the folders of models and adapters for checking, and merges an adapter into its base model."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from shared.weights.lora import CONFIG, WEIGHTS
 
 _MERGING = "services.gateway.serving.worker"
 _NICENESS = 10
-# The products are small: more threads take three times the CPU and are slower, the more so beside a busy engine.
+# The matrix products are small: more threads use three times the CPU and are slower beside a busy engine.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -42,11 +42,11 @@ class WeightFiles:
         return read_model(folder)
 
     async def merge(self, root: str, adapter: Path, target: Path) -> None:
-        """Add an adapter to the base model in a process of its own: here it would hold every answer up."""
+        """Merge an adapter into the base model in a child process: here it would delay every answer."""
         request = {"base": root, "adapter": str(adapter), "target": str(target), "share": self._share}
         async with self._merging:
             if self._merger is None or not self._merger.alive:
-                # It stays for the next: to start it takes a busy engine more time than to merge does.
+                # The process stays for the next merge: starting it costs a busy engine more time than merging.
                 self._merger = await Child.spawn(_MERGING, _ONE_THREAD)
                 os.setpriority(os.PRIO_PROCESS, self._merger.pid, _NICENESS)
             try:
@@ -55,13 +55,13 @@ class WeightFiles:
             except ChildDied as error:
                 raise OSError(f"merging failed: {error}") from error
             except BaseException:
-                # Nobody waits for its answer, which the next to ask would take for theirs.
+                # The next request must not read the answer to this one.
                 await self._merger.kill()
                 raise
         if answer["unfit"]:
             raise UnfitWeights(answer["unfit"])
 
     async def close(self) -> None:
-        """End what merges."""
+        """End the process that merges."""
         if self._merger is not None:
             await self._merger.kill()

@@ -24,7 +24,7 @@ class PoolRequest(BaseModel):
 
     replicas: list[str]
     mode: Mode | None = None
-    """Follows from the pool's name; given, it must be that."""
+    """Optional: it follows from the pool's name and must match it."""
 
 
 @get("/")
@@ -37,7 +37,7 @@ async def listed(pools: NamedDependency[Pools]) -> dict[str, Any]:
 async def changed(
     base: FromPath[str], request: Request[Any, Any, Any], pools: NamedDependency[Pools]
 ) -> dict[str, Any]:
-    """Make a pool or change its engines, at once and for every gateway; those that leave finish what they answer."""
+    """Create a pool or change its engines, for every gateway; removed engines finish their answers."""
     asked = PoolRequest.model_validate(await json_body(request))
     pool = await pools.put(_name(base), asked.replicas, asked.mode, author=request.state.key.id)
     return _shown(pool, pools)

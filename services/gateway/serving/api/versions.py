@@ -19,7 +19,7 @@ ROLLBACK, VERSIONS = "/rollback", "/versions"
 
 
 class RollbackRequest(BaseModel):
-    """The body, which may be left out."""
+    """The optional body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -36,7 +36,7 @@ class RollbackRequest(BaseModel):
 async def roll_back(
     name: FromPath[str], request: Request[Any, Any, Any], versions: NamedDependency[Versions]
 ) -> dict[str, Any]:
-    """`POST /v1/models/{alias}/rollback`: let a stable name mean the version before, or the one in `version`."""
+    """`POST /v1/models/{alias}/rollback`: roll a stable name back to the version before, or to `version`."""
     wanted = unquote(str(name)).removeprefix("/")
     if not wanted.endswith(ROLLBACK):
         raise NotFoundException
@@ -46,7 +46,7 @@ async def roll_back(
 
 
 def shown(lineage: Lineage, key: Key) -> dict[str, Any]:
-    """An alias's versions, newest first; the jobs behind them only to their owner."""
+    """An alias's versions, newest first; their jobs are shown to their owner only."""
     data = [
         {
             "object": "model.version",

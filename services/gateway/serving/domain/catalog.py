@@ -1,4 +1,4 @@
-"""The public model names, and the weights that each of them means."""
+"""The public model names, and the weights that each one means."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which versions should be loaded where, and which of them each public name means."""
+"""A deployment of an approved version, and how its attempts went."""
 
 from typing import Any, Literal
 
@@ -9,23 +9,23 @@ from shared.events import Candidate, ModelDeployed, ModelDeploymentFailed
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
-# What was refused so often, or is missing still, will not be there the next time.
+# After so many refusals another attempt would fail too.
 MAX_REFUSALS = 5
 
 
 class Deployment(BaseModel):
-    """The wish to serve an approved version, by job; `at` is when the approval was heard, in Unix seconds."""
+    """A version that should be served; `id` is its job's, `at` the time of its approval in Unix seconds."""
 
     id: str
     at: float
     candidate: Candidate
     status: Literal["pending", "deployed", "failed"] = "pending"
-    """`failed` is for good: nothing is tried any more."""
+    """`failed` is permanent: there are no more attempts."""
     reason: str | None = None
     """Why the last attempt failed."""
     attempts: int = 0
     refusals: int = 0
-    """Those attempts at which somebody refused; one who was not there does not count."""
+    """Attempts that were refused; an engine that was down does not count."""
     next_try_at: float = 0.0
     deployed_at: float | None = None
     fact: ModelDeployed | None = None
@@ -46,11 +46,11 @@ class Deployment(BaseModel):
 
 
 Cause = Literal["absent", "refused", "unfit"]
-"""Who is at fault for a failure: one who was not there, one who said no, or the weights, which will not change."""
+"""Why an attempt failed: an engine was down, an engine refused, or the weights cannot be served."""
 
 
 def failed_attempt(deployment: Deployment, reason: str, replica: str | None, cause: Cause, now: float) -> Deployment:
-    """The deployment after one more failure: it waits for its next try, or failed for good."""
+    """The deployment after one more failed attempt: pending until its next try, or failed permanently."""
     attempt = deployment.attempts + 1
     refusals = deployment.refusals + (cause != "absent")
     permanent = cause == "unfit" or refusals >= MAX_REFUSALS

@@ -5,27 +5,27 @@ from dataclasses import dataclass
 
 from shared.weights.header import Tensor, UnfitWeights
 
-# A marker of weights that may be half one version's and half another's.
+# The marker while weights are being replaced, so that they may be a mix of two versions.
 REPLACING = "assay-replacing"
 
 
 @dataclass(frozen=True)
 class EngineWeights:
-    """What an engine says: the marker of its weights, and whether it holds requests back."""
+    """What an engine reports: the marker of its weights, and whether it is paused."""
 
     marker: str
     paused: bool
 
     @property
     def sure(self) -> bool:
-        """Whether answers come from one version, and are given at all."""
+        """Whether the engine answers, and from one version only."""
         return self.marker != REPLACING and not self.paused
 
 
 def check_whole(found: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> None:
-    """Raises `UnfitWeights` unless every tensor of the base model is there in its own shape, and no other.
+    """Raises `UnfitWeights` unless the checkpoint has exactly the base model's tensors, in the same shapes.
 
-    An engine only warns of a tensor that is missing and keeps the old one: its answers would come from two versions.
+    An engine only warns about a missing tensor and keeps the old one: its answers would mix two versions.
     """
     if not base:
         raise UnfitWeights("the base model's files cannot be read from here, so nothing can be checked against them")

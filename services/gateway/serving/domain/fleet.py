@@ -1,4 +1,4 @@
-"""What is observed of the engines: which replicas answer, and which versions each of them was seen to answer with."""
+"""The observed state of all replicas."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,9 @@ from services.gateway.serving.domain.replica import Replica
 
 
 class Fleet:
-    """All replicas, by base model, and those that left but still answer what they were asked.
+    """All replicas by base model, and the removed ones that still answer their last requests.
 
-    `waiting` callers want an engine whose weights are being replaced.
+    `waiting` counts requests for an engine whose weights are being replaced.
     """
 
     def __init__(self, pools: Mapping[str, Sequence[str]]) -> None:
@@ -20,10 +20,10 @@ class Fleet:
         self.arrange(pools)
 
     def arrange(self, pools: Mapping[str, Sequence[str]]) -> None:
-        """Take up new replicas, keep what is known of those that stay, and ask the others for nothing more."""
+        """Add new replicas, keep the state of those that stay, and send no more requests to the others."""
         before = {(replica.base, replica.alias, replica.url): replica for replica in self.replicas}
         urls = {name: list(dict.fromkeys(url.rstrip("/") for url in some)) for name, some in pools.items()}
-        # In place: others hold this mapping to know which base models there are.
+        # In place, because others hold this mapping to know the base models.
         self.pools.clear()
         for name, some in urls.items():
             base, alias = parts_of(name)
@@ -37,7 +37,7 @@ class Fleet:
         return self.waiting + sum([replica.in_flight for replica in (*self.replicas, *self.draining)])
 
     def replicas_for(self, base: str, alias: str | None) -> list[Replica]:
-        """The replicas that should hold an alias's versions: those that are for it, else those that serve adapters."""
+        """The replicas that should hold an alias's versions: its dedicated ones, else those that serve adapters."""
         pool = self.pools.get(base, ())
         own = [replica for replica in pool if alias and replica.alias == alias]
         return own or [replica for replica in pool if replica.alias is None]
@@ -46,11 +46,11 @@ class Fleet:
         return [replica for replica in self.replicas_for(base, alias) if replica.up]
 
     def has_dedicated(self, base: str, alias: str | None) -> bool:
-        """Whether engines are there for this alias alone."""
+        """Whether this alias has a dedicated pool."""
         return any(replica.alias for replica in self.replicas_for(base, alias))
 
     def dedicated(self) -> dict[tuple[str, str], list[Replica]]:
-        """The replicas that are for one alias alone, by base model and alias."""
+        """The replicas of dedicated pools, by base model and alias."""
         found: dict[tuple[str, str], list[Replica]] = {}
         for replica in self.replicas:
             if replica.alias:
@@ -67,7 +67,7 @@ class Fleet:
         return found
 
     def holds(self, base: str, name: str) -> bool:
-        """Whether anybody may be asked."""
+        """Whether some replica may be asked for these weights."""
         return any(replica.serves(name) for replica in self.pools.get(base, ()))
 
     def serving(self, base: str, name: str) -> list[Replica]:
@@ -79,7 +79,7 @@ class Fleet:
         """The pools without a replica that answers, and why."""
         pools = {base: [r for r in pool if r.alias is None] for base, pool in self.pools.items()}
         own = {f"{base}@{alias}": pool for (base, alias), pool in self.dedicated().items()}
-        # A base model may be there for its own pools alone.
+        # A base model may have dedicated pools only.
         asked = {base: pool for base, pool in pools.items() if pool or not self.pools[base]} | own
         return {
             name: "; ".join(f"{replica.url}: {replica.reason}" for replica in pool) or "has no replicas"

@@ -8,7 +8,7 @@ from services.gateway.serving.domain.deployment import Deployment
 
 
 class RollbackPin(BaseModel):
-    """A stable name that was turned back to `version`, until one that was approved after `beyond` is deployed."""
+    """A stable name that was rolled back to `version`, until a version approved after `beyond` is deployed."""
 
     id: str
     at: float
@@ -17,7 +17,7 @@ class RollbackPin(BaseModel):
 
 
 def lineages(deployments: Iterable[Deployment]) -> dict[str | None, list[Deployment]]:
-    """What is deployed under each alias, the oldest approval first."""
+    """The deployed versions of each alias, the oldest approval first."""
     found: dict[str | None, list[Deployment]] = {}
     for deployment in sorted(deployments, key=_age):
         if deployment.status == "deployed":
@@ -26,14 +26,14 @@ def lineages(deployments: Iterable[Deployment]) -> dict[str | None, list[Deploym
 
 
 def current(lineage: Sequence[Deployment], pin: RollbackPin | None) -> Deployment:
-    """Which of an alias's versions it means: the newest approval, or the one that it was turned back to."""
+    """The version that an alias means: the newest approval, or the one that it is pinned to."""
     if pin is None or lineage[-1].at > pin.beyond:
         return lineage[-1]
     return next((d for d in reversed(lineage) if d.candidate.version == pin.version), lineage[-1])
 
 
 def wanted(deployments: Iterable[Deployment], keep: int, aliases: Iterable[RollbackPin] = ()) -> list[Deployment]:
-    """What engines should hold: what waits, the newest `keep` of each alias, and the one that it means."""
+    """What engines should hold: pending versions, and of each alias the newest `keep` and the one that it means."""
     known = list(deployments)
     pins = {alias.id: alias for alias in aliases}
     chosen = [deployment for deployment in known if deployment.status == "pending"]
@@ -44,7 +44,7 @@ def wanted(deployments: Iterable[Deployment], keep: int, aliases: Iterable[Rollb
 
 
 def due(deployments: Iterable[Deployment], alias: str, pin: RollbackPin | None, now: float) -> Deployment | None:
-    """What engines that are for one alias should hold: what waits and may be tried, else what the alias means."""
+    """The version that a dedicated pool should hold: a pending one that may be tried, else the one the alias means."""
     known = [deployment for deployment in deployments if deployment.candidate.suffix == alias]
     waiting = [d for d in known if d.status == "pending" and d.next_try_at <= now]
     if waiting:

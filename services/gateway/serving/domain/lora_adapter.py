@@ -1,4 +1,4 @@
-"""Whether a LoRA adapter fits a pool, decided from its files before any engine sees them."""
+"""Checks from its files whether a LoRA adapter fits a pool, before an engine sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _PLAIN = {"F16", "BF16", "F32"}
 
 @dataclass(frozen=True)
 class AdapterFiles:
-    """An adapter's folder as it was read: its configuration and the tensors that its weights declare."""
+    """The files of an adapter: its configuration and the tensors that its weights declare."""
 
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
@@ -31,7 +31,7 @@ class Base:
 
 
 def check(adapter: AdapterFiles, base: Base, max_rank: int) -> None:
-    """Raises `UnfitWeights` for what engines would refuse, fail on, or answer nonsense with."""
+    """Raises `UnfitWeights` for an adapter that engines would refuse, or that would crash them or give nonsense."""
     check_config(adapter.config)
     pairs = modules(adapter.tensors)
     if (rank := rank_of(adapter.tensors)) > max_rank:
@@ -48,7 +48,7 @@ def _check_shape(module: str, a: Tensor, b: Tensor, base: Base) -> None:
     if weight is None and not any(name.startswith(f"{module}.") for name in base.tensors):
         raise UnfitWeights(f"the adapter was made for another base model: this one has no {module!r:.200}")
     changed = (b.shape[0], a.shape[1])
-    # A quantized base keeps its weights in shapes of its own.
+    # A quantized base model stores its weights in other shapes.
     if weight is not None and weight.dtype in _PLAIN and weight.shape != changed:
         message = (
             f"the adapter was made for another base model: {module!r:.200} is {weight.shape} here, {changed} there"

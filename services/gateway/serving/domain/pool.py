@@ -1,4 +1,4 @@
-"""Pools: which base model is served by which engines, as an operator wants it.
+"""A pool: a base model on one or more engines, as an operator configured it.
 
 A pool is named after its base model and serves adapters, many versions at once. One that is named `base@alias` is for
 one stable name alone: its engines' own weights are replaced by those of the version that the name means.
@@ -16,19 +16,19 @@ from services.gateway.common.domain.errors import BadRequest
 Mode = Literal["adapters", "weights"]
 MAX_REPLICAS = 256
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
-# The host's addresses, each one a replica, in place of the host itself.
+# Stands for every address of a host, each one a replica.
 _DISCOVERED = "dns+http"
 
 
 class Pool(BaseModel):
-    """One base model's engines. Before an `@` in `id` is the base model's name, which is also its name in vLLM."""
+    """The engines of one base model. `id` is the model's name in vLLM, and optionally `@` and a stable name."""
 
     id: str
     at: float
     replicas: list[str]
     """URLs of engines; `dns+http://host:port` stands for every address of that host."""
     seed: list[str] | None = None
-    """What the settings said when they were last followed."""
+    """The replicas in the settings when they were last applied."""
     removed: bool = False
     context_length: int | None = None
     """Tokens of prompt and answer together that the engines take; None until a replica has answered."""
@@ -45,16 +45,16 @@ def parts_of(pool_id: str) -> tuple[str, str | None]:
 
 
 def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
-    """The pool as changed settings want it; None where they are the same, and what was said since holds."""
+    """The pool after the settings changed; None if they did not, so that later changes by the API hold."""
     if pool.seed == list(seed):
         return None
     return pool.model_copy(update={"replicas": list(seed), "seed": list(seed), "removed": False, "at": now})
 
 
 def check_id(pool_id: str) -> str:
-    """A base model's name, or one with a stable name behind an `@`; raises `BadRequest`."""
+    """Returns a valid pool id: a base model's name, optionally `@` and a stable name; raises `BadRequest`."""
     if not _POOL.fullmatch(pool_id) or ".." in pool_id:
-        raise BadRequest(f"{pool_id[:100]!r} is no name of a base model.", param="base", code="invalid_value")
+        raise BadRequest(f"{pool_id[:100]!r} is not a name of a base model.", param="base", code="invalid_value")
     return pool_id
 
 
@@ -74,7 +74,7 @@ def check_url(url: str) -> str:
         or url.removesuffix("/") != plain
         or (discovered and port is None)
     ):
-        message = f"{url[:200]!r} is no engine: wanted is http(s)://host[:port], or dns+http://host:port."
+        message = f"{url[:200]!r} is not the URL of an engine; send http(s)://host[:port] or dns+http://host:port."
         raise BadRequest(message, param="replicas", code="invalid_value")
     return plain
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-# Looks in a row that a busy engine may leave unanswered.
+# Checks in a row that a busy engine may leave unanswered.
 PATIENCE = 3
 
 
@@ -24,11 +24,11 @@ class Replica:
     url: str
     base: str
     alias: str | None = None
-    """The stable name that it is for: its own weights are a version's. None where it serves adapters."""
+    """The stable name of a dedicated pool, whose engines hold one version as their own weights; None for adapters."""
     closed: bool = False
-    """Its weights are being replaced by this gateway: nothing is asked of it."""
+    """This gateway is replacing its weights and sends it no requests."""
     barred: bool = False
-    """They may be replaced by another gateway."""
+    """Another gateway may be replacing its weights."""
     closings: int = 0
     up: bool = False
     reason: str = "not seen yet"
@@ -52,11 +52,11 @@ class Replica:
         return able and (name in self.loaded or (name == self.base and self.alias is None))
 
     def engine_name(self, loaded: str) -> str:
-        """What the engine itself calls the weights that are known here as `loaded`."""
+        """The engine's own name for the weights that the gateway calls `loaded`."""
         return self.base if self.alias else loaded
 
     def holds(self, version: str | None) -> None:
-        """Its own weights are this version's; None while they are nobody's."""
+        """Record the version of its own weights; None while they are being replaced."""
         self.unanswered = 0
         self.loaded = {version} if version else set()
 
@@ -74,7 +74,7 @@ class Replica:
         self.loaded = set()
 
     def mark_down(self, reason: str) -> None:
-        """It may come back as a new process that holds nothing: what it held must be shown again."""
+        """It may come back as a new process that holds nothing, so each version must be confirmed again."""
         self.up = False
         self.reason = reason
         self.loaded.clear()
@@ -82,7 +82,7 @@ class Replica:
         self.answered_at = NEVER
 
     def failed_probe(self, reason: str, now: float) -> None:
-        """It is there and does not work: it is left alone, each time for longer."""
+        """It is up but does not work: the pause before the next probe doubles each time."""
         self.mark_down(reason)
         self.rests_until = now + min(LONGEST_REST_S, 2.0**self.falls)
         self.falls = min(self.falls + 1, 10)
@@ -92,12 +92,12 @@ class Replica:
         self.strikes = self.falls = 0
 
     def mark_failed(self) -> None:
-        """A request failed: let the next look ask for a real answer, and after some in a row wait for it."""
+        """A request failed: the next check probes it, and after several failures it gets no requests until then."""
         self.strikes = self.strikes + 1 if self.answered_at == NEVER else 1
         self.answered_at = NEVER
 
     def missed_check(self, reason: str) -> None:
-        """It did not answer a look in time, which an engine under load may do."""
+        """It did not answer a check in time, as an engine under load may do."""
         self.unanswered += 1
         if self.unanswered >= PATIENCE:
             self.mark_down(reason)

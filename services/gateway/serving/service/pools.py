@@ -1,4 +1,4 @@
-"""Pools are kept, so that they change while gateways run and every gateway sees the same ones."""
+"""Pools are stored, so that they can change at run time and every gateway sees the same ones."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class Pools:
-    """The use cases over pools; `seeds` are those of the settings."""
+    """The use cases over pools; `seeds` are the pools in the settings."""
 
     views: Collection[Pool]
     fleet: Fleet
@@ -39,10 +39,10 @@ class Pools:
     changed: asyncio.Event
     """Wakes the reconciler."""
     addresses: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """The last replicas that a host was found to have."""
+    """The last known addresses of each `dns+http` entry."""
 
     async def seed(self) -> None:
-        """Follow the settings where they are new or were changed; what was said to a running gateway holds else."""
+        """Apply the settings where they are new or changed; otherwise changes made by the API hold."""
         now = time.time()
         for base, urls in self.seeds.items():
             empty = Pool(id=base, at=now, replicas=list(urls), seed=list(urls))
@@ -55,7 +55,7 @@ class Pools:
                 await self.views.change(base, decide)
 
     async def arrange(self) -> None:
-        """Let the fleet be what is kept."""
+        """Update the fleet from the stored pools."""
         kept = await self.views.find(removed=False)
         self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
 
@@ -68,7 +68,7 @@ class Pools:
         if mode not in (None, wish.mode):
             named = "A pool serves adapters, unless an '@' and a stable name follow its base model's name."
             raise BadRequest(named, param="mode", code="invalid_value")
-        # Who replaces an engine's weights does it to everybody who asks that engine.
+        # An engine belongs to one pool: a swap of its weights affects every request to it.
         others = {url: pool.id for pool in await self.listed() if pool.id != wish.id for url in pool.replicas}
         if taken := sorted(others.keys() & set(urls)):
             message = f"{taken[0]} is an engine of the pool {others[taken[0]]!r}."
@@ -83,11 +83,11 @@ class Pools:
         return wish
 
     async def remove(self, base: str, author: str = "") -> None:
-        """Ask a pool's engines for nothing more; raises `Missing`."""
+        """Remove a pool: its engines get no more requests; raises `Missing`."""
         known = await self.views.get(base)
         if known is None or known.removed:
             raise Missing(f"There is no pool {base!r:.100}.", param="base", code="pool_not_found")
-        # It stays as a mark: else the settings would bring it back at the next start.
+        # It is marked, not deleted: otherwise the settings would bring it back at the next start.
         removed = known.model_copy(update={"removed": True, "at": time.time()})
         await self.views.change(base, lambda _: (removed, [self._fact(removed, author)]))
         _log.info("pool removed", base=base)
@@ -132,6 +132,6 @@ class Pools:
         try:
             self.addresses[entry] = [address_url(address, host[1]) for address in await self.resolve(*host)]
         except (OSError, TimeoutError) as error:
-            # Engines do not end because a name server does.
+            # The engines are still there while the name server is down.
             _log.warning("not resolved; the last addresses stay", host=host[0], error=str(error))
         return self.addresses.get(entry, [])

@@ -1,4 +1,4 @@
-"""The versions of a stable name, and the way back to an earlier one."""
+"""The versions of a stable name, and rollback to an earlier one."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class Lineage:
-    """What was deployed under an alias, the oldest first, and which of it the alias means now."""
+    """The deployed versions of an alias, the oldest first, and the one that it means now."""
 
     alias: str
     versions: list[Deployment]
@@ -52,10 +52,10 @@ class Versions:
         return Lineage(alias, list(lineage), current(lineage, await self.pins.get(alias)))
 
     async def roll_back(self, alias: str, version: str | None, reason: str) -> ModelRolledBack:
-        """Let an alias mean an earlier version, by default the one before; it holds until a newer one is approved.
+        """Roll an alias back, by default to the version before; it holds until a newer version is approved.
 
-        It moves when every replica that is up answers with that version. Asking for the version that it means already
-        changes nothing. Raises `Missing`, `BadRequest` where there is none before, `NoReplica` where it cannot be
+        The alias moves when every replica that is up answers with that version. Asking for the version it already means
+        changes nothing. Raises `Missing`, `BadRequest` if there is no earlier version, `NoReplica` if it cannot be
         loaded now.
         """
         lineage = await self.of(alias)
@@ -69,7 +69,7 @@ class Versions:
         if fact.version != fact.previous_version:
             await self._load(target)
             await self._pin(fact, beyond=lineage.versions[-1].at)
-            # The caller fled from the current version: no split may send requests to it.
+            # A rollback means that the current version is bad: no split may send requests to it.
             await self.splits.clear(alias)
             await self.directory.refresh()
             self.changed.set()
@@ -79,7 +79,7 @@ class Versions:
     async def _load(self, target: Deployment) -> None:
         made = target.candidate
         up = self.fleet.up(made.base_model, made.suffix)
-        # The weights of engines that hold one version are replaced when the name moved: callers wait so long.
+        # A dedicated pool swaps its weights after the name has moved; requests wait for that.
         load = self.swaps.prepare if self.fleet.has_dedicated(made.base_model, made.suffix) else self.loader.load
         try:
             await asyncio.gather(*(load(replica, made) for replica in up))
@@ -94,7 +94,7 @@ class Versions:
         wish = RollbackPin(id=fact.alias, at=time.time(), version=fact.version, beyond=beyond)
 
         def decide(known: RollbackPin) -> tuple[RollbackPin, list[Any]] | None:
-            # Asked twice at once, it is done and told once.
+            # Two equal requests at once are one change and one event.
             return None if (known.version, known.beyond) == (wish.version, wish.beyond) else (wish, [fact])
 
         if not await self.pins.create(wish, [fact]):
@@ -103,7 +103,7 @@ class Versions:
 
 def _before(lineage: Lineage) -> Deployment:
     earlier = lineage.versions[: lineage.versions.index(lineage.current)]
-    # Two jobs may have made the same weights.
+    # Two jobs may have produced the same weights.
     other = [d for d in earlier if d.candidate.version != lineage.current.candidate.version]
     if not other:
         message = f"{lineage.alias!r} has no version before {lineage.current.candidate.version}."

@@ -1,4 +1,4 @@
-"""How gateways agree on who replaces an engine's weights, and that nobody else asks that engine meanwhile."""
+"""Gateways agree here on who replaces an engine's weights, and that none sends requests to it meanwhile."""
 
 import asyncio
 import time
@@ -29,19 +29,19 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class WeightLeases:
-    """One for each pool of whole weights; `holder` is this process's own name."""
+    """One lease for each dedicated pool; `holder` is the name of this process."""
 
     views: Collection[WeightLease]
     holder: str
     fences: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
 
     async def look_around(self, fleet: Fleet) -> None:
-        """Ask nothing of engines whose weights another gateway replaces, and let it know."""
+        """Stop requests to engines whose weights another gateway replaces, and confirm that."""
         for (base, alias), replicas in fleet.dedicated().items():
             await self._look_at(f"{base}@{alias}", replicas)
 
     async def take(self, pool: str) -> bool:
-        """Have the lease, or have it for longer; false while it is another's."""
+        """Take or renew the lease; false while another gateway holds it."""
         await self.views.create(WeightLease(id=pool))
         lease = await self._change(pool, lambda known: taken(known, self.holder, time.time()))
         return lease.holder == self.holder
@@ -50,17 +50,17 @@ class WeightLeases:
         await self._change(pool, lambda known: released(known, self.holder))
 
     async def close(self, pool: str, replica: Replica) -> None:
-        """Wait until no gateway asks an engine any more, and its answers to this one have ended."""
+        """Wait until no gateway sends requests to an engine and this one's have ended."""
         replica.close()
         lease = await self._change(pool, lambda known: closing(known, replica.url))
-        # What was sent but is not there yet would be answered by the new version under the old one's name.
+        # A request still on its way would be answered by the new version under the old one's name.
         while replica.in_flight or not left_alone(lease, time.time()):
             await asyncio.sleep(LOOK_S)
             if not replica.in_flight:
                 lease = await self.views.get(pool) or lease
 
     async def during(self, pool: str, work: Awaitable[None]) -> None:
-        """Do the work while the lease is kept; it is cancelled when it could not be."""
+        """Do the work while the lease is renewed; it is cancelled when a renewal fails."""
         doing = asyncio.ensure_future(work)
         keeping = asyncio.create_task(self._keep(pool, doing))
         try:
@@ -86,7 +86,7 @@ class WeightLeases:
         self._fence(pool, replicas, alone=lease.seen.keys() <= {self.holder})
 
     def _fence(self, pool: str, replicas: Sequence[Replica], *, alone: bool) -> None:
-        """Who hears nothing of the others for long must not trust what it knew."""
+        """A gateway that cannot read the lease for long must not trust what it read before."""
         if (timer := self.fences.pop(pool, None)) is not None:
             timer.cancel()
         if not alone:

@@ -1,4 +1,4 @@
-"""Replacing the weights of engines that are for one stable name: one engine of a pool at a time, by one gateway."""
+"""Replaces the weights of a dedicated pool's engines, one engine at a time, by one gateway."""
 
 import asyncio
 import hashlib
@@ -19,29 +19,29 @@ from shared.atomic_directory import boot_id
 from shared.events import Candidate
 
 Told = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
-"""What is told of each engine: the error, None when it answers with the version."""
+"""Reports the outcome for each engine: the error, or None when it answers with the version."""
 _log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True)
 class WeightSwaps:
-    """In `merged` lie adapters that were added to their base model."""
+    """`merged` holds adapters that were merged into their base model."""
 
     loader: AdapterLoader
     leases: WeightLeases
     merged: Path
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
-    """By pool. They are no part of a round of looks: an engine may answer for minutes before it can be changed."""
+    """By pool. Swaps run beside the reconcile loop: an engine may need minutes to finish its answers."""
 
     def begin(self, pool: str, replicas: Sequence[Replica], deployment: Deployment, told: Told) -> None:
-        """Bring a pool's engines to a version; nothing happens where they have it or somebody is at it."""
+        """Bring a pool's engines to a version; nothing happens where they hold it or a swap is running."""
         at_work = self.tasks.get(pool)
         behind = [replica for replica in replicas if replica.up and deployment.loaded_name not in replica.loaded]
         if behind and (at_work is None or at_work.done()):
             self.tasks[pool] = asyncio.create_task(self._bring(pool, behind, deployment, told))
 
     async def end(self) -> None:
-        """Leave everything as it is: whoever comes next sees what each engine holds."""
+        """Stop. The next process reads from each engine what it holds."""
         self.leases.end()
         for task in self.tasks.values():
             task.cancel()
@@ -80,7 +80,7 @@ class WeightSwaps:
         await self.leases.let_go(pool)
 
     async def _replace(self, pool: str, replica: Replica, candidate: Candidate) -> None:
-        """From one version to another without an answer of both; an engine that fails half-way stays paused."""
+        """Replace the weights so that no answer mixes two versions; an engine that fails half-way stays paused."""
         folder, name = await self.prepare(replica, candidate), loaded_name(candidate)
         engine, url, began_at = self.loader.engine, replica.url, time.monotonic()
         try:
