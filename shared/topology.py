@@ -129,7 +129,8 @@ def keys_bucket(settings: CommonSettings) -> StreamConfig:
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         allow_rollup_hdrs=True,
-        allow_direct=True,
+        # Reads go to the leader: another replica may not have the latest revision yet, on which a change builds.
+        allow_direct=False,
         deny_delete=True,
     )
 

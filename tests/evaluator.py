@@ -10,8 +10,8 @@ from services.evaluator.evaluation.service.evaluation_runner import EvaluationRu
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import Answer, answer_lines
 from services.evaluator.scoring.domain.item import Item
-from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.domain.scored import Scored, scored
+from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.adapters.questions import TaskChecker, read_questions

@@ -31,7 +31,7 @@ from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.adapters.worker_process import WorkerScorer
 from services.evaluator.scoring.domain import metrics
-from services.evaluator.scoring.domain.lease import Scoring
+from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites import api as suites_api
 from services.evaluator.suites.adapters.questions import TaskChecker, table_rows

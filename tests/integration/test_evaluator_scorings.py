@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.lease import LeaseLost, Scoring
 from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.service.scorings import Scorings
 from shared.events import Artifact, Score
+from shared.lease import Lease, LeaseLost
 from shared.settings import CommonSettings
 from shared.store import BaseStore, Collection, MemoryStore, Store
 
@@ -74,7 +75,7 @@ async def test_a_lease_is_renewed_while_the_work_runs(store) -> None:
 
 
 async def test_a_dead_evaluators_scoring_is_taken_over_when_its_lease_expires(store) -> None:
-    dead = Scoring(id=BASE.key, owner="dead", expires_at=1000.0)
+    dead = Scoring(id=BASE.key, lease=Lease(holder="dead", expires_at=1000.0))
     await store.create(dead)
     clock = [999.0]
     heir = Scorings(store, SlowScorer(), lease_s=30, now=lambda: clock[0])
@@ -97,7 +98,7 @@ async def test_a_stopped_or_failed_evaluator_releases_its_lease_at_once(store) -
 async def test_an_evaluator_that_lost_its_lease_stops(store) -> None:
     asleep = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=0.6).obtain(BASE))
     await asyncio.sleep(0.05)
-    taken = {"owner": "another", "expires_at": 10.0**12}
+    taken = {"lease": Lease(holder="another", expires_at=10.0**12)}
     await store.change(BASE.key, lambda known: (known.model_copy(update=taken), ()))
     with pytest.raises(LeaseLost):
         await asyncio.wait_for(asleep, 5)

@@ -10,6 +10,7 @@ from services.trainer.domain.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
 from shared.events import Candidate, Failure, TrainingFinished, TrainingRequested, Value
+from shared.lease import Lease
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 MAX_CRASHES_WITHOUT_PROGRESS = 3
@@ -61,6 +62,10 @@ class TrainingRun(Value):
     finished_at: int | None = None
 
     @property
+    def lease(self) -> Lease:
+        return Lease(holder=self.leased_by, expires_at=self.leased_until, attempt=self.attempt)
+
+    @property
     def ended(self) -> bool:
         return self.status in ("succeeded", "failed", "cancelled")
 
@@ -99,7 +104,7 @@ class TrainingRun(Value):
 
     def is_claimable(self, now: float) -> bool:
         """Whether any trainer may claim it: it is queued, or its lease has expired."""
-        return self.status == "queued" or (self.status == "running" and self.leased_until <= now)
+        return self.status == "queued" or (self.status == "running" and self.lease.is_free(now))
 
     def owned_by(self, attempt: int) -> bool:
         """Whether this attempt may still write."""
@@ -112,8 +117,10 @@ class TrainingRun(Value):
 
     def start(self, leased_by: str, now: float) -> Self:
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""
-        started = {"status": "running", "attempt": self.attempt + 1, "started_at": self.started_at or int(now)}
-        return self.model_copy(update={**started, "leased_by": leased_by, "leased_until": now + LEASE_S})
+        lease = self.lease.claim(leased_by, now, LEASE_S)
+        assert lease is not None, "only a claimable run is started"
+        started = self.model_copy(update={"status": "running", "started_at": self.started_at or int(now)})
+        return started._with(lease)
 
     def claim(self, leased_by: str, now: float) -> Self:
         """A trainer claims a waiting run: it starts, or a pending stop or pause request is carried out."""
@@ -122,11 +129,15 @@ class TrainingRun(Value):
         return self.pause(int(now)) if self.pause_requested else self.start(leased_by, now)
 
     def renew(self, now: float) -> Self:
-        return self.model_copy(update={"leased_until": now + LEASE_S})
+        return self._with(self.lease.renew(self.leased_by, now, LEASE_S))
 
     def release(self) -> Self:
         """End the lease: any trainer may claim the run."""
-        return self.model_copy(update={"leased_until": 0.0})
+        return self._with(self.lease.release(self.leased_by))
+
+    def _with(self, lease: Lease) -> Self:
+        fields = {"leased_by": lease.holder, "leased_until": lease.expires_at, "attempt": lease.attempt}
+        return self.model_copy(update=fields)
 
     def add_scores(self, scores: CheckpointScores) -> Self:
         """Record a checkpoint's scores, replacing earlier ones of the same step, and apply the stopping rules."""

@@ -47,7 +47,7 @@ def test_only_the_newest_attempt_owns_a_run(queued: TrainingRun) -> None:
 
 
 def test_an_attempt_resumes_from_the_last_checkpoint(queued: TrainingRun) -> None:
-    run = queued.start("a", 1).add_checkpoint(written(3)).add_checkpoint(written(6)).start("b", 2)
+    run = queued.start("a", 1).add_checkpoint(written(3)).add_checkpoint(written(6)).start("b", 100)
     assert run.resume_from == written(6)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from services.evaluator.scoring.domain.lease import Scoring
 from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Scorer
-from shared.store import Collection, Decision
+from shared.lease import while_leased
+from shared.store import Collection
 
 
 @dataclass(frozen=True)
@@ -35,45 +36,28 @@ class Scorings:
         scoring = await self._claim(target.key, owner)
         if scoring.scored is not None:
             return scoring.scored
-        return await self._compute(target, owner) if scoring.owner == owner else None
+        return await self._compute(target, owner) if scoring.lease.holder == owner else None
 
     async def _claim(self, key: str, owner: str) -> Scoring:
-        new = Scoring(id=key, owner=owner, expires_at=self.now() + self.lease_s)
-        if await self.store.create(new):
-            return new
-        claimed = await self._change(key, lambda known: known.claimed(owner, self.now(), self.lease_s))
-        assert claimed is not None, "a scoring is never deleted"
-        return claimed
+        def decide(known: Scoring) -> tuple[Scoring, tuple[()]] | None:
+            claimed = known.claim(owner, self.now(), self.lease_s)
+            return None if claimed is None else (claimed, ())
+
+        return await self.store.upsert(Scoring(id=key), decide)
 
     async def _compute(self, target: Target, owner: str) -> Scored:
-        work = asyncio.create_task(self.scorer.score(target))
-        renewal = asyncio.create_task(self._renew(target.key, owner))
+        async def renew() -> None:
+            await self._change(target.key, lambda known: known.renew(owner, self.now(), self.lease_s))
+
         try:
-            await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                # Only an error ends the renewal: the lease is lost, or the store is unavailable.
-                await renewal
-            return await self._finish(target.key, work.result())
+            scored = await while_leased(self.scorer.score(target), renew, self.lease_s)
+            finished = await self._change(target.key, lambda known: known.finish(scored))
         finally:
-            work.cancel()
-            renewal.cancel()
-            await asyncio.gather(work, renewal, return_exceptions=True)
-            await self._change(target.key, lambda known: known.released(owner))
+            await self._change(target.key, lambda known: known.release(owner))
+        assert finished.scored is not None
+        return finished.scored
 
-    async def _renew(self, key: str, owner: str) -> None:
-        while True:
-            await asyncio.sleep(self.lease_s / 3)
-            await self._change(key, lambda known: known.renewed(owner, self.now(), self.lease_s))
-
-    async def _finish(self, key: str, scored: Scored) -> Scored:
-        scoring = await self._change(key, lambda known: known.finished(scored))
-        assert scoring is not None
-        assert scoring.scored is not None
-        return scoring.scored
-
-    async def _change(self, key: str, decide: Callable[[Scoring], Scoring | None]) -> Scoring | None:
-        def apply(known: Scoring) -> Decision[Scoring] | None:
-            changed = decide(known)
-            return None if changed is None else (changed, ())
-
-        return await self.store.change(key, apply)
+    async def _change(self, key: str, change: Callable[[Scoring], Scoring]) -> Scoring:
+        changed = await self.store.change(key, lambda known: (change(known), ()))
+        assert changed is not None, "a scoring is never deleted"
+        return changed
