@@ -33,7 +33,7 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Two processes, for most tests wait; tests/sharing.py says which share one.
+# Two processes, for most tests wait; tests/scheduling.py says which share one.
 TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v
 
 test: setup ## every test, the end-to-end one included

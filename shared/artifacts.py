@@ -1,4 +1,4 @@
-"""Artifacts by digest on any fsspec store: written whole or not at all, checked when read, never a pickle."""
+"""Content-addressed artifacts on any fsspec store: written atomically, verified when read, never pickled."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x
 
 
 class ArtifactError(Exception):
-    """An artifact is missing, does not match its digest, or holds what is not allowed."""
+    """An artifact is missing, does not match its digest, or holds a forbidden file."""
 
 
 class Artifacts:
@@ -47,7 +47,7 @@ class Artifacts:
         return self._store(path, _digest(path), path.stat().st_size)
 
     def put_folder(self, folder: Path) -> Artifact:
-        """Store a folder's files and, last, the manifest that makes them one artifact.
+        """Store a folder's files and then the manifest that lists them.
 
         Raises `ArtifactError` for a file that is, or could be, a pickle.
         """
@@ -82,7 +82,7 @@ class Artifacts:
         return self._fs.open(self._path(artifact.sha256), "rb")
 
     def fetch_folder(self, artifact: Artifact, cache: Path, wait: Wait = no_wait) -> Path:
-        """A folder's files below `cache/<digest>`, to be read only: fetched once and moved into place whole."""
+        """A read-only folder `cache/<digest>`, fetched once and moved into place when complete."""
         target = cache / artifact.sha256
         if target.is_dir():
             return target
@@ -105,7 +105,7 @@ class Artifacts:
             return artifact
         self._fs.makedirs(os.path.dirname(target), exist_ok=True)
         if not self._local:
-            # An object store makes an object visible only when it is whole.
+            # An object store makes an object visible only when it is complete.
             self._fs.put_file(str(source), target)
             return artifact
         temporary = f"{target}.{uuid4().hex}.part"
@@ -129,13 +129,13 @@ class Artifacts:
 
 
 def _linked(source: str, target: Path) -> bool:
-    """Gigabytes need no second copy on the same disk: neither name's content is ever changed."""
+    """Hard-link instead of copying; safe because neither file is ever changed."""
     try:
         os.link(source, target)
     except FileNotFoundError:
         raise
     except OSError:
-        # Another file system, or one without links.
+        # Another file system, or one without hard links.
         return False
     return True
 

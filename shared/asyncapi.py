@@ -1,4 +1,4 @@
-"""The contract of all events as an AsyncAPI document, generated from `shared/events/`."""
+"""The event contract as an AsyncAPI document, generated from `shared/events/`."""
 
 import json
 import sys
@@ -15,13 +15,13 @@ D = TypeVar("D", bound=EventData)
 
 
 class Event(Envelope, Generic[D]):
-    """A CloudEvent with its data spelled out."""
+    """A CloudEvent with typed data."""
 
     data: D  # type: ignore[assignment]
 
 
 def document() -> dict[str, Any]:
-    """AsyncAPI 3.0: one channel for each event type, its message a CloudEvent in structured mode."""
+    """AsyncAPI 3.0 with one channel per event type; each message is a CloudEvent in structured mode."""
     broker = NatsBroker()
     for name, event in sorted(EVENTS.items()):
         schema = create_model(f"{event.__name__}Event", __base__=Event[event], __doc__=event.__doc__)

@@ -1,4 +1,4 @@
-"""Long work in a child process: started with one JSON document, heard by JSON lines, and never outliving its parent."""
+"""Long work in a child process, which gets JSON requests, sends JSON lines, and never outlives its parent."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class ChildDied(Exception):
-    """The child ended without saying that it was done; `returncode` is negative for a signal."""
+    """The child ended without a last message; `returncode` is negative for a signal."""
 
     def __init__(self, returncode: int, stderr_tail: str) -> None:
         super().__init__(f"the child process ended with code {returncode}: {stderr_tail[-2000:]}")
@@ -24,7 +24,7 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A running child process. Its lines are the messages that it sent with `Parent.send`."""
+    """A running child process, which sends messages by `Parent.send`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -33,9 +33,9 @@ class Child:
 
     @classmethod
     async def spawn(cls, module: str, environment: dict[str, str] | None = None) -> "Child":
-        """Start `python -m module`, which imports what it needs and waits for its request.
+        """Start `python -m module`, which does its imports and waits for a request.
 
-        Its standard input stays open as its lifeline.
+        The child ends when its standard input is closed.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -58,7 +58,7 @@ class Child:
         return child
 
     async def ask(self, request: dict[str, Any]) -> None:
-        """Give the child a request, the one of its life or its next; one that has ended hears nothing and tells why."""
+        """Send a request; if the child has ended, `reply` raises the reason."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError, ConnectionResetError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -73,7 +73,7 @@ class Child:
         return self._process.pid
 
     async def reply(self) -> dict[str, Any]:
-        """The next message; raises `ChildDied` when there is none any more."""
+        """The next message; raises `ChildDied` when the child has ended."""
         assert self._process.stdout is not None
         if line := await self._process.stdout.readline():
             return json.loads(line)
@@ -91,12 +91,12 @@ class Child:
                 raise
 
     def ask_to_stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Let the child end at its next good moment; the signal can say how."""
+        """Ask the child to stop at its next safe point; the signal can say how."""
         if self._process.returncode is None:
             self._process.send_signal(sign)
 
     async def kill(self) -> None:
-        """End the child and whatever it started, now; safe to call when it has ended."""
+        """Kill the child and its own children; safe to call when it has ended."""
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
@@ -111,7 +111,7 @@ class Child:
 
 
 class Children:
-    """Starts children of one module. One more can be kept ready: its imports done, waiting for its request."""
+    """Starts children of one module. One can be kept ready, with its imports done."""
 
     def __init__(self, module: str, environment: dict[str, str] | None = None) -> None:
         self._module = module
@@ -120,13 +120,13 @@ class Children:
         self._making = asyncio.Lock()
 
     async def keep_ready(self) -> None:
-        """See that a child waits for the next request."""
+        """Make sure that a child waits for the next request."""
         async with self._making:
             if self._ready is None or not self._ready.alive:
                 self._ready = await Child.spawn(self._module, self._environment)
 
     async def start(self, request: dict[str, Any]) -> Child:
-        """Give the request to the child that is ready, or to a new one."""
+        """Send the request to the child that is ready, or to a new one."""
         child, self._ready = self._ready, None
         if child is None or not child.alive:
             child = await Child.spawn(self._module, self._environment)
@@ -134,7 +134,7 @@ class Children:
         return child
 
     async def close(self) -> None:
-        """End the child that is ready; those that were started are their askers' own."""
+        """Kill the child that is ready; started children belong to their callers."""
         async with self._making:
             if self._ready is not None:
                 await self._ready.kill()
@@ -142,7 +142,7 @@ class Children:
 
 
 class Parent:
-    """The child's side: the request it was started with, and the way to speak."""
+    """The child's side: its request, and the channel for messages."""
 
     def __init__(self, request: dict[str, Any], channel: int) -> None:
         self.request = request
@@ -156,24 +156,24 @@ class Parent:
 
 
 def run(main: Callable[[Parent], None], *, again: bool = False) -> None:
-    """Run a child's `main` for its one request, or `again` for each that comes, which it then answers with a message.
+    """Run a child's `main` for one request or, with `again`, for each request, which `main` answers with a message.
 
-    What it prints goes to standard error; it is ended at once when its parent is gone.
+    Printed text goes to standard error. The child is killed when its parent ends.
     """
     channel = os.dup(sys.stdout.fileno())
-    # Libraries print; a stray line on the channel would break the protocol.
+    # Libraries print, and a printed line on the channel would break the protocol.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests = SimpleQueue[bytes]()
-    threading.Thread(target=_hear, args=(requests,), daemon=True).start()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     while True:
         main(Parent(json.loads(requests.get()), channel))
         if not again:
             return
 
 
-def _hear(requests: SimpleQueue[bytes]) -> None:
-    # Not through sys.stdin, whose lock the interpreter wants when it ends.
-    with open(0, "rb", closefd=False) as heard:
-        for line in heard:
+def _read_requests(requests: SimpleQueue[bytes]) -> None:
+    # Not through sys.stdin, whose lock the interpreter needs when it exits.
+    with open(0, "rb", closefd=False) as lines:
+        for line in lines:
             requests.put(line)
     os.killpg(os.getpgrp(), signal.SIGKILL)

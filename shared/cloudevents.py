@@ -33,11 +33,11 @@ class EventData(BaseModel):
             EVENTS[event_type] = cls
 
     def aggregate_id(self) -> str:
-        """The id of the job, dataset or model that this fact is about; the envelope's `subject`."""
+        """The id of the job, dataset or model that the event is about; the envelope's `subject`."""
         raise TypeError(f"{type(self).__name__} does not name its aggregate")
 
     def natural_key(self) -> str | None:
-        """What makes this fact the same fact when it is stated again; None when each statement counts."""
+        """What identifies the event when it is published again; None if each publication counts."""
         return self.aggregate_id()
 
 

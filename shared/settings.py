@@ -23,7 +23,7 @@ class CommonSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     log_level: str = "INFO"
     instance: str = ""
-    """Tells replicas of one service apart in logs; made up when empty."""
+    """Distinguishes replicas of one service in logs; generated when empty."""
     event_replicas: int = Field(default=1, ge=1, le=5)
     """JetStream copies of the event stream: 3 on a cluster of three."""
     event_max_bytes: int = Field(default=1024**3, ge=1024**2)

@@ -1,4 +1,4 @@
-"""Logs as JSON, and a W3C trace context that follows one job through every service."""
+"""JSON logs, and the W3C trace context that follows a job through every service."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def configure(service: str, instance: str, level: str) -> None:
-    """Send every log line, those of libraries too, to standard error as one JSON object."""
+    """Write every log line, including those of libraries, to standard error as a JSON object."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _name_the_trace,
@@ -54,18 +54,18 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def current_traceparent() -> str:
-    """The trace context of the work in hand; a new one where there is none."""
+    """The current trace context, or a new one."""
     return _traceparent.get() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def begin(traceparent: str | None) -> str:
-    """Carry on a trace for the rest of this task, or begin one where `traceparent` is missing or malformed; its id."""
+    """Continue a trace for the rest of this task, or start one if `traceparent` is missing or malformed; its id."""
     return _begin(traceparent)[0]
 
 
 @contextmanager
 def trace(traceparent: str | None, **fields: Any) -> Generator[str]:
-    """The same for a block alone; `fields` go into every log line."""
+    """The same for one block; `fields` are added to every log line."""
     trace_id, token = _begin(traceparent)
     try:
         with structlog.contextvars.bound_contextvars(**fields):
@@ -82,7 +82,7 @@ def _begin(traceparent: str | None) -> tuple[str, Token[str | None]]:
 
 
 def _name_the_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    # Asked for when a line is written: most requests write none.
+    # Looked up only when a line is written, because most requests write none.
     if traceparent := _traceparent.get():
         event.setdefault("trace_id", traceparent.split("-")[1])
     return event

@@ -1,4 +1,4 @@
-"""Who hears which event, and the one idempotent step that declares and updates JetStream's streams and consumers."""
+"""JetStream's streams and consumers, and the idempotent step that creates and updates them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class Consumer:
-    """One service's place in the line for one event; its replicas share it. `long` marks work of minutes."""
+    """A durable consumer of one event, shared by a service's replicas. `long` marks work that takes minutes."""
 
     service: str
     event: type[EventData]
@@ -48,7 +48,7 @@ class Consumer:
 
     @property
     def max_deliver(self) -> int:
-        # Long work is also delivered again after each crash of its worker, which is no fault of the event.
+        # Long work is redelivered after each crash of its worker, for which the event is not to blame.
         return MAX_DELIVER_LONG if self.long else MAX_DELIVER
 
 
@@ -88,7 +88,7 @@ CONSUMERS: tuple[Consumer, ...] = (
 
 
 def consumer_of(service: str, event: type[EventData]) -> Consumer:
-    """The declared consumer; raises `LookupError` when the table lacks it."""
+    """The declared consumer; raises `LookupError` if it is not in `CONSUMERS`."""
     for consumer in CONSUMERS:
         if consumer.service == service and consumer.event is event:
             return consumer
@@ -96,7 +96,7 @@ def consumer_of(service: str, event: type[EventData]) -> Consumer:
 
 
 def streams(settings: CommonSettings) -> Sequence[StreamConfig]:
-    """The event stream, and the stream of what could not be handled."""
+    """The event stream and the dead letter stream."""
     dead_subjects = [f"{DEAD_PREFIX}.>", ADVISORIES]
     return (
         _stream(EVENTS_STREAM, sorted(events.EVENTS), settings.event_max_bytes, settings.event_replicas),
@@ -119,7 +119,7 @@ def _stream(name: str, subjects: list[str], max_bytes: int, replicas: int) -> St
 
 
 def keys_bucket(settings: CommonSettings) -> StreamConfig:
-    """The last state of each API key that was made or changed by HTTP, as one of NATS's key-value buckets."""
+    """The latest revision of each API key that was created or changed by HTTP, as a key-value bucket."""
     return StreamConfig(
         name=KEYS_STREAM,
         subjects=[f"{KEYS_PREFIX}.>"],
@@ -164,7 +164,7 @@ def consumer_config(consumer: Consumer) -> ConsumerConfig:
 
 
 async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
-    """Create or update everything; running it again changes nothing, and no message is lost by it."""
+    """Create or update everything; repeating it changes nothing, and no message is lost."""
     for stream in (*streams(settings), keys_bucket(settings), sessions_bucket(settings)):
         assert stream.name is not None
         try:

@@ -17,15 +17,15 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
-from tests.sharing import BySharing, place
+from tests.scheduling import SharedProcessScheduling, place
 
 __all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing:
-    return BySharing(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedProcessScheduling:
+    return SharedProcessScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

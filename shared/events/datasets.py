@@ -15,7 +15,7 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UploadOptions(Value):
-    """What a user said about an uploaded file. Empty values stand for what is found out by itself.
+    """What a user specified for an uploaded file. Empty values are detected.
 
     `mapping` names a field for a column, such as `{"question": "prompt"}`; rows with the same value in the column
     `group` stay in one split. The shares are those of validation and test; training has the rest.
@@ -37,7 +37,7 @@ MAX_ROW_ERRORS = 200
 
 
 class DatasetUploaded(EventData):
-    """A file was stored and waits to be checked. With `train`, training starts as soon as it is ready."""
+    """A file was stored and waits for its checks. With `train`, training starts as soon as it is ready."""
 
     type: ClassVar[str] = "dataset.uploaded"
     category: ClassVar[Category] = "request"
@@ -59,7 +59,7 @@ class DatasetUploaded(EventData):
 
 
 class DatasetReady(EventData):
-    """A file was found clean and was split."""
+    """A file passed its checks and was split."""
 
     type: ClassVar[str] = "dataset.ready"
     file_id: Id
@@ -73,7 +73,7 @@ class DatasetReady(EventData):
     kind: Literal["chat", "text", "preference", "unpaired"] = "chat"
     """What a row is: a conversation, a plain text, two answers to a question, or an answer with a label."""
     version: str = Field(default="", max_length=64)
-    """Made of the content: the same rows are the same version."""
+    """Derived from the content: the same rows give the same version."""
     template: PromptTemplate | None = None
     """The template that the rows were rendered with."""
 
@@ -82,7 +82,7 @@ class DatasetReady(EventData):
 
 
 class DatasetRejected(EventData):
-    """A file cannot be trained on. `errors` holds the first of them, `bad_rows` counts all lines that are bad."""
+    """A file cannot be used for training. `errors` holds the first errors, `bad_rows` counts all bad lines."""
 
     type: ClassVar[str] = "dataset.rejected"
     file_id: Id

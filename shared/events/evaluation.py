@@ -1,4 +1,4 @@
-"""Events about the scores of checkpoints."""
+"""Events about scores of checkpoints."""
 
 from typing import Annotated, ClassVar
 
@@ -15,19 +15,19 @@ MAX_TASKS = 100
 
 
 class EvalDone(EventData):
-    """A checkpoint was scored on the test split, beside its base model on the same items.
+    """A checkpoint and its base model were scored on the items of the test split.
 
     `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`, with
-    `production_answer` where there is one, and `confidence` where the engine told how sure the model was.
-    `intervals` are those of `scores`, by metric; `comparisons` hold one for each metric with the base model and, where
-    another version of the same alias and base model is in production, as `production` names it, with that.
-    `item_errors` counts the questions that the engine refused, which count as empty answers.
+    `production_answer` if `production` names a version, and `confidence` if the engine returned probabilities.
+    `intervals` are those of `scores`, by metric. `comparisons` hold, for each metric, one with the base model and one
+    with `production`, which is the version of the same alias and base model that is in production, if there is one.
+    `item_errors` counts the questions that the engine refused; they count as empty answers.
 
-    Where the checkpoint was scored on suites too, their scores stand beside the test split's as
-    `<suite>.<task>.<metric>`, `<suite>.score` (the tasks' own metrics by weight) and `<suite>.kept` (1 where no task's
-    own metric is worse than the base model's by the test); `subjects` are by metric, then subject. A task that could
-    not be scored is in `task_errors` and has no score, nor has its suite. `task_samples` are as `samples`, by task. The
-    score `contaminated` is the share of all questions that training held, where `checkpoint.saved` says what it was.
+    Scores on suites are named `<suite>.<task>.<metric>`, `<suite>.score` (the weighted mean of the tasks' own metrics)
+    and `<suite>.kept` (1 if no task's own metric is significantly worse than the base model's). `subjects` are by
+    metric, then by subject. A task that could not be scored is in `task_errors`; it and its suite have no score.
+    `task_samples` are like `samples`, by task. The score `contaminated` is the share of all questions that occur in
+    the training rows, if `checkpoint.saved` names these.
     """
 
     type: ClassVar[str] = "eval.done"
@@ -44,14 +44,14 @@ class EvalDone(EventData):
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
     judge_invalid: int = Field(default=0, ge=0)
-    """A judge's replies on the checkpoint's answers that were no judgement; each was asked for again."""
+    """The judge's replies that were not a judgement; the judge was asked again for each."""
     production: Id | None = None
     production_scores: Scores = Field(default_factory=dict)
     subjects: Subjects = Field(default_factory=dict)
     task_samples: Annotated[dict[Metric, Artifact], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
     task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
     report: Artifact | None = None
-    """The whole event's data as JSON, where a list or dict here was too long to be published."""
+    """The event's complete data as JSON, if a list or dict here was cut."""
     contamination: Annotated[tuple[Contamination, ...], MaxEntries(MAX_TASKS + 1, cut=True)] = ()
 
     def aggregate_id(self) -> str:

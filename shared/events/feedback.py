@@ -8,7 +8,7 @@ from shared.events.texts import Id, Name
 
 
 class FeedbackRecorded(EventData):
-    """Somebody judged a served answer."""
+    """A user rated an answer."""
 
     type: ClassVar[str] = "feedback.recorded"
     category: ClassVar[Category] = "request"

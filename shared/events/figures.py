@@ -1,4 +1,4 @@
-"""What was measured: scores, intervals, comparisons, metrics of a training step."""
+"""Measurements: scores, intervals, comparisons, metrics of a training step."""
 
 from typing import Annotated, Literal
 
@@ -10,14 +10,14 @@ from shared.events.values import Value
 
 
 class Score(Value):
-    """One metric over `n` items: from 0 to 1, more being better, unless docs/metrics.md says otherwise of it."""
+    """One metric over `n` items, from 0 to 1, higher is better, unless docs/metrics.md says otherwise."""
 
     value: float = Field(allow_inf_nan=False)
     n: int = Field(ge=0)
 
 
 class Interval(Value):
-    """Where a figure lies with probability `level`. `seed` is that of the draws, None where nothing was drawn."""
+    """A confidence interval. `seed` is that of the bootstrap; None for methods without random draws."""
 
     low: float = Field(allow_inf_nan=False)
     high: float = Field(allow_inf_nan=False)
@@ -27,10 +27,10 @@ class Interval(Value):
 
 
 class Comparison(Value):
-    """One metric of two models on the same `n` items: `difference` is the first's mean item value less the other's.
+    """One metric of two models on the same `n` items: `difference` is the first model's mean minus the other's.
 
-    `gained` items score higher than in the other model, `lost` lower. `p_adjusted` is corrected for all metrics
-    compared at once, and `verdict` follows from it alone: 5 % of comparisons of equals may call a difference.
+    `gained` items score higher than with the other model, `lost` items lower. `p_adjusted` is corrected for all metrics
+    compared at once; `verdict` follows from it alone, at a level of 5 %.
     """
 
     metric: Metric
@@ -56,7 +56,7 @@ Subjects = Annotated[
 
 
 class Contamination(Value):
-    """How many of a task's `n` questions the training rows held; `task` is empty for the test split."""
+    """How many of a task's `n` questions occur in the training rows; `task` is empty for the test split."""
 
     task: Metric
     n: int = Field(ge=0)
@@ -64,7 +64,7 @@ class Contamination(Value):
 
 
 class TrainingMetrics(Value):
-    """Figures of one step, named as OpenAI names them. Losses are mean nats per answer token; accuracies are 0 to 1."""
+    """Metrics of one step, with OpenAI's names. Losses are mean nats per answer token; accuracies are 0 to 1."""
 
     step: int
     train_loss: float | None = None

@@ -1,4 +1,4 @@
-"""What a caller chooses of a training."""
+"""What a caller chooses for a training."""
 
 from typing import Annotated, Literal
 
@@ -13,15 +13,15 @@ MetadataValue = Annotated[str, MaxBytes(3072)]
 
 
 class Hyperparameters(Value):
-    """What a caller asked for; None stands for "auto". `learning_rate` is absolute, the multiplier scales it.
+    """The requested hyperparameters; None is "auto". `learning_rate` is absolute, the multiplier scales it.
 
     `lora_targets` is `all-linear`, `attention`, `mlp`, or names of linear layers with commas between; `freeze_blocks`
-    are the last ones, those that `freeze` trains. `early_stopping` (by default on) ends a run whose validation is
+    is the number of last blocks that `freeze` trains. `early_stopping` (by default on) ends a run whose validation is
     perfect or no longer improves. A run also stops early when `early_stopping_metric` lies `early_stopping_drop` below
     its best, when it has not risen in `early_stopping_patience` evaluations, or when `general_metric` lies
-    `general_drop` below the base model's; each only where it was asked for. `start_job` and
-    `start_step` name a checkpoint to go on from, with its optimizer's state or, by default, without; rows of the
-    dataset `general_file` are mixed in, so that they are `general_share` of all. A row may have `max_length` tokens.
+    `general_drop` below the base model's; each only if set. `start_job` and
+    `start_step` name a checkpoint to continue from, with its optimizer's state or, by default, without; rows of the
+    dataset `general_file` are mixed in as the share `general_share` of all rows. A row may have `max_length` tokens.
     """
 
     n_epochs: float | None = Field(default=None, gt=0, le=100)

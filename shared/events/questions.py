@@ -27,7 +27,7 @@ class EvaluatedModel(Value):
 
 
 class EvaluationRequested(EventData):
-    """Somebody asked how some models answer some questions: exactly one of `questions`, `suite` and `split`."""
+    """A user asked how models answer questions: exactly one of `questions`, `suite` and `split`."""
 
     type: ClassVar[str] = "evaluation.requested"
     category: ClassVar[Category] = "request"
@@ -70,7 +70,7 @@ class EvaluationProgress(EventData):
 
 
 class ModelScores(Value):
-    """What one model reached."""
+    """The scores of one model."""
 
     name: Name
     scores: Scores
@@ -83,7 +83,7 @@ class EvaluationAnswered(EventData):
     """An evaluation ended. `comparisons` are of the first model with each of the others.
 
     `samples` is a JSON Lines artifact with one line a question: the prompt, the reference, and each model's answer and
-    item scores. `report` holds the whole event's data as JSON where a list here was too long.
+    item scores. `report` holds the event's complete data as JSON, if a list here was cut.
     """
 
     type: ClassVar[str] = "evaluation.answered"

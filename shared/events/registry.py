@@ -1,4 +1,4 @@
-"""All events by type, as their classes registered themselves."""
+"""Lookup of events by type."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class UnknownEventTypeError(ValueError):
 
 
 def parse(envelope: Envelope) -> EventData:
-    """The fact inside an envelope; raises `UnknownEventTypeError`, or pydantic's `ValidationError` for bad data."""
+    """The event inside an envelope; raises `UnknownEventTypeError`, or pydantic's `ValidationError` for bad data."""
     event = EVENTS.get(envelope.type)
     if event is None:
         raise UnknownEventTypeError(f"unknown event type {envelope.type!r}; known are {', '.join(sorted(EVENTS))}")

@@ -10,7 +10,7 @@ from shared.events.texts import Id
 
 
 class TrainingRequested(EventData):
-    """Somebody asked for a job. Both times are Unix seconds; `requested_at`, with fractions, orders the queue."""
+    """A user asked for a job. Both times are Unix seconds; `requested_at`, with fractions, orders the queue."""
 
     type: ClassVar[str] = "training.requested"
     category: ClassVar[Category] = "request"
@@ -27,7 +27,7 @@ class TrainingRequested(EventData):
 
 
 class TrainingCancelRequested(EventData):
-    """Somebody asked for a job to stop."""
+    """A user asked to cancel a job."""
 
     type: ClassVar[str] = "training.cancel_requested"
     category: ClassVar[Category] = "request"
@@ -38,10 +38,10 @@ class TrainingCancelRequested(EventData):
 
 
 class TrainingPauseRequested(EventData):
-    """Somebody asked for a job to hold.
+    """A user asked to pause a job.
 
-    `change` rises with each pause and each resume of a job. The two are heard on ways of their own, perhaps not in
-    the order in which they were said: the one with the highest `change` holds.
+    `change` rises with each pause and each resume of a job. The two event types have different consumers and may
+    arrive out of order; the one with the highest `change` applies.
     """
 
     type: ClassVar[str] = "training.pause_requested"
@@ -57,7 +57,7 @@ class TrainingPauseRequested(EventData):
 
 
 class TrainingResumeRequested(EventData):
-    """Somebody asked for a paused job to go on; `change` is as in `training.pause_requested`."""
+    """A user asked to resume a paused job; `change` is as in `training.pause_requested`."""
 
     type: ClassVar[str] = "training.resume_requested"
     category: ClassVar[Category] = "request"

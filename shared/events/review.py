@@ -12,7 +12,7 @@ from shared.events.values import Value
 
 
 class RuleOutcome(Value):
-    """One rule of a policy: what was measured, what was demanded, and whether it held."""
+    """One rule of a policy: the figure, its limit, and whether the rule passed."""
 
     rule: Annotated[str, MaxBytes(512, cut=True)]
     figure: float | None
@@ -25,7 +25,7 @@ Rules = Annotated[tuple[RuleOutcome, ...], MaxEntries(64)]
 
 
 class Verdict(Value):
-    """The decision over one checkpoint with every rule that led to it."""
+    """The decision about one checkpoint with every rule that led to it."""
 
     approved: bool
     outcome: Literal["approved", "rejected", "undecided"] | None = None
@@ -37,7 +37,7 @@ class Verdict(Value):
 
 
 class ReviewOpened(EventData):
-    """A checkpoint passed its gates and waits for people."""
+    """A checkpoint passed its gates and waits for reviewers."""
 
     type: ClassVar[str] = "review.opened"
     review_id: Id
@@ -50,7 +50,7 @@ class ReviewOpened(EventData):
 
 
 class ReviewScored(EventData):
-    """The evidence over one checkpoint is complete. `score` is 0 to 100 and None where no person was asked."""
+    """The evidence about one checkpoint is complete. `score` is 0 to 100, None without reviewers."""
 
     type: ClassVar[str] = "review.scored"
     review_id: Id
@@ -60,7 +60,7 @@ class ReviewScored(EventData):
     reviewers: int
     rules: Rules
     item_scores: Annotated[dict[Label, float], MaxEntries(1000)] = Field(default_factory=dict)
-    """People's mean over each answer that they judged, 0 to 100; `item-3` is the third of the evaluation's samples."""
+    """Reviewers' mean score of each answer, 0 to 100; `item-3` is the third of the evaluation's samples."""
 
     def aggregate_id(self) -> str:
         return self.review_id
@@ -78,7 +78,7 @@ class ModelApproved(EventData):
 
 
 class ModelRejected(EventData):
-    """No checkpoint of a job may be served; `candidate` is the best one, None where there was none."""
+    """No checkpoint of a job may be served; `candidate` is the best one, if there is one."""
 
     type: ClassVar[str] = "model.rejected"
     job_id: Id

@@ -10,8 +10,7 @@ from shared.events.texts import Id, Reason, Uri
 class ModelDeployed(EventData):
     """A version is served and its alias points to it.
 
-    `replicas` counts the engines that answer with it: all that are up, or at least half of those that are for this
-    alias alone and hold one version at a time; the rest follow.
+    `replicas` counts the engines that answer with it. The others follow.
     """
 
     type: ClassVar[str] = "model.deployed"
@@ -28,9 +27,9 @@ class ModelDeployed(EventData):
 
 
 class ModelDeploymentFailed(EventData):
-    """An attempt to serve a version failed, and what was served before serves on.
+    """An attempt to serve a version failed; the previous version is still served.
 
-    `replica` is the engine's URL, None where none was reached; after a `permanent` failure there is no further attempt.
+    `replica` is the engine's URL, None if no engine was reached. After a `permanent` failure there is no retry.
     """
 
     type: ClassVar[str] = "model.deployment_failed"
@@ -48,7 +47,7 @@ class ModelDeploymentFailed(EventData):
 
 
 class ModelRolledBack(EventData):
-    """An alias went back to an earlier version."""
+    """An alias was rolled back to an earlier version."""
 
     type: ClassVar[str] = "model.rolled_back"
     alias: Id

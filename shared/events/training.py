@@ -13,9 +13,9 @@ from shared.events.values import Artifact, Failure, Split
 
 
 class TrainingQueued(EventData):
-    """A job has its data and waits for a trainer: the trainers' work queue.
+    """A job has its data and waits for a trainer; these events are the trainers' work queue.
 
-    `turn` is 0 for the first time, and the `change` of the resume that brought a paused job back.
+    `turn` is 0 the first time; after a pause it is the `change` of the resume.
     """
 
     type: ClassVar[str] = "training.queued"
@@ -30,7 +30,7 @@ class TrainingQueued(EventData):
 
 
 class TrainingProgress(EventData):
-    """One step of a running job. `message` is for people; `estimated_finish` is in Unix seconds."""
+    """One step of a running job. `estimated_finish` is in Unix seconds."""
 
     type: ClassVar[str] = "training.progress"
     job_id: Id
@@ -50,9 +50,9 @@ class TrainingProgress(EventData):
 
 
 class CheckpointSaved(EventData):
-    """A checkpoint lies whole in the artifact store. `state` is what a trainer needs to go on from it.
+    """A checkpoint is complete in the artifact store. `state` is what a trainer needs to resume from it.
 
-    `train` holds what it was trained on, against which questions are checked.
+    `train` holds the training rows, with which the evaluator checks questions for contamination.
     """
 
     type: ClassVar[str] = "checkpoint.saved"
@@ -71,10 +71,10 @@ class CheckpointSaved(EventData):
 
 
 class TrainingFinished(EventData):
-    """A job trains no more; `checkpoints` are the steps that were saved.
+    """The training of a job ended; `checkpoints` are the saved steps.
 
-    `trainable_share` is that of the parameters, adapters included; None where it never got as far as a model.
-    `stop_reason` says why it ended before its last step, `best_step` which checkpoint had the best score by then.
+    `trainable_share` is the share of trained parameters, adapters included; None if no model was loaded.
+    `stop_reason` says why it ended before its last step; `best_step` is the checkpoint with the best score so far.
     """
 
     type: ClassVar[str] = "training.finished"
@@ -94,7 +94,7 @@ class TrainingFinished(EventData):
 
 
 class JobEnded(EventData):
-    """A fine-tuning job is over for its caller: its model can be called or waits for people alone, or it failed."""
+    """A fine-tuning job ended for its caller: its model can be called or waits for reviewers, or the job failed."""
 
     type: ClassVar[str] = "job.ended"
     job_id: Id

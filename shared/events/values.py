@@ -9,13 +9,13 @@ from shared.events.texts import Label, Name, Reason, Sha256, Uri
 
 
 class Value(BaseModel):
-    """A part of an event: compared by what it holds, never changed."""
+    """A part of an event: immutable, compared by value."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Artifact(Value):
-    """Where an artifact lies and what it must hash to; `uri` is an fsspec URL, `bytes` its size.
+    """A reference to an artifact: its fsspec URL, digest and size.
 
     For a folder, `uri` and `sha256` are those of its manifest, and `bytes` is the sum of its files.
     """

@@ -1,1 +1,1 @@
-"""Model weights on disk: what safetensors files declare, what a LoRA adapter is, and the sum of it and its base."""
+"""Model weights on disk: safetensors headers, LoRA adapters, and merging an adapter into its base model."""

@@ -1,4 +1,4 @@
-"""Weights on disk, read as far as their headers: nothing of them is ever executed, and nothing is trusted."""
+"""Weight files, read up to their headers; nothing in them is executed or trusted."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _SUFFIXES = {".safetensors", ".json", ".jsonl", ".txt", ".model", ".jinja", ".md
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Raises `UnfitWeights` for a file of a kind that engines might unpickle."""
+    """Raises `UnfitWeights` for a file type that engines might unpickle."""
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix not in _SUFFIXES:
             raise UnfitWeights(f"holds {path.name!r:.100}: only safetensors are served, never pickles")
@@ -27,7 +27,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UnfitWeights(f"{path.name} cannot be read: {error}") from None
     if not isinstance(content, dict):
-        raise UnfitWeights(f"{path.name} is no JSON object")
+        raise UnfitWeights(f"{path.name} is not a JSON object")
     return content
 
 
@@ -38,12 +38,12 @@ def read_model(folder: Path) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors that a safetensors file declares; raises `UnfitWeights` for one that is not whole."""
+    """The tensors that a safetensors file declares; raises `UnfitWeights` if the file is incomplete."""
     if not path.is_file():
         raise UnfitWeights(f"{path.name} is missing")
     with path.open("rb") as file:
         length = int.from_bytes(file.read(PREFIX_BYTES), "little")
         left = path.stat().st_size - PREFIX_BYTES - length
         if length > MAX_HEADER_BYTES or left < 0:
-            raise UnfitWeights(f"{path.name} is not whole: its header alone would be longer than the file")
+            raise UnfitWeights(f"{path.name} is incomplete: its header is longer than the file")
         return tensors(file.read(length), left)

@@ -1,11 +1,11 @@
-"""What a safetensors file says of itself: names, types and shapes, and whether the file is whole."""
+"""The header of a safetensors file: names, types and shapes of tensors, and whether the file is complete."""
 
 import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
-# https://github.com/huggingface/safetensors#format: 8 bytes of length, so much JSON, then the tensors without gaps.
+# https://github.com/huggingface/safetensors#format: 8 bytes of length, the JSON header, then the tensors without gaps.
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 _ITEM_BYTES = {
@@ -15,12 +15,12 @@ _ITEM_BYTES = {
 
 
 class UnfitWeights(Exception):
-    """These weights can never be served as they are; the message says why."""
+    """These weights cannot be served; the message says why."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor's type, as safetensors names it, its shape, and where its bytes lie behind the header."""
+    """A tensor's type (safetensors' name), its shape, and the position of its bytes behind the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -40,10 +40,10 @@ def tensors(header: bytes, data_bytes: int) -> dict[str, Tensor]:
     end = 0
     for name, tensor in sorted(found.items(), key=lambda item: (item[1].start, item[1].end)):
         if tensor.start != end or tensor.end - tensor.start != _bytes(tensor):
-            raise UnfitWeights(f"the safetensors file is damaged: {name!r:.100} does not lie where it must")
+            raise UnfitWeights(f"the safetensors file is damaged: {name!r:.100} is not at its declared position")
         end = tensor.end
     if end != data_bytes:
-        raise UnfitWeights(f"the safetensors file is not whole: {data_bytes} bytes of data in place of {end}")
+        raise UnfitWeights(f"the safetensors file is incomplete: {data_bytes} bytes of data, expected {end}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A LoRA adapter added to its base model's weights, file by file, with no more of them in memory than some rows."""
+"""Merges a LoRA adapter into its base model's weights, file by file, with only some rows in memory."""
 
 import math
 import shutil
@@ -22,9 +22,9 @@ Floats = NDArray[np.float32]
 
 
 def merge(base: Path, adapter: Path, target: Path, wait: Wait = no_wait) -> None:
-    """Write the merged weights into `target`, whole or not at all; raises `UnfitWeights`.
+    """Write the merged weights into `target` atomically; raises `UnfitWeights`.
 
-    They are made to be read soon, and are left to the system to write to the disk: name the folder by `boot_id`.
+    The files are read soon and not fsynced, so name the folder by `boot_id`.
     """
     updates = _Updates(adapter)
     with atomic_directory(target) as scratch:
@@ -64,7 +64,7 @@ def scale(config: Mapping[str, Any], rank: int) -> float:
 
 
 class _Updates:
-    """What is added to each weight: scale * B A (https://arxiv.org/abs/2106.09685)."""
+    """The update of each weight: scale * B A (https://arxiv.org/abs/2106.09685)."""
 
     def __init__(self, adapter: Path) -> None:
         self._config = read_config(adapter / CONFIG)
@@ -77,7 +77,7 @@ class _Updates:
         self.names = self._pairs.keys()
 
     def of(self, name: str, tensor: Tensor) -> tuple[Floats, Floats]:
-        """A and the scaled B of a tensor that they fit."""
+        """A and the scaled B for a tensor, whose shape must fit."""
         a, b = self._pairs[name]
         shape = (b.shape[0], a.shape[1])
         if tensor.dtype not in _TYPES or tensor.shape != shape:
@@ -87,13 +87,13 @@ class _Updates:
 
 
 def _merge_file(source: Path, updates: _Updates, target: Path, wait: Wait) -> set[str]:
-    """Copy a file with the changed tensors changed; the names of these."""
+    """Copy a file with updated tensors; returns the names of those."""
     found, begin = read_tensors(source), _data_at(source)
     whole = np.memmap(source, np.uint8, "r")
     data = whole[begin:]
     with target.open("wb") as file:
         file.write(whole[:begin].data)
-        # They lie without gaps.
+        # Tensors are stored without gaps.
         for name, tensor in sorted(found.items(), key=lambda item: item[1].start):
             changed = name in updates.names
             for part in _changed(data, tensor, *updates.of(name, tensor)) if changed else _parts(data, tensor):
@@ -108,7 +108,7 @@ def _parts(data: NDArray[np.uint8], tensor: Tensor) -> Generator[NDArray[Any]]:
 
 
 def _changed(data: NDArray[np.uint8], tensor: Tensor, down: Floats, up: Floats) -> Generator[NDArray[Any]]:
-    """The rows of a tensor with B A added, so many at a time that they stay in the processor's cache."""
+    """The rows of a tensor with B A added, in blocks that fit the processor's cache."""
     values = _view(data, tensor)
     rows = max(1, _CACHED_NUMBERS // tensor.shape[1])
     for begin in range(0, len(values), rows):

@@ -1,4 +1,4 @@
-"""The contract of the events: what is published, what old events still mean, who hears what."""
+"""The event contract: the published document, old events, bounds and consumers."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ from shared.cloudevents import Envelope, EventData
 PUBLISHED = Path(__file__).parents[2] / "docs" / "asyncapi.json"
 
 
-def test_the_published_document_is_the_one_the_code_means() -> None:
+def test_the_published_document_matches_the_code() -> None:
     assert json.loads(PUBLISHED.read_text()) == asyncapi.document(), "run `make contract` and read the difference"
 
 
-def test_every_event_has_an_owner_a_subject_and_a_stream() -> None:
+def test_every_event_type_is_a_subject_of_the_stream() -> None:
     [stream, _] = topology.streams(topology.CommonSettings())
     assert set(stream.subjects or []) == set(events.EVENTS)
     assert all(name.count(".") == 1 and name == event.type for name, event in events.EVENTS.items())
@@ -56,7 +56,7 @@ def test_an_evaluation_has_one_source_of_questions() -> None:
 
 
 @given(st.text(min_size=1, max_size=20, alphabet=st.characters(exclude_categories=["Cs"])), st.text())
-def test_an_envelope_survives_the_wire(job_id: str, traceparent: str) -> None:
+def test_an_envelope_is_read_as_it_was_written(job_id: str, traceparent: str) -> None:
     sent = Envelope.of(events.TrainingQueued(job_id=job_id), "test", traceparent)
     received = Envelope.model_validate_json(sent.model_dump_json())
     assert received == sent
@@ -69,7 +69,7 @@ def test_a_field_that_a_later_version_adds_is_ignored() -> None:
     assert events.parse(later) == events.TrainingQueued(job_id="a")
 
 
-def test_an_unknown_type_is_told_with_the_known_ones() -> None:
+def test_the_error_of_an_unknown_type_lists_the_known_ones() -> None:
     envelope = Envelope.of(events.TrainingQueued(job_id="a"), "test").model_copy(update={"type": "model.exploded"})
     with pytest.raises(events.UnknownEventTypeError, match=r"model\.approved"):
         events.parse(envelope)
@@ -81,7 +81,7 @@ def test_a_score_is_a_finite_number(value: object) -> None:
         events.Score.model_validate({"value": value, "n": 1})
 
 
-def test_a_version_is_named_by_its_weights() -> None:
+def test_a_version_is_named_after_its_weights() -> None:
     def version(digest: str, step: int) -> str:
         adapter = events.Artifact(uri="file:///a", sha256=digest * 64, bytes=1)
         return events.Candidate(

@@ -9,7 +9,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
 from torch.distributed.tensor import DTensor
 
-from tests.integration import forked
+from tests.integration import forkserver_workers
 from tests.ports import free_port
 from tests.unit.trainer import in_process, tiny_model
 
@@ -18,7 +18,10 @@ def train(base: Path, folder: Path, resume: str | None = None, **asked: Any) -> 
     """Train in both; the first one's losses by step, how many parameters are shared, and its checkpoints' states."""
     folder.mkdir()
     port = free_port()
-    made = [forked.context().Process(target=_work, args=(n, port, base, folder, resume, asked)) for n in range(2)]
+    made = [
+        forkserver_workers.context().Process(target=_work, args=(n, port, base, folder, resume, asked))
+        for n in range(2)
+    ]
     for process in made:
         process.start()
     for process in made:

@@ -11,15 +11,15 @@ import pytest
 from aiohttp import web
 
 from shared.settings import CommonSettings
-from tests.engine_in_hand import EngineInHand, adapter, engine_in_hand
 from tests.evaluator_process import Evaluator, checkpoint, evaluations, evaluator, nothing_is_left, send
+from tests.scripted_engine import ScriptedEngine, adapter, scripted_engine
 
 pytestmark = pytest.mark.timeout(240)
 QUESTIONS, ANSWER_S = 20, 0.1
 
 
 @dataclass
-class BusyEngine(EngineInHand):
+class BusyEngine(ScriptedEngine):
     """Answers one question at a time, like an engine on a busy CPU."""
 
     others: list["BusyEngine"] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Evaluators:
     engines: list[BusyEngine] = field(default_factory=list)
 
     async def start(self) -> Evaluator:
-        engine = await self.stack.enter_async_context(engine_in_hand(BusyEngine(others=self.engines)))
+        engine = await self.stack.enter_async_context(scripted_engine(BusyEngine(others=self.engines)))
         self.engines.append(engine)
         waiting = evaluator(self.settings, engine.url, self.folder, f"evaluator-{len(self.engines)}")
         # The engine answers in this very loop.

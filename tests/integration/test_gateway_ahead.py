@@ -8,18 +8,18 @@ from services.gateway.common.domain.model_names import loaded_name
 from shared.cloudevents import EventData
 from shared.events import Artifact, Candidate, ModelDeploymentFailed, TrainingFinished
 from shared.settings import CommonSettings
-from tests.engine_in_hand import EngineInHand, adapter, engine_in_hand
 from tests.gateway import Gateway, approved, candidate, eventually, rejected, review, running, saved, scored
+from tests.scripted_engine import ScriptedEngine, adapter, scripted_engine
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[EngineInHand]:
-    async with engine_in_hand() as engine:
+async def engine() -> AsyncIterator[ScriptedEngine]:
+    async with scripted_engine() as engine:
         yield engine
 
 
 @pytest.fixture
-async def gateway(bus_settings: CommonSettings, engine: EngineInHand) -> AsyncIterator[Gateway]:
+async def gateway(bus_settings: CommonSettings, engine: ScriptedEngine) -> AsyncIterator[Gateway]:
     async with running(bus_settings, [engine.url], on_demand=2) as gateway:
         yield gateway
 
@@ -30,7 +30,7 @@ async def names(gateway: Gateway) -> set[str]:
 
 
 async def test_a_version_under_review_is_loaded_once_and_has_its_name_when_it_is_approved(
-    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings
+    gateway: Gateway, engine: ScriptedEngine, bus_settings: CommonSettings
 ) -> None:
     made = candidate("ftjob-reviewed", adapter=adapter(bus_settings, 1), suffix="reviewed")
     await gateway.say(review(made))
@@ -53,7 +53,7 @@ def trained(*some: Candidate, best: Candidate | None = None) -> TrainingFinished
 
 @pytest.mark.parametrize("order", [1, -1])
 async def test_when_training_ends_the_best_checkpoint_and_the_last_are_loaded_whatever_is_heard_first(
-    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings, order: int
+    gateway: Gateway, engine: ScriptedEngine, bus_settings: CommonSettings, order: int
 ) -> None:
     made = [candidate("ftjob-trained", step, adapter(bus_settings, step), "trained") for step in (10, 20, 30)]
     best, other, last = made
@@ -67,7 +67,7 @@ async def test_when_training_ends_the_best_checkpoint_and_the_last_are_loaded_wh
 
 
 async def test_of_a_job_that_is_reviewed_only_that_checkpoint_stays_loaded(
-    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings
+    gateway: Gateway, engine: ScriptedEngine, bus_settings: CommonSettings
 ) -> None:
     first, last = (candidate("ftjob-chosen", step, adapter(bus_settings, step), "chosen") for step in (10, 20))
     await gateway.say(saved(first), saved(last), trained(first, last, best=first))
@@ -77,7 +77,7 @@ async def test_of_a_job_that_is_reviewed_only_that_checkpoint_stays_loaded(
 
 
 async def test_what_people_turned_down_leaves_the_engine_and_only_the_last_reviews_are_loaded_ahead(
-    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings
+    gateway: Gateway, engine: ScriptedEngine, bus_settings: CommonSettings
 ) -> None:
     first, second, third = (
         candidate(f"ftjob-{n}", adapter=adapter(bus_settings, n), suffix=f"name-{n}") for n in range(3)
@@ -94,7 +94,7 @@ async def test_what_people_turned_down_leaves_the_engine_and_only_the_last_revie
 
 
 async def test_what_cannot_be_loaded_is_told_only_when_it_was_approved(
-    gateway: Gateway, engine: EngineInHand, bus_settings: CommonSettings
+    gateway: Gateway, engine: ScriptedEngine, bus_settings: CommonSettings
 ) -> None:
     absent = Artifact(uri="memory://absent", sha256="0" * 64, bytes=1)
     bad = candidate("ftjob-bad", adapter=absent, suffix="bad")

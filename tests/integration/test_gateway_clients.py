@@ -9,20 +9,20 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 
 from shared.settings import CommonSettings
-from tests.engine_in_hand import PROMPT_TOKENS, WORDS, EngineInHand, engine_in_hand
 from tests.gateway import BASE, Gateway, eventually, running
+from tests.scripted_engine import PROMPT_TOKENS, WORDS, ScriptedEngine, scripted_engine
 
 SAID = f"{' '.join(WORDS)} {BASE}"
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[EngineInHand]:
-    async with engine_in_hand() as engine:
+async def engine() -> AsyncIterator[ScriptedEngine]:
+    async with scripted_engine() as engine:
         yield engine
 
 
 @pytest.fixture
-async def gateway(bus_settings: CommonSettings, engine: EngineInHand) -> AsyncIterator[Gateway]:
+async def gateway(bus_settings: CommonSettings, engine: ScriptedEngine) -> AsyncIterator[Gateway]:
     async with running(bus_settings, [engine.url]) as gateway, gateway.http() as http:
 
         async def ready() -> bool:

@@ -17,21 +17,21 @@ from services.gateway.common.domain.errors import RateLimited
 from shared.security import Key
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.engine_in_hand import PROMPT_TOKENS, WORDS, EngineInHand, deployed, engine_in_hand
 from tests.gateway import BASE, Gateway, eventually, running
+from tests.scripted_engine import PROMPT_TOKENS, WORDS, ScriptedEngine, deployed, scripted_engine
 
 ASK: dict[str, Any] = {"model": BASE, "messages": [{"role": "user", "content": "hi"}]}
 TOKENS = PROMPT_TOKENS + len(WORDS)
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[EngineInHand]:
-    async with engine_in_hand() as engine:
+async def engine() -> AsyncIterator[ScriptedEngine]:
+    async with scripted_engine() as engine:
         yield engine
 
 
 @pytest.fixture
-async def gateway(bus_settings: CommonSettings, engine: EngineInHand) -> AsyncIterator[Gateway]:
+async def gateway(bus_settings: CommonSettings, engine: ScriptedEngine) -> AsyncIterator[Gateway]:
     async with running(bus_settings, [engine.url], settle_s=0.1) as gateway, gateway.http() as http:
 
         async def ready() -> bool:

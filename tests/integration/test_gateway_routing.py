@@ -9,17 +9,17 @@ import pytest
 
 from shared.events import Candidate
 from shared.settings import CommonSettings
-from tests.engine_in_hand import EngineInHand, deployed, engine_in_hand
 from tests.gateway import Gateway, eventually, running
+from tests.scripted_engine import ScriptedEngine, deployed, scripted_engine
 
 URL = "/v1/models/shop/routing"
-Served = tuple[Gateway, EngineInHand, Candidate, Candidate]
+Served = tuple[Gateway, ScriptedEngine, Candidate, Candidate]
 
 
 @pytest.fixture
 async def served(bus_settings: CommonSettings) -> AsyncIterator[Served]:
     """A gateway, its engine, and the two versions of the name `shop`: the old one and the current one."""
-    async with engine_in_hand() as engine, running(bus_settings, [engine.url]) as gateway:
+    async with scripted_engine() as engine, running(bus_settings, [engine.url]) as gateway:
         sdk = gateway.sdk("infer")
         old = await deployed(gateway, bus_settings, sdk, 1, "shop")
         yield gateway, engine, old, await deployed(gateway, bus_settings, sdk, 2, "shop")

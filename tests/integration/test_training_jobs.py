@@ -22,7 +22,7 @@ from services.trainer.domain.worker_messages import (
 )
 from shared.artifacts import Artifacts
 from shared.events import Artifact, Hyperparameters, TrainingSpec
-from tests.integration import forked, sharded
+from tests.integration import forkserver_workers, sharded
 from tests.unit.trainer import in_process, tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
@@ -37,7 +37,7 @@ def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(
     tmp_path: Path, base_model: Path, resume_state: Artifact | None = None, **changes: object
-) -> forked.ForkedProcess:
+) -> forkserver_workers.ForkedProcess:
     artifacts = Artifacts(str(tmp_path / "artifacts"))
     asked, rows = changes.pop("hyperparameters", ASKED), changes.pop("rows", 16)
     spec = TrainingSpec(base_model="tiny", hyperparameters=asked, seed=3)
@@ -51,10 +51,10 @@ def start(
         "work_dir": str(tmp_path / f"work-{resume_state.sha256[:8] if resume_state else 'first'}"),
         "resume_state": resume_state and resume_state.model_dump(mode="json"),
     }
-    return forked.start(request | changes)
+    return forkserver_workers.start(request | changes)
 
 
-async def messages_of(child: forked.ForkedProcess) -> list[WorkerMessage]:
+async def messages_of(child: forkserver_workers.ForkedProcess) -> list[WorkerMessage]:
     return [parse_message(message) async for message in child.messages()]
 
 

@@ -34,7 +34,7 @@ from shared.events import (
 )
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.integration.forked import ForkedProcesses, context
+from tests.integration.forkserver_workers import ForkedProcesses, context
 from tests.unit.trainer import tiny_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]

@@ -1,4 +1,4 @@
-"""Artifacts are whole, checked and never pickles."""
+"""Artifacts: stored atomically, verified, never pickled."""
 
 import json
 import pickle
@@ -24,13 +24,13 @@ def folder(tmp_path: Path) -> Path:
     return source
 
 
-def test_bytes_come_back_as_they_went_in_and_are_stored_once(artifacts: Artifacts) -> None:
+def test_the_same_bytes_are_stored_once_and_read_unchanged(artifacts: Artifacts) -> None:
     first, again = artifacts.put_bytes(b"hello"), artifacts.put_bytes(b"hello")
     assert first == again
     assert artifacts.read(first) == b"hello"
 
 
-def test_a_folder_comes_back_whole(artifacts: Artifacts, tmp_path: Path) -> None:
+def test_a_folder_is_read_with_all_its_files(artifacts: Artifacts, tmp_path: Path) -> None:
     artifact = artifacts.put_folder(folder(tmp_path))
     fetched = artifacts.fetch_folder(artifact, tmp_path / "cache")
     assert (fetched / "sub" / "adapter_model.safetensors").read_bytes() == b"\x08weights"
@@ -46,7 +46,7 @@ def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
         artifacts.read(artifact)
 
 
-def test_a_missing_artifact_is_told(artifacts: Artifacts) -> None:
+def test_a_missing_artifact_is_an_error_that_names_its_digest(artifacts: Artifacts) -> None:
     with pytest.raises(ArtifactError, match="missing"):
         artifacts.read(Artifact(uri="x", sha256="0" * 64, bytes=1))
 

@@ -1,4 +1,4 @@
-"""A child process speaks by lines, tells how it ended, and dies with its parent."""
+"""Child processes: messages, how they end, and that they end with their parent."""
 
 import asyncio
 import os
@@ -36,12 +36,12 @@ def talker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "talker_child"
 
 
-async def test_a_child_speaks_by_messages_alone(talker: str) -> None:
+async def test_printed_text_does_not_reach_the_message_channel(talker: str) -> None:
     child = await Child.start(talker, {"say": "hello"})
     assert [message async for message in child.messages()] == [{"echo": "hello"}]
 
 
-async def test_a_child_that_answers_again_and_again_does_so_in_order(talker: str, tmp_path: Path) -> None:
+async def test_a_child_answers_several_requests_in_order(talker: str, tmp_path: Path) -> None:
     (tmp_path / "patient_child.py").write_text(TALKER.replace("run(main)", "run(main, again=True)"))
     child = await Child.start("patient_child", {"say": "one"})
     await child.ask({"say": "two"})
@@ -52,13 +52,13 @@ async def test_a_child_that_answers_again_and_again_does_so_in_order(talker: str
         await child.reply()
 
 
-async def test_a_child_that_broke_is_told_with_its_last_words(talker: str) -> None:
+async def test_the_error_of_a_failed_child_holds_the_end_of_its_output(talker: str) -> None:
     child = await Child.start(talker, {"say": "die"})
     with pytest.raises(ChildDied, match="something broke"):
         assert [message async for message in child.messages()] == [{"echo": "die"}]
 
 
-async def test_a_child_that_was_killed_says_by_which_signal(talker: str) -> None:
+async def test_the_error_of_a_killed_child_names_the_signal(talker: str) -> None:
     child = await Child.start(talker, {"say": "stay"})
     messages = child.messages()
     await anext(messages)
@@ -68,7 +68,7 @@ async def test_a_child_that_was_killed_says_by_which_signal(talker: str) -> None
     assert died.value.returncode == -signal.SIGKILL
 
 
-async def test_a_child_that_was_kept_ready_takes_the_next_request_and_a_dead_one_is_replaced(talker: str) -> None:
+async def test_a_ready_child_takes_the_next_request_and_a_dead_one_is_replaced(talker: str) -> None:
     children = Children(talker)
     await children.keep_ready()
     ready = children._ready
@@ -116,7 +116,7 @@ def test_a_child_ends_when_its_parent_is_killed(talker: str, tmp_path: Path) -> 
         time.sleep(0.05)
 
 
-async def test_a_killed_child_leaves_nothing(talker: str) -> None:
+async def test_a_killed_child_leaves_no_processes(talker: str) -> None:
     child = await Child.start(talker, {"say": "stay"})
     await child.kill()
     await asyncio.wait_for(child.kill(), 1)

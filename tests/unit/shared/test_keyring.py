@@ -1,4 +1,4 @@
-"""A keyring holds keys of a file and keys that were stated since, and refuses what ran out."""
+"""Keyrings: keys of a file, keys of the shared bucket, and keys that are no longer valid."""
 
 import json
 from pathlib import Path
@@ -23,17 +23,17 @@ def known(keyring: Keyring, **fields: object) -> str:
 
 
 @pytest.mark.parametrize("fields", [{"expires_at": int(NOW)}, {"disabled": True}, {"deleted": True}])
-def test_a_key_that_ran_out_or_was_taken_away_is_refused(keyring: Keyring, fields: dict[str, object]) -> None:
+def test_an_expired_disabled_or_deleted_key_is_refused(keyring: Keyring, fields: dict[str, object]) -> None:
     with pytest.raises(NotAuthenticated):
         keyring.authenticate(known(keyring, **fields))
 
 
-def test_a_key_is_good_up_to_its_last_second(keyring: Keyring) -> None:
+def test_a_key_is_valid_until_it_expires(keyring: Keyring) -> None:
     assert keyring.authenticate(known(keyring, expires_at=int(NOW) + 1)).name == "app"
 
 
 @pytest.mark.parametrize(("until", "accepted"), [(int(NOW) + 1, True), (int(NOW), False)])
-def test_the_secret_before_a_rotation_holds_until_its_grace_ends(keyring: Keyring, until: int, accepted: bool) -> None:
+def test_the_previous_secret_is_valid_until_its_grace_period_ends(keyring: Keyring, until: int, accepted: bool) -> None:
     secret = new_secret()
     known(keyring, previous_sha256=digest_of(secret), previous_until=until)
     if accepted:
@@ -43,7 +43,7 @@ def test_the_secret_before_a_rotation_holds_until_its_grace_ends(keyring: Keyrin
             keyring.authenticate(f"Bearer {secret}")
 
 
-def test_what_was_stated_wins_over_the_file_and_a_deleted_key_does_not_come_back(keyring: Keyring) -> None:
+def test_shared_keys_take_precedence_over_the_file_and_a_deleted_key_stays_deleted(keyring: Keyring) -> None:
     header = f"Bearer {keyring.create('app', ('infer',))}"
     key = keyring.authenticate(header)
     keyring.learn([key.model_copy(update={"scopes": ("train",)})])
@@ -56,7 +56,7 @@ def test_what_was_stated_wins_over_the_file_and_a_deleted_key_does_not_come_back
     assert left.name == "another"
 
 
-def test_keys_of_a_file_written_before_there_were_limits_are_read(keyring: Keyring) -> None:
+def test_a_file_from_before_limits_existed_is_read(keyring: Keyring) -> None:
     key = Key(id="key_1", name="old", sha256=digest_of("sk-old"), scopes=("infer",), created_at=1)
     fields = {"id": key.id, "name": "old", "sha256": key.sha256, "scopes": ["infer"], "created_at": 1}
     keyring.path.write_text(json.dumps([fields]))

@@ -1,4 +1,4 @@
-"""Merged weights beside peft's own, and what is refused: over real files."""
+"""Merging adapters, compared with peft's own result, over real files."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def adapter(base: Path, folder: Path, **options: object) -> Path:
 
 
 @pytest.mark.parametrize("options", [{}, {"use_rslora": True}, {"rank_pattern": {"q_proj": 2}}], ids=str)
-def test_merged_weights_are_those_that_peft_makes(base: Path, tmp_path: Path, options: dict[str, object]) -> None:
+def test_merged_weights_equal_those_of_peft(base: Path, tmp_path: Path, options: dict[str, object]) -> None:
     made = adapter(base, tmp_path / "adapter", **options)
     merge(base, made, tmp_path / "merged")
     found, before = (load_file(folder / "model.safetensors") for folder in (tmp_path / "merged", base))
@@ -43,7 +43,7 @@ def test_merged_weights_are_those_that_peft_makes(base: Path, tmp_path: Path, op
     assert len(changed) == 2 * 7
 
 
-def test_bfloat16_is_rounded_as_torch_does() -> None:
+def test_bfloat16_is_rounded_like_torch() -> None:
     values = torch.randn(10_000) * torch.logspace(-30, 30, 10_000)
     ours = from_floats(values.numpy(), "BF16")
     theirs = values.to(torch.bfloat16)
@@ -62,7 +62,7 @@ def test_bfloat16_is_rounded_as_torch_does() -> None:
         ({"lora_alpha": None}, "lora_alpha"),
     ],
 )
-def test_an_adapter_that_is_more_than_lora_is_refused(base: Path, tmp_path: Path, changed, said) -> None:
+def test_an_adapter_with_more_than_lora_matrices_is_refused(base: Path, tmp_path: Path, changed, said) -> None:
     made = adapter(base, tmp_path / "adapter")
     config = json.loads((made / "adapter_config.json").read_text())
     (made / "adapter_config.json").write_text(json.dumps(config | changed))
@@ -71,7 +71,7 @@ def test_an_adapter_that_is_more_than_lora_is_refused(base: Path, tmp_path: Path
     assert not (tmp_path / "there").exists()
 
 
-def test_an_adapter_of_another_model_is_refused_and_leaves_nothing_behind(base: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_another_model_is_refused_and_leaves_no_files(base: Path, tmp_path: Path) -> None:
     made, target = adapter(base, tmp_path / "adapter"), tmp_path / "there" / "merged"
     weights = made / "adapter_model.safetensors"
     right = load_file(weights)

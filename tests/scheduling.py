@@ -1,4 +1,4 @@
-"""Which tests share a process when two processes share the tests, and in what order they come."""
+"""The order of tests, and which tests run in the same process when two processes share them."""
 
 from pathlib import PurePath
 
@@ -10,10 +10,10 @@ _ENGINE, _TRAINING, _LINE = "engine", "training", "line"
 _WITH_AN_ENGINE = ("test_evaluator.py", "test_gateway_serving.py")
 
 
-class BySharing(LoadScopeScheduling):
-    """A file's tests stay together, and so do all that need vLLM, and all that train.
+class SharedProcessScheduling(LoadScopeScheduling):
+    """Tests of one file run in one process; so do all that need vLLM, and all that train.
 
-    The whole line comes in the process that has an engine: a second one would take minutes and gigabytes.
+    The end-to-end test runs in the process that has an engine: a second engine would take minutes and gigabytes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -28,13 +28,13 @@ class BySharing(LoadScopeScheduling):
 
 
 def place(item: pytest.Item) -> int:
-    """What tests are sorted by: the longest first, so that both processes end together; then the whole line, alone."""
+    """The sort key of tests: the longest first, so that both processes end together; the end-to-end test last."""
     places = {_ENGINE: 0, _TRAINING: 1, _LINE: 3}
     return places.get(_shares(item.nodeid), 2)
 
 
 def _shares(nodeid: str) -> str:
-    """The name of those that a test shares a process with."""
+    """The name of the group of tests that share a process."""
     file = PurePath(nodeid.split("::", maxsplit=1)[0])
     if "e2e" in file.parts:
         return _LINE

@@ -1,4 +1,4 @@
-"""Training processes that are forked from one whose imports are done: real ones, to be killed often."""
+"""Real training processes, forked from a server that has done its imports, so that tests can kill many of them."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""An engine that a test holds in its hand: an HTTP server that speaks as vLLM does and says which weights answered."""
+"""A scripted engine: an HTTP server with vLLM's API that says which weights answered."""
 
 import json
 from collections import Counter
@@ -22,8 +22,8 @@ PROMPT_TOKENS, WORDS = 7, ("it", "is", "so")
 
 
 @dataclass
-class EngineInHand:
-    """What it holds, and how often each of it was asked for more than a probe's one token."""
+class ScriptedEngine:
+    """Its loaded adapters, and how often each was asked for more than the one token of a probe."""
 
     url: str = ""
     loaded: list[str] = field(default_factory=list)
@@ -78,9 +78,9 @@ def usage() -> dict[str, int]:
 
 
 @asynccontextmanager
-async def engine_in_hand(engine: EngineInHand | None = None) -> AsyncIterator[EngineInHand]:
+async def scripted_engine(engine: ScriptedEngine | None = None) -> AsyncIterator[ScriptedEngine]:
     """The engine, listening on a free port."""
-    engine, app = engine or EngineInHand(), web.Application()
+    engine, app = engine or ScriptedEngine(), web.Application()
     app.router.add_get("/health", engine.health)
     app.router.add_get("/v1/models", engine.models)
     app.router.add_post("/v1/load_lora_adapter", engine.load)
@@ -98,7 +98,7 @@ async def engine_in_hand(engine: EngineInHand | None = None) -> AsyncIterator[En
 
 
 def adapter(settings: CommonSettings, seed: int) -> Any:
-    """A small LoRA adapter in the artifact store, its bytes unlike those of any other seed."""
+    """A small LoRA adapter in the artifact store, different for each seed."""
     folder = Path(settings.artifacts).parent / f"adapter-{seed}"
     folder.mkdir(parents=True)
     config = {"peft_type": "LORA", "lora_alpha": 8, "r": 2, "base_model_name_or_path": BASE}
@@ -111,7 +111,7 @@ def adapter(settings: CommonSettings, seed: int) -> Any:
 
 
 async def deployed(gateway: Gateway, settings: CommonSettings, sdk: AsyncOpenAI, seed: int, suffix: str) -> Candidate:
-    """A version that was approved and that its stable name means now."""
+    """An approved version that its alias points to."""
     made = candidate(f"ftjob-{suffix}-{seed}", adapter=adapter(settings, seed), suffix=suffix)
     await gateway.say(approved(made))
 
