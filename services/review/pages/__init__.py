@@ -1,0 +1,5 @@
+"""What people see of review in the browser."""
+
+from services.review.pages.routes import routes
+
+__all__ = ["routes"]
