@@ -54,6 +54,10 @@ POLICY = Policy.model_validate(
 )
 
 
+# The browser shares two cores with everything else that a test run starts.
+expect.set_options(timeout=20_000)
+
+
 class Service:
     """The use cases of review over memory, with one run that waits for people."""
 
@@ -201,7 +205,7 @@ def test_the_next_item_appears_within_100_ms_of_the_last_key(site: Site, browser
           document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
         })"""
     )
-    assert took_ms < 1000, "one core is shared with other tests; the budget itself is measured by the bench"
+    assert took_ms < 100
     page.context.close()
 
 

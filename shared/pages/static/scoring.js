@@ -5,6 +5,7 @@ const api = `/v1/reviews/${work.dataset.review}`;
 const visited = [];
 let ahead = null;
 let shownAt = performance.now();
+let saving = Promise.resolve();
 
 const form = () => document.getElementById("scores");
 const itemId = () => work.querySelector("[data-item]")?.dataset.item;
@@ -26,7 +27,6 @@ function show(markup) {
   work.innerHTML = markup;
   shownAt = performance.now();
   mark();
-  prefetch();
 }
 
 function complain(text) {
@@ -35,44 +35,62 @@ function complain(text) {
   problem.hidden = false;
 }
 
-async function save() {
-  const points = Object.fromEntries(criteria().map((each) => [each.dataset.criterion, Number(chosen(each)?.value)]));
-  if (criteria().some((criterion) => !chosen(criterion))) return mark();
-  const id = itemId();
-  const body = {
-    scores: points,
+function filledIn() {
+  return {
+    scores: Object.fromEntries(criteria().map((each) => [each.dataset.criterion, Number(chosen(each).value)])),
     comment: document.getElementById("comment").value,
     seconds: Math.min((performance.now() - shownAt) / 1000, 3600),
     discuss: document.getElementById("discuss").checked,
   };
-  const next = ahead;
-  try {
-    const answer = await fetch(`${api}/items/${encodeURIComponent(id)}/scores`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+}
+
+async function post(id, body) {
+  const answer = await fetch(`${api}/items/${encodeURIComponent(id)}/scores`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error((await answer.json()).detail);
+  const saved = document.getElementById("saved");
+  saved.textContent = `${saved.dataset.word} ${new Date().toLocaleTimeString()}`;
+}
+
+async function save() {
+  if (criteria().some((criterion) => !chosen(criterion))) return mark();
+  await saving;
+  const id = itemId();
+  const body = filledIn();
+  const before = [...work.childNodes];
+  // The item after a calibration item depends on its score, so that it is fetched afterwards.
+  const next = work.querySelector("[data-calibration]") ? null : await ahead;
+  if (next) show(next);
+  saving = post(id, body)
+    .then(async () => {
+      visited.push(id);
+      if (!next) show(await fetchPage("/next"));
+      prefetch();
+    })
+    .catch((error) => {
+      work.replaceChildren(...before);
+      complain(error instanceof TypeError ? work.dataset.lost : error.message);
     });
-    const stored = await answer.json();
-    if (!answer.ok) return complain(stored.detail);
-    visited.push(id);
-    const saved = document.getElementById("saved");
-    saved.textContent = `${saved.dataset.word} ${new Date().toLocaleTimeString()}`;
-    // After a calibration item the next one depends on this score.
-    show((!stored.right_scores && (await next)) || (await fetchPage("/next")));
-  } catch {
-    complain(work.dataset.lost);
-  }
 }
 
 async function undo() {
+  await saving;
   const answer = await fetch(`${api}/undo`, { method: "POST" });
   const undone = answer.ok ? (await answer.json()).item : null;
-  if (undone) show(await fetchPage(`/items/${encodeURIComponent(undone.id)}`));
+  if (undone) await open(`/items/${encodeURIComponent(undone.id)}`);
 }
 
 async function back() {
   const before = visited.pop();
-  if (before) show(await fetchPage(`/items/${encodeURIComponent(before)}`));
+  if (before) await open(`/items/${encodeURIComponent(before)}`);
+}
+
+async function open(path) {
+  show(await fetchPage(path));
+  prefetch();
 }
 
 const typing = (target) => target instanceof Element && target.matches("textarea, input[type=text]");
@@ -82,7 +100,7 @@ const commands = {
   u: undo,
   enter: save,
   arrowleft: back,
-  arrowright: async () => show((await ahead) || (await fetchPage("/next"))),
+  arrowright: () => open(itemId() ? `/next?skip=${encodeURIComponent(itemId())}` : "/next"),
 };
 
 document.addEventListener("keydown", (event) => {
