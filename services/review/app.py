@@ -2,7 +2,7 @@
 
 from litestar import Litestar
 
-from services.review import handlers
+from services.review import handlers, pages
 from services.review.config import Settings
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
@@ -69,6 +69,7 @@ def build(settings: Settings) -> Litestar:
             manage_api.routes,
             questions_api.routes,
             workbook_api.routes,
+            pages.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[web.connections(store, bus), panels.lifespan],
