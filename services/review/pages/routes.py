@@ -96,7 +96,7 @@ async def panel(
     caller, review = caller_of(request), await assignments.review(review_id)
     found = await progress.panel(review_id, caller)
     disputed = await adjudication.queue(review_id, caller) if review.status == "adjudicating" else []
-    values = {"review": review, "panel": found, "disputed": disputed, "rubric": review.policy.rubric}
+    values: dict[str, Any] = {"review": review, "panel": found, "disputed": disputed, "rubric": review.policy.rubric}
     return PAGES.page(request, "panel.html.j2", at="review", messages=messages, **values)
 
 
@@ -111,7 +111,7 @@ async def verdict(
     review = await assignments.reviews.get(review_id(run.candidate)) if run.candidate else None
     cards = await assignments.cards(review.id) if review else []
     evaluation = await runs.evaluation(run)
-    values = {"run": run, "review": review, "cards": cards, "evaluation": evaluation}
+    values: dict[str, Any] = {"run": run, "review": review, "cards": cards, "evaluation": evaluation}
     return PAGES.page(request, "verdict.html.j2", at="review", **values)
 
 
