@@ -26,6 +26,8 @@ class Settings(ServiceSettings):
     """Additional metrics of test splits, as a JSON list of names."""
     suites: tuple[Path, ...] = ()
     """Folders with suites, as a JSON list."""
+    lm_eval_tasks: Path | None = None
+    """A folder with trusted task files of lm-evaluation-harness, besides those that it ships."""
     default_suite: str = ""
     """The suite of jobs that name none; empty for no suite."""
     request_timeout_s: float = Field(default=300, gt=0)

@@ -17,7 +17,8 @@ from services.evaluator.scoring.domain.scored import Scored, scored
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import EngineUnavailable
 from services.evaluator.scoring.service.answer_collector import Adapter, AnswerCollector
-from services.evaluator.suites.adapters.questions import Questions, read_questions
+from services.evaluator.suites.adapters.questions import Questions, read_questions, read_task_of
+from services.evaluator.suites.domain.task import LmEval
 from shared import child, telemetry
 from shared.artifacts import ArtifactError, Artifacts
 from shared.events import Failure
@@ -58,8 +59,11 @@ async def score(settings: Settings, target: Target) -> Scored:
     started = time.monotonic()
     artifacts = Artifacts(settings.common.artifacts)
     try:
-        questions = read_questions(artifacts, target, settings.max_tokens)
         adapter = _adapter(artifacts, target, settings)
+        task = read_task_of(artifacts, target)
+        if task is not None and task.lm_eval is not None:
+            return await _harness(settings, artifacts, target, adapter, task.lm_eval, started)
+        questions = read_questions(artifacts, target, settings.max_tokens)
     except ArtifactError as error:
         raise CannotBeScored("artifact_damaged", str(error)) from None
     items = questions.items
@@ -76,6 +80,19 @@ async def score(settings: Settings, target: Target) -> Scored:
     return scored(items, answers, measured, lines, time.monotonic() - started).model_copy(
         update={"judge_invalid": invalid}
     )
+
+
+async def _harness(
+    settings: Settings, artifacts: Artifacts, target: Target, adapter: Adapter | None, task: LmEval, started: float
+) -> Scored:
+    # Takes seconds to import.
+    from services.evaluator.suites.adapters.lm_eval_runner import LmEvalRunner
+
+    async with _engine(settings) as engine:
+        collector = AnswerCollector(engine, settings.concurrency, settings.engine_wait_s)
+        async with collector.model(target.base_model, adapter) as model:
+            result = await LmEvalRunner(engine, model, settings.lm_eval_tasks).run(task)
+    return result.scored(artifacts.put_bytes(result.lines), time.monotonic() - started)
 
 
 def _engine(settings: Settings) -> Vllm:

@@ -69,6 +69,35 @@ class Engine(Protocol):
         ...
 
 
+class HarnessEngine(Engine, Protocol):
+    """An engine with everything that lm-evaluation-harness needs."""
+
+    reads_prompts: bool
+    """Whether `prompt_logprobs` is allowed: on a CPU engine with LoRA, such a request ends the server."""
+
+    async def context_length(self, base: str) -> int:
+        """The maximum number of tokens of prompt and answer."""
+        ...
+
+    async def prefix_token(self, base: str) -> int:
+        """The token before a text that has nothing before it; raises `CannotBeScored` if the model has none."""
+        ...
+
+    async def encode(self, base: str, text: str, special: bool) -> list[int]:
+        """A text as tokens, with or without those that start a text."""
+        ...
+
+    async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
+        """Each token's log-probability and whether it is the likeliest, or why the prompt is refused."""
+        ...
+
+    async def complete(
+        self, model: str, prompt: Sequence[int], max_tokens: int, stop: Sequence[str], temperature: float
+    ) -> Answer:
+        """The continuation of a prompt, up to one of the stop texts. Raises `AdapterGone`."""
+        ...
+
+
 class Files(Protocol):
     """Artifacts by digest."""
 

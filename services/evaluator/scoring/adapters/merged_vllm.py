@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.evaluator.scoring.adapters.vllm import CONTROL_TIMEOUT_S, Vllm
+from services.evaluator.scoring.adapters.vllm import Vllm
+from services.evaluator.scoring.adapters.vllm_replies import CONTROL_TIMEOUT_S
 from services.evaluator.scoring.domain.answer import Answer, TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import EngineUnavailable
@@ -28,6 +29,8 @@ BASE_VERSION, NO_VERSION = "eval-base", "eval-changing"
 
 class MergedVllm(Vllm):
     """One server with one model's weights. The server must be able to read the folder `cache`."""
+
+    reads_prompts = True
 
     def __init__(self, url: str, api_key: str, timeout_s: float, cache: Path) -> None:
         super().__init__(url, api_key, timeout_s, confidence=True)
@@ -71,6 +74,14 @@ class MergedVllm(Vllm):
         self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
     ) -> list[TokenStep] | str:
         return await super().next_steps(self._base, prompt, asked, count)
+
+    async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
+        return await super().prompt_logprobs(self._base, prompt)
+
+    async def complete(
+        self, model: str, prompt: Sequence[int], max_tokens: int, stop: Sequence[str], temperature: float
+    ) -> Answer:
+        return await super().complete(self._base, prompt, max_tokens, stop, temperature)
 
     async def _ensure_weights(self, version: str, weights: Path) -> None:
         """Load these weights, unless the last task has loaded them already."""

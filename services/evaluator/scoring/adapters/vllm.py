@@ -1,5 +1,6 @@
 """Answers from a vLLM server. All its errors are translated here."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +9,22 @@ from typing import Any, Self
 import aiohttp
 
 from services.evaluator.scoring.adapters.stream_timing import memory_bytes, timed
+from services.evaluator.scoring.adapters.vllm_replies import (
+    CONTROL_TIMEOUT_S,
+    ITEM_REFUSED,
+    completion_of,
+    confidence_of,
+    prompt_logprobs_of,
+    reason_of,
+    steps_of,
+    text_of,
+    unusable,
+)
 from services.evaluator.scoring.domain.answer import Answer, TokenStep
-from services.evaluator.scoring.domain.confidence import Confidence, confidence
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import AdapterGone, EngineUnavailable
 
-ITEM_REFUSED = {400, 413, 422}
 ADAPTER_REFUSED = {400, 422, 500}
-CONTROL_TIMEOUT_S = 60.0
 
 
 class Vllm:
@@ -23,6 +32,8 @@ class Vllm:
 
     With `confidence` each answer has the probabilities of its tokens; not every server of this API reports them.
     """
+
+    reads_prompts = False
 
     def __init__(self, url: str, api_key: str, timeout_s: float, *, confidence: bool = False) -> None:
         self._url = url.rstrip("/")
@@ -47,7 +58,7 @@ class Vllm:
     async def served_name(self, base_model: str) -> str:
         status, body = await self._call("GET", "/v1/models", None, CONTROL_TIMEOUT_S)
         if status != 200:
-            raise EngineUnavailable(f"the engine does not list its models: {_reason(status, body)}")
+            raise EngineUnavailable(f"the engine does not list its models: {reason_of(status, body)}")
         bases = [model for model in body["data"] if not model.get("parent")]
         for model in bases:
             if base_model in (model["id"], model.get("root")):
@@ -59,7 +70,7 @@ class Vllm:
     async def load(self, name: str, folder: Path, base: str) -> None:
         content = {"lora_name": name, "lora_path": str(folder)}
         status, body = await self._call("POST", "/v1/load_lora_adapter", content, CONTROL_TIMEOUT_S)
-        reason = _reason(status, body)
+        reason = reason_of(status, body)
         if status == 200 or "already been loaded" in reason:
             self._weights = (*self._weights[:1], folder)
             return
@@ -80,7 +91,7 @@ class Vllm:
     async def unload(self, name: str) -> None:
         status, body = await self._call("POST", "/v1/unload_lora_adapter", {"lora_name": name}, CONTROL_TIMEOUT_S)
         if status not in (200, 400, 404):
-            raise EngineUnavailable(f"the engine did not unload {name}: {_reason(status, body)}")
+            raise EngineUnavailable(f"the engine did not unload {name}: {reason_of(status, body)}")
 
     async def answer(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int, attempt: int = 0) -> Answer:
         sampling = {"temperature": 0.5, "seed": attempt} if attempt else {"temperature": 0}
@@ -90,10 +101,10 @@ class Vllm:
             content |= {"logprobs": True, "top_logprobs": 0}
         status, body = await self._call("POST", "/v1/chat/completions", content, self._timeout_s)
         if status == 200:
-            return Answer(_text(body), confidence=_confidence(body))
+            return Answer(text_of(body), confidence=confidence_of(body))
         if status in ITEM_REFUSED:
-            return Answer("", error=_reason(status, body))
-        raise _unusable(model, status, body)
+            return Answer("", error=reason_of(status, body))
+        raise unusable(model, status, body)
 
     async def time(self, model: str, prompt: Sequence[dict[str, Any]], max_tokens: int) -> Answer:
         assert self._session is not None
@@ -106,9 +117,9 @@ class Vllm:
         try:
             async with self._session.post(url, json=content, timeout=timeout) as response:
                 if response.status in ITEM_REFUSED:
-                    return Answer("", error=_reason(response.status, await response.text()))
+                    return Answer("", error=reason_of(response.status, await response.text()))
                 if response.status != 200:
-                    raise _unusable(model, response.status, await response.text())
+                    raise unusable(model, response.status, await response.text())
                 found = await timed(response, asked_at)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
             raise EngineUnavailable(f"{self._url} does not answer: {type(error).__name__}: {error}") from None
@@ -117,9 +128,13 @@ class Vllm:
         return Answer(found.model_copy(update=memory).model_dump_json())
 
     async def tokens(self, model: str, text: str) -> list[int]:
-        status, body = await self._call("POST", "/tokenize", {"model": model, "prompt": text}, CONTROL_TIMEOUT_S)
+        return await self.encode(model, text, True)
+
+    async def encode(self, base: str, text: str, special: bool) -> list[int]:
+        content = {"model": base, "prompt": text, "add_special_tokens": special}
+        status, body = await self._call("POST", "/tokenize", content, CONTROL_TIMEOUT_S)
         if status != 200:
-            raise EngineUnavailable(f"the engine does not tokenize: {_reason(status, body)}")
+            raise EngineUnavailable(f"the engine does not tokenize: {reason_of(status, body)}")
         return body["tokens"]
 
     async def next_steps(
@@ -133,17 +148,61 @@ class Vllm:
         }
         status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
         if status == 200:
-            return _steps(body, asked)
+            return steps_of(body, asked)
         if status in ITEM_REFUSED:
-            return _reason(status, body)
-        raise _unusable(model, status, body)
+            return reason_of(status, body)
+        raise unusable(model, status, body)
+
+    async def context_length(self, base: str) -> int:
+        return int((await self._model_card(base))["max_model_len"])
+
+    async def prefix_token(self, base: str) -> int:
+        if started := await self.encode(base, "", True):
+            return started[0]
+        config = Path(str((await self._model_card(base)).get("root"))) / "config.json"
+        found = json.loads(config.read_bytes()) if config.is_file() else {}
+        for name in ("bos_token_id", "eos_token_id"):
+            if isinstance(found.get(name), int):
+                return found[name]
+        raise CannotBeScored("no_prefix_token", f"the model starts texts with no token, and {config} names none")
+
+    async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
+        # On a CPU engine with LoRA, such a request ends the server.
+        assert self.reads_prompts, "only engines with merged weights read prompts"
+        content = {"model": model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 1}
+        status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
+        if status == 200:
+            return prompt_logprobs_of(body, prompt)
+        if status in ITEM_REFUSED:
+            return reason_of(status, body)
+        raise unusable(model, status, body)
+
+    async def complete(
+        self, model: str, prompt: Sequence[int], max_tokens: int, stop: Sequence[str], temperature: float
+    ) -> Answer:
+        content = {
+            **{"model": model, "prompt": list(prompt), "max_tokens": max_tokens, "stop": list(stop)},
+            **{"temperature": temperature, "seed": 0},
+        }
+        status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
+        if status == 200:
+            return Answer(completion_of(body))
+        if status in ITEM_REFUSED:
+            return Answer("", error=reason_of(status, body))
+        raise unusable(model, status, body)
+
+    async def _model_card(self, base: str) -> dict[str, Any]:
+        status, body = await self._call("GET", "/v1/models", None, CONTROL_TIMEOUT_S)
+        if status != 200:
+            raise EngineUnavailable(f"the engine does not list its models: {reason_of(status, body)}")
+        return next(model for model in body["data"] if model["id"] == base)
 
     async def check(self) -> None:
         """Raise an error unless the server and its engine are healthy."""
         async with Vllm(self._url, self._api_key, self._timeout_s) as own:
             status, body = await own._call("GET", "/health", None, CONTROL_TIMEOUT_S)
         if status != 200:
-            raise EngineUnavailable(_reason(status, body))
+            raise EngineUnavailable(reason_of(status, body))
 
     async def _answers(self, base: str) -> bool:
         """Whether the model writes one token: the server may answer health checks while its engine is dead."""
@@ -164,41 +223,3 @@ class Vllm:
                 return response.status, body
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise EngineUnavailable(f"{self._url} does not answer: {type(error).__name__}: {error}") from None
-
-
-def _unusable(model: str, status: int, body: Any) -> Exception:
-    if status == 404:
-        return AdapterGone(f"the engine does not know {model!r}")
-    return EngineUnavailable(_reason(status, body))
-
-
-def _text(body: Any) -> str:
-    try:
-        return body["choices"][0]["message"]["content"] or ""
-    except (KeyError, IndexError, TypeError) as error:
-        raise EngineUnavailable(f"the engine's answer is not a chat completion: {type(error).__name__}") from None
-
-
-def _confidence(body: Any) -> Confidence | None:
-    """None if the engine reports no readable log-probabilities; the answer is used without them."""
-    try:
-        tokens = body["choices"][0]["logprobs"]["content"]
-        return confidence([(str(each["token"]), float(each["logprob"])) for each in tokens])
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
-
-
-def _steps(body: Any, asked: Sequence[int]) -> list[TokenStep]:
-    try:
-        found = body["choices"][0]["logprobs"]
-        taken = [int(token.removeprefix("token_id:")) for token in found["tokens"]]
-        logprobs = [{token: float(top[f"token_id:{token}"]) for token in asked} for top in found["top_logprobs"]]
-        return [TokenStep(*each) for each in zip(taken, logprobs, strict=True)]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise EngineUnavailable(f"the engine's answer lacks the log-probabilities: {error!r}") from None
-
-
-def _reason(status: int, body: Any) -> str:
-    error = body.get("error", body) if isinstance(body, dict) else body
-    message = error.get("message", error) if isinstance(error, dict) else error
-    return f"{status} {str(message)[:1000]}"

@@ -25,6 +25,8 @@ class Scored(BaseModel):
     item_errors: int = 0
     judge_invalid: int = 0
     """Invalid replies of the judge; each request was repeated."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Versions of lm-evaluation-harness and its tasks, if it measured the scores."""
     subjects: dict[str, dict[str, Score]] = Field(default_factory=dict)
     """Each metric's mean item value by subject, if the items have subjects."""
 

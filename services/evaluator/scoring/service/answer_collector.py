@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,14 +44,10 @@ class AnswerCollector:
 
         Raises `CannotBeScored` if the engine refuses the adapter or every item, and `EngineUnavailable`.
         """
-        base = await self._with_retries(lambda: self.engine.served_name(base_model))
-        model = base if adapter is None else adapter.name
         timed = any(item.timed for item in items)
-        # Timing measures what a single user sees, so timed questions run one at a time.
-        slots = asyncio.Semaphore(1 if timed else self.concurrency)
         likelihood = LikelihoodScorer(self.engine)
 
-        async def once(item: Item) -> Answer:
+        async def once(item: Item, model: str, base: str) -> Answer:
             if item.choices:
                 return await likelihood.choose(model, base, item)
             if item.likelihood_only:
@@ -58,35 +56,40 @@ class AnswerCollector:
                 return await self.engine.time(model, item.prompt, max_tokens)
             return await self.engine.answer(model, item.prompt, max_tokens)
 
-        async def ask(item: Item) -> Answer:
-            async with slots:
-                return await self._with_retries(lambda: self._answer(base, adapter, model, lambda: once(item)))
-
-        try:
-            if adapter is None:
-                await self._with_retries(lambda: self.engine.use_base(base))
-            else:
-                await self._with_retries(lambda: self._load(adapter, base))
+        # Timing measures what a single user sees, so timed questions run one at a time.
+        async with self.model(base_model, adapter, 1 if timed else self.concurrency) as loaded:
             if timed:
                 # The very first answer is slower: the engine warms up.
-                await ask(items[0])
-            answers = await _gather([ask(item) for item in items])
-            await self.engine.confirm()
-        finally:
-            if adapter is not None:
-                await self._unload(adapter.name)
+                await loaded.ask(partial(once, items[0]))
+            answers = await _gather([loaded.ask(partial(once, item)) for item in items])
         if all(answer.error is not None for answer in answers):
             raise CannotBeScored("items_refused", f"the engine refused every question: {answers[0].error}")
         return answers
 
-    async def _answer(
-        self, base: str, adapter: Adapter | None, model: str, once: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+    @asynccontextmanager
+    async def model(
+        self, base_model: str, adapter: Adapter | None, concurrency: int | None = None
+    ) -> AsyncGenerator["LoadedModel"]:
+        """A model that answers until the end of the block; raises like `answers`."""
+        base = await self.with_retries(lambda: self.engine.served_name(base_model))
         try:
-            return await once()
+            if adapter is None:
+                await self.with_retries(lambda: self.engine.use_base(base))
+            else:
+                await self.with_retries(lambda: self._load(adapter, base))
+            yield LoadedModel(self, base, adapter, asyncio.Semaphore(concurrency or self.concurrency))
+            await self.engine.confirm()
+        finally:
+            if adapter is not None:
+                await self._unload(adapter.name)
+
+    async def once(self, base: str, adapter: Adapter | None, request: Callable[[], Awaitable[T]]) -> T:
+        """One request, without retries; a forgotten adapter is loaded again."""
+        try:
+            return await request()
         except AdapterGone:
             if adapter is None:
-                raise EngineUnavailable(f"the engine no longer serves {model!r}") from None
+                raise EngineUnavailable(f"the engine no longer serves {base!r}") from None
             # The engine restarted, or another evaluator of the same version unloaded the adapter.
             await self._load(adapter, base)
             raise EngineUnavailable(f"the adapter {adapter.name} was loaded again") from None
@@ -102,7 +105,8 @@ class AnswerCollector:
             # A restart forgets adapters, and a second load does no harm.
             _log.warning("the adapter stays loaded", adapter=name, error=str(error))
 
-    async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an attempt while the engine is unavailable, for at most `engine_wait_s`."""
         give_up_at = time.monotonic() + self.engine_wait_s
         tries = 0
         while True:
@@ -114,6 +118,23 @@ class AnswerCollector:
                 _log.info("waiting for the engine", error=str(error))
             await asyncio.sleep(RETRY_PAUSES_S[min(tries, len(RETRY_PAUSES_S) - 1)])
             tries += 1
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that the engine serves now. At most so many requests as `slots` run at once."""
+
+    collector: AnswerCollector
+    base: str
+    adapter: Adapter | None
+    slots: asyncio.Semaphore
+
+    async def ask(self, request: Callable[[str, str], Awaitable[T]]) -> T:
+        """The result of a request, which gets the engine's names of the model and of its base model."""
+        name = self.base if self.adapter is None else self.adapter.name
+        once = partial(self.collector.once, self.base, self.adapter, lambda: request(name, self.base))
+        async with self.slots:
+            return await self.collector.with_retries(once)
 
 
 async def _gather(work: Sequence[Awaitable[T]]) -> list[T]:

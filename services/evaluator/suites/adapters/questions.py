@@ -41,12 +41,17 @@ class Questions:
         return metrics.measure(texts, references, registry.load(plain))
 
 
+def read_task_of(artifacts: Artifacts, target: Target) -> Task | None:
+    """The task of a target; None for a test split. Raises `ArtifactError`."""
+    return Task.model_validate_json(artifacts.read(target.test)) if target.kind == "task" else None
+
+
 def read_questions(artifacts: Artifacts, target: Target, most_tokens: int) -> Questions:
     """A target's questions; raises `CannotBeScored` and `ArtifactError`."""
-    if target.kind == "test_split":
+    task = read_task_of(artifacts, target)
+    if task is None:
         items = read_items(artifacts.read(target.test))
         return Questions(items, answer_tokens([item.reference for item in items], most_tokens))
-    task = Task.model_validate_json(artifacts.read(target.test))
     registry.check(task.measured_by)
     rows, examples = table_rows(artifacts, task.data), table_rows(artifacts, task.examples)
     items = items_of(task, rows, examples, PromptTemplate(task.template))
@@ -63,12 +68,15 @@ class TaskChecker:
     async def check(self, task: Task) -> None:
         """Raise `CannotBeScored` for an unknown metric, an unreadable table, a bad row or a bad template."""
         self.check_metrics(task)
+        if task.lm_eval is not None:
+            return
         rows, examples = await asyncio.to_thread(self._checked_rows, task)
         # Rendering is limited by a signal, which only the main thread gets; one row shows what is wrong.
         items_of(task, rows[:1], examples[:1], PromptTemplate(task.template))
 
     def check_metrics(self, task: Task) -> None:
-        registry.check(task.measured_by)
+        if task.lm_eval is None:
+            registry.check(task.measured_by)
 
     def _checked_rows(self, task: Task) -> tuple[Rows, Rows]:
         try:

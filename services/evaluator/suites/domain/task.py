@@ -12,7 +12,7 @@ from shared.events import Artifact
 Format = Literal["csv", "jsonl", "json", "xlsx"]
 
 
-Kind = Literal["generation", "multiple_choice", "likelihood", "speed"]
+Kind = Literal["generation", "multiple_choice", "likelihood", "speed", "lm_eval"]
 
 
 LONGEST_NAME = 20
@@ -33,6 +33,7 @@ DEFAULT_METRIC: dict[Kind, str] = {
     "multiple_choice": "accuracy",
     "likelihood": "perplexity",
     "speed": "tokens_per_s",
+    "lm_eval": "acc",
 }
 
 
@@ -74,6 +75,9 @@ class Table(StrictModel):
         return self
 
 
+NO_ROWS = Table(rows=())
+
+
 class Columns(StrictModel):
     """The columns of a row. `choices` and `paraphrases` name one column with a list, or several columns."""
 
@@ -86,16 +90,30 @@ class Columns(StrictModel):
     """Used if the task has `disturb: paraphrase`."""
 
 
+class LmEval(StrictModel):
+    """A task or group of lm-evaluation-harness by its name: one that it ships, or one in the operator's folder."""
+
+    task: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    num_fewshot: int | None = Field(default=None, ge=0, le=64)
+    """By default the task's own."""
+    limit: int | None = Field(default=None, ge=1, le=MAX_INLINE_ROWS)
+    """Asks only so many questions of each task."""
+    version: str = ""
+    """Of the installed lm-eval; set when the task is planned, so that another version is scored anew."""
+
+
 class Task(StrictModel):
     """A set of questions of one kind.
 
     `generation` asks for answers, `multiple_choice` compares the log-likelihoods of the choices, `likelihood` measures
-    that of the expected answer, and `speed` times answers of `max_tokens` tokens, one at a time.
+    that of the expected answer, and `speed` times answers of `max_tokens` tokens, one at a time. `lm_eval` runs a task
+    of lm-evaluation-harness by its own evaluator; its metrics are the harness's.
     """
 
     name: str = Field(pattern=NAME)
     kind: Kind = "generation"
-    data: Table
+    data: Table = NO_ROWS
+    lm_eval: LmEval | None = None
     examples: Table | None = None
     """Answered examples before each question: rows of the same subject, or the first rows if it has none."""
     shots: int = Field(default=5, ge=0, le=32)
@@ -113,6 +131,14 @@ class Task(StrictModel):
     metrics: tuple[str, ...] = Field(default=(), max_length=20)
     """The first is the main metric, which counts in the suite's score; by default that of `DEFAULT_METRIC`."""
     weight: float = Field(default=1.0, gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _one_kind_of_questions(self) -> Self:
+        if (self.kind == "lm_eval") != (self.lm_eval is not None):
+            raise ValueError("the kind lm_eval, and only this kind, has a field lm_eval with the name of a task")
+        if (self.kind == "lm_eval") != (self.data is NO_ROWS):
+            raise ValueError("data: Field required, except for the kind lm_eval")
+        return self
 
     @model_validator(mode="after")
     def _fitting_metrics(self) -> Self:

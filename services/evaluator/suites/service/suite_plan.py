@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.domain.suite import Suite, task_names
-from services.evaluator.suites.domain.task import Format, Table, read_task
+from services.evaluator.suites.domain.task import Format, Table, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles, TaskCheck
 from shared.events import Artifact, Failure
+
+LM_EVAL = version("lm-eval")
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,18 @@ class Planner:
         try:
             task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
             self.task_check.check_metrics(task)
+            if task.lm_eval is not None:
+                return self._planned(name, task, {"lm_eval": task.lm_eval.model_copy(update={"version": LM_EVAL})})
             tables = {"data": self._stored(suite, task.data), "examples": self._stored(suite, task.examples)}
         except CannotBeScored as error:
             return PlannedTask(name, failure=Failure(code=error.code, message=str(error)))
+        return self._planned(name, task, tables)
+
+    def _planned(self, name: str, task: Task, changes: dict[str, Any]) -> PlannedTask:
         # Scores do not depend on the weight, so a changed weight must not change the artifact.
-        complete = task.model_copy(update={**tables, "weight": 1.0})
-        content = complete.model_dump_json().encode()
+        complete = task.model_copy(update={**changes, "weight": 1.0})
+        left_out = {"data"} if task.lm_eval else None
+        content = complete.model_dump_json(exclude=left_out).encode()
         return PlannedTask(name, task.weight, task.measured_by, self.files.put_bytes(content))
 
     def _stored(self, suite: Suite, table: Table | None) -> Table | None:

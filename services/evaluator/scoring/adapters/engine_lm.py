@@ -1,0 +1,162 @@
+"""A model of lm-evaluation-harness that asks an engine: its requests run concurrently, adapters go by their names.
+
+The harness calls from its own thread; each call is handed to the event loop of the engine.
+"""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from lm_eval.api.model import TemplateLM
+from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.ports import HarnessEngine
+from services.evaluator.scoring.service.answer_collector import LoadedModel
+
+T = TypeVar("T")
+DEFAULT_MAX_TOKENS = 256
+"""The harness's own default for tasks that set none."""
+
+
+class EngineLM(TemplateLM):
+    """One model on one engine. `loop` runs the engine's requests."""
+
+    def __init__(self, engine: HarnessEngine, model: LoadedModel, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._engine = engine
+        self._model = model
+        self._loop = loop
+        self._encoded = functools.lru_cache(maxsize=100_000)(self._encode)
+        self.errors = 0
+        """Requests that the engine refused."""
+
+    @functools.cached_property
+    def max_length(self) -> int:
+        return self._wait(self._ask(lambda _name, base: self._engine.context_length(base)))
+
+    @functools.cached_property
+    def eot_token_id(self) -> int:
+        return self._wait(self._ask(lambda _name, base: self._engine.prefix_token(base)))
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_options: Any) -> list[int]:
+        return list(self._encoded(string, add_special_tokens is not False))
+
+    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> list[float]:
+        if not self._engine.reads_prompts:
+            raise CannotBeScored(
+                "needs_merged_weights",
+                "rolling log-likelihoods need an engine with merged weights: set EVALUATOR_ENGINE_MODE=weights",
+            )
+        windows = [self._windows(request.args[0]) for request in requests]
+        flat = [window for each in windows for window in each]
+        values = iter(self._loglikelihood_tokens(flat))
+        return [sum(next(values)[0] for _window in each) for each in windows]
+
+    def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
+        return self._all([functools.partial(self._generate, *request.args) for request in requests])
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence[tuple[Any, list[int], list[int]]], **_options: Any
+    ) -> list[tuple[float, bool]]:
+        # Equal contexts are one request, if all their continuations are one token.
+        together: dict[tuple[int, ...], list[int]] = {}
+        for place, (_texts, context, continuation) in enumerate(requests):
+            kept = context[-(self.max_length - len(continuation)) :]
+            together.setdefault(tuple(kept), []).append(place)
+        work = [
+            functools.partial(self._likelihoods, list(context), [requests[place][2] for place in places])
+            for context, places in together.items()
+        ]
+        found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        for places, values in zip(together.values(), self._all(work), strict=True):
+            for place, value in zip(places, values, strict=True):
+                found[place] = value
+        return found
+
+    async def _likelihoods(self, context: list[int], continuations: list[list[int]]) -> list[tuple[float, bool]]:
+        single = [continuation[0] for continuation in continuations if len(continuation) == 1]
+        step = await self._step(context, single) if single else {}
+        longer = {
+            place: await self._likelihood(context, continuation)
+            for place, continuation in enumerate(continuations)
+            if len(continuation) != 1
+        }
+        return [longer.get(place) or step[each[0]] for place, each in enumerate(continuations)]
+
+    async def _likelihood(self, context: list[int], continuation: list[int]) -> tuple[float, bool]:
+        if self._engine.reads_prompts:
+            read = await self._ask(lambda name, _base: self._engine.prompt_logprobs(name, [*context, *continuation]))
+            if isinstance(read, str):
+                return self._refused()
+            own = read[len(context) :]
+            return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
+        total, greedy = 0.0, True
+        for place, token in enumerate(continuation):
+            logprob, likeliest = (await self._step([*context, *continuation[:place]], [token]))[token]
+            total, greedy = total + logprob, greedy and likeliest
+        return total, greedy
+
+    async def _step(self, context: list[int], tokens: list[int]) -> dict[int, tuple[float, bool]]:
+        """The log-probability of each token as the next one, and whether it is the likeliest of all."""
+        asked = sorted(set(tokens))
+        steps = await self._ask(lambda name, _base: self._engine.next_steps(name, context, asked, 1))
+        if isinstance(steps, str):
+            return dict.fromkeys(asked, self._refused())
+        [step] = steps
+        return {token: (step.logprobs[token], step.taken == token) for token in asked}
+
+    async def _generate(self, context: str, options: dict[str, Any]) -> str:
+        until = options.get("until") or []
+        until = [until] if isinstance(until, str) else list(until)
+        max_tokens = int(options.get("max_gen_toks") or options.get("max_tokens") or DEFAULT_MAX_TOKENS)
+        sampled = options.get("do_sample", True) and "temperature" in options
+        temperature = float(options["temperature"]) if sampled else 0.0
+        # Off the loop's thread, because encoding waits for the loop.
+        tokens = await asyncio.to_thread(self.tok_encode, context)
+        prompt = tokens[-max(1, self.max_length - max_tokens) :]
+        answer = await self._ask(
+            lambda name, _base: self._engine.complete(name, prompt, max_tokens, until, temperature)
+        )
+        if answer.error is not None:
+            self.errors += 1
+        return _cut(answer.text, until)
+
+    def _refused(self) -> tuple[float, bool]:
+        self.errors += 1
+        return float("-inf"), False
+
+    def _windows(self, text: str) -> list[tuple[None, list[int], list[int]]]:
+        windows = get_rolling_token_windows(
+            token_list=self.tok_encode(text),
+            prefix_token=self.prefix_token_id,
+            max_seq_len=self.max_length - 1,
+            context_len=1,
+        )
+        return [(None, *make_disjoint_window(window)) for window in windows]
+
+    def _encode(self, text: str, special: bool) -> tuple[int, ...]:
+        return tuple(self._wait(self._ask(lambda _name, base: self._engine.encode(base, text, special))))
+
+    def _all(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        # Known before the requests start, because both wait for the loop.
+        _ = self.max_length
+
+        async def gather() -> list[T]:
+            return list(await asyncio.gather(*(each() for each in work)))
+
+        return self._wait(gather())
+
+    async def _ask(self, once: Callable[[str, str], Awaitable[T]]) -> T:
+        return await self._model.ask(once)
+
+    def _wait(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _cut(text: str, until: Sequence[str]) -> str:
+    for stop in until:
+        if stop:
+            text = text.split(stop)[0]
+    return text
