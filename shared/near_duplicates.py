@@ -33,6 +33,9 @@ def normalized(text: str) -> str:
     """A text in which case, width of characters and spacing are the same everywhere."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
+    elif text.isprintable() and "  " not in text:
+        # Most texts: spaces are the only white space, one at a time.
+        return text.casefold().strip()
     return " ".join(text.casefold().split())
 
 

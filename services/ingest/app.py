@@ -50,6 +50,7 @@ def build(settings: Settings) -> Litestar:
 def _working(worker: WorkerProcess) -> web.Lifespan:
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
+        worker.clean()
         await worker.warm()
         try:
             yield

@@ -17,7 +17,7 @@ class Settings(ServiceSettings):
     base_models: dict[str, str] = Field(default_factory=dict)
     """Each base model's name and its folder, whose tokenizer counts tokens; without one, lengths are estimates."""
     work_dir: Path | None = None
-    """Where files are unpacked and sorted; the system's temporary folder when unset."""
+    """Where files are unpacked and sorted, not shared by machines; the system's temporary folder when unset."""
     memory_gib: float = Field(default=4, gt=0)
     """How much memory the check of one file may take."""
     max_row_bytes: int = Field(default=1024**2, ge=1024, le=64 * 1024**2)

@@ -5,7 +5,6 @@ A file that takes too much memory ends this process and no other.
 
 import hashlib
 import resource
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,10 @@ def main(parent: Parent) -> None:
     limit = int(parent.request["memory_gib"] * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     artifacts = Artifacts(parent.request["artifacts"])
-    with tempfile.TemporaryDirectory(prefix="assay-ingest-", dir=parent.request["work_dir"]) as folder:
-        try:
-            result = check(asked, artifacts, Path(folder), parent.request)
-        except MemoryError:
-            result = _too_large(parent.request["memory_gib"])
+    try:
+        result = check(asked, artifacts, Path(parent.request["scratch"]), parent.request)
+    except MemoryError:
+        result = _too_large(parent.request["memory_gib"])
     parent.send(result.model_dump(mode="json"))
 
 

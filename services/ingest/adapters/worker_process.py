@@ -1,7 +1,11 @@
 """Checks each file in a child process."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from services.ingest.config import Settings
@@ -13,6 +17,7 @@ from shared.events import RowError
 
 _MODULE = "services.ingest.worker"
 _ATTEMPTS = 2
+_PREFIX = "assay-ingest-"
 _log = telemetry.logger(__name__)
 
 
@@ -40,23 +45,32 @@ class WorkerProcess:
         if self.settings.keep_ready:
             await self._children.keep_ready()
 
+    def clean(self) -> None:
+        """Remove what killed processes of this service left behind."""
+        for folder in Path(self.settings.work_dir or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
     async def close(self) -> None:
         await self._children.close()
 
     async def _ask(self, request: PreparationRequest) -> PreparationResult:
-        child = await self._children.start(self._document(request))
-        self._warming = asyncio.create_task(self.warm())
-        try:
-            return PreparationResult.model_validate(await child.reply())
-        finally:
-            await child.kill()
+        # Made here, so that it goes when the child dies.
+        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self.settings.work_dir) as scratch:
+            child = await self._children.start(self._document(request, scratch))
+            self._warming = asyncio.create_task(self.warm())
+            try:
+                return PreparationResult.model_validate(await child.reply())
+            finally:
+                await child.kill()
 
-    def _document(self, request: PreparationRequest) -> dict[str, Any]:
+    def _document(self, request: PreparationRequest, scratch: str) -> dict[str, Any]:
         settings = self.settings
         return {
             "request": request.model_dump(mode="json"),
             "artifacts": settings.common.artifacts,
-            "work_dir": str(settings.work_dir) if settings.work_dir is not None else None,
+            "scratch": scratch,
             "memory_gib": settings.memory_gib,
             "base_models": settings.base_models,
             "limits": {

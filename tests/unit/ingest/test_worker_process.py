@@ -1,0 +1,65 @@
+"""A file is checked in a process of its own, whose death or hunger for memory ends no other."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from services.ingest.adapters.worker_process import WorkerProcess
+from services.ingest.config import Settings
+from services.ingest.ports import PreparationRequest
+from shared.artifacts import Artifacts
+from shared.events import DatasetUploaded
+from shared.settings import CommonSettings
+from tests.prepared import filler, jsonl
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    common = CommonSettings(artifacts=str(tmp_path / "artifacts"))
+    (tmp_path / "work").mkdir()
+    return Settings(common=common, work_dir=tmp_path / "work", keep_ready=False)
+
+
+def request(settings: Settings, content: bytes, name: str = "rows.jsonl") -> PreparationRequest:
+    artifact = Artifacts(settings.common.artifacts).put_bytes(content)
+    return PreparationRequest(upload=DatasetUploaded(file_id="file-1", filename=name, artifact=artifact))
+
+
+async def test_a_file_becomes_splits_in_the_store_and_no_scratch_file_stays(settings: Settings) -> None:
+    rows = filler(40)
+    result = await WorkerProcess(settings).prepare(request(settings, jsonl(rows)))
+    assert result.splits is not None
+    splits = (result.splits.train, result.splits.validation, result.splits.test)
+    artifacts = Artifacts(settings.common.artifacts)
+    stored = [json.loads(line) for split in splits for line in artifacts.read(split.artifact).splitlines()]
+    assert sorted(map(str, stored)) == sorted(map(str, rows))
+    assert sum(split.rows for split in splits) == 40
+    assert list((settings.work_dir or Path()).iterdir()) == []
+
+
+async def test_the_same_rows_are_the_same_version_in_any_order(settings: Settings) -> None:
+    rows = filler(40)
+    worker = WorkerProcess(settings)
+    one = await worker.prepare(request(settings, jsonl(rows)))
+    other = await worker.prepare(request(settings, jsonl(reversed(rows))))
+    less = await worker.prepare(request(settings, jsonl(rows[1:])))
+    assert one.version == other.version != less.version
+
+
+async def test_a_file_that_takes_too_much_memory_is_refused(settings: Settings) -> None:
+    small = settings.model_copy(update={"memory_gib": 0.05})
+    line = jsonl([{"text": "x" * 900_000}])
+    result = await WorkerProcess(small).prepare(request(small, line * 60))
+    assert result.splits is None
+    assert result.report.errors[0].code in ("too_large", "check_failed")
+
+
+def test_what_killed_processes_left_is_removed_at_start(settings: Settings) -> None:
+    assert settings.work_dir is not None
+    left, kept = settings.work_dir / "assay-ingest-99999999-x", settings.work_dir / f"assay-ingest-{os.getpid()}-y"
+    left.mkdir()
+    kept.mkdir()
+    WorkerProcess(settings).clean()
+    assert [folder.name for folder in settings.work_dir.iterdir()] == [kept.name]
