@@ -6,6 +6,7 @@ from services.review import handlers, pages
 from services.review.config import Settings
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
+from services.review.panels.asking import Asked, Asking
 from services.review.panels.parts import Panels, Records
 from services.review.policies import api as policies_api
 from services.review.policies.catalog import Binding, PolicyCatalog
@@ -46,11 +47,18 @@ def build(settings: Settings) -> Litestar:
     )
     question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=artifacts)
     records = Records.of(store)
+    asking = Asking(
+        opening=records.opening(artifacts),
+        asked=store.collection("asked_questions", Asked),
+        questions=question_sets.newest,
+        files=artifacts,
+    )
     use_cases = Runs(
         runs=runs,
         evaluations=store.collection("evaluations", EvaluationRecord, ["job_id"]),
         catalog=catalog,
-        open_review=records.opening(artifacts).open,
+        open_review=asking.open,
+        answered=asking.answered,
     )
     panels = Panels.of(
         records,

@@ -23,6 +23,7 @@ from services.review.problems import problems
 from services.review.runs.domain.run import Run
 from services.review.runs.service import EvaluationRecord, Runs
 from shared.artifacts import Artifacts
+from shared.events import EvaluationAnswered
 from shared.pages.rendering import Pages
 from shared.pages.router import pages_router
 from shared.store import MemoryStore
@@ -77,6 +78,7 @@ class Service:
             evaluations=store.collection("evaluations", EvaluationRecord),
             catalog=catalog,
             open_review=self.records.opening(self.artifacts).open,
+            answered=self._not_asked,
         )
         self.panels = Panels.of(
             self.records, decide=self.runs.people_decided, run_reopened=self.runs.reopened, known_items=self._known
@@ -84,6 +86,9 @@ class Service:
 
     async def _none(self, _policy: str) -> int:
         return 0
+
+    async def _not_asked(self, _event: EvaluationAnswered) -> None:
+        return None
 
     async def _known(self, _name: str) -> list[KnownItem]:
         return [KNOWN]

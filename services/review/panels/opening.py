@@ -53,16 +53,18 @@ class Opening:
             items = sample_items(samples, run.policy.items_per_review, run.policy.seed)
         except (ArtifactError, BadSamples) as error:
             return str(error)
-        await self._store(name, items, run.policy)
-        review = self._review(run, run.policy, evaluation.candidate, len(items))
+        await self.open_with(run, run.policy, evaluation.candidate, items)
+        return None
+
+    async def open_with(self, run: ChosenRun, policy: Policy, candidate: Candidate, items: tuple[Item, ...]) -> None:
+        """Open the review of a checkpoint with these items, once."""
+        name = review_id(candidate)
+        await self._store(name, items, policy)
+        review = self._review(run, policy, candidate, len(items))
         opened = ReviewOpened(
-            review_id=name,
-            candidate=evaluation.candidate,
-            items=len(items),
-            reviewers_wanted=run.policy.reviewers_wanted,
+            review_id=name, candidate=candidate, items=len(items), reviewers_wanted=policy.reviewers_wanted
         )
         await self.reviews.create(review, [opened])
-        return None
 
     async def _store(self, review: str, items: tuple[Item, ...], policy: Policy) -> None:
         for item in items:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.review.ownership import Caller
+from services.review.panels.asking import AskedQuestion
 from services.review.panels.calibration import KnownItem
 from services.review.panels.domain.item import Item
 from services.review.questions.domain.question_set import Question, QuestionSet, Revision, check_questions
@@ -70,6 +71,11 @@ class QuestionCatalog:
         """The questions of a revision."""
         content = await asyncio.to_thread(self.files.read, revision.questions)
         return [Question.model_validate_json(line) for line in content.split(b"\n") if line]
+
+    async def newest(self, name: str) -> list[AskedQuestion] | None:
+        """The questions of the newest revision; None where there is no such set."""
+        found = await self.sets.get(name)
+        return [*await self.questions(found.newest)] if found else None
 
     async def known_items(self, name: str) -> Sequence[KnownItem]:
         """The questions with a known score, as calibration items; none where there is no such set."""

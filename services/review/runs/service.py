@@ -14,11 +14,12 @@ from services.review.runs.domain.advice import Advice, Movement, advise, movemen
 from services.review.runs.domain.run import Run, choose
 from services.review.runs.domain.standing import production_standing, standing
 from shared.cloudevents import EventData
-from shared.events import EvalDone, TrainingFinished, TrainingRequested
+from shared.events import EvalDone, EvaluationAnswered, TrainingFinished, TrainingRequested
 from shared.store import Collection, Entity
 
 DECIDED = ("approved", "rejected", "undecided")
 Opener = Callable[[Run, EvalDone], Awaitable[str | None]]
+Answerer = Callable[[EvaluationAnswered], Awaitable[tuple[str, str | None] | None]]
 
 
 class EvaluationRecord(Entity):
@@ -39,12 +40,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Runs:
-    """The use cases over runs. `open_review` opens the review of a chosen checkpoint, and says why it cannot."""
+    """The use cases over runs. `open_review` opens the review of a chosen checkpoint, and says why it cannot;
+    `answered` does so with the answers to a question set."""
 
     runs: Collection[Run]
     evaluations: Collection[EvaluationRecord]
     catalog: PolicyCatalog
     open_review: Opener
+    answered: Answerer
     now: Callable[[], float] = time.time
 
     async def requested(self, event: TrainingRequested) -> None:
@@ -65,6 +68,12 @@ class Runs:
     async def finished(self, event: TrainingFinished) -> None:
         """A training ended."""
         await self._learn(event.job_id, lambda run: run.finished(event))
+
+    async def questions_answered(self, event: EvaluationAnswered) -> None:
+        """A checkpoint answered a question set: its review is opened."""
+        found = await self.answered(event)
+        if found is not None and found[1] is not None:
+            await self._refuse(await self._required(found[0]), f"people cannot review it: {found[1]}")
 
     async def get(self, job_id: str) -> Run | None:
         """What is known and decided of a job."""

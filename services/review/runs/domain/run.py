@@ -147,7 +147,8 @@ class Run(BaseModel):
             score=self.human.score if self.human else None,
             reviewers=self.human.reviewers if self.human else 0,
             rules=ruling.rules,
-            item_scores=self.item_scores,
+            # The evaluator knows items by their place in the evaluation, and not those of a question set.
+            item_scores={} if self.policy and self.policy.questions else self.item_scores,
         )
 
 
