@@ -4,6 +4,9 @@ from litestar import Litestar
 
 from services.review import handlers, pages
 from services.review.config import Settings
+from services.review.pairs import api as pairs_api
+from services.review.pairs.domain.pair import Pair
+from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
 from services.review.panels.asking import Asked, Asking
@@ -66,6 +69,7 @@ def build(settings: Settings) -> Litestar:
         run_reopened=use_cases.reopened,
         known_items=question_sets.known_items,
     )
+    pairs = Pairs(pairs=store.collection("pairs", Pair, ["review_id"]), assignments=panels.assignments)
     handlers.subscribe(bus, use_cases)
     return web.build(
         "review",
@@ -77,11 +81,18 @@ def build(settings: Settings) -> Litestar:
             manage_api.routes,
             questions_api.routes,
             workbook_api.routes,
+            pairs_api.routes,
             pages.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[web.connections(store, bus), panels.lifespan],
         audited=store,
-        dependencies={"runs": use_cases, "catalog": catalog, "questions": question_sets, **panels.dependencies()},
+        dependencies={
+            "runs": use_cases,
+            "catalog": catalog,
+            "questions": question_sets,
+            "pairs": pairs,
+            **panels.dependencies(),
+        },
         exception_handlers=problems,
     )

@@ -1,0 +1,1 @@
+"""Pairs, win rates and exports: pure."""

@@ -1,0 +1,40 @@
+"""Preferences as a preference data set, in the shapes of TRL and of OpenAI."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from services.review.pairs.domain.pair import Pair
+
+Shape = Literal["trl", "openai"]
+
+
+def rows(pairs: Sequence[Pair], shape: Shape) -> Iterator[dict[str, Any]]:
+    """One row for each pair on which most reviewers prefer one answer; ties and even votes are left out."""
+    for pair in pairs:
+        votes = Counter(one.winner for one in pair.preferences.values())
+        if votes["candidate"] == votes["production"]:
+            continue
+        both = (pair.candidate, pair.production)
+        chosen, rejected = both if votes["candidate"] > votes["production"] else both[::-1]
+        yield _trl(pair, chosen, rejected) if shape == "trl" else _openai(pair, chosen, rejected)
+
+
+def _trl(pair: Pair, chosen: str, rejected: str) -> dict[str, Any]:
+    return {"prompt": _messages(pair.prompt), "chosen": [_assistant(chosen)], "rejected": [_assistant(rejected)]}
+
+
+def _openai(pair: Pair, chosen: str, rejected: str) -> dict[str, Any]:
+    return {
+        "input": {"messages": _messages(pair.prompt)},
+        "preferred_output": [_assistant(chosen)],
+        "non_preferred_output": [_assistant(rejected)],
+    }
+
+
+def _assistant(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def _messages(prompt: Any) -> list[Any]:
+    return prompt if isinstance(prompt, list) else [{"role": "user", "content": str(prompt)}]
