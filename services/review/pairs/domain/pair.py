@@ -42,8 +42,9 @@ class Pair(BaseModel):
 
     def shown_to(self, reviewer: str) -> tuple[str, str]:
         """The left and the right answer."""
-        both = (self.candidate, self.production)
-        return both if self.candidate_is_left(reviewer) else both[::-1]
+        if self.candidate_is_left(reviewer):
+            return self.candidate, self.production
+        return self.production, self.candidate
 
     def preferred(self, reviewer: str, side: Side, comment: str, at: float) -> Self | None:
         """With a reviewer's preference; None when it is the same again."""
