@@ -1,4 +1,4 @@
-"""Real servers for the tests, each on a free port and in a folder of its own."""
+"""Real servers for tests, each on a free port and in a separate folder."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def common(tmp_path: Path, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> CommonSettings:
-    """Settings with databases, artifacts and keys of this test's own. NATS is not started by this."""
+    """Settings with separate databases, artifacts and keys for each test. NATS is not started."""
     for name in [name for name in os.environ if name.startswith("ASSAY_")]:
         monkeypatch.delenv(name)
     return CommonSettings(

@@ -1,4 +1,4 @@
-"""The stream itself, beside the services: to say what they hear, and to hear what they say."""
+"""Publish events and read the stream, without a service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""`kill -9` of a gateway, of its engine, or of both, at random moments of swaps: each in a process of its own."""
+"""`kill -9` of a gateway, its engine, or both, at random moments of swaps; each runs in a separate process."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ AGAIN_S = 0.1
 
 @dataclass
 class Process:
-    """One that is killed and started again on its port, within the seconds that it may take to listen."""
+    """A process that is killed and restarted on the same port; it must listen again within a limit."""
 
     command: Sequence[str]
     port: int
@@ -60,23 +60,23 @@ class Process:
 
 @dataclass(frozen=True)
 class Replica:
-    """An engine, and versions whose answers tell which of them they come from."""
+    """An engine, and versions that can be told apart by their answers."""
 
     process: Process
     pool: str
     asked: dict[str, Any]
     make: Callable[[int], Candidate]
     is_of: Callable[[str, Candidate], bool]
-    """Whether a text is an answer of that version, from its beginning to its end."""
+    """Whether the complete text is an answer of that version."""
     swap_s: float
-    """About as long as a swap takes: kills come within it."""
+    """The approximate duration of a swap; kills happen within it."""
     gateway: dict[str, str] = field(default_factory=dict)
-    """The gateway's settings that it wants."""
+    """Settings of the gateway for this engine."""
 
 
 @dataclass
 class Load:
-    """Callers that ask on and on, and what they were told that must not be."""
+    """Callers that send requests all the time, and the wrong answers that they got."""
 
     http: httpx.AsyncClient
     replica: Replica
@@ -119,7 +119,7 @@ class Load:
 
 
 async def in_swaps(settings: CommonSettings, replica: Replica, kills: int, chance: random.Random) -> None:
-    """Kill so often in swaps; each answer is wholly of the version that it names, and the new one is served in time."""
+    """Kill that often during swaps; each answer comes from the version it names, and the new one is served in time."""
     store = Store(settings.mongo_url, f"{settings.database_prefix}test", "test")
     bus = Bus(settings.nats_url, "test", store)
     await bus.start()
@@ -127,7 +127,7 @@ async def in_swaps(settings: CommonSettings, replica: Replica, kills: int, chanc
     async with _gateway(settings, replica) as door, _caller(settings, door) as http:
         load = Load(http, replica, {made.version: made for made in versions})
         await bus.publish(Envelope.of(approved(versions[0]), "test"))
-        # Until then nobody has the name.
+        # Before that, the name does not exist.
         await eventually(lambda: _named(http, replica.asked["model"]), RIGHT_WITHIN_S)
         async with load.running():
             await load.until(versions[0].version)

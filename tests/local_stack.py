@@ -1,4 +1,4 @@
-"""The local stack on free ports, in a folder of its own: its vLLM alone or all of it; and adapters with random weights.
+"""The local stack on free ports in a separate folder (vLLM alone or everything), and adapters with random weights.
 
 An engine takes a minute to start, so all tests of a run share one: the stack is started around it.
 """
@@ -37,11 +37,11 @@ class Engine:
     url: str
 
     def running_requests(self) -> int:
-        """How many requests the engine works on now."""
+        """The number of requests that the engine is processing."""
         return self._sum("vllm:num_requests_running")
 
     def answered_requests(self) -> int:
-        """How many requests the engine has answered so far."""
+        """The number of requests that the engine has answered."""
         return self._sum("vllm:request_success_total")
 
     def _sum(self, metric: str) -> int:
@@ -51,7 +51,7 @@ class Engine:
 
 @dataclass
 class LocalStack:
-    """A running stack and the ways to look at it, call it, and hurt it."""
+    """A running stack: inspect it, call it, and kill its processes."""
 
     settings: LocalSettings
 
@@ -60,17 +60,17 @@ class LocalStack:
         return self.settings.gateway_url
 
     def client(self, *scopes: Scope) -> openai.OpenAI:
-        """The official SDK with a key of these scopes."""
+        """The official SDK with a key that has these scopes."""
         key = Keyring(self.settings.keys_file).create("test", scopes or ("admin",))
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, timeout=120, max_retries=5)
 
     def get(self, port: int, path: str) -> httpx.Response:
-        """Ask one service, as the administrator."""
+        """Send a request to one service with an admin key."""
         key = self.settings.admin_key_file.read_text().strip()
         return httpx.get(f"http://127.0.0.1:{port}{path}", headers={"authorization": f"Bearer {key}"}, timeout=30)
 
     def kill(self, program: str) -> int:
-        """`kill -9` one process; returns the pid that it had."""
+        """`kill -9` one process; returns its pid."""
         [pid] = [state["pid"] for state in Supervisor(self.settings).states() if state["name"] == program]
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -81,7 +81,7 @@ class LocalStack:
 
 @pytest.fixture(scope="session")
 def say(pytestconfig: pytest.Config) -> Say:
-    """Tells who watches the run what takes its time, past what pytest captures."""
+    """Print progress to the terminal, although pytest captures output."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def tell(line: str) -> None:
@@ -93,7 +93,7 @@ def say(pytestconfig: pytest.Config) -> Say:
 
 @pytest.fixture(scope="session")
 def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSettings]:
-    """Settings of a stack that is down before and after, whatever of it was started between."""
+    """Settings of a stack; afterwards every process of the stack is stopped."""
     folder = tmp_path_factory.mktemp("assay")
     settings = LocalSettings(state_dir=folder, models_dir=MODELS, **{name: free_port() for name in PORTS})
     yield settings
@@ -102,14 +102,14 @@ def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSe
 
 @pytest.fixture(scope="session")
 def base_model(local_settings: LocalSettings) -> LocalSettings:
-    """The stack's settings, with the base model unpacked where they say."""
+    """The stack's settings, with the base model unpacked."""
     unpack(local_settings.base_model_dir)
     return local_settings
 
 
 @pytest.fixture(scope="session")
 def engine(local_settings: LocalSettings, say: Say) -> Engine:
-    """vLLM alone; who adds the rest of the stack later finds it running."""
+    """vLLM alone; a stack that is started later uses it."""
     stack.up(local_settings, say, only=("vllm",))
     return Engine(local_settings.vllm_url)
 
@@ -122,7 +122,7 @@ def local_stack(local_settings: LocalSettings, say: Say) -> LocalStack:
 
 @pytest.fixture(scope="session")
 def make_adapter(base_model: LocalSettings, tmp_path_factory: pytest.TempPathFactory) -> MakeAdapter:
-    """Makes the folder of a rank-4 LoRA adapter; each seed gives other weights, strong enough to change answers."""
+    """Make a rank-4 LoRA adapter; each seed gives different weights, large enough to change answers."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM

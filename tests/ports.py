@@ -1,4 +1,4 @@
-"""Ports of this machine: a free one, and the wait until somebody listens, or nobody any more."""
+"""Find a free port, and wait until a port is open or closed."""
 
 import random
 import socket
@@ -10,7 +10,7 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that this process has not given away yet."""
+    """A port that is not in use and was not returned before in this process."""
     while True:
         port = random.choice(_PORTS)
         if port not in _given and not _is_taken(port):

@@ -1,4 +1,4 @@
-"""An engine over HTTP whose answers name the weights that they came from: `python -m tests.versioned_engine PORT ROOT`.
+"""An HTTP engine whose answers name the weights that produced them: `python -m tests.versioned_engine PORT ROOT`.
 
 It loads adapters and replaces its own weights by the calls that vLLM has for it, and like vLLM it holds requests back
 while it is paused. Each answer names its weights twice, as they were at its beginning and at its end.
@@ -19,7 +19,7 @@ CHAT = "/v1/chat/completions"
 
 @dataclass
 class Engine:
-    """`weights` is the folder that its own were loaded from; `fails` are the steps that it refuses."""
+    """`weights` is the folder of the loaded weights; `fails` are the operations that it refuses."""
 
     root: Path
     takes_s: float = 0.02

@@ -97,7 +97,8 @@ async def test_a_stopped_or_failed_evaluator_releases_its_lease_at_once(store) -
 
 async def test_an_evaluator_that_lost_its_lease_stops(store) -> None:
     asleep = asyncio.create_task(Scorings(store, SlowScorer(duration_s=60), lease_s=0.6).obtain(BASE))
-    await asyncio.sleep(0.05)
+    while await store.get(BASE.key) is None:
+        await asyncio.sleep(0.02)
     taken = {"lease": Lease(holder="another", expires_at=10.0**12)}
     await store.change(BASE.key, lambda known: (known.model_copy(update=taken), ()))
     with pytest.raises(LeaseLost):

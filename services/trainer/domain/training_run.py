@@ -119,8 +119,7 @@ class TrainingRun(Value):
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""
         lease = self.lease.claim(leased_by, now, LEASE_S)
         assert lease is not None, "only a claimable run is started"
-        started = self.model_copy(update={"status": "running", "started_at": self.started_at or int(now)})
-        return started._with(lease)
+        return self._with(lease).model_copy(update={"status": "running", "started_at": self.started_at or int(now)})
 
     def claim(self, leased_by: str, now: float) -> Self:
         """A trainer claims a waiting run: it starts, or a pending stop or pause request is carried out."""
