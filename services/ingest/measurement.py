@@ -28,7 +28,7 @@ _SAMPLED_FOR_LANGUAGE = 5_000
 def measure(report: Report, store: RowStore, kind: str, rows: Numbers, counter: TokenCounter) -> None:
     """Fill in the figures, from rows spread evenly over all that train."""
     step = max(1, len(rows) // _SAMPLED_ROWS)
-    sampled = [decode(kind, store.line(int(row))) for row in rows[::step]]
+    sampled = [decode(kind, store.json_line(int(row))) for row in rows[::step]]
     texts = [whole_text(row) for row in sampled]
     report.lengths = lengths(counter, texts, [message_count(row) for row in sampled], len(rows))
     said = [prompt_and_answer(row) for row in sampled[:: max(1, len(sampled) // _SAMPLED_FOR_LANGUAGE)]]
@@ -49,7 +49,7 @@ def contradictions_of(
 
 
 def _contradiction(store: RowStore, kind: str, rows: list[int]) -> Contradiction:
-    said = [prompt_and_answer(decode(kind, store.line(row))) for row in rows]
+    said = [prompt_and_answer(decode(kind, store.json_line(row))) for row in rows]
     places = store.numbers("place")
     return Contradiction(
         lines=[int(places[row]) for row in rows],

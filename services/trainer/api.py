@@ -10,8 +10,8 @@ from litestar.params import FromPath, Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pydantic import BaseModel
 
-from services.trainer.domain.diagnosis import Diagnosis, diagnose
-from services.trainer.domain.loss_curve import smooth
+from services.trainer.domain.curve.diagnosis import Diagnosis, diagnose
+from services.trainer.domain.curve.loss_curve import smooth
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.service.live_curve import live_curve
 from services.trainer.service.run_store import RunStore

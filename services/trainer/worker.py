@@ -23,11 +23,11 @@ from services.trainer.adapters.token_rows import EmptySplit, TokenRow, token_row
 from services.trainer.adapters.trainable_parameters import trainable_share
 from services.trainer.adapters.trainer_factory import build_trainer
 from services.trainer.adapters.worker_processes import SAVE_AND_STOP
-from services.trainer.domain.advice import with_advice
-from services.trainer.domain.auto_stop import Validation
-from services.trainer.domain.general_rows import sample_rows
+from services.trainer.domain.curve.advice import with_advice
 from services.trainer.domain.precision import Precision, decide_precision
-from services.trainer.domain.run_data import WarmStart
+from services.trainer.domain.rows.general_rows import sample_rows
+from services.trainer.domain.rows.run_data import WarmStart
+from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import JobFailed, JobFinished, JobStopped, Prepared, WorkerMessage
 from shared.artifacts import Artifacts

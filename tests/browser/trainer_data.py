@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from services.trainer.domain.curve_point import CurvePoint
+from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.tuning import Tuning

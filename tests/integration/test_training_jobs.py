@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from services.trainer.domain.advice import ADVICE
+from services.trainer.domain.curve.advice import ADVICE
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.worker_messages import (
     CheckpointWritten,

@@ -15,7 +15,7 @@ from litestar.testing import AsyncTestClient
 
 from services.trainer.app import build
 from services.trainer.config import Settings
-from services.trainer.domain.advice import ADVICE
+from services.trainer.domain.curve.advice import ADVICE
 from services.trainer.domain.names import job_id_for_file
 from shared.artifacts import Artifacts
 from shared.bus import Bus

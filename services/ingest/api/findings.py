@@ -70,18 +70,18 @@ def _page(artifacts: Artifacts, found: Dataset, after: int, limit: int, severity
 
 
 def _table(artifacts: Artifacts, found: Dataset) -> Iterator[bytes]:
-    yield b"\xef\xbb\xbf" + _line(COLUMNS)
+    yield b"\xef\xbb\xbf" + _csv_line(COLUMNS)
     for error in found.report.errors:
         if error.line == 0:
-            yield _line(["error", error.code, 0, error.cell, error.field, error.reason, error.fix])
+            yield _csv_line(["error", error.code, 0, error.cell, error.field, error.reason, error.fix])
     if found.report.findings is not None:
         with artifacts.open(found.report.findings) as file:
             for line in file:
                 one = json.loads(line)
-                yield _line([one[column] for column in COLUMNS])
+                yield _csv_line([one[column] for column in COLUMNS])
 
 
-def _line(cells: Any) -> bytes:
+def _csv_line(cells: Any) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerow([neutralised(str(cell)) for cell in cells])
     return text.getvalue().encode()

@@ -77,7 +77,7 @@ class RowStore:
         table = np.memmap(self._bands_path, np.uint64, mode="r").reshape(-1, BANDS)
         return np.ascontiguousarray(table[:, place])
 
-    def line(self, row: int) -> bytes:
+    def json_line(self, row: int) -> bytes:
         """The canonical line of one row."""
         if self._reader is None:
             self._reader = self.path.open("rb")

@@ -35,7 +35,7 @@ class _Questions:
 
     def __getitem__(self, row: int) -> str:
         if (text := self._texts.get(row)) is None:
-            text = normalized(prompt_and_answer(decode(self._kind, self._store.line(row)))[0])
+            text = normalized(prompt_and_answer(decode(self._kind, self._store.json_line(row)))[0])
             self._texts[row] = text
             if len(self._texts) > _MOST_TEXTS:
                 self._texts.popitem(last=False)

@@ -47,7 +47,7 @@ class Closing:
             except TimeoutError:
                 self._due.update(await self._find(UNFINISHED))
 
-    async def settle(self, review_id: str) -> None:
+    async def advance(self, review_id: str) -> None:
         """Take one review as far as its scores allow."""
         review = await self.reviews.get(review_id)
         if review is None:
@@ -64,7 +64,7 @@ class Closing:
     async def _round(self) -> None:
         self._wake.clear()
         while self._due:
-            await self.settle(self._due.pop())
+            await self.advance(self._due.pop())
 
     async def _find(self, status: tuple[Status, ...]) -> list[str]:
         try:

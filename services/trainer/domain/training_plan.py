@@ -14,10 +14,10 @@ from services.trainer.domain.auto_hyperparameters import (
     auto_learning_rate,
     max_length,
 )
-from services.trainer.domain.auto_stop import decide_auto_stop, validation_schedule
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.general_rows import general_row_count
-from services.trainer.domain.row_order import row_order
+from services.trainer.domain.rows.general_rows import general_row_count
+from services.trainer.domain.rows.row_order import row_order
+from services.trainer.domain.stopping.auto_stop import decide_auto_stop, validation_schedule
 from services.trainer.domain.tuning import Tuning, decide_tuning
 from shared.events import TrainingSpec, Value
 

@@ -2,11 +2,11 @@
 
 from typing import Literal, Self
 
-from services.trainer.domain.auto_stop import Validation
-from services.trainer.domain.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.names import checkpoint_name
 from services.trainer.domain.precision import Precision
-from services.trainer.domain.run_data import RunData
+from services.trainer.domain.rows.run_data import RunData
+from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
 from shared.events import Candidate, Failure, TrainingFinished, TrainingRequested, Value

@@ -1,7 +1,7 @@
 """Warm start: a run that starts from a checkpoint of an earlier run."""
 
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.run_data import WarmStart
+from services.trainer.domain.rows.run_data import WarmStart
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.tuning import Tuning
 from shared.events import TrainingRequested

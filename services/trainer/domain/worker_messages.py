@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from services.trainer.domain.auto_stop import Validation
 from services.trainer.domain.precision import Precision
+from services.trainer.domain.stopping.auto_stop import Validation
 from shared.events import Artifact, TrainingMetrics, Value
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.trainer.domain.loss_curve import smooth
+from services.trainer.domain.curve.loss_curve import smooth
 from services.trainer.domain.training_run import TrainingRun
 from shared.events import TrainingMetrics
 from shared.pages.run_chart import Point, RunPanel, round_ticks, thinned

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from markupsafe import Markup
 
-from services.trainer.domain.diagnosis import diagnose
+from services.trainer.domain.curve.diagnosis import diagnose
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages import PAGES
 from services.trainer.pages.loss_panel import Losses, LossWords, loss_panel, small_curve

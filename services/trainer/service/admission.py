@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.trainer.domain.auto_hyperparameters import MemoryBudget
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import model_name
-from services.trainer.domain.run_data import RunData
+from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.warm_start import warm_start

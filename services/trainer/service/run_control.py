@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.trainer.domain.curve_point import CurvePoint
-from services.trainer.domain.dataset_check import DatasetCheck
-from services.trainer.domain.early_stopping import CheckpointScores
+from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.names import job_id_for_file
+from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.stopping.early_stopping import CheckpointScores
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.ports import RunArchive
 from services.trainer.service.admission import Admission

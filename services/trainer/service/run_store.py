@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.trainer.domain.curve_point import CurvePoint, curve_of
-from services.trainer.domain.dataset_check import DatasetCheck
+from services.trainer.domain.curve.curve_point import CurvePoint, curve_of
+from services.trainer.domain.rows.dataset_check import DatasetCheck
 from services.trainer.domain.training_run import TrainingRun
 from shared.cloudevents import EventData
 from shared.events import TrainingMetrics

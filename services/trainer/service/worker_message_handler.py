@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from services.trainer.domain.curve_point import CurvePoint
+from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.worker_messages import (
     CheckpointWritten,

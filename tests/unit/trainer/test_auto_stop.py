@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.trainer.domain.auto_stop import EarlyStop, Validation, decide_auto_stop, early_stop, validation_schedule
+from services.trainer.domain.stopping.auto_stop import (
+    EarlyStop,
+    Validation,
+    decide_auto_stop,
+    early_stop,
+    validation_schedule,
+)
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.worker_messages import StepDone, Validated
 from shared.events import Hyperparameters, TrainingSpec

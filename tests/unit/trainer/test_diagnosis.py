@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.trainer.domain.diagnosis import MIN_STEPS, diagnose
-from services.trainer.domain.loss_curve import smooth
+from services.trainer.domain.curve.diagnosis import MIN_STEPS, diagnose
+from services.trainer.domain.curve.loss_curve import smooth
 from shared.events import TrainingMetrics
 
 DEMO = Path(__file__).parent / "curves" / "demo.json"

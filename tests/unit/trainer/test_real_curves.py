@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.domain.diagnosis import diagnose
+from services.trainer.domain.curve.diagnosis import diagnose
 from shared.events import TrainingMetrics
 
 CURVES = Path(__file__).parent / "curves"

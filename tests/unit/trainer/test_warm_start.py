@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from services.trainer.domain.auto_hyperparameters import BaseShape
-from services.trainer.domain.early_stopping import CheckpointScores
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.general_rows import general_row_count, sample_rows
+from services.trainer.domain.rows.general_rows import general_row_count, sample_rows
+from services.trainer.domain.stopping.early_stopping import CheckpointScores
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.tuning import Tuning

@@ -36,20 +36,20 @@ class JobEvent(BaseModel):
     data: dict[str, Any] = {}
 
 
-def tell(job_id: str, key: str, message: str, level: Level = "info", **data: Any) -> JobEvent:
+def _event(job_id: str, key: str, message: str, level: Level = "info", **data: Any) -> JobEvent:
     return JobEvent(id=natural_id("ftevent", job_id, key), job_id=job_id, level=level, message=message, data=data)
 
 
 def requested(event: TrainingRequested) -> JobEvent:
-    return tell(event.job_id, "requested", f"Created fine-tuning job: {event.job_id}; checking {event.training_file}")
+    return _event(event.job_id, "requested", f"Created fine-tuning job: {event.job_id}; checking {event.training_file}")
 
 
 def queued(job_id: str) -> JobEvent:
-    return tell(job_id, "queued", "Files validated, moving job to queued state")
+    return _event(job_id, "queued", "Files validated, moving job to queued state")
 
 
 def started(job_id: str) -> JobEvent:
-    return tell(job_id, "started", "Fine-tuning job started")
+    return _event(job_id, "started", "Fine-tuning job started")
 
 
 def progress(event: TrainingProgress) -> JobEvent:
@@ -57,14 +57,14 @@ def progress(event: TrainingProgress) -> JobEvent:
     figures = event.metrics.model_dump(exclude_none=True)
     shown = ", ".join(f"{name.replace('_', ' ')}={v:.4g}" for name, v in figures.items() if name.endswith("_loss"))
     message = event.message or f"Step {event.step}/{event.total_steps}" + (f": {shown}" if shown else "")
-    made = tell(event.job_id, f"progress/{event.natural_key()}", message)
+    made = _event(event.job_id, f"progress/{event.natural_key()}", message)
     data = {**figures, "step": event.step, "total_steps": event.total_steps}
     return made.model_copy(update={"type": "metrics", "data": data})
 
 
 def checkpoint(event: CheckpointSaved) -> JobEvent:
     made = event.candidate
-    return tell(
+    return _event(
         made.job_id,
         f"checkpoint/{made.step}",
         f"Checkpoint created at step {made.step}: {made.model_name}",
@@ -75,9 +75,9 @@ def checkpoint(event: CheckpointSaved) -> JobEvent:
 def scored(event: EvalDone) -> JobEvent:
     step, job_id, key = event.candidate.step, event.candidate.job_id, f"scored/{event.natural_key()}"
     if event.error:
-        return tell(job_id, key, f"Checkpoint at step {step} could not be scored: {event.error.message}", "warn")
+        return _event(job_id, key, f"Checkpoint at step {step} could not be scored: {event.error.message}", "warn")
     shown = ", ".join(f"{name} {score.value:.3f}{_base(event, name)}" for name, score in event.scores.items())
-    return tell(
+    return _event(
         job_id,
         key,
         f"Checkpoint at step {step} scored on {event.suite}: {shown}",
@@ -92,7 +92,7 @@ def finished(event: TrainingFinished) -> JobEvent:
         told = f"Training finished: {event.trained_tokens} tokens in {event.duration_s:.0f} s; waiting for the verdict"
         if event.stop_reason is not None:
             told += f". It ended early: {event.stop_reason}"
-        return tell(event.job_id, "finished", told, checkpoints=list(event.checkpoints))
+        return _event(event.job_id, "finished", told, checkpoints=list(event.checkpoints))
     if event.status == "cancelled":
         return cancelled(event.job_id)
     reason = event.error.message if event.error else "no reason was given"
@@ -100,46 +100,48 @@ def finished(event: TrainingFinished) -> JobEvent:
 
 
 def failed(job_id: str, reason: str) -> JobEvent:
-    return tell(job_id, "failed", f"The job failed: {reason}", "error")
+    return _event(job_id, "failed", f"The job failed: {reason}", "error")
 
 
 def cancelled(job_id: str) -> JobEvent:
-    return tell(job_id, "cancelled", "The job was cancelled")
+    return _event(job_id, "cancelled", "The job was cancelled")
 
 
-def held(job_id: str, paused: bool, change: int) -> JobEvent:
+def paused_or_resumed(job_id: str, paused: bool, change: int) -> JobEvent:
     """A job was paused or resumed; `change` is how often that was."""
-    return tell(job_id, f"held/{change}", "The job was paused" if paused else "The job goes on")
+    return _event(job_id, f"held/{change}", "The job was paused" if paused else "The job goes on")
 
 
 def review_opened(event: ReviewOpened) -> JobEvent:
     told = f"Checkpoint at step {event.candidate.step} passed its gates; {event.reviewers_wanted} reviewers are asked"
-    return tell(event.candidate.job_id, "review", told, review_id=event.review_id, items=event.items)
+    return _event(event.candidate.job_id, "review", told, review_id=event.review_id, items=event.items)
 
 
 def approved(event: ModelApproved) -> JobEvent:
     made, verdict = event.candidate, event.verdict
     told = f"Approved: checkpoint at step {made.step} by policy {verdict.policy}: {verdict.reason}"
-    return tell(made.job_id, "approved", told, verdict=verdict.model_dump(mode="json"))
+    return _event(made.job_id, "approved", told, verdict=verdict.model_dump(mode="json"))
 
 
 def rejected(event: ModelRejected) -> JobEvent:
     told = f"Not approved by policy {event.verdict.policy}: {reasons(event)}"
-    return tell(event.job_id, "rejected", told, "error", verdict=event.verdict.model_dump(mode="json"))
+    return _event(event.job_id, "rejected", told, "error", verdict=event.verdict.model_dump(mode="json"))
 
 
 def deployed(event: ModelDeployed) -> JobEvent:
     named = f" and {event.alias}" if event.alias else ""
     told = f"The job has successfully completed: {fine_tuned_model(event.candidate)}{named} served by"
     told += f" {event.replicas} replica(s) after {event.duration_s:.2f} s"
-    return tell(event.candidate.job_id, "deployed", told, version=event.candidate.version, duration_s=event.duration_s)
+    return _event(
+        event.candidate.job_id, "deployed", told, version=event.candidate.version, duration_s=event.duration_s
+    )
 
 
 def not_deployed(event: ModelDeploymentFailed) -> JobEvent:
     level: Level = "error" if event.permanent else "warn"
     told = f"Deployment attempt {event.attempt} failed{' for good' if event.permanent else ''}: {event.reason}"
     key = f"not-deployed/{event.permanent}/{event.reason}"
-    return tell(event.candidate.job_id, key, told, level, replica=event.replica, permanent=event.permanent)
+    return _event(event.candidate.job_id, key, told, level, replica=event.replica, permanent=event.permanent)
 
 
 def _base(event: EvalDone, name: str) -> str:

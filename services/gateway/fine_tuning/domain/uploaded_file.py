@@ -43,12 +43,12 @@ class UploadedFile(BaseModel):
 
 def describe(rejected: DatasetRejected) -> str:
     """The bad lines of a file in one sentence."""
-    named = "; ".join(map(_line, rejected.errors[:MAX_NAMED_LINES]))
+    named = "; ".join(map(_row_error_text, rejected.errors[:MAX_NAMED_LINES]))
     more = len(rejected.errors) - MAX_NAMED_LINES
     return f"{rejected.bad_rows} of {rejected.rows} rows are bad: {named}" + (f"; and {more} more" if more > 0 else "")
 
 
-def _line(error: RowError) -> str:
+def _row_error_text(error: RowError) -> str:
     place = ", ".join([f"line {error.line}"] * bool(error.line) + [error.field] * bool(error.field))
     return f"{place or 'the file'}: {error.reason}"
 

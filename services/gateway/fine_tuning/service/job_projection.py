@@ -66,18 +66,18 @@ class JobProjection:
         await self.jobs.look_at_files(await self.views.upsert(Job(id=event.job_id), decide))
 
     async def paused(self, event: TrainingPauseRequested) -> None:
-        await self._held(event.job_id, True, event.change)
+        await self._set_paused(event.job_id, True, event.change)
 
     async def resumed(self, event: TrainingResumeRequested) -> None:
-        await self._held(event.job_id, False, event.change)
+        await self._set_paused(event.job_id, False, event.change)
 
-    async def _held(self, job_id: str, paused: bool, change: int) -> None:
+    async def _set_paused(self, job_id: str, paused: bool, change: int) -> None:
         """Somebody said so by posting the event; what this gateway said itself is known."""
 
         def decide(job: Job) -> tuple[Job, list[Any]] | None:
             return None if (changed := with_pause(job, paused, change)) is None else (changed, [])
 
-        await self.log.append(job_event.held(job_id, paused, change))
+        await self.log.append(job_event.paused_or_resumed(job_id, paused, change))
         await self.views.upsert(Job(id=job_id), decide)
 
     async def queued(self, event: TrainingQueued) -> None:

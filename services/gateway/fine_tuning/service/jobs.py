@@ -153,7 +153,7 @@ class Jobs:
 
         changed = await self.views.change(job_id, decide) or job
         if changed.change:
-            await self.log.append(job_event.held(job_id, changed.paused, changed.change))
+            await self.log.append(job_event.paused_or_resumed(job_id, changed.paused, changed.change))
         return changed
 
     async def events(self, job_id: str, cursor: Cursor, key: Key) -> Page[JobEvent]:

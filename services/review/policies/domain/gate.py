@@ -82,14 +82,14 @@ class Gate(Data):
     def _absolute(self, figure: float) -> RuleOutcome:
         passed = figure >= self.limit if self.demand == "at_least" else figure <= self.limit
         sign = ("≥" if passed else "<") if self.demand == "at_least" else ("≤" if passed else ">")
-        shown, limit = _apart(figure, self.limit)
+        shown, limit = _distinguishable(figure, self.limit)
         return self._outcome(figure, self.limit, passed, f"{self.metric} {shown} {sign} {limit}")
 
     def _better(self, figure: float, other: Score | None, test: Comparison | None, yardstick: Yardstick) -> RuleOutcome:
         if other is None or other.n == 0:
             return self._failed(figure, f"{self.metric} was not measured for {_NAMED[yardstick]}")
         limit = other.value + self.limit
-        shown, against = _apart(figure, limit)
+        shown, against = _distinguishable(figure, limit)
         passed = figure > limit
         reason = f"{self.metric} {shown} {'>' if passed else '≤'} {against} of {_NAMED[yardstick]}"
         reason += f" and {self.limit:g} more" if self.limit else ""
@@ -108,7 +108,7 @@ class Gate(Data):
             return self._failed(figure, f"{self.metric} has {found} against {_NAMED[yardstick]}")
         low = test.interval.low
         passed = low > -self.limit
-        shown, limit = _apart(low, -self.limit)
+        shown, limit = _distinguishable(low, -self.limit)
         reason = f"{self.metric}: the interval of the difference to {_NAMED[yardstick]} begins at {shown} "
         return self._outcome(low, -self.limit, passed, f"{reason}{'>' if passed else '≤'} {limit}")
 
@@ -123,7 +123,7 @@ class Gate(Data):
 _NAMED = {"base": "the base model", "production": "the version in production"}
 
 
-def _apart(figure: float, limit: float) -> tuple[str, str]:
+def _distinguishable(figure: float, limit: float) -> tuple[str, str]:
     """Both with two decimals, or with more where they would look alike."""
     digits = ".2f" if f"{figure:.2f}" != f"{limit:.2f}" or figure == limit else ".6g"
     return format(figure, digits), format(limit, digits)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from services.trainer.domain.loss_curve import first_and_last, highest_spike, late_fall, smooth, step_variation
+from services.trainer.domain.curve.loss_curve import first_and_last, highest_spike, late_fall, smooth, step_variation
 from shared.events import TrainingMetrics, Value
 
 Finding = Literal["converged", "not_converged", "overfitting", "too_low", "flat", "oscillating", "jumping"]

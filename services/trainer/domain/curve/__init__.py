@@ -1,0 +1,1 @@
+"""The loss curve of a run and what it shows."""
