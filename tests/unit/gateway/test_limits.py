@@ -140,12 +140,12 @@ def test_a_streams_usage_is_heard_and_shown_only_to_those_who_asked() -> None:
     done = b"data: [DONE]\n\n"
     for asked in (True, False):
         stream = StreamUsage(asked)
-        assert stream.heard([word]) == [word]
-        assert stream.heard([last, done]) == ([last, done] if asked else [done])
+        assert stream.visible_events([word]) == [word]
+        assert stream.visible_events([last, done]) == ([last, done] if asked else [done])
         assert stream.used == Used(5, 2)
         assert stream.events == 3
     both = b'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":5,"completion_tokens":1}}\n\n'
-    assert StreamUsage(False).heard([both]) == [both]
+    assert StreamUsage(False).visible_events([both]) == [both]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
 """Evaluates each checkpoint beside its base model, and publishes the result."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from services.evaluator.evaluation.domain import report
@@ -13,10 +12,10 @@ from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
+from services.evaluator.evaluation.service.suite_outcome import SuiteOutcome, evaluation_name, scores_of
 from services.evaluator.scoring.domain.answer import read_lines, sample_lines
 from services.evaluator.scoring.domain.item import CannotBeScored, suite_name
 from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
@@ -33,11 +32,9 @@ from shared.events import (
     Failure,
     ModelDeployed,
     ModelRolledBack,
-    Score,
 )
 from shared.store import Collection, Decision
 
-MAX_NAME = 512
 _log = telemetry.logger(__name__)
 
 
@@ -122,7 +119,7 @@ class Evaluations:
         progress = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
         test = await self.runner.run(target, baseline)
         progress = await self._report_progress(progress, "", test)
-        suites: list[tuple[SuitePlan, _Outcome]] = []
+        suites: list[tuple[SuitePlan, SuiteOutcome]] = []
         for plan in plans:
             outcome, progress = await self._suite(plan, target, baseline, progress)
             suites.append((plan, outcome))
@@ -139,9 +136,9 @@ class Evaluations:
 
     async def _suite(
         self, plan: SuitePlan, target: Target, baseline: Candidate | None, progress: Progress
-    ) -> tuple["_Outcome", Progress]:
+    ) -> tuple[SuiteOutcome, Progress]:
         """The result or the failure of each task. A failed task does not affect the others."""
-        outcome = _Outcome()
+        outcome = SuiteOutcome()
         for task in plan.tasks:
             name = f"{plan.name}.{task.name}"
             result: TaskResult | None = None
@@ -164,28 +161,28 @@ class Evaluations:
         self,
         event: CheckpointSaved,
         test: TaskResult,
-        suites: Sequence[tuple[SuitePlan, "_Outcome"]],
+        suites: Sequence[tuple[SuitePlan, SuiteOutcome]],
         baseline: Candidate | None,
     ) -> EvalDone:
         results = [test, *(each for _plan, outcome in suites for each in outcome.results)]
         comparisons = report.all_comparisons(results)
         complete = [(plan.name, outcome.results) for plan, outcome in suites if not outcome.failures]
         contamination = self._contamination(event, results)
-        scores = _scores(results, complete, lambda each: each.checkpoint) | report.contamination_score(contamination)
+        scores = scores_of(results, complete, lambda each: each.checkpoint) | report.contamination_score(contamination)
         for name, tasks in complete:
             scores |= report.kept(name, tasks, comparisons)
         return EvalDone(
             candidate=event.candidate,
-            suite=_name(event, [plan for plan, _outcome in suites]),
+            suite=evaluation_name(event, [plan for plan, _outcome in suites]),
             scores=scores,
-            base_scores=_scores(results, complete, lambda each: each.base),
+            base_scores=scores_of(results, complete, lambda each: each.base),
             samples=self._samples(test),
             duration_s=sum(each.checkpoint.duration_s for each in results),
             intervals=report.intervals(results, lambda each: each.checkpoint),
             base_intervals=report.intervals(results, lambda each: each.base),
             comparisons=comparisons,
             production=baseline.version if baseline and test.production is not None else None,
-            production_scores=_scores(results, complete, lambda each: each.production),
+            production_scores=scores_of(results, complete, lambda each: each.production),
             item_errors=sum(each.checkpoint.item_errors for each in results),
             base_item_errors=sum(each.base.item_errors for each in results),
             judge_invalid=sum(each.checkpoint.judge_invalid for each in results),
@@ -239,30 +236,3 @@ class Evaluations:
             samples=self.files.put_bytes(b""),
             error=Failure(code=error.code, message=str(error)),
         )
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """The results and failures of a suite's tasks."""
-
-    results: list[TaskResult] = field(default_factory=list)
-    failures: dict[str, Failure] = field(default_factory=dict)
-
-
-def _scores(
-    results: Sequence[TaskResult],
-    suites: Sequence[tuple[str, Sequence[TaskResult]]],
-    of: Callable[[TaskResult], Scored | None],
-) -> dict[str, Score]:
-    found = report.scores(results, of)
-    for name, tasks in suites:
-        found |= report.suite_scores(name, tasks, of)
-    return found
-
-
-def _name(event: CheckpointSaved, plans: Sequence[SuitePlan]) -> str:
-    """The same name for the same questions."""
-    digests = (hashlib.sha256("".join(t.artifact.sha256 for t in p.tasks if t.artifact).encode()) for p in plans)
-    suites = (f"{plan.name}@{digest.hexdigest()[:16]}" for plan, digest in zip(plans, digests, strict=True))
-    name = "+".join((suite_name(event.test.artifact), *suites))
-    return name if len(name) <= MAX_NAME else f"suites@{hashlib.sha256(name.encode()).hexdigest()[:32]}"

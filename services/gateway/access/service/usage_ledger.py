@@ -35,7 +35,7 @@ class Permit:
     def end(self, version: str, prompt_tokens: int, completion_tokens: int) -> None:
         """It was answered."""
         self.cancel()
-        self.ledger.note(self.account, version, prompt_tokens, completion_tokens)
+        self.ledger.record_answer(self.account, version, prompt_tokens, completion_tokens)
 
     def cancel(self) -> None:
         """It was not answered: it counts as a request and uses no tokens."""
@@ -88,7 +88,7 @@ class UsageLedger:
         self.changed = True
         return Permit(self, account, tokens, headers(key, account, now) if limited else ())
 
-    def note(self, account: Account, version: str, prompt_tokens: int, completion_tokens: int) -> None:
+    def record_answer(self, account: Account, version: str, prompt_tokens: int, completion_tokens: int) -> None:
         """Add an answer to what its key used."""
         now, used = self.now(), prompt_tokens + completion_tokens
         account.roll(now)
@@ -188,16 +188,16 @@ class UsageLedger:
         self.looked_at = self.now()
         self.others.update({tally.id: tally for tally in tallies if tally.id != self.gateway})
         for account in self.accounts.values():
-            self._tell(account)
+            self._share_counts(account)
 
-    def _tell(self, account: Account) -> None:
+    def _share_counts(self, account: Account) -> None:
         account.roll(self.now())
         account.learn(self.others.values())
         account.spent_by_others = sum(tally.spent.get(account.key_id, 0) for tally in self.others.values())
 
     def _open(self, key_id: str, now: float) -> Account:
         account = self.accounts[key_id] = Account(key_id, int(now // MINUTE_S))
-        self._tell(account)
+        self._share_counts(account)
         return account
 
     def _row(self, place: Place) -> Usage:

@@ -74,7 +74,7 @@ class StreamUsage:
         self.events = 0
         self.used: Used | None = None
 
-    def heard(self, events: list[bytes]) -> list[bytes]:
+    def visible_events(self, events: list[bytes]) -> list[bytes]:
         """The events that the caller gets."""
         self.events += len(events)
         for event in events:

@@ -32,7 +32,7 @@ class ServedAnswer:
 
         def take(parts: list[bytes]) -> bool:
             events = [renamed(event, loaded, public) for part in parts for event in cutter.cut(part)]
-            return sink.send_events(self.usage.heard(events))
+            return sink.send_events(self.usage.visible_events(events))
 
         await self.answer.relay(take, sink.drained)
         self.replica.answered_at = time.monotonic()
