@@ -168,3 +168,40 @@ def test_every_metric_has_a_definition_and_an_entry_in_the_docs(name) -> None:
     assert metric.source
     assert metric.range
     assert f"`{name}`" in page
+
+
+def test_chrf_equals_sacrebleu() -> None:
+    from sacrebleu.metrics.chrf import CHRF
+
+    answers, references = ["the cat sat", "", "北京是首都"], ["the cat sat down", "a dog", "北京是中国的首都"]
+    assert figure("chrf", answers, references) == pytest.approx(
+        CHRF().corpus_score(answers, [references]).score / 100, abs=1e-9
+    )
+    one = CHRF().sentence_score(answers[0], [references[0]]).score / 100
+    assert measured("chrf", answers, references).items[0] == pytest.approx(one, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [("the cat sat", "The cat sat down."), ("sat sat cat", "cat sat"), ("dog", "cat"), ("", "cat"), ("", "")],
+)
+def test_token_f1_equals_the_one_of_squad(answer: str, reference: str) -> None:
+    from transformers.data.metrics.squad_metrics import compute_f1
+
+    assert figure("token_f1", [answer], [reference]) == pytest.approx(compute_f1(reference, answer), abs=1e-9)
+
+
+def test_token_f1_counts_chinese_by_character() -> None:
+    assert figure("token_f1", ["北京市"], ["南京市"]) == pytest.approx(2 / 3)
+
+
+def test_the_sharpe_ratio_equals_numpys_mean_over_deviation() -> None:
+    generator = np.random.default_rng(4)
+    returns, positions = generator.normal(0.01, 0.05, size=40), generator.choice([-1, 0, 1], size=40)
+    gained = returns * positions
+    found = figure("sharpe_ratio", [str(each) for each in positions], [str(each) for each in returns])
+    assert found == pytest.approx(gained.mean() / gained.std(ddof=1), abs=1e-9)
+    assert figure("sharpe_ratio", ["1", "hold"], ["0.1", "0.1"]) == pytest.approx(0.05 / np.std([0.1, 0], ddof=1))
+    assert figure("sharpe_ratio", ["1", "1"], ["0.1", "0.1"]) == 0
+    with pytest.raises(CannotBeScored, match="not a number"):
+        figure("sharpe_ratio", ["1"], ["much"])

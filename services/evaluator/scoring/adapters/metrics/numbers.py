@@ -5,6 +5,7 @@ number that is farthest from its own reference. So it is not left out, and not b
 """
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,6 +63,31 @@ class R2(Mse):
     def score(wanted: Sequence[float], said: Sequence[float]) -> float:
         # scikit-learn has no value for one reference, and a bootstrap sample may repeat a single item.
         return sklearn.r2_score(wanted, said) if len(wanted) > 1 else float(wanted == said)
+
+
+class SharpeRatio(Numbers):
+    """An item's value is its return."""
+
+    definition = (
+        "Mean return divided by the standard deviation of returns (n - 1), not annualised. An answer is a position, "
+        "the reference is the return of one unit; their product is the item's return. 0 if all returns are equal."
+    )
+    source = "Sharpe 1966"
+    range = "any number, more is better"
+
+    def items(self, answers: Sequence[str], references: Sequence[str]) -> list[float]:
+        returns = [_number(text) for text in references]
+        if None in returns:
+            raise CannotBeScored(
+                "bad_reference", f"not a number: the reference {references[returns.index(None)][:80]!r}"
+            )
+        # An answer that is not a number is no position.
+        return [(_number(answer) or 0.0) * (each or 0.0) for answer, each in zip(answers, returns, strict=True)]
+
+    def figure(self, answers: Sequence[str], references: Sequence[str]) -> float:
+        returns = self.items(answers, references)
+        spread = statistics.stdev(returns) if len(returns) > 1 else 0.0
+        return statistics.fmean(returns) / spread if spread else 0.0
 
 
 class RocAuc(TextMetric):

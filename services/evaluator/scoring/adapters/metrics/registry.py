@@ -38,6 +38,9 @@ SHIPPED = {
     "rouge_1": "generation:Rouge1",
     "rouge_2": "generation:Rouge2",
     "meteor": "generation:Meteor",
+    "token_f1": "generation:TokenF1",
+    "chrf": "generation:Chrf",
+    "sharpe_ratio": "numbers:SharpeRatio",
 }
 
 
