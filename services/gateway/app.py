@@ -10,6 +10,7 @@ from services.gateway.access.app import access
 from services.gateway.common.api import error_responses
 from services.gateway.common.app import Part, Resources
 from services.gateway.config import Settings
+from services.gateway.console.app import console
 from services.gateway.events.app import events
 from services.gateway.fine_tuning.app import fine_tuning
 from services.gateway.inference.api.fast_path import FastPath
@@ -45,6 +46,7 @@ def build(settings: Settings) -> FastPath:
         "fine_tuning": tuning.part,
         "access": allowed.part,
         "events": events(resources, tuning, may_call=asked.resolver.resolve),
+        "console": console(resources, fine_tuning=tuning, serving=served, fleet=fleet),
     }
     parts = [built[name] for name in enabled]
     if "serving" not in enabled:

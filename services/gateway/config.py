@@ -7,8 +7,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
-PartName = Literal["inference", "serving", "fine_tuning", "access", "events"]
-PARTS: tuple[PartName, ...] = ("inference", "serving", "fine_tuning", "access", "events")
+PartName = Literal["inference", "serving", "fine_tuning", "access", "events", "console"]
+PARTS: tuple[PartName, ...] = ("inference", "serving", "fine_tuning", "access", "events", "console")
 
 
 class Settings(ServiceSettings):
@@ -46,6 +46,15 @@ class Settings(ServiceSettings):
     """Versions of one alias that stay loaded: the newest, and those to go back to."""
     on_demand: int = Field(default=4, ge=1)
     """Checkpoints that stay loaded because a request named them, and as many that are preloaded for review."""
+    console_services: dict[str, str] = Field(
+        default={
+            "ingest": "http://127.0.0.1:8081",
+            "trainer": "http://127.0.0.1:8082",
+            "evaluator": "http://127.0.0.1:8083",
+            "review": "http://127.0.0.1:8084",
+        }
+    )
+    """The services whose pages and API the console passes on, by name, and their URLs."""
     reconcile_s: float = Field(default=1.0, gt=0)
     probe_s: float = Field(default=30.0, gt=0)
     """How often a healthy replica must answer one token."""

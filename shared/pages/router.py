@@ -1,6 +1,6 @@
 """The router of a service's pages: sign-in, scopes, and errors that people can read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,13 +21,23 @@ _AGAIN_S = 8
 _log = telemetry.logger(__name__)
 
 
-def pages_router(path: str, handlers: Sequence[Any], pages: Pages, scopes: Sequence[Scope] = ()) -> Router:
-    """Pages for people who are signed in and have one of the scopes; without scopes, for everybody signed in."""
+def pages_router(
+    path: str,
+    handlers: Sequence[Any],
+    pages: Pages,
+    scopes: Sequence[Scope] = (),
+    like: Mapping[type[Exception], type[Exception]] | None = None,
+) -> Router:
+    """Pages for people who are signed in and have one of the scopes; without scopes, for everybody signed in.
+
+    `like` names a service's own errors that are shown as one of `error_pages` is.
+    """
+    known = error_pages(pages)
     return Router(
         path,
         route_handlers=list(handlers),
         guards=[signed_in(scopes)],
-        exception_handlers=error_pages(pages),
+        exception_handlers=known | {error: known[other] for error, other in (like or {}).items()},
         include_in_schema=False,
     )
 

@@ -91,6 +91,42 @@ class RunPanel:
                 extra=Markup(extra),  # noqa: S704
             )
 
+    def level(self, value: float, role: str, extra: str = "") -> None:
+        """A yardstick: one value over all steps."""
+        self.line([(0, value), (self.total_steps, value)], role, 1.5, extra)
+
+    def band(self, low: float, high: float, role: str) -> None:
+        """The interval of a yardstick."""
+        self.add(
+            '<rect x="{x}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" class="k-{role}" fill="currentColor" '
+            'opacity=".1"/>',
+            x=LEFT,
+            y=self.y(high),
+            w=self.x(self.total_steps) - LEFT,
+            h=self.y(low) - self.y(high),
+            role=role,
+        )
+
+    def whisker(self, step: int, value: float, low: float, high: float, role: str, *, ring: bool = False) -> None:
+        """A figure with its interval and, above it, its value; the best one has a ring."""
+        self.add(
+            '<g class="k-{role}" stroke="currentColor" stroke-width="1.5"><path d="M{x:.1f} {lo:.1f}V{hi:.1f}'
+            'M{a:.1f} {lo:.1f}h10M{a:.1f} {hi:.1f}h10"/><circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="currentColor"/>'
+            '{ring}</g><text x="{x:.1f}" y="{t:.1f}" class="t c halo{bold}">{value:.3f}</text>',
+            role=role,
+            x=self.x(step),
+            a=self.x(step) - 5,
+            y=self.y(value),
+            lo=self.y(low),
+            hi=self.y(high),
+            t=self.y(high) - 7,
+            ring=Markup('<circle cx="{:.1f}" cy="{:.1f}" r="8.5" fill="none"/>').format(self.x(step), self.y(value))
+            if ring
+            else "",
+            bold=" w" if ring else "",
+            value=value,
+        )
+
     def squares(self, points: Sequence[Point], role: str) -> None:
         for step, value in points:
             self.add(

@@ -29,8 +29,6 @@ def test_every_message_has_a_chinese_translation(folder: Path) -> None:
 def test_the_stored_catalog_is_up_to_date_with_the_templates(folder: Path) -> None:
     path = catalog_path(folder, "zh")
     wanted = updated(folder, "zh")
-    stored = path.read_text()
-    assert all(f'msgid "{str(m.id)[:20]}' in stored or isinstance(m.id, tuple) or "\n" in m.id for m in wanted if m.id)
     command = "run: python -m shared.pages.messages"
     assert path.with_suffix(".mo").read_bytes() == compiled(wanted), command
 

@@ -13,6 +13,7 @@ from services.gateway.common.domain.errors import ApiError
 from services.gateway.common.domain.validation import bad_request
 from shared import security, telemetry
 from shared.artifacts import ArtifactError
+from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
 from shared.web import NotFound, Unavailable
 
@@ -113,6 +114,7 @@ HANDLERS: dict[Any, Any] = {
     security.NotAllowed: _not_allowed,
     NotFound: _not_found,
     Unavailable: _unavailable,
+    SessionsUnreachable: _unavailable,
     ArtifactError: _unexpected,
     **dict.fromkeys(StoreUnreachable, _unavailable),
     ValidationException: _bad_parameter,

@@ -1,0 +1,48 @@
+"""Builds the console part: sign-in, home, static files, and the proxy for the other services."""
+
+from litestar import Response, get
+from litestar.response import Redirect
+
+from services.gateway.common.app import Part, Resources
+from services.gateway.console.adapters.upstream import Upstream
+from services.gateway.console.api import sign_in_links
+from services.gateway.console.api.proxy import proxy_routes
+from services.gateway.console.pages import PAGES, sign_in
+from services.gateway.console.pages import routes as signed_in_pages
+from services.gateway.console.service.overview import Overviews
+from services.gateway.console.service.sign_in_links import SignInLinks
+from services.gateway.fine_tuning.app import FineTuning
+from services.gateway.serving.app import Serving
+from services.gateway.serving.domain.fleet import Fleet
+from shared.pages.static_files import static_route
+from shared.sessions import NatsSessionStore
+
+
+@get("/", include_in_schema=False, sync_to_thread=False)
+def start() -> Response[None]:
+    return Redirect("/console/", status_code=302)
+
+
+def console(resources: Resources, *, fine_tuning: FineTuning, serving: Serving, fleet: Fleet) -> Part:
+    """The part; the other services are those of the setting `console_services`."""
+    overviews = Overviews(
+        jobs=fine_tuning.jobs,
+        files=fine_tuning.files,
+        checkpoints=fine_tuning.checkpoints,
+        directory=serving.directory,
+        fleet=fleet,
+    )
+    upstream = Upstream()
+    links = SignInLinks(store=NatsSessionStore(resources.bus), keyring=resources.keyring)
+    return Part(
+        routes=[
+            start,
+            static_route(),
+            sign_in.routes,
+            signed_in_pages.routes,
+            sign_in_links.routes,
+            *proxy_routes(upstream, resources.settings.console_services, PAGES),
+        ],
+        dependencies={"sign_in_links": links, "overviews": overviews},
+        lifespan=[upstream.running],
+    )

@@ -1,0 +1,101 @@
+"""What the home page shows: the newest jobs with their scores, the names that are served, and what is wrong."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.gateway.common.domain.ownership import within_reach
+from services.gateway.console.domain.best_score import BestScore, best_score
+from services.gateway.console.domain.job_line import JobLine, State, job_line
+from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
+from services.gateway.fine_tuning.domain.job import Job
+from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.service.directory import Directory
+from shared.security import Key
+from shared.store import Collection, Cursor
+
+COUNTED = 100
+"""The counts are over so many newest jobs and files, so that the page costs the same with ten thousand."""
+SHOWN_JOBS = 10
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job in the list of newest jobs."""
+
+    job: Job
+    line: JobLine
+    best: BestScore | None
+
+
+@dataclass(frozen=True)
+class EngineAway:
+    """An engine that does not answer."""
+
+    base_model: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything that the page needs."""
+
+    jobs: Sequence[JobRow]
+    more_jobs: bool
+    states: Counter[State]
+    """How many of the newest jobs are in each state."""
+    files: Sequence[UploadedFile]
+    more_files: bool
+    names: Sequence[str]
+    """Stable names that are served."""
+    engines: int
+    away: Sequence[EngineAway]
+
+    @property
+    def running(self) -> JobRow | None:
+        """The newest job that trains now."""
+        return next((row for row in self.jobs if row.line.state == "training"), None)
+
+    @property
+    def refused_files(self) -> list[UploadedFile]:
+        return [file for file in self.files if file.rejected]
+
+
+@dataclass(frozen=True)
+class Overviews:
+    """Reads the home page in three queries, whatever the number of jobs."""
+
+    jobs: Collection[Job]
+    files: Collection[UploadedFile]
+    checkpoints: Collection[Checkpoint]
+    directory: Directory
+    fleet: Fleet
+
+    async def of(self, key: Key) -> Overview:
+        reach = within_reach(key)
+        jobs = await self.jobs.page(Cursor(None, COUNTED), known=True, **reach)
+        files = await self.files.page(Cursor(None, COUNTED), known=True, **reach)
+        shown = jobs.items[:SHOWN_JOBS]
+        scored: dict[str, list[Checkpoint]] = {job.id: [] for job in shown}
+        for checkpoint in await self.checkpoints.find(job_id__in=list(scored)) if scored else []:
+            scored[checkpoint.job_id].append(checkpoint)
+        return Overview(
+            jobs=[JobRow(job, job_line(job), best_score(scored[job.id])) for job in shown],
+            more_jobs=jobs.has_more,
+            states=Counter(job_line(job).state for job in jobs.items),
+            files=files.items,
+            more_files=files.has_more,
+            names=self._names(key),
+            engines=len(self.fleet.replicas),
+            away=[EngineAway(r.base, r.url, r.reason) for r in self.fleet.replicas if not r.up],
+        )
+
+    def _names(self, key: Key) -> list[str]:
+        catalog = self.directory.catalog
+        targets = {name: catalog.find(name) for name in catalog.names()}
+        made = {name: target.candidate for name, target in targets.items() if target and target.candidate}
+        return sorted(
+            name for name, candidate in made.items() if candidate.suffix == name and key.owns(candidate.owner)
+        )

@@ -1,0 +1,212 @@
+"""Sign-in and home in a browser, over stores in memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from services.gateway.common.api import error_responses
+from services.gateway.console.api import sign_in_links
+from services.gateway.console.pages import routes, sign_in
+from services.gateway.console.service.sign_in_links import SignInLinks
+from shared.security import Keyring, Scope
+from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.console_data import BASE, HOSTILE, ConsoleData, filled
+from tests.browser.site import MemorySessionStore, Site, serving
+
+ROUTES = [sign_in.routes, sign_in_links.routes, routes.routes]
+
+
+OWN = (
+    HOSTILE,
+    BASE,
+    "ftjob-",
+    "file-",
+    "kefu",
+    "shop-assistant",
+    "shop",
+    "invoice-fields",
+    "intents",
+    "score",
+    "served",
+    "Ana Ruiz",
+)
+
+
+def site_with(data: ConsoleData, folder: Path) -> Any:
+    def use_cases(keyring: Keyring, store: MemorySessionStore) -> dict[str, Any]:
+        return {
+            "sign_in_links": SignInLinks(store=store, keyring=keyring),
+            "overviews": data.overviews,
+            "jobs": data.job_use_cases,
+        }
+
+    return serving(ROUTES, folder, use_cases, exception_handlers=error_responses.HANDLERS)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_with(filled(), tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+def make_link(site: Site, page: Page, *scopes: Scope) -> str:
+    secret = site.keyring.create("Ana Ruiz", scopes)
+    answer = page.request.post(f"{site.url}/v1/sign_in_links", headers={"authorization": f"Bearer {secret}"})
+    assert answer.status == 201
+    return answer.json()["url"]
+
+
+def test_a_link_signs_in_once(site: Site, page: Page) -> None:
+    link = make_link(site, page, "train")
+    page.goto(link)
+    expect(page.locator("main")).to_contain_text("This link signs you in once, as Ana Ruiz")
+    check_page(page)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site.url}/console/")
+    cookie = page.context.cookies()[0]
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    page.context.clear_cookies()
+    response = page.goto(link)
+    assert response is not None
+    assert response.status == 401
+    expect(page.get_by_role("alert")).to_contain_text("this link was used before")
+
+
+def test_a_key_signs_in_and_leads_to_the_page_that_was_asked_for(site: Site, page: Page) -> None:
+    secret = site.keyring.create("Ana Ruiz", ("train",))
+    page.goto(f"{site.url}/console/home/line")
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site.url}/console/home/line")
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "/console/\\\\evil.example", "/v1/keys"])
+def test_sign_in_never_leads_to_another_site(site: Site, page: Page, wanted: str) -> None:
+    secret = site.keyring.create("Ana Ruiz", ("train",))
+    page.goto(f"{site.url}/console/sign-in")
+    page.evaluate("wanted => { document.querySelector('[name=next]').value = wanted }", wanted)
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site.url}/console/")
+
+
+def test_a_wrong_key_is_refused_with_the_reason(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/console/sign-in")
+    check_page(page)
+    page.get_by_label("API key").fill("sk-assay-wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("this API key is not known here")
+
+
+def test_the_sign_in_page_stays_within_its_budget(site: Site, page: Page) -> None:
+    with first_screen(page) as counted:
+        page.goto(f"{site.url}/console/sign-in")
+    assert counted["sent"] < PAGE_BYTES
+
+
+def test_sign_out_ends_the_session_also_for_whoever_kept_the_cookie(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    kept = page.context.cookies()
+    page.goto(f"{site.url}/console/")
+    page.get_by_text("Ana Ruiz").first.click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page).to_have_url(f"{site.url}/console/sign-in")
+    page.context.add_cookies(kept)  # type: ignore[arg-type]
+    page.goto(f"{site.url}/console/")
+    expect(page).to_have_url(f"{site.url}/console/sign-in?next=/console")
+
+
+def test_a_form_of_another_site_cannot_sign_in_or_out(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    for path in ("sign-in", "sign-out", "sign-out-everywhere"):
+        answer = page.request.post(f"{site.url}/console/{path}", headers={"origin": "https://evil.example"})
+        assert answer.status == 403, path
+    page.goto(f"{site.url}/console/")
+    expect(page).to_have_url(f"{site.url}/console/")
+
+
+def test_only_an_administrator_makes_links_for_others(site: Site, page: Page) -> None:
+    jonas = site.keyring.authenticate("Bearer " + site.keyring.create("Jonas", ("review",)))
+    url = f"{site.url}/v1/sign_in_links"
+    for scope, status in (("train", 403), ("admin", 201)):
+        headers = {"authorization": "Bearer " + site.keyring.create("x", (scope,))}
+        answer = page.request.post(url, headers=headers, data={"key_id": jonas.id})
+        assert answer.status == status
+
+
+def test_home_shows_each_job_with_its_state_and_what_is_wrong(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "admin")
+    with first_screen(page) as counted:
+        page.goto(f"{site.url}/console/")
+    assert counted["sent"] < PAGE_BYTES
+    main = page.locator("main")
+    expect(main).to_contain_text("trains, step 512 of 954")
+    expect(main).to_contain_text("14 of 1,310 rows are bad")
+    expect(main).to_contain_text(HOSTILE)
+    expect(main).to_contain_text("1 of 2 engines up")
+    row = page.get_by_role("row").filter(has_text="ftjob-served")
+    expect(row).to_contain_text("0.824")
+    expect(row).to_contain_text("0.774–0.874, n 240, step 310")
+    expect(page.get_by_role("row").filter(has_text="ftjob-failed")).to_contain_text("not measured")
+    check_page(page)
+
+
+def test_home_in_chinese_leaves_no_word_in_english(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "admin")
+    page.goto(f"{site.url}/console/?language=zh")
+    assert english_left(page, OWN) == []
+
+
+def test_home_goes_on_by_itself_while_it_is_open(page: Page, tmp_path: Path) -> None:
+    data = filled()
+    with site_with(data, tmp_path) as site:
+        site.sign_in(page.context, "admin")
+        page.goto(f"{site.url}/console/")
+        expect(page.locator("main")).to_contain_text("1 of 2 engines up")
+        data.fleet.replicas[1].up = True
+        expect(page.locator("main")).to_contain_text("2 of 2 engines up", timeout=10_000)
+
+
+def test_an_empty_console_says_what_to_do_first(page: Page, tmp_path: Path) -> None:
+    with site_with(ConsoleData(), tmp_path) as site:
+        site.sign_in(page.context, "train")
+        page.goto(f"{site.url}/console/")
+        expect(page.locator(".empty")).to_contain_text("No job yet")
+        check_page(page)
+
+
+def test_people_see_their_own_jobs_alone(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    page.goto(f"{site.url}/console/")
+    expect(page.locator(".empty")).to_be_visible()
+
+
+INSERT = """async url => {
+    const part = await (await fetch(url)).text();
+    document.querySelector('main').insertAdjacentHTML('beforeend', part);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_scores_and_verdict_are_parts_of_the_page_of_a_job(site: Site, page: Page, language: str) -> None:
+    site.sign_in(page.context, "admin")
+    page.goto(f"{site.url}/console/?language={language}")
+    for part in ("scores?total=620", "verdict"):
+        url = f"/console/jobs/ftjob-served/{part}"
+        page.evaluate(INSERT, url)
+    expect(page.locator("#scores tr.on")).to_contain_text("0.824")
+    expect(page.locator("#scores tr.on")).to_contain_text("+0.053")
+    expect(page.locator("#verdict")).to_contain_text("shop.score at least 0.8")
+    expect(page.locator("#verdict")).to_contain_text("v-0000000000000000")
+    check_page(page)
+    if language == "zh":
+        assert english_left(page, (*OWN, "careful", "v-0000000000000000")) == []
+
+
+def test_the_scores_of_another_persons_job_are_not_found(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    for part in ("scores", "verdict"):
+        assert page.request.get(f"{site.url}/console/jobs/ftjob-served/{part}").status == 404
