@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs lint test test-fast test-long lock contract conformance docs
+.PHONY: help setup demo up down link status logs lint test test-fast test-long lock contract conformance docs
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ up: setup ## start the local stack and wait until it is ready
 
 down: setup ## end the local stack; its state stays in .assay/
 	@$(BIN)/python -m deploy.local down
+
+link: setup ## print a link that signs you in to the console once
+	@$(BIN)/python -m deploy.local link
 
 status: setup ## each program and its state
 	@$(BIN)/python -m deploy.local status

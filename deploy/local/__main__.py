@@ -1,4 +1,4 @@
-"""`python -m deploy.local up | down | status | logs | restart`: the local stack from the command line."""
+"""`python -m deploy.local up | down | link | status | logs | restart`: the local stack from the command line."""
 
 import argparse
 import shutil
@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     commands.add_parser("up", help="start everything and wait until it is ready").set_defaults(run=_up)
     commands.add_parser("down", help="stop everything; state is kept").set_defaults(run=_down)
+    commands.add_parser("link", help="print a link that signs you in to the console once").set_defaults(run=_link)
     commands.add_parser("status", help="each program and its state").set_defaults(run=_status)
     logs = commands.add_parser("logs", help="follow the logs of all programs, or of those named")
     logs.add_argument("names", nargs="*")
@@ -42,6 +43,10 @@ def _up(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
 
 def _down(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
     stack.down(settings, _say)
+
+
+def _link(settings: LocalSettings, _arguments: argparse.Namespace) -> None:
+    _say(stack.sign_in_link(settings))
 
 
 def _status(settings: LocalSettings, _arguments: argparse.Namespace) -> int:

@@ -96,6 +96,7 @@ def main() -> int:
         console.print(f"[red]{error}")
         return 1
     console.print(f"[green]✓[/] everything runs after {time.monotonic() - began:.0f} s")
+    console.print(f"watch it in the console: {stack.sign_in_link(settings)}", soft_wrap=True)
     code = _run(console, settings)
     console.print(f"[bold]done in {time.monotonic() - began:.0f} s[/]")
     if recording:
@@ -189,11 +190,12 @@ def _ways_on(settings: LocalSettings) -> Panel:
     key = os.path.relpath(settings.admin_key_file)
     body = json.dumps({"model": SUFFIX, "messages": [{"role": "user", "content": "Ship to Ada, 1 Elm Road, York"}]})
     return Panel(
-        f"The stack keeps running. The gateway is {settings.gateway_url}; the admin key is in {key}.\n\n"
+        f"The stack keeps running. The gateway is {settings.gateway_url}; the admin key is in {key}.\n"
+        f"The job in the console, signed in once: {stack.sign_in_link(settings)}\n\n"
         f"curl {settings.gateway_url}/v1/chat/completions -H 'content-type: application/json' \\\n"
         f'  -H "authorization: Bearer $(cat {key})" \\\n'
         f"  -d '{body}'\n\n"
-        "make status · make logs · make down",
+        "make link · make status · make logs · make down",
         title="Next",
     )
 

@@ -84,6 +84,7 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
         "GATEWAY_ENGINES": json.dumps({BASE_MODEL: [settings.vllm_url]}),
         "GATEWAY_MAX_LORA_RANK": str(settings.vllm_max_lora_rank),
         "GATEWAY_PREPARE_SHARE": str(vllm.OTHERS_SHARE),
+        "GATEWAY_CONSOLE_SERVICES": json.dumps(_console_services(settings)),
         "ASSAY_HTTP_HOST": settings.gateway_host,
     }
     return (
@@ -94,6 +95,17 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
         _service(settings, "review", settings.review_port, {}),
         _service(settings, "gateway", settings.gateway_port, pools),
     )
+
+
+def _console_services(settings: LocalSettings) -> dict[str, str]:
+    """The services that have pages, and their addresses; one evaluator draws them for both."""
+    ports = {
+        "ingest": settings.ingest_port,
+        "trainer": settings.trainer_port,
+        "evaluator": settings.evaluator_1_port,
+        "review": settings.review_port,
+    }
+    return {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
 def _service(settings: LocalSettings, name: str, port: int, own: dict[str, str], replica: int | None = None) -> Program:

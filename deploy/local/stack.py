@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+import httpx
+
 from deploy.local import base_model, processor, readiness, supervision
 from deploy.local.programs import Program, nats_config, programs
 from deploy.local.settings import LocalSettings
@@ -52,10 +54,23 @@ def addresses(settings: LocalSettings) -> str:
     """The addresses and paths for using the stack."""
     return (
         f"gateway    {settings.gateway_url}/v1   (OpenAI-compatible)\n"
-        f"review     http://127.0.0.1:{settings.review_port}\n"
+        f"console    {sign_in_link(settings)}   (signs you in once; `make link` prints another)\n"
         f"admin key  {settings.admin_key_file}\n"
         f"logs       {settings.logs}"
     )
+
+
+def sign_in_link(settings: LocalSettings) -> str:
+    """A link that signs its reader in to the console as the administrator, once."""
+    key = settings.admin_key_file.read_text().strip()
+    headers = {"authorization": f"Bearer {key}"}
+    try:
+        answer = httpx.post(f"{settings.gateway_url}/v1/sign_in_links", headers=headers, timeout=10)
+        return str(answer.raise_for_status().json()["url"])
+    except httpx.HTTPError as error:
+        raise StackError(
+            f"the gateway gave no sign-in link ({error}): does the stack run? see `make status`"
+        ) from error
 
 
 def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
