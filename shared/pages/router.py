@@ -61,7 +61,7 @@ class _ErrorPages:
     pages: Pages
 
     def not_authenticated(self, request: AnyRequest, _error: Exception) -> Response[Any]:
-        here = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        here = quote(_address(request))
         if is_fragment(request):
             return self._show(request, 401, "session", "", link=SIGN_IN)
         return Response(
@@ -75,7 +75,7 @@ class _ErrorPages:
         return self._show(request, 404, "missing", str(error))
 
     def unavailable(self, request: AnyRequest, error: Exception) -> Response[Any]:
-        return self._show(request, 503, "away", str(error), again_url=str(request.url.path))
+        return self._show(request, 503, "away", str(error), again_url=_address(request))
 
     def http_error(self, request: AnyRequest, error: HTTPException) -> Response[Any]:
         return self._show(request, error.status_code, "refused", error.detail)
@@ -91,6 +91,12 @@ class _ErrorPages:
         if is_fragment(request):
             return self.pages.fragment(request, "error_box.html.j2", status=status, **values)
         return self.pages.page(request, "error.html.j2", status=status, **values)
+
+
+def _address(request: AnyRequest) -> str:
+    """Path and query as the browser sent them; Litestar shortens the path of a mounted application."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def signed_in(scopes: Sequence[Scope] = ()) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:

@@ -116,7 +116,7 @@ def test_sign_out_ends_the_session_also_for_whoever_kept_the_cookie(site: Site, 
     expect(page).to_have_url(f"{site.url}/console/sign-in")
     page.context.add_cookies(kept)  # type: ignore[arg-type]
     page.goto(f"{site.url}/console/")
-    expect(page).to_have_url(f"{site.url}/console/sign-in?next=/console")
+    expect(page).to_have_url(f"{site.url}/console/sign-in?next=/console/")
 
 
 def test_a_form_of_another_site_cannot_sign_in_or_out(site: Site, page: Page) -> None:

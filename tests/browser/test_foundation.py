@@ -93,7 +93,7 @@ def test_a_service_that_is_away_says_so_in_its_place_and_the_rest_works(site: Si
 def test_without_a_session_the_page_leads_to_the_sign_in_and_back(site: Site, page: Page) -> None:
     response = page.request.get(site.url + PATH + "?split=test", max_redirects=0)
     assert response.status == 303
-    assert response.headers["location"] == "/console/sign-in?next=/console/gallery%3Fsplit%3Dtest"
+    assert response.headers["location"] == "/console/sign-in?next=/console/gallery/%3Fsplit%3Dtest"
 
 
 def test_a_session_that_lacks_the_scope_is_told_which_one_it_needs(site: Site, page: Page) -> None:

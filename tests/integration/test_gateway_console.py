@@ -36,7 +36,9 @@ class Upstream:
 
     async def echo(self, request: web.Request) -> web.Response:
         headers = {name: request.headers.get(name, "") for name in ("Host", "Cookie", "Origin", "X-Forwarded-Proto")}
-        return web.json_response({"body": (await request.read()).decode(), "query": request.query_string, **headers})
+        return web.json_response(
+            {"body": (await request.read()).decode(), "query": request.rel_url.raw_query_string, **headers}
+        )
 
     async def cookies(self, _request: web.Request) -> web.Response:
         response = web.Response(text="two")
