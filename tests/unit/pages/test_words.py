@@ -56,10 +56,10 @@ class Texts(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.found += [given[name] or "" for name in SHOWN_ATTRIBUTES if name in given]
-        self._hidden += tag in ("pre", "code", "script") or given.get("lang") == "zh"
+        self._hidden += tag in ("pre", "code", "script", "kbd") or given.get("lang") == "zh"
 
     def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("pre", "code", "script") and self._hidden > 0
+        self._hidden -= tag in ("pre", "code", "script", "kbd") and self._hidden > 0
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
