@@ -57,7 +57,7 @@ def main() -> int:
         mock = [sys.executable, "-m", "bench.mock_engine", str(port)]
         stack.enter_context(running(mock, port, core=LOAD_CORE))
         engine = f"http://127.0.0.1:{port}"
-        starts = (gateways.litellm, gateways.vllm_router, gateways.assay)
+        starts = (gateways.litellm, gateways.vllm_router, gateways.assay, gateways.assay_asgi)
         targets = [stack.enter_context(start(engine, folder, GATEWAY_CORE)) for start in starts]
         seen = [Seen(target) for target in (gateways.direct(engine), *targets)]
         for each in seen:
@@ -110,7 +110,7 @@ def report(seen: Sequence[Seen]) -> int:
     for each in seen:
         print(f"{each.target.name}: {each.target.on}")
     print(f"A stream has {EVENTS} events; it is not coalesced when it comes in at least as many HTTP chunks.\n")
-    base, lite, router, ours = (each.row for each in seen)
+    base, lite, router, ours, asgi = (each.row for each in seen)
     added = {each.target.name: [each.row[1] - base[1], each.row[2] - base[2]] for each in seen[1:]}
     show(["added ms", "p50", "p99"], [[name, *both] for name, both in added.items()])
     ratios = [
@@ -120,6 +120,10 @@ def report(seen: Sequence[Seen]) -> int:
         Ratio("streams/s of vllm-router's", ours[5] / router[5], must=1.0, aim=1.0),
         Ratio("chunks a stream of its events", ours[7] / EVENTS, must=1.0, aim=1.0),
     ]
+    gained = [
+        [1 - added["assay"][0] / added["assay on ASGI"][0], *(1 - asgi[at] / ours[at] for at in (3, 4, 5))],
+    ]
+    show(["gain of the fast path", "added p50", "req/s at 16", "req/s at 32", "streams/s"], [["share", *gained[0]]])
     figures = {each.target.name: [round(value, 4) for value in each.row[1:]] for each in seen}
     return verdict("gateway", ratios, columns=columns[1:], figures=figures)
 

@@ -73,11 +73,26 @@ def vllm_router(engine: str, _folder: Path, core: int) -> Generator[Target]:
 @contextmanager
 def assay(engine: str, folder: Path, core: int) -> Generator[Target]:
     """Assay's gateway, with a version deployed under an alias by an event."""
+    on = "key, scope, admission, alias, in-flight limit, metrics, trace id"
+    with _assay("assay", on, engine, folder / "assay", core, "services.gateway") as target:
+        yield target
+
+
+@contextmanager
+def assay_asgi(engine: str, folder: Path, core: int) -> Generator[Target]:
+    """The same gateway without its fast path and its own HTTP client."""
+    on = "the same on stock uvicorn and aiohttp"
+    with _assay("assay on ASGI", on, engine, folder / "assay-asgi", core, "bench.asgi_gateway") as target:
+        yield target
+
+
+@contextmanager
+def _assay(name: str, on: str, engine: str, folder: Path, core: int, module: str) -> Generator[Target]:
+    folder.mkdir()
     # A chat request uses neither NATS nor MongoDB, so they run on the other core.
-    with gateway({BASE: [engine]}, folder, core, 1 - core) as running_gateway:
+    with gateway({BASE: [engine]}, folder, core, 1 - core, module=module) as running_gateway:
         asyncio.run(_approve(running_gateway, _adapter(running_gateway.artifacts, folder)))
-        on = "key, scope, admission, alias, in-flight limit, metrics, trace id"
-        yield Target("assay", running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
+        yield Target(name, running_gateway.url + _CHAT, ALIAS, running_gateway.key, on)
 
 
 @dataclass(frozen=True)
@@ -128,6 +143,7 @@ def gateway(
     core: int | None = None,
     others_core: int | None = None,
     prepare_share: float = 1.0,
+    module: str = "services.gateway",
 ) -> Generator[Gateway]:
     """A gateway in front of these pools, with its own stores."""
     port = free_port()
@@ -136,7 +152,7 @@ def gateway(
         "GATEWAY_HTTP_PORT": str(port),
         "GATEWAY_PREPARE_SHARE": str(prepare_share),
     }
-    started = [sys.executable, "-m", "services.gateway"]
+    started = [sys.executable, "-m", module]
     with (
         stores(folder, others_core) as common,
         running(started, port, core=core, variables={**common, **own}),
