@@ -78,7 +78,7 @@ def _topology(settings: LocalSettings) -> Program:
 
 
 def _services(settings: LocalSettings) -> tuple[Program, ...]:
-    models = {"TRAINER_BASE_MODELS": json.dumps({BASE_MODEL: str(settings.base_model_dir)})}
+    base_models = json.dumps({BASE_MODEL: str(settings.base_model_dir)})
     engine = {"EVALUATOR_ENGINE_URL": settings.vllm_url}
     pools = {
         "GATEWAY_ENGINES": json.dumps({BASE_MODEL: [settings.vllm_url]}),
@@ -88,8 +88,8 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
         "ASSAY_HTTP_HOST": settings.gateway_host,
     }
     return (
-        _service(settings, "ingest", settings.ingest_port, {}),
-        _service(settings, "trainer", settings.trainer_port, models),
+        _service(settings, "ingest", settings.ingest_port, {"INGEST_BASE_MODELS": base_models}),
+        _service(settings, "trainer", settings.trainer_port, {"TRAINER_BASE_MODELS": base_models}),
         _service(settings, "evaluator", settings.evaluator_1_port, engine, replica=1),
         _service(settings, "evaluator", settings.evaluator_2_port, engine, replica=2),
         _service(settings, "review", settings.review_port, {}),
