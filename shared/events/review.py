@@ -30,7 +30,7 @@ class Verdict(Value):
     approved: bool
     outcome: Literal["approved", "rejected", "undecided"] | None = None
     """None in events from before there was an outcome; then `approved` says it."""
-    mode: Literal["automatic", "hybrid"]
+    mode: Literal["automatic", "human", "hybrid"]
     policy: Name
     rules: Rules
     reason: Reason
@@ -55,7 +55,7 @@ class ReviewScored(EventData):
     type: ClassVar[str] = "review.scored"
     review_id: Id
     candidate: Candidate
-    mode: Literal["automatic", "hybrid"]
+    mode: Literal["automatic", "human", "hybrid"]
     score: float | None
     reviewers: int
     rules: Rules

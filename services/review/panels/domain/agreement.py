@@ -90,7 +90,9 @@ def _interval(contributions: Matrix, values: Matrix, level: Level, seed: int) ->
         return None
     drawn = np.random.default_rng(seed).multinomial(items, np.full(items, 1 / items), size=DRAWS)
     tables = np.tensordot(drawn.astype(np.float64), contributions, axes=1)
-    # A draw in which all scores are equal has no alpha and counts as perfect agreement would.
-    found = [1.0 if (each := _alpha(table, values, level)) is None else each for table in tables]
+    # A draw in which all scores are equal has no alpha, so it says nothing about the interval.
+    found = [each for table in tables if (each := _alpha(table, values, level)) is not None]
+    if not found:
+        return None
     low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(low=float(low), high=float(high), level=CONFIDENCE, method="bootstrap over items", seed=seed)

@@ -31,9 +31,7 @@ class Ruling(BaseModel):
     def verdict(self) -> Verdict:
         """The ruling as events carry it."""
         told = self.model_dump(exclude={"override"})
-        # Events know people's verdicts by one mode.
-        mode = "automatic" if self.mode == "automatic" else "hybrid"
-        return Verdict.model_validate({**told, "mode": mode, "approved": self.approved})
+        return Verdict.model_validate({**told, "approved": self.approved})
 
 
 def decide(

@@ -143,7 +143,7 @@ class Run(BaseModel):
         return ReviewScored(
             review_id=review_id(candidate),
             candidate=candidate,
-            mode=ruling.verdict().mode,
+            mode=ruling.mode,
             score=self.human.score if self.human else None,
             reviewers=self.human.reviewers if self.human else 0,
             rules=ruling.rules,
