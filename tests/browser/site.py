@@ -80,10 +80,12 @@ def serving(routes: Sequence[Any], folder: Path, provide: Provider | None = None
     store = MemorySessionStore()
     sessions = Sessions(store, keyring)
     injected = provide(keyring, store) if provide else {}
+    dependencies = {name: Provide(_give(value), sync_to_thread=False) for name, value in injected.items()}
+    dependencies |= options.pop("dependencies", {})
     application = Litestar(
         [*routes, static_route()],
         state=State({"keyring": keyring, "sessions": sessions}),
-        dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in injected.items()},
+        dependencies=dependencies,
         plugins=[problem_details.plugin(handled=())],
         **options,
     )
