@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -72,6 +73,11 @@ class Artifacts:
         if not self._fs.exists(path):
             return False
         return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
+
+    def delete(self, artifact: Artifact) -> None:
+        """Remove a file that nothing refers to any more; one that is missing is no error."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(artifact.sha256))
 
     def fetch_file(self, artifact: Artifact, target: Path) -> None:
         """Put a file at `target`; raises `ArtifactError` when it is missing or does not match the digest."""

@@ -29,7 +29,8 @@ class Settings(ServiceSettings):
     prepare_share: float = Field(default=1.0, gt=0, le=1)
     """How much of a core checking and merging weights takes; with less, engines on the same cores keep their pace."""
     max_body_bytes: int = Field(default=4 * 1024**2, ge=1024)
-    max_file_bytes: int = Field(default=100 * 1024**2, ge=1024)
+    max_file_bytes: int = Field(default=1024**3, ge=1024)
+    """The largest file that can be uploaded."""
     max_choices: int = Field(default=16, ge=1)
     """The largest `n` of one chat request."""
     max_in_flight: int = Field(default=256, ge=1)

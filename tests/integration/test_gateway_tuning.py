@@ -273,3 +273,39 @@ async def test_events_told_twice_change_nothing(gateway, sdk) -> None:
     await eventually(lambda: _told(sdk.fine_tuning.jobs.list_events, job.id, "Step 2/40"))
     after = (await sdk.fine_tuning.jobs.list_events(job.id, limit=100)).data
     assert len(after) == len(before) + 1
+
+
+async def test_the_step_metrics_of_a_job_are_a_file_that_can_be_downloaded(gateway, sdk) -> None:
+    job = await sdk.fine_tuning.jobs.create(model=BASE, training_file=await upload(sdk))
+    assert job.result_files == []
+    made = candidate(job.id)
+    await gateway.say(progress(job.id, 10), saved(made))
+    await gateway.say(TrainingFinished(job_id=job.id, status="succeeded", checkpoints=(20,)), progress(job.id, 20))
+    expected = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n10,0.25,,,\n20,0.5,,0.6,\n"
+
+    async def whole() -> bool:
+        known = await sdk.fine_tuning.jobs.retrieve(job.id)
+        return bool(known.result_files) and (await sdk.files.content(known.result_files[0])).content == expected
+
+    await eventually(whole)
+    [file_id] = (await sdk.fine_tuning.jobs.retrieve(job.id)).result_files
+    file = await sdk.files.retrieve(file_id)
+    assert (file.purpose, file.status, file.bytes) == ("fine-tune-results", "processed", len(expected))
+    assert [known.id async for known in sdk.files.list(purpose="fine-tune-results")] == [file_id]
+    assert file_id not in [known.id async for known in sdk.files.list(purpose="fine-tune")]
+    with pytest.raises(openai.NotFoundError):
+        await gateway.sdk("train").files.content(file_id)
+    with pytest.raises(openai.BadRequestError, match="holds the metrics of a job"):
+        await sdk.fine_tuning.jobs.create(model=BASE, training_file=file_id)
+
+
+async def test_a_job_with_a_nul_in_its_metadata_or_with_contradicting_hyperparameters_is_refused(sdk) -> None:
+    file_id = await upload(sdk)
+    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}}
+    for asked, param in (
+        ({"metadata": {"a\x00b": "c"}}, "metadata"),
+        ({"hyperparameters": {"n_epochs": 2}, "method": method}, "hyperparameters.n_epochs"),
+    ):
+        with pytest.raises(openai.BadRequestError) as refused:
+            await sdk.fine_tuning.jobs.create(model=BASE, training_file=file_id, **asked)
+        assert refused.value.param == param

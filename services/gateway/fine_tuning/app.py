@@ -18,6 +18,7 @@ from services.gateway.fine_tuning.service.files import Files
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.result_files import ResultFiles
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from shared.store import Collection
 
@@ -52,7 +53,8 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     aliases = AliasOwnership(views=alias_owners)
     log = JobEventLog(views=job_events)
     permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
-    file_use_cases = Files(views=stored_files, artifacts=resources.artifacts)
+    references = ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints)
+    file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references)
     job_use_cases = Jobs(
         views=stored_jobs,
         files=stored_files,
@@ -63,12 +65,29 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         max_lora_rank=settings.max_lora_rank,
         aliases=aliases,
     )
+    results = ResultFiles(
+        views=stored_jobs,
+        files=stored_files,
+        job_events=job_events,
+        checkpoints=checkpoints,
+        artifacts=resources.artifacts,
+    )
     projection = JobProjection(
-        jobs=job_use_cases, files=file_use_cases, views=stored_jobs, checkpoints=checkpoints, log=log
+        jobs=job_use_cases,
+        files=file_use_cases,
+        views=stored_jobs,
+        checkpoints=checkpoints,
+        log=log,
+        results=results,
     )
     part = Part(
-        routes=[files.routes(settings.max_file_bytes), jobs.routes, checkpoint_permissions.routes],
-        dependencies={"files": file_use_cases, "jobs": job_use_cases, "permissions": permissions},
+        routes=[files.routes, jobs.routes, checkpoint_permissions.routes],
+        dependencies={
+            "files": file_use_cases,
+            "jobs": job_use_cases,
+            "permissions": permissions,
+            "max_file_bytes": settings.max_file_bytes,
+        },
     )
     return FineTuning(
         part=part,
@@ -78,7 +97,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         alias_owners=alias_owners,
         aliases=aliases,
         permissions=permissions,
-        artifacts=ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints),
+        artifacts=references,
         file_use_cases=file_use_cases,
         job_use_cases=job_use_cases,
         projection=projection,

@@ -75,7 +75,12 @@ def inference(
     part = Part(
         routes=[chat.routes, chat.text_routes],
         model_routes=models.routes,
-        dependencies={"models": serving.models, "versions": serving.versions, "splits": traffic_splits},
+        dependencies={
+            "models": serving.models,
+            "versions": serving.versions,
+            "splits": traffic_splits,
+            "deletion": serving.deletion,
+        },
         lifespan=[engine.running],
     )
     handlers = {

@@ -19,6 +19,7 @@ from services.gateway.serving.ports import TrafficPlans
 from services.gateway.serving.service.adapter_loader import AdapterLoader
 from services.gateway.serving.service.deployments import Deployments
 from services.gateway.serving.service.directory import Directory
+from services.gateway.serving.service.model_deletion import ModelDeletion
 from services.gateway.serving.service.model_list import ModelList
 from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.pools import Pools
@@ -40,6 +41,7 @@ class Serving:
     directory: Directory
     models: ModelList
     versions: Versions
+    deletion: ModelDeletion
     changed: asyncio.Event
 
 
@@ -105,6 +107,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         changed=changed,
     )
     models = ModelList(directory=directory)
+    deletion = ModelDeletion(views=stored, pins=pins, splits=splits, directory=directory, fleet=fleet, changed=changed)
     part = Part(
         routes=[pools.routes, job_report.routes],
         model_routes=[versions.roll_back],
@@ -128,5 +131,6 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         directory=directory,
         models=models,
         versions=version_use_cases,
+        deletion=deletion,
         changed=changed,
     )

@@ -45,6 +45,23 @@ def test_auto_native_and_old_hyperparameters_are_understood() -> None:
     assert job_request.read({**JOB, "method": {"type": "supervised"}}).spec().hyperparameters == Hyperparameters()
 
 
+def supervised(**hyperparameters: Any) -> dict[str, Any]:
+    return {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
+
+
+def test_hyperparameters_in_the_old_and_the_new_place_are_merged() -> None:
+    old = {"batch_size": 4, "n_epochs": 3, "lora_rank": "auto"}
+    asked = {**JOB, "hyperparameters": old, "method": supervised(n_epochs=3, lora_rank=8, batch_size="auto")}
+    expected = Hyperparameters(n_epochs=3, batch_size=4, lora_rank=8)
+    assert job_request.read(asked).spec().hyperparameters == expected
+
+
+def test_hyperparameters_that_contradict_each_other_are_refused_by_name() -> None:
+    found = refusal({**JOB, "hyperparameters": {"n_epochs": 2}, "method": supervised(n_epochs=3)})
+    assert found.param == "hyperparameters.n_epochs"
+    assert "method.supervised.hyperparameters.n_epochs" in found.message
+
+
 def test_the_review_policy_travels_in_the_metadata() -> None:
     spec = job_request.read({**JOB, "metadata": {"policy": "strict", "team": "x"}, "seed": 3}).spec()
     assert (spec.policy, spec.metadata, spec.seed) == ("strict", {"policy": "strict", "team": "x"}, 3)
@@ -75,6 +92,8 @@ def test_the_method_of_tuning_and_the_priority_are_asked_for() -> None:
         ({"metadata": {str(n): "x" for n in range(17)}}, "metadata"),
         ({"metadata": {"k": "x" * 513}}, "metadata"),
         ({"metadata": {"k": 1}}, "metadata.k"),
+        ({"metadata": {"a\x00b": "x"}}, "metadata"),
+        ({"metadata": {"k": "a\x00b"}}, "metadata"),
         ({"suffix": "a/../b"}, "suffix"),
         ({"seed": -1}, "seed"),
         ({"seed": "7"}, "seed"),
@@ -120,7 +139,10 @@ def test_whatever_is_sent_is_a_chat_request_or_a_refusal(body: Any) -> None:
         {"logits_processors": []},
         {"max_tokens": 0},
         {"response_format": {"type": "structural_tag"}},
-        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"x": "y" * 40_000}}}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"x": "y" * 40_000}}}},
+        {"response_format": {"type": "json_schema"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
         {"messages": [{"role": "user", "content": json.loads('"\\ud800"')}]},
         {"messages": []},

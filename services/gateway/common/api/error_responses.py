@@ -20,6 +20,7 @@ from shared.web import NotFound, Unavailable
 RETRY_AFTER_S = "2"
 _STATUS: dict[type[ApiError], int] = {
     errors.BadRequest: 400,
+    errors.TooLarge: 413,
     errors.Missing: 404,
     errors.NotPermitted: 403,
     errors.Conflict: 409,

@@ -18,7 +18,9 @@ class WrittenSchema(Schema):
         return self.content
 
 
-def asks_for(body: type[BaseModel] | dict[str, Any], *, optional: bool = False) -> type[Operation]:
+def asks_for(
+    body: type[BaseModel] | dict[str, Any], *, optional: bool = False, media_type: str = "application/json"
+) -> type[Operation]:
     """The class of an operation that takes such a body, as a route handler's `operation_class`."""
     schema = body if isinstance(body, dict) else inlined(body.model_json_schema())
 
@@ -26,7 +28,7 @@ def asks_for(body: type[BaseModel] | dict[str, Any], *, optional: bool = False) 
     class Asking(Operation):
         def __post_init__(self) -> None:
             media = OpenAPIMediaType(schema=WrittenSchema(schema))
-            self.request_body = RequestBody(content={"application/json": media}, required=not optional)
+            self.request_body = RequestBody(content={media_type: media}, required=not optional)
 
     return Asking
 

@@ -20,6 +20,10 @@ class BadRequest(ApiError):
     """The caller must change the request."""
 
 
+class TooLarge(ApiError):
+    """The request holds more bytes than this server takes."""
+
+
 class Missing(ApiError):
     """The named resource does not exist, or belongs to another key."""
 

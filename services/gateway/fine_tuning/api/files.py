@@ -1,41 +1,51 @@
 """`/v1/files`."""
 
 import asyncio
-import shutil
-import tempfile
-from pathlib import Path
+import hashlib
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, BinaryIO
 
 from litestar import MediaType, Request, Response, Router, delete, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.response import Stream
 
 from services.gateway.common.api.listing import listing
+from services.gateway.common.api.openapi_schema import asks_for
 from services.gateway.common.domain.errors import BadRequest
-from services.gateway.fine_tuning.api import objects
+from services.gateway.fine_tuning.api import objects, upload_form
+from services.gateway.fine_tuning.domain import upload_request
 from services.gateway.fine_tuning.service.files import Files
+from shared.artifacts import ArtifactError
+from shared.events import Artifact
 from shared.store import Cursor
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
+_CHUNK_BYTES = 1024 * 1024
+_FORM = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        **{name: {"type": "string"} for name in sorted(upload_request.FIELDS)},
+    },
+    "required": ["file", "purpose"],
+    "additionalProperties": False,
+}
 
 
-@post("/")
+@post("/", operation_class=asks_for(_FORM, media_type="multipart/form-data"), request_max_body_size=None)
 async def upload(
-    request: AnyRequest, files: NamedDependency[Files], idempotency_key: IdempotencyKey = None
+    request: AnyRequest,
+    files: NamedDependency[Files],
+    max_file_bytes: NamedDependency[int],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
-    """Upload a file to train on: multipart, with `file` and `purpose=fine-tune`."""
-    form = await request.form()
-    sent, purpose = form.get("file"), form.get("purpose")
-    if not isinstance(sent, UploadFile):
-        raise BadRequest("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload"
-        await asyncio.to_thread(_spill, sent.file, path)
-        await sent.close()
-        stored = await files.upload(path, sent.filename, str(purpose), request.state.key, idempotency_key)
+    """Upload a file to train on: multipart, with `file`, `purpose=fine-tune`, and how to read and split it."""
+    async with upload_form.received(request, max_file_bytes) as form:
+        asked = upload_request.read(form.fields)
+        stored = await files.upload(form.path, form.filename, asked, request.state.key, idempotency_key)
     request.state.object_id = stored.id
     return Response(objects.file(stored), status_code=200)
 
@@ -64,31 +74,35 @@ async def one(request: AnyRequest, file_id: FromPath[str], files: NamedDependenc
 
 
 @get("/{file_id:str}/content")
-async def content(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> Response[bytes]:
+async def content(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> Stream:
     """What was uploaded, byte by byte."""
-    _, found = await files.content(file_id, request.state.key)
+    artifact, opened = await files.content(file_id, request.state.key)
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Length": str(artifact.bytes)}
     # Never a type that a browser would render.
-    return Response(found, media_type="application/octet-stream", headers={"X-Content-Type-Options": "nosniff"})
+    return Stream(_checked(artifact, opened), media_type="application/octet-stream", headers=headers)
 
 
 @delete("/{file_id:str}", status_code=200, media_type=MediaType.JSON)
 async def removed(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
-    """Take a file off the list; jobs that train on it go on."""
+    """Delete a file and its content; jobs that train on it go on."""
     await files.delete(file_id, request.state.key)
     return {"id": file_id, "object": "file", "deleted": True}
 
 
-def _spill(source: BinaryIO, path: Path) -> None:
-    source.seek(0)
-    with path.open("wb") as target:
-        shutil.copyfileobj(source, target)
+async def _checked(artifact: Artifact, opened: BinaryIO) -> AsyncGenerator[bytes]:
+    """The file in pieces. The last piece is sent only if the digest is right, so a damaged file arrives incomplete."""
+    digest, last = hashlib.sha256(), b""
+    with opened:
+        while piece := await asyncio.to_thread(opened.read, _CHUNK_BYTES):
+            if last:
+                yield last
+            digest.update(piece)
+            last = piece
+    if digest.hexdigest() != artifact.sha256:
+        raise ArtifactError(f"artifact sha256:{artifact.sha256} is damaged: its content has another digest")
+    yield last
 
 
-def routes(max_file_bytes: int) -> Router:
-    """The routes; a body may be larger here than elsewhere."""
-    handlers = [upload, listed, one, content, removed]
-    # Room for the form around the file.
-    limit = max_file_bytes + 64 * 1024
-    return Router(
-        "/v1/files", route_handlers=handlers, guards=[allow("train")], request_max_body_size=limit, tags=["files"]
-    )
+routes = Router(
+    "/v1/files", route_handlers=[upload, listed, one, content, removed], guards=[allow("train")], tags=["files"]
+)

@@ -44,7 +44,7 @@ def job(view: Job) -> dict[str, Any]:
         "estimated_finish": view.progress.estimated_finish if running and view.progress else None,
         "fine_tuned_model": view.model,
         "organization_id": ORGANIZATION,
-        "result_files": [],
+        "result_files": [view.result_file] if view.result_file else [],
         "status": view.status,
         "validation_file": view.requested.validation_file,
         "training_file": view.requested.training_file,

@@ -57,6 +57,8 @@ class Job(BaseModel):
     """Its approved version was given up."""
     fine_tuned_model: str | None = None
     """The name of the model that a verdict, or a review under way, is about."""
+    result_file: str | None = None
+    """The id of the file with its step metrics, once its training has ended."""
     status: Status = "validating_files"
     error: Failure | None = None
     finished_at: int | None = None

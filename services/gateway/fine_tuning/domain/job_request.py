@@ -67,6 +67,8 @@ class JobRequest(BaseModel):
         if len(pairs := value or {}) > MAX_METADATA_PAIRS:
             raise ValueError(f"has {len(pairs)} pairs, at most {MAX_METADATA_PAIRS} are kept")
         for key, text in pairs.items():
+            if "\x00" in key or "\x00" in text:
+                raise ValueError("keys and values must not hold a NUL character")
             if not 1 <= len(key) <= MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
                 raise ValueError(f"keys have 1 to {MAX_METADATA_KEY} characters, values up to {MAX_METADATA_VALUE}")
         if not 1 <= len(pairs.get("policy", "default")) <= MAX_METADATA_KEY:
@@ -76,14 +78,11 @@ class JobRequest(BaseModel):
         return value
 
     def spec(self) -> TrainingSpec:
-        """What to train; the hyperparameters of `method` win over the old top-level ones."""
-        chosen = (self.method and self.method.supervised and self.method.supervised.hyperparameters) or (
-            self.hyperparameters or AskedHyperparameters()
-        )
+        """What to train."""
         metadata = self.metadata or {}
         return TrainingSpec(
             base_model=self.model,
-            hyperparameters=Hyperparameters.model_validate(chosen.model_dump()),
+            hyperparameters=_merged(self),
             suffix=self.suffix,
             seed=DEFAULT_SEED if self.seed is None else self.seed,
             policy=metadata.get("policy"),
@@ -96,9 +95,25 @@ def read(body: Any) -> JobRequest:
     """Check a body; raises `BadRequest` that names the first wrong parameter."""
     _refuse_other_methods(body)
     try:
-        return JobRequest.model_validate(body)
+        asked = JobRequest.model_validate(body)
     except ValidationError as error:
         raise bad_request(error) from None
+    _merged(asked)
+    return asked
+
+
+def _merged(asked: JobRequest) -> Hyperparameters:
+    """Hyperparameters from `method` and from the older top-level field; raises `BadRequest` where they contradict."""
+    supervised = asked.method and asked.method.supervised
+    chosen = (supervised and supervised.hyperparameters) or AskedHyperparameters()
+    older = asked.hyperparameters or AskedHyperparameters()
+    values, others = chosen.model_dump(exclude_none=True), older.model_dump(exclude_none=True)
+    for name, value in others.items():
+        if values.setdefault(name, value) != value:
+            message = f"'hyperparameters.{name}' is {value!r}, but 'method.supervised.hyperparameters.{name}' is"
+            message += f" {values[name]!r}. Send one of the two."
+            raise BadRequest(message, param=f"hyperparameters.{name}", code="invalid_value")
+    return Hyperparameters(**values)
 
 
 def metadata_filter(query: Iterable[tuple[str, str]]) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""An uploaded file and what became of it, whatever the order in which that was heard."""
+"""An uploaded file and the result of its checks; events may arrive in any order."""
 
 import re
 from typing import Literal
@@ -7,6 +7,8 @@ from pydantic import BaseModel
 
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, Failure, RowError
 
+RESULTS = "fine-tune-results"
+"""The purpose of the files that Assay makes."""
 FileStatus = Literal["uploaded", "processed", "error"]
 MAX_NAMED_LINES = 20
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -28,14 +30,23 @@ class UploadedFile(BaseModel):
     deleted: bool = False
 
     @property
+    def is_result(self) -> bool:
+        return self.upload is not None and self.upload.purpose == RESULTS
+
+    @property
     def status(self) -> FileStatus:
         if self.rejected:
             return "error"
-        return "processed" if self.ready else "uploaded"
+        return "processed" if self.ready or self.is_result else "uploaded"
+
+    @property
+    def content_is_unused(self) -> bool:
+        """It was deleted, and ingest has read it or never will."""
+        return self.deleted and self.status != "uploaded"
 
     @property
     def failure(self) -> Failure | None:
-        """Why no job can train on it, None as long as nothing speaks against it."""
+        """Why no job can train on it; None for a file that is good or not checked yet."""
         if self.rejected is None:
             return None
         return Failure(code="invalid_training_file", message=describe(self.rejected), param="training_file")
@@ -44,8 +55,11 @@ class UploadedFile(BaseModel):
 def describe(rejected: DatasetRejected) -> str:
     """The bad lines of a file in one sentence."""
     named = "; ".join(map(_row_error_text, rejected.errors[:MAX_NAMED_LINES]))
+    told = f"{rejected.bad_rows} of {rejected.rows} rows are bad: {named}"
     more = len(rejected.errors) - MAX_NAMED_LINES
-    return f"{rejected.bad_rows} of {rejected.rows} rows are bad: {named}" + (f"; and {more} more" if more > 0 else "")
+    if more <= 0:
+        return told
+    return f"{told}; and {more} more (the ingest service lists all: GET /v1/datasets/{rejected.file_id}/findings)"
 
 
 def _row_error_text(error: RowError) -> str:

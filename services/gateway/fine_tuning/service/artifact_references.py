@@ -1,6 +1,7 @@
-"""Which keys own something that refers to an artifact."""
+"""What refers to an artifact, and which keys own it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
@@ -23,10 +24,23 @@ class ArtifactReferences:
         owners = await self._owners(artifact.sha256)
         return not owners or any(key.owns(owner) for owner in owners)
 
+    async def exist(self, artifact: Artifact) -> bool:
+        """Whether a file that is not deleted, a split or a checkpoint refers to an artifact."""
+        sha256 = artifact.sha256
+        if any(not file.deleted for file in await self.files.find(upload__artifact__sha256=sha256)):
+            return True
+        return bool(await self._split_owners(sha256) or await self._checkpoint_owners(sha256))
+
     async def _owners(self, sha256: str) -> set[str]:
-        found: list[UploadedFile] = await self.files.find(upload__artifact__sha256=sha256)
+        uploads = {file.owner for file in await self.files.find(upload__artifact__sha256=sha256)}
+        return uploads | await self._split_owners(sha256) | await self._checkpoint_owners(sha256)
+
+    async def _split_owners(self, sha256: str) -> set[str]:
+        owners: set[str] = set()
         for split in ("train", "validation", "test"):
-            where = {f"ready__splits__{split}__artifact__sha256": sha256}
-            found += await self.files.find(newest_first=None, oldest_first=None, limit=0, **where)
-        made = await self.checkpoints.find(candidate__adapter__sha256=sha256)
-        return {file.owner for file in found} | {checkpoint.candidate.owner for checkpoint in made}
+            where: dict[str, Any] = {f"ready__splits__{split}__artifact__sha256": sha256}
+            owners |= {file.owner for file in await self.files.find(**where)}
+        return owners
+
+    async def _checkpoint_owners(self, sha256: str) -> set[str]:
+        return {made.candidate.owner for made in await self.checkpoints.find(candidate__adapter__sha256=sha256)}

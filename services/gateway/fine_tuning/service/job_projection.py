@@ -1,4 +1,4 @@
-"""What is heard of jobs, written into their views and event lists; the order in which it is heard does not matter."""
+"""Writes the events about jobs into their views and event lists; events may arrive in any order."""
 
 import time
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.service.files import Files
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.result_files import ResultFiles
 from shared.cloudevents import EventData
 from shared.events import (
     Candidate,
@@ -42,6 +43,7 @@ class JobProjection:
     views: Collection[Job]
     checkpoints: Collection[Checkpoint]
     log: JobEventLog
+    results: ResultFiles
 
     async def rejected_file(self, event: DatasetRejected) -> None:
         """Fail every job that was to train on a bad file."""
@@ -64,6 +66,7 @@ class JobProjection:
 
         await self.log.append(job_event.requested(event))
         await self.jobs.look_at_files(await self.views.upsert(Job(id=event.job_id), decide))
+        await self.results.write(event.job_id)
 
     async def paused(self, event: TrainingPauseRequested) -> None:
         await self._set_paused(event.job_id, True, event.change)
@@ -72,7 +75,7 @@ class JobProjection:
         await self._set_paused(event.job_id, False, event.change)
 
     async def _set_paused(self, job_id: str, paused: bool, change: int) -> None:
-        """Somebody said so by posting the event; what this gateway said itself is known."""
+        """Follow an event that was posted; the pauses that this gateway made are known already."""
 
         def decide(job: Job) -> tuple[Job, list[Any]] | None:
             return None if (changed := with_pause(job, paused, change)) is None else (changed, [])
@@ -92,14 +95,16 @@ class JobProjection:
             return with_facts(job, time.time(), started=True, progress=newest)
 
         await self.log.append(job_event.progress(event))
-        await self.views.upsert(Job(id=event.job_id), decide)
+        job = await self.views.upsert(Job(id=event.job_id), decide)
+        await self.results.write_again(job, event.step)
 
     async def checkpoint_saved(self, event: CheckpointSaved) -> None:
         made = event.candidate
         await self.checkpoints.upsert(
             _heard_of(made), lambda c: (c.model_copy(update={"saved": True, "metrics": event.metrics}), [])
         )
-        await self._learn(made.job_id, job_event.checkpoint(event), started=True)
+        job = await self._learn(made.job_id, job_event.checkpoint(event), started=True)
+        await self.results.write_again(job, made.step)
 
     async def scored(self, event: EvalDone) -> None:
         await self.checkpoints.upsert(
@@ -109,6 +114,7 @@ class JobProjection:
 
     async def finished(self, event: TrainingFinished) -> None:
         await self._learn(event.job_id, job_event.finished(event), finished=event)
+        await self.results.write(event.job_id)
 
     async def review_opened(self, event: ReviewOpened) -> None:
         await self._learn(event.candidate.job_id, job_event.review_opened(event), review=event)
@@ -126,10 +132,10 @@ class JobProjection:
         """A version was given up."""
         await self._learn(event.candidate.job_id, job_event.not_deployed(event), undeployed=event)
 
-    async def _learn(self, job_id: str, message: JobEvent, **facts: Any) -> None:
-        # The entry comes first: an entry told twice is one entry, a fact without its entry would stay without.
+    async def _learn(self, job_id: str, message: JobEvent, **facts: Any) -> Job:
+        # Write the log entry first; its id is fixed, so a retry writes it only once.
         await self.log.append(message)
-        await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, time.time(), **facts))
+        return await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, time.time(), **facts))
 
 
 def _heard_of(candidate: Candidate) -> Checkpoint:

@@ -102,7 +102,7 @@ class Jobs:
         return job
 
     async def get(self, job_id: str, key: Key) -> Job:
-        """A job of this key; what is another's is as good as not there."""
+        """A job of this key; raises `Missing` for one of another key."""
         found = await self.views.get(job_id)
         if found is None or not found.known or not key.owns(found.owner):
             raise Missing(f"Could not find fine tune: {job_id}", param="fine_tuning_job_id", code="fine_tune_not_found")
@@ -174,6 +174,9 @@ class Jobs:
         found = await self.files.get(file_id)
         if found is None or not found.known or not key.owns(found.owner):
             raise BadRequest(f"Invalid file ID: {file_id}", param=param, code="invalid_file_id")
+        if found.is_result:
+            message = f"{file_id} holds the metrics of a job. Name a file that was uploaded with purpose 'fine-tune'."
+            raise BadRequest(message, param=param, code="invalid_file_id")
         return found
 
     async def _same(self, job_id: str, digest: str, key: Key) -> Job:

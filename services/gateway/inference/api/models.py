@@ -3,13 +3,14 @@
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, get
+from litestar import Request, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from services.gateway.inference.api import traffic_split
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.api import versions as versions_api
+from services.gateway.serving.service.model_deletion import ModelDeletion
 from services.gateway.serving.service.model_list import ModelList
 from services.gateway.serving.service.versions import Versions
 from shared.security import require
@@ -43,4 +44,19 @@ async def one(
     return models.one(wanted)
 
 
-routes = [listed, one, traffic_split.changed, traffic_split.removed]
+@delete("/{name:path}", status_code=200, guards=[allow("train")])
+async def removed(
+    request: Request[Any, Any, Any],
+    name: FromPath[str],
+    deletion: NamedDependency[ModelDeletion],
+    splits: NamedDependency[TrafficSplits],
+) -> dict[str, Any]:
+    """Delete a fine-tuned model. With `/routing` after a stable name: end the split of its requests."""
+    wanted = unquote(str(name).removeprefix("/"))
+    if wanted.endswith(traffic_split.ROUTING):
+        return await traffic_split.removed(wanted, splits, request.state.key)
+    await deletion.delete(wanted, request.state.key)
+    return {"id": wanted, "object": "model", "deleted": True}
+
+
+routes = [listed, one, removed, traffic_split.changed]

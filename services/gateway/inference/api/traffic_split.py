@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, delete, put
+from litestar import Request, put
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -13,6 +13,7 @@ from services.gateway.common.api.openapi_schema import asks_for
 from services.gateway.inference.domain import traffic_split
 from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
 from services.gateway.inference.service.traffic_splits import TrafficSplits
+from shared.security import Key, require
 from shared.web import allow
 
 ROUTING = "/routing"
@@ -26,10 +27,10 @@ async def changed(name: FromPath[str], request: AnyRequest, splits: NamedDepende
     return shown(await splits.put(_alias(name), wish, request.state.key))
 
 
-@delete("/{name:path}", status_code=200, guards=[allow("admin")])
-async def removed(name: FromPath[str], request: AnyRequest, splits: NamedDependency[TrafficSplits]) -> dict[str, Any]:
-    """`DELETE /v1/models/{alias}/routing`: let every request have the current version again."""
-    return shown(await splits.put(_alias(name), TrafficSplit(), request.state.key))
+async def removed(wanted: str, splits: TrafficSplits, key: Key) -> dict[str, Any]:
+    """`DELETE /v1/models/{alias}/routing`: the current version answers every request again."""
+    require(key, "admin")
+    return shown(await splits.put(wanted.removesuffix(ROUTING), TrafficSplit(), key))
 
 
 def shown(split: AliasSplit) -> dict[str, Any]:

@@ -175,12 +175,22 @@ def check_stops(body: Mapping[str, Any]) -> None:
 
 
 def _check_format(asked: Any) -> None:
+    """Refuse a format that engines would ignore, so that a caller can rely on the form of the answer."""
     if asked is None:
         return
     if not isinstance(asked, dict) or asked.get("type") not in RESPONSE_FORMATS:
         raise wrong("response_format", f"must have one of the types {', '.join(RESPONSE_FORMATS)}")
     if len(json.dumps(asked)) > MAX_SCHEMA_BYTES:
         raise wrong("response_format", f"must be smaller than {MAX_SCHEMA_BYTES} bytes")
+    if asked["type"] == "json_schema":
+        _check_schema(asked.get("json_schema"))
+
+
+def _check_schema(described: Any) -> None:
+    if not isinstance(described, dict) or not isinstance(described.get("name"), str):
+        raise wrong("response_format.json_schema", "must be an object with 'name' and 'schema'")
+    if not isinstance(described.get("schema"), dict):
+        raise wrong("response_format.json_schema.schema", "must be a JSON schema: without it no form is enforced")
 
 
 def wrong(param: str, what: str) -> BadRequest:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
-from services.gateway.common.domain.errors import BadRequest, EngineRefused
+from services.gateway.common.domain.errors import EngineRefused
 from services.gateway.inference.domain.chat_request import ChatRequest
+from services.gateway.inference.domain.engine_error import refused_by_engine
 from services.gateway.inference.domain.prompt_template import applied
 from services.gateway.inference.domain.stream_events import StreamUsage, error_of, renamed
 from services.gateway.inference.ports import ChatEngine
@@ -49,7 +51,7 @@ class ReplicaRequests:
             return None
         finally:
             served.close()
-        return self._checked(served)
+        return self._checked(served, request.members.keys())
 
     async def _check_weights(self, replica: Replica, target: Target) -> None:
         """Check that a dedicated engine still holds the version; raises `EngineUnreachable`."""
@@ -61,7 +63,7 @@ class ReplicaRequests:
             replica.holds(None)
             raise EngineUnreachable(f"{replica.url}: holds {weights.marker!r} now")
 
-    def _checked(self, served: ServedAnswer) -> ServedAnswer | None:
+    def _checked(self, served: ServedAnswer, sent: Collection[str]) -> ServedAnswer | None:
         """The answer, None to try again, or the engine's error in OpenAI's terms."""
         status, target, replica = served.answer.status, served.target, served.replica
         if status == 200:
@@ -76,7 +78,7 @@ class ReplicaRequests:
         message = str(error.get("message") or "The engine gave no reason.")
         message = message.replace(replica.engine_name(target.loaded), target.public)
         if 400 <= status < 500:
-            raise BadRequest(message, param=error.get("param"), code="invalid_request")
+            raise refused_by_engine(error, message, sent)
         self._mark_failed(replica)
         raise EngineRefused(502, message, code="engine_error")
 

@@ -34,7 +34,8 @@ class TargetResolver:
             if await self.permissions.may_call(made, key) and made.base_model in self.fleet.pools:
                 return Target(name, made.base_model, loaded_name(made), made.version, made)
         for job in await self.jobs.find(fine_tuned_model=name, status="succeeded"):
-            if key.owns(job.owner):
+            # A model that was deployed and is no longer in the catalog was deleted.
+            if key.owns(job.owner) and not job.deployed:
                 state = "was not approved" if job.rejected else "is not approved yet"
                 raise NotPermitted(f"The model {job.model!r} {state}.", param="model", code="model_not_approved")
         raise no_model(name)

@@ -19,8 +19,8 @@ class Deployment(BaseModel):
     id: str
     at: float
     candidate: Candidate
-    status: Literal["pending", "deployed", "failed"] = "pending"
-    """`failed` is permanent: there are no more attempts."""
+    status: Literal["pending", "deployed", "failed", "deleted"] = "pending"
+    """`failed` and `deleted` are permanent: there are no more attempts."""
     reason: str | None = None
     """Why the last attempt failed."""
     attempts: int = 0

@@ -111,7 +111,7 @@ class Deployments:
     async def report_outcomes(self) -> None:
         """Write the outcomes into their jobs, each once, also after a crash between the two writes."""
         for deployment in await self.views.find(told=False):
-            if deployment.status == "deployed" and deployment.fact:
+            if deployment.status in ("deployed", "deleted") and deployment.fact:
                 await self.projection.deployed(deployment.fact)
             elif deployment.status == "failed" and deployment.failure:
                 await self.projection.not_deployed(deployment.failure)
