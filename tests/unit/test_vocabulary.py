@@ -95,7 +95,7 @@ MODULES = {
 # Words that are private in one service only; elsewhere they have their plain meaning.
 ONLY_IN = {
     "Caller": "services/gateway",
-    "line": "services/gateway",
+    "line": "services/gateway/fine_tuning",
     "note": "services/gateway",
     "apart": "services/evaluator",
     "figures": "services/gateway",
