@@ -15,13 +15,10 @@ class Section:
     station: bool = True
 
 
+# A section is listed as soon as its first page exists: data, evaluate, serve and admin have none yet.
 SECTIONS = (
-    Section("data", "/console/ingest/", ("train",)),
     Section("train", "/console/trainer/", ("train",)),
-    Section("evaluate", "/console/evaluator/", ("train",)),
     Section("review", "/console/review/", ("review", "train")),
-    Section("serve", "/console/serve/", ("infer", "train")),
-    Section("admin", "/console/admin/", ("admin",), station=False),
 )
 
 

@@ -11,6 +11,8 @@ from services.gateway.common.api import error_responses
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.pages import routes, sign_in
 from services.gateway.console.service.sign_in_links import SignInLinks
+from services.review.pages import routes as review
+from services.trainer.pages.routes import routes as trainer
 from shared.security import Keyring, Scope
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.console_data import BASE, HOSTILE, ConsoleData, filled
@@ -210,3 +212,11 @@ def test_the_scores_of_another_persons_job_are_not_found(site: Site, page: Page)
     site.sign_in(page.context, "train")
     for part in ("scores", "verdict"):
         assert page.request.get(f"{site.url}/console/jobs/ftjob-served/{part}").status == 404
+
+
+def test_no_link_of_the_navigation_leads_nowhere(site: Site, page: Page) -> None:
+    known = {routes.routes.path, trainer.path, review.path}
+    site.sign_in(page.context, "admin")
+    page.goto(f"{site.url}/console/")
+    hrefs = page.locator("header a[href^='/']").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert {href.rstrip("/") for href in hrefs} <= known
