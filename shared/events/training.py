@@ -8,6 +8,7 @@ from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
 from shared.events.figures import TrainingMetrics
+from shared.events.hyperparameters import Hyperparameters
 from shared.events.texts import Id, Name, Reason
 from shared.events.values import Artifact, Failure, Split
 
@@ -15,12 +16,14 @@ from shared.events.values import Artifact, Failure, Split
 class TrainingQueued(EventData):
     """A job has its data and waits for a trainer; these events are the trainers' work queue.
 
-    `turn` is 0 the first time; after a pause it is the `change` of the resume.
+    `turn` is 0 the first time; after a pause it is the `change` of the resume. `hyperparameters` are those that the
+    job uses, with a figure for each "auto".
     """
 
     type: ClassVar[str] = "training.queued"
     job_id: Id
     turn: int = Field(default=0, ge=0)
+    hyperparameters: Hyperparameters | None = None
 
     def aggregate_id(self) -> str:
         return self.job_id

@@ -12,6 +12,7 @@ from shared.events import (
     DatasetReady,
     DatasetRejected,
     Failure,
+    Hyperparameters,
     RowError,
     Split,
     Splits,
@@ -309,3 +310,14 @@ async def test_a_job_with_a_nul_in_its_metadata_or_with_contradicting_hyperparam
         with pytest.raises(openai.BadRequestError) as refused:
             await sdk.fine_tuning.jobs.create(model=BASE, training_file=file_id, **asked)
         assert refused.value.param == param
+
+
+async def test_auto_is_replaced_by_the_figures_that_the_job_uses(gateway, sdk) -> None:
+    job = await sdk.fine_tuning.jobs.create(model=BASE, training_file=await upload(sdk))
+    assert job.hyperparameters.n_epochs == "auto"
+    used = Hyperparameters(n_epochs=2, batch_size=8, learning_rate_multiplier=1, lora_rank=8)
+    await gateway.say(TrainingQueued(job_id=job.id, hyperparameters=used))
+    await status_is(sdk, job.id, "queued")
+    known = await sdk.fine_tuning.jobs.retrieve(job.id)
+    assert (known.hyperparameters.n_epochs, known.hyperparameters.batch_size) == (2, 8)
+    assert known.method.supervised.hyperparameters.n_epochs == 2

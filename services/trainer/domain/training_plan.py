@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -19,7 +20,7 @@ from services.trainer.domain.rows.general_rows import general_row_count
 from services.trainer.domain.rows.row_order import row_order
 from services.trainer.domain.stopping.auto_stop import decide_auto_stop, validation_schedule
 from services.trainer.domain.tuning import Tuning, decide_tuning
-from shared.events import TrainingSpec, Value
+from shared.events import Hyperparameters, TrainingSpec, Value
 
 _N_CHECKPOINTS = 3
 _WARMUP_SHARE = 0.06
@@ -50,6 +51,23 @@ class TrainingPlan(Value):
     tuning: Tuning = Tuning()
     max_length: int = MAX_LENGTH_TOKENS
     reasons: dict[str, str] = Field(default_factory=dict)
+
+    def used(self, asked: Hyperparameters) -> Hyperparameters:
+        """The requested hyperparameters with the figures of this plan in place of "auto"."""
+        figures: dict[str, Any] = {
+            "n_epochs": self.n_epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "learning_rate_multiplier": asked.learning_rate_multiplier or 1.0,
+            "n_checkpoints": len(self.checkpoint_steps),
+            "max_length": self.max_length,
+            "early_stopping": self.early_stopping,
+            "tuning": self.tuning.kind,
+        }
+        if self.tuning.kind == "lora":
+            figures |= {"lora_rank": self.tuning.rank, "lora_alpha": self.tuning.alpha}
+            figures |= {"lora_targets": self.tuning.targets}
+        return asked.model_copy(update=figures)
 
     def row_order(self, lengths: Sequence[int]) -> list[int]:
         """The row at each position of the job; `lengths` are tokens per row. See `row_order`."""

@@ -9,7 +9,7 @@ from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
-from shared.events import Candidate, Failure, TrainingFinished, TrainingRequested, Value
+from shared.events import Candidate, Failure, TrainingFinished, TrainingQueued, TrainingRequested, Value
 from shared.lease import Lease
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
@@ -114,6 +114,11 @@ class TrainingRun(Value):
         """Plan and data are decided; a run with a pending pause request is paused."""
         queued = self.model_copy(update={"status": "queued", "plan": plan, "data": data})
         return queued.pause(self.created_at) if self.pause_requested else queued
+
+    def queued_event(self, turn: int = 0) -> TrainingQueued:
+        """Says that it waits for a trainer, and with which hyperparameters."""
+        used = self.plan.used(self.request.spec.hyperparameters) if self.plan else None
+        return TrainingQueued(job_id=self.id, turn=turn, hyperparameters=used)
 
     def start(self, leased_by: str, now: float) -> Self:
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""

@@ -12,7 +12,7 @@ from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.warm_start import warm_start
 from services.trainer.ports import BaseModels, RunArchive, UnknownBaseModel
 from services.trainer.service.run_store import RunStore
-from shared.events import DatasetReady, DatasetRejected, Failure, TrainingQueued
+from shared.events import DatasetReady, DatasetRejected, Failure
 from shared.store import Decision
 
 _NAMED_LINES = 5
@@ -65,7 +65,7 @@ class Admission:
             assert queued.plan is not None
             assert queued.data is not None
             admitted = current.queue(queued.plan, queued.data)
-            return admitted, (TrainingQueued(job_id=run.id),) if admitted.status == "queued" else ()
+            return admitted, (admitted.queued_event(),) if admitted.status == "queued" else ()
 
         await self.store.runs.change(run.id, decide)
 

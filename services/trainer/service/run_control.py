@@ -19,7 +19,6 @@ from shared.events import (
     EvalDone,
     TrainingCancelRequested,
     TrainingPauseRequested,
-    TrainingQueued,
     TrainingRequested,
     TrainingResumeRequested,
 )
@@ -120,7 +119,7 @@ class RunControl:
             if changed == run:
                 return None
             queued = changed.status == "queued" and run.status == "paused"
-            return changed, (TrainingQueued(job_id=job_id, turn=changed.control_number),) if queued else ()
+            return changed, (changed.queued_event(changed.control_number),) if queued else ()
 
         await self._change(job_id, decide)
 

@@ -35,6 +35,15 @@ def test_auto_values_are_decided_and_explained() -> None:
     assert chosen.reasons["n_epochs"].startswith("12.5 for 320 rows")
 
 
+def test_the_used_hyperparameters_have_a_figure_for_each_auto() -> None:
+    chosen = plan(lora_rank=4, n_checkpoints="3")
+    used = chosen.used(Hyperparameters(lora_rank=4, general_metric="f1"))
+    assert (used.n_epochs, used.batch_size, used.learning_rate) == (12.5, 4, chosen.learning_rate)
+    assert (used.lora_rank, used.n_checkpoints, used.general_metric, used.tuning) == (4, 3, "f1", "lora")
+    assert Hyperparameters.model_validate(used.model_dump()) == used
+    assert plan(tuning="freeze").used(Hyperparameters(tuning="freeze")).lora_rank is None
+
+
 def test_requested_values_are_used_without_a_reason() -> None:
     asked = {"n_epochs": 2, "batch_size": 10, "learning_rate": 0.01, "lora_rank": 4, "n_checkpoints": 2}
     asked |= {

@@ -33,7 +33,7 @@ def file(view: UploadedFile) -> dict[str, Any]:
 def job(view: Job) -> dict[str, Any]:
     assert view.requested is not None
     spec = view.requested.spec
-    hyperparameters = _hyperparameters(spec.hyperparameters)
+    hyperparameters = _hyperparameters(view.used or spec.hyperparameters)
     running = view.status == "running" and view.progress
     return {
         "object": "fine_tuning.job",

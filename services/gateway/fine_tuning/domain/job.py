@@ -9,6 +9,7 @@ from services.gateway.common.domain.model_names import fine_tuned_model
 from shared.events import (
     Candidate,
     Failure,
+    Hyperparameters,
     JobEnded,
     ModelApproved,
     ModelDeployed,
@@ -39,6 +40,8 @@ class Job(BaseModel):
     """It was heard who asked for what; until then the job is not shown."""
     requested: TrainingRequested | None = None
     queued: bool = False
+    used: Hyperparameters | None = None
+    """Its hyperparameters with a figure for each "auto", once they are decided."""
     started: bool = False
     progress: TrainingProgress | None = None
     cancelled: bool = False

@@ -84,7 +84,8 @@ class JobProjection:
         await self.views.upsert(Job(id=job_id), decide)
 
     async def queued(self, event: TrainingQueued) -> None:
-        await self._learn(event.job_id, job_event.queued(event.job_id), queued=True)
+        used = {"used": event.hyperparameters} if event.hyperparameters else {}
+        await self._learn(event.job_id, job_event.queued(event.job_id), queued=True, **used)
 
     async def progressed(self, event: TrainingProgress) -> None:
         await self.log.append(job_event.started(event.job_id))
