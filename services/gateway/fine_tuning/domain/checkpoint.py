@@ -1,4 +1,4 @@
-"""A saved checkpoint and its scores, whichever was heard first."""
+"""A saved checkpoint and its scores; their events may arrive in any order."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from shared.events import Candidate, EvalDone, TrainingFinished, TrainingMetrics
 
 
 class Checkpoint(BaseModel):
-    """What is known of one checkpoint. `at` is when it was first heard of, in Unix seconds."""
+    """What is known of one checkpoint. `at` is when its first event arrived, in Unix seconds."""
 
     id: str
     at: float = 0.0

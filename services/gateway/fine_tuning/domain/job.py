@@ -1,4 +1,4 @@
-"""A fine-tuning job as its caller sees it: the facts heard so far, in any order, and the status that follows."""
+"""A fine-tuning job as its caller sees it: the facts known so far, and the status that follows from them."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
@@ -37,7 +37,7 @@ class Job(BaseModel):
     owner: str = ""
     """The id of the key that asked for it."""
     known: bool = False
-    """It was heard who asked for what; until then the job is not shown."""
+    """Its request has arrived; until then the job is not shown."""
     requested: TrainingRequested | None = None
     queued: bool = False
     used: Hyperparameters | None = None
@@ -93,14 +93,14 @@ def wanted_labels(metadata: Mapping[str, str] | None) -> list[str]:
 
 
 def with_pause(job: Job, paused: bool, change: int) -> Job | None:
-    """The job paused, or resumed; None where something later was said, or it is over."""
+    """The job paused, or resumed; None if a later change is known, or the job is over."""
     if job.over or change <= job.change:
         return None
     return job.model_copy(update={"paused": paused, "change": change})
 
 
 def with_facts(job: Job, now: float, **facts: Any) -> tuple[Job, list[JobEnded]]:
-    """The job with further facts, and the news that it is over, once."""
+    """The job with further facts, and `JobEnded` if they end it."""
     after = apply_facts(job, now, **facts)
     if job.over or not after.over:
         return after, []
@@ -110,7 +110,7 @@ def with_facts(job: Job, now: float, **facts: Any) -> tuple[Job, list[JobEnded]]
 
 
 def apply_facts(job: Job, now: float, **facts: Any) -> Job:
-    """The job with further facts. Its status only advances, and what is over stays as it ended."""
+    """The job with further facts. Its status only advances; a job that is over does not change."""
     job = job.model_copy(update=facts)
     if job.candidate:
         job = job.model_copy(update={"fine_tuned_model": fine_tuned_model(job.candidate)})

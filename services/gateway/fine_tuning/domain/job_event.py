@@ -25,7 +25,7 @@ Level = Literal["info", "warn", "error"]
 
 
 class JobEvent(BaseModel):
-    """One entry. Its id is made of what it is about, so that the same thing told again is the same entry."""
+    """One entry. Its id is made of what it is about, so that a repeated event gives the same entry."""
 
     id: str
     job_id: str

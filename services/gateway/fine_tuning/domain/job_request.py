@@ -117,7 +117,7 @@ def _merged(asked: JobRequest) -> Hyperparameters:
 
 
 def metadata_filter(query: Iterable[tuple[str, str]]) -> dict[str, str] | None:
-    """The metadata that a list is cut down to, from `metadata[key]=value`; None for `metadata=null`: those without."""
+    """The metadata that jobs must have, from `metadata[key]=value`; None for `metadata=null`: jobs without any."""
     wanted: dict[str, str] = {}
     for name, value in query:
         if name == "metadata" and value == "null":

@@ -1,4 +1,4 @@
-"""Who else may call a checkpoint that nobody approved: keys that its owner names."""
+"""Permissions of other keys to call a checkpoint that is not approved; its owner grants them."""
 
 import time
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class CheckpointPermissions:
     jobs: Collection[Job]
 
     async def may_call(self, made: Candidate, key: Key) -> bool:
-        """Whether a key may call a checkpoint: its owner's, if he may train, and those that he named."""
+        """Whether a key may call a checkpoint: the owner with the scope `train`, or a key with a permission."""
         if await self._owns(made, key):
             return key.allows("train")
         known = await self.views.get(_id(made.model_name, key.id))

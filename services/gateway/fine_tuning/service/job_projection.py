@@ -102,14 +102,15 @@ class JobProjection:
     async def checkpoint_saved(self, event: CheckpointSaved) -> None:
         made = event.candidate
         await self.checkpoints.upsert(
-            _heard_of(made), lambda c: (c.model_copy(update={"saved": True, "metrics": event.metrics}), [])
+            _empty_checkpoint(made), lambda c: (c.model_copy(update={"saved": True, "metrics": event.metrics}), [])
         )
         job = await self._learn(made.job_id, job_event.checkpoint(event), started=True)
         await self.results.write_again(job, made.step)
 
     async def scored(self, event: EvalDone) -> None:
         await self.checkpoints.upsert(
-            _heard_of(event.candidate), lambda c: (c.model_copy(update={"evals": {**c.evals, event.suite: event}}), [])
+            _empty_checkpoint(event.candidate),
+            lambda c: (c.model_copy(update={"evals": {**c.evals, event.suite: event}}), []),
         )
         await self.log.append(job_event.scored(event))
 
@@ -139,7 +140,7 @@ class JobProjection:
         return await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, time.time(), **facts))
 
 
-def _heard_of(candidate: Candidate) -> Checkpoint:
+def _empty_checkpoint(candidate: Candidate) -> Checkpoint:
     return Checkpoint(
         id=checkpoint_id(candidate),
         at=time.time(),

@@ -20,7 +20,7 @@ class StartCheckpoints:
     checkpoints: Collection[Checkpoint]
 
     async def resolve(self, spec: TrainingSpec, key: Key) -> TrainingSpec:
-        """The spec over a base model; raises `Missing` or `BadRequest` for what is not there, or is not this key's."""
+        """The spec over a base model; raises `Missing` or `BadRequest` for an unknown model or one of another key."""
         asked = spec.hyperparameters
         if spec.base_model in self.base_models:
             if asked.start_job is not None and not await self._owns(asked.start_job, key):
@@ -38,7 +38,7 @@ class StartCheckpoints:
         return spec.model_copy(update={"base_model": made.base_model, "hyperparameters": start})
 
     async def _made(self, name: str, key: Key) -> Candidate | None:
-        """The checkpoint that is called so, itself or as what its job gave."""
+        """The checkpoint with this name, or the one that the fine-tuned model with this name comes from."""
         for found in await self.checkpoints.find(model_name=name, saved=True):
             if await self._owns(found.job_id, key):
                 return found.candidate
