@@ -1,4 +1,4 @@
-"""Which version of a stable name answers a request: exact rules first, then integer weights; and which gets a copy."""
+"""The traffic split of a stable name as an administrator configured it: rules, weights, shadow, and its history."""
 
 import re
 from collections.abc import Sequence
