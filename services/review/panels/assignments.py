@@ -61,6 +61,9 @@ class Assignments:
 
     async def next(self, review_id: str, caller: Caller, skip: str = "") -> Assigned | None:
         """Lease the caller's next item; None when nothing is left. An item that was begun comes first."""
+        # The last scores of others may have completed the review a moment ago.
+        if (await self.review(review_id)).status in ("sealing", "scored", "adjudicating", "closed"):
+            return None
         review = await self._open(review_id, caller)
         member = await self.calibration.member(review, caller)
         if due := await self.calibration.due(review, member):
