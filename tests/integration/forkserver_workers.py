@@ -28,7 +28,7 @@ def context() -> ForkServerContext:
     return forks
 
 
-@dataclass
+@dataclass(eq=False)
 class ForkedProcess:
     """A forked worker process, with the interface of `WorkerProcess`."""
 
