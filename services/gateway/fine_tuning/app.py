@@ -58,7 +58,6 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     job_use_cases = Jobs(
         views=stored_jobs,
         files=stored_files,
-        job_events=job_events,
         checkpoints=checkpoints,
         log=log,
         start_checkpoints=StartCheckpoints(base_models=base_models, jobs=stored_jobs, checkpoints=checkpoints),

@@ -36,7 +36,6 @@ class Jobs:
 
     views: Collection[Job]
     files: Collection[UploadedFile]
-    job_events: Collection[JobEvent]
     checkpoints: Collection[Checkpoint]
     log: JobEventLog
     start_checkpoints: StartCheckpoints
@@ -158,7 +157,7 @@ class Jobs:
 
     async def events(self, job_id: str, cursor: Cursor, key: Key) -> Page[JobEvent]:
         await self.get(job_id, key)
-        return await self.job_events.page(cursor, job_id=job_id)
+        return await self.log.page(job_id, cursor)
 
     async def checkpoint_page(self, job_id: str, cursor: Cursor, key: Key) -> Page[Checkpoint]:
         await self.get(job_id, key)
