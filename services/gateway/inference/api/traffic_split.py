@@ -1,4 +1,4 @@
-"""`/v1/models/{alias}/routing`; a name may hold slashes, so the last part of the path says what is meant."""
+"""`/v1/models/{alias}/routing`; a name may contain slashes, so the last part of the path selects the resource."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @put("/{name:path}", guards=[allow("admin")], operation_class=asks_for(TrafficSplit))
 async def changed(name: FromPath[str], request: AnyRequest, splits: NamedDependency[TrafficSplits]) -> dict[str, Any]:
-    """`PUT /v1/models/{alias}/routing`: share a stable name's requests out among its versions."""
+    """`PUT /v1/models/{alias}/routing`: split the requests of a stable name among its versions."""
     wish = traffic_split.read(await json_body(request))
     return shown(await splits.put(_alias(name), wish, request.state.key))
 
@@ -34,7 +34,7 @@ async def removed(wanted: str, splits: TrafficSplits, key: Key) -> dict[str, Any
 
 
 def shown(split: AliasSplit) -> dict[str, Any]:
-    """An alias's routing and the last ones before it, newest first."""
+    """An alias's traffic split and the earlier ones, newest first."""
     earlier = [_revision(revision) for revision in split.earlier]
     return {"object": "model.routing", "alias": split.id, **_revision(split.now), "earlier": earlier}
 

@@ -1,4 +1,4 @@
-"""What a chat request may hold: OpenAI's documented parameters, and none that can harm the engine or its users."""
+"""A chat request: OpenAI's documented parameters, without those that can harm an engine."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ PASSED_ON = frozenset(
     | {"parallel_tool_calls", "presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "stream"}
     | {"stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p"}
 )
-# Meant for OpenAI's own side of the wire: they change no answer.
+# For OpenAI's own bookkeeping: they do not change the answer, so they are accepted and dropped.
 TAKEN_AND_DROPPED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
     # Assay's own: it is used here and does not go to the engine.
@@ -27,27 +27,27 @@ RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_STOPS = 16
 MAX_TOP_LOGPROBS = 20
-# For what is reserved until the engine has counted: an answer without a limit of its own, and JSON in English.
+# Estimates until the engine reports its usage: tokens of an answer without a limit, and bytes a token.
 USUAL_TOKENS = 256
 BYTES_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """An admitted request: the model asked for, and the rest as it goes to the engine."""
+    """A checked request: the model, and the rest as it goes to the engine."""
 
     path: str
-    """Where engines take it."""
+    """The path at the engine."""
     model: str
     stream: bool
     user: str | None
-    """Who asks, in the caller's own words."""
+    """The end user, as the caller names them."""
     prompt_tokens: int
-    """About how many; the engine says it exactly, where its answer comes to an end."""
+    """An estimate; the engine reports the exact number with its answer."""
     answer_tokens: int
-    """At most how many are asked for, or what is usual."""
+    """The requested limit, or an estimate."""
     usage_asked: bool
-    """The caller wants a stream to end with what it took."""
+    """Whether the caller asked for the usage at the end of a stream."""
     rest: bytes
     """Every other member of the JSON object, without its opening brace."""
     members: Mapping[str, Any]
@@ -56,7 +56,7 @@ class ChatRequest:
     """Values for the fields of the version's prompt template other than `{input}`."""
 
     def addressed_to(self, model: str) -> bytes:
-        """The JSON that an engine gets, written once however often it is sent."""
+        """The JSON body for an engine; the rest is encoded once for all tries."""
         return b'{"model":' + msgspec.json.encode(model) + b"," + self.rest
 
 
@@ -74,7 +74,7 @@ def admit(body: Any, max_choices: int) -> ChatRequest:
 
 
 def known_only(body: Any, passed_on: Collection[str], dropped: Collection[str]) -> dict[str, Any]:
-    """The members that go to an engine; raises `BadRequest` for any that nobody knows."""
+    """The members that go to an engine; raises `BadRequest` for unknown ones."""
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     for name in body:
@@ -112,7 +112,7 @@ def addressed(path: str, body: Mapping[str, Any], kept: dict[str, Any], answers:
 
 
 def _ask_for_usage(kept: dict[str, Any]) -> bool:
-    """Let a stream end with what it took, whatever the caller said; whether he wants to see it."""
+    """Ask the engine for the usage of a stream; returns whether the caller asked for it too."""
     options: Any = kept.get("stream_options", {})
     if not isinstance(options, dict):
         raise wrong("stream_options", "must be an object")
@@ -121,7 +121,7 @@ def _ask_for_usage(kept: dict[str, Any]) -> bool:
 
 
 def _user(body: Mapping[str, Any]) -> str | None:
-    """OpenAI renamed it; both are sent."""
+    """OpenAI renamed the parameter; clients send either."""
     named = body.get("safety_identifier") or body.get("user")
     return named if isinstance(named, str) else None
 
@@ -140,7 +140,7 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except UnicodeEncodeError:
-        raise wrong("messages", "holds half a surrogate pair, which is no text") from None
+        raise wrong("messages", "contains half a surrogate pair, which is not valid text") from None
 
 
 def _check_messages(messages: Any) -> None:
@@ -161,7 +161,7 @@ def _check_messages(messages: Any) -> None:
 
 
 def check_number(body: Mapping[str, Any], name: str, low: int, high: int) -> None:
-    """Raises `BadRequest` for what is there and no whole number between these."""
+    """Raises `BadRequest` for a value that is not a whole number between `low` and `high`."""
     if (value := body.get(name)) is None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -190,9 +190,11 @@ def _check_schema(described: Any) -> None:
     if not isinstance(described, dict) or not isinstance(described.get("name"), str):
         raise wrong("response_format.json_schema", "must be an object with 'name' and 'schema'")
     if not isinstance(described.get("schema"), dict):
-        raise wrong("response_format.json_schema.schema", "must be a JSON schema: without it no form is enforced")
+        raise wrong(
+            "response_format.json_schema.schema", "must be a JSON schema; without one the engine enforces nothing"
+        )
 
 
 def wrong(param: str, what: str) -> BadRequest:
-    """A parameter that is there and not right."""
+    """The error for a wrong value of a parameter."""
     return BadRequest(f"'{param}' {what}.", param=param, code="invalid_value")

@@ -1,4 +1,4 @@
-"""What a request for a plain completion may hold: OpenAI's documented parameters, in text alone."""
+"""A request for a plain completion: OpenAI's documented parameters, text only."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ def admit(body: Any, max_choices: int) -> ChatRequest:
     kept = known_only(body, PASSED_ON, TAKEN_AND_DROPPED)
     prompt: Any = kept.get("prompt")
     prompts: Any = [prompt] if isinstance(prompt, str) else prompt
-    # Numbers of tokens are the tokenizer's own business, and one out of its bounds can end an engine.
+    # Token ids are refused: an id out of range can crash an engine.
     if not isinstance(prompts, list) or not prompts or not all(isinstance(text, str) for text in prompts):
-        raise wrong("prompt", "must be a text, or a list of texts")
+        raise wrong("prompt", "must be text or a list of texts")
     check_number(kept, "n", 1, max(1, max_choices // len(prompts)))
     if len(prompts) > max_choices:
         raise wrong("prompt", f"may hold at most {max_choices} texts")
@@ -35,5 +35,5 @@ def admit(body: Any, max_choices: int) -> ChatRequest:
     check_number(kept, "logprobs", 0, MAX_LOGPROBS)
     check_stops(kept)
     if kept.get("echo") and kept.get("logprobs") is not None:
-        raise wrong("echo", "cannot be asked for together with 'logprobs': some engines end over it")
+        raise wrong("echo", "cannot be asked for together with 'logprobs': it crashes some engines")
     return addressed(PATH, body, kept, answers=len(prompts) * kept.get("n", 1))

@@ -1,4 +1,4 @@
-"""The bytes that engines answer with: cut into server-sent events, and given their public model name."""
+"""Splits an engine's answer into server-sent events and gives it the public model name."""
 
 import json
 from functools import lru_cache
@@ -10,7 +10,7 @@ _END = b"\n\n"
 
 
 def renamed(content: bytes, loaded: str, public: str) -> bytes:
-    """The answer under its public name. The model's field comes before any generated text, so the first one is it."""
+    """The answer under its public name. `model` comes before any generated text, so the first match is right."""
     if loaded == public:
         return content
     return content.replace(_field(loaded), _field(public), 1)
@@ -18,7 +18,7 @@ def renamed(content: bytes, loaded: str, public: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _field(name: str) -> bytes:
-    # Asked for with every event of every stream.
+    # Computed for every event of every stream, so it is cached.
     return b'"model":' + json.dumps(name, ensure_ascii=False).encode()
 
 
@@ -29,7 +29,7 @@ class EventCutter:
         self.rest = b""
 
     def cut(self, chunk: bytes) -> list[bytes]:
-        # As engines send them: one in each chunk.
+        # The usual case: one event in each chunk.
         if not self.rest and 0 <= chunk.find(_END) == len(chunk) - len(_END):
             return [chunk]
         *events, self.rest = (self.rest + chunk).split(_END)
@@ -78,7 +78,7 @@ class StreamUsage:
         """The events that the caller gets."""
         self.events += len(events)
         for event in events:
-            # In generated text the quotes are escaped, so this is no word of it.
+            # In generated text quotes are escaped, so this cannot be part of it.
             if _USAGE in event:
                 return [event for event in events if self._passes(event)]
         return events
