@@ -72,7 +72,11 @@ def processes(bus_settings: CommonSettings, tmp_path: Path) -> Iterator[list[Pro
 
 async def reviewer_works(client: httpx.AsyncClient, path: str, headers: dict[str, str], accepted: Counter[str]) -> None:
     """Take and score items until nothing is left, as the page does."""
-    while (item := (await client.post(f"{path}/next", headers=headers)).json()["item"]) is not None:
+    while True:
+        found = await client.post(f"{path}/next", headers=headers)
+        assert found.status_code == 200, found.text
+        if (item := found.json()["item"]) is None:
+            return
         answer = await score(client, path, item["id"], headers)
         assert answer.status_code in (200, 403, 409), answer.text
         accepted[item["id"]] += answer.status_code == 200

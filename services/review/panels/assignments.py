@@ -61,10 +61,12 @@ class Assignments:
 
     async def next(self, review_id: str, caller: Caller, skip: str = "") -> Assigned | None:
         """Lease the caller's next item; None when nothing is left. An item that was begun comes first."""
+        review = await self.review(review_id)
         # The last scores of others may have completed the review a moment ago.
-        if (await self.review(review_id)).status in ("sealing", "scored", "adjudicating", "closed"):
+        if review.status in ("sealing", "scored", "adjudicating", "closed"):
             return None
-        review = await self._open(review_id, caller)
+        review.require_open(self.now())
+        review.require_not_own(caller)
         member = await self.calibration.member(review, caller)
         if due := await self.calibration.due(review, member):
             return Assigned(due, "calibration")
