@@ -80,7 +80,8 @@ async def _keep(renew: Callable[[], Awaitable[object]], lease_s: float) -> None:
         await asyncio.sleep(every_s)
         began_at = time.monotonic()
         try:
-            await asyncio.wait_for(renew(), every_s)
+            async with asyncio.timeout(every_s):
+                await renew()
             valid_until = began_at + lease_s
         except LeaseLost:
             raise

@@ -47,7 +47,8 @@ class Outbox:
                 await asyncio.sleep(self.sweep_s)
                 continue
             try:
-                await asyncio.wait_for(self.store.unsent.wait(), self.sweep_s)
+                async with asyncio.timeout(self.sweep_s):
+                    await self.store.unsent.wait()
             except TimeoutError:
                 continue
 

@@ -54,5 +54,5 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
             "subscriptions": EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams),
             "webhooks": Webhooks(views=endpoints, deliveries=deliveries, client=client),
         },
-        lifespan=[client.running, background(dispatcher.run)],
+        lifespan=[client.running, background(dispatcher.run_enqueuing), background(dispatcher.run_delivering)],
     )

@@ -43,7 +43,8 @@ class Closing:
             except Exception as error:
                 _log.warning("reviews wait to be closed", error=str(error))
             try:
-                await asyncio.wait_for(self._wake.wait(), self.sweep_s)
+                async with asyncio.timeout(self.sweep_s):
+                    await self._wake.wait()
             except TimeoutError:
                 self._due.update(await self._find(UNFINISHED))
 

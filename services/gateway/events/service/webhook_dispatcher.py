@@ -39,11 +39,13 @@ class WebhookDispatcher:
     delays_s: Sequence[float]
     every_s: float = 0.5
 
-    async def run(self) -> None:
-        """Enqueue and deliver until cancelled; an outage of NATS or MongoDB only delays them."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_repeat(self._follow, "events are not read for webhooks now"))
-            group.create_task(_repeat(self._deliver, "webhooks are not called now"))
+    async def run_enqueuing(self) -> None:
+        """Enqueue deliveries until cancelled; an outage of NATS or MongoDB only delays them."""
+        await _repeat(self._follow, "events are not read for webhooks now")
+
+    async def run_delivering(self) -> None:
+        """Deliver until cancelled; an outage of MongoDB only delays it."""
+        await _repeat(self._deliver, "webhooks are not called now")
 
     async def enqueue(self, envelope: Envelope) -> None:
         """Create the deliveries of one event, once."""

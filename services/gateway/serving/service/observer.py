@@ -31,7 +31,8 @@ class Observer:
         while True:
             self.changed.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.changed.wait(), self.every_s)
+                async with asyncio.timeout(self.every_s):
+                    await self.changed.wait()
             try:
                 await self.observe()
             except Exception as error:

@@ -53,7 +53,9 @@ class Reconciler:
             except Exception as error:
                 _log.warning("could not compare what is served with what should be", exc_info=error)
             try:
-                await asyncio.wait_for(self.changed.wait(), self.every_s)
+                # Not wait_for: in Python 3.11 it drops a cancellation that comes with the result.
+                async with asyncio.timeout(self.every_s):
+                    await self.changed.wait()
             except TimeoutError:
                 continue
 

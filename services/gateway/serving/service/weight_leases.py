@@ -98,7 +98,9 @@ class WeightLeases:
             await asyncio.sleep(RENEW_S)
             asked_at = time.monotonic()
             try:
-                if not await asyncio.wait_for(self.take(pool), RENEW_S):
+                async with asyncio.timeout(RENEW_S):
+                    is_held = await self.take(pool)
+                if not is_held:
                     break
                 good_until = asked_at + LEASE_S
             except Exception as error:
