@@ -241,15 +241,6 @@ class TrainingRun(Value):
         """Raises `ValueError` unless the run has ended."""
         if self.status not in ("succeeded", "failed", "cancelled"):
             raise ValueError(f"run {self.id} has not ended: it is {self.status}")
-        return TrainingFinished(
-            job_id=self.id,
-            status=self.status,
-            checkpoints=tuple(written.step for written in self.checkpoints),
-            trained_tokens=self.trained_tokens,
-            duration_s=self.duration_s,
-            peak_memory_bytes=self.peak_memory_bytes,
-            error=self.error,
-            trainable_share=self.trainable_share,
-            stop_reason=self.stop_reason,
-            best_step=self.best_step,
-        )
+        figures = self.model_dump(include={*TrainingFinished.model_fields} - {"job_id", "checkpoints"})
+        steps = tuple(written.step for written in self.checkpoints)
+        return TrainingFinished.model_validate({**figures, "job_id": self.id, "checkpoints": steps})
