@@ -65,8 +65,7 @@ class Assignments:
         # The last scores of others may have completed the review a moment ago.
         if review.status in ("sealing", "scored", "adjudicating", "closed"):
             return None
-        review.require_open(self.now())
-        review.require_not_own(caller)
+        self._require_open(review, caller)
         member = await self.calibration.member(review, caller)
         if due := await self.calibration.due(review, member):
             return Assigned(due, "calibration")
@@ -164,9 +163,12 @@ class Assignments:
 
     async def _open(self, review_id: str, caller: Caller) -> Review:
         review = await self.review(review_id)
+        self._require_open(review, caller)
+        return review
+
+    def _require_open(self, review: Review, caller: Caller) -> None:
         review.require_open(self.now())
         review.require_not_own(caller)
-        return review
 
     async def _item(self, review_id: str, item_id: str) -> Item:
         found = await self.items.get(item_key(review_id, item_id))
