@@ -76,13 +76,11 @@ class ConsoleData:
 
     @property
     def job_use_cases(self) -> Jobs:
-        made = JobEventLog(views=self.store.collection("messages", JobEvent))
         return Jobs(
             views=self.jobs,
             files=self.files,
-            job_events=made.views,
             checkpoints=self.checkpoints,
-            log=made,
+            log=JobEventLog(views=self.store.collection("messages", JobEvent)),
             start_checkpoints=StartCheckpoints(base_models=(), jobs=self.jobs, checkpoints=self.checkpoints),
             max_lora_rank=16,
             aliases=AliasOwnership(views=self.store.collection("claims", AliasOwner)),
