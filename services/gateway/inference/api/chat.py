@@ -1,6 +1,6 @@
 """`/v1/chat/completions` and `/v1/completions`, handled on the fast path.
 
-[ADR 0009](../../../../docs/decisions/0009-the-chat-path-has-a-door-of-its-own.md) has the measurements.
+[ADR 0009](../../../../docs/decisions/0009-fast-path-for-chat-requests.md) has the measurements.
 """
 
 import asyncio
