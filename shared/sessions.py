@@ -79,9 +79,7 @@ class Sessions:
         key = self.keyring.get(session.key_id)
         if key is None:
             raise NotAuthenticated("the key of this session is not known here; sign in again")
-        if reason := key.refusal(key.sha256, self.now()):
-            raise NotAuthenticated(reason)
-        return key
+        return self.keyring.accepted(key, key.sha256)
 
     async def end(self, cookie: str) -> None:
         """Sign out here."""

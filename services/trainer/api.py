@@ -79,7 +79,7 @@ async def newest(
 ) -> list[TrainingRun]:
     """The newest runs of this key (for an administrator, of all keys), without curves."""
     key: Key = request.state.key
-    return await store.newest(limit, None if key.allows("admin") else key.id)
+    return await store.newest(limit, None if key.allows("admin") else key.person)
 
 
 routes = Router("/v1/runs", route_handlers=[run, live, newest], guards=[allow("train")], tags=["runs"])

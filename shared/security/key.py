@@ -32,14 +32,30 @@ class Key(BaseModel):
     previous_until: int = 0
     deleted: bool = False
     """Hidden and not accepted. Stored, so that a file that still holds the key does not bring it back."""
+    person_id: str = ""
+    """The person that the key belongs to: the id of that person's own key, which signs them in. Empty for a key that
+    is a person by itself, as every key was before there were invitations."""
+    language: str = ""
+    team: str = Field(default="", max_length=64)
+
+    @property
+    def person(self) -> str:
+        """Who acts with this key: two keys of one person own the same things."""
+        return self.person_id or self.id
+
+    @property
+    def is_own_key(self) -> bool:
+        """Whether this is the key of an invited person, whose secret nobody knows."""
+        return self.person_id == self.id
 
     def allows(self, scope: Scope) -> bool:
         """Whether this key has the scope; `admin` includes all scopes but `publish`."""
         return scope in self.scopes or (scope != "publish" and "admin" in self.scopes)
 
     def owns(self, owner: str) -> bool:
-        """Whether this key may see and change what belongs to the key with the id `owner`; an admin may always."""
-        return self.id == owner or "admin" in self.scopes
+        """Whether this key may see and change what belongs to the person `owner`; an admin may always."""
+        # What a key made before it belonged to a person is under the key's own id.
+        return owner in (self.id, self.person) or "admin" in self.scopes
 
     def refusal(self, digest: str, now: float) -> str | None:
         """Why a secret with that digest is not accepted now; None when it is accepted."""

@@ -31,6 +31,7 @@ class Keyring:
     _file: tuple[Key, ...] = ()
     _shared: dict[str, Key] = field(default_factory=dict[str, Key])
     _by_digest: dict[str, Key] = field(default_factory=dict[str, Key])
+    _by_id: dict[str, Key] = field(default_factory=dict[str, Key])
     _file_version: tuple[int, int] | None = None
     _next_check_at: float = float("-inf")
 
@@ -45,18 +46,28 @@ class Keyring:
         key = self._by_digest.get(digest) or self._newly_known(digest)
         if key is None:
             raise NotAuthenticated("this API key is not known here")
+        return self.accepted(key, digest)
+
+    def accepted(self, key: Key, digest: str) -> Key:
+        """The key with the rights that it has now: at most those of its person. Raises `NotAuthenticated`."""
         if reason := key.refusal(digest, self.now()):
             raise NotAuthenticated(reason)
-        return key
+        if key.person == key.id:
+            return key
+        person = self._by_id.get(key.person)
+        if person is None or person.refusal(person.sha256, self.now()):
+            raise NotAuthenticated("the person of this API key was removed or may not sign in now")
+        kept = tuple(scope for scope in key.scopes if person.allows(scope))
+        return key if kept == key.scopes else key.model_copy(update={"scopes": kept})
 
     def keys(self) -> tuple[Key, ...]:
         """Every key that was not deleted, including disabled and expired ones."""
         self._check_file()
-        return tuple(key for key in self._known().values() if not key.deleted)
+        return tuple(key for key in self._by_id.values() if not key.deleted)
 
     def get(self, key_id: str) -> Key | None:
         self._check_file()
-        return self._known().get(key_id)
+        return self._by_id.get(key_id)
 
     def learn(self, keys: Iterable[Key]) -> None:
         """Take over keys of the shared bucket."""
@@ -73,9 +84,6 @@ class Keyring:
             self._check_file()
             self._write((*self._file, key))
         return secret
-
-    def _known(self) -> dict[str, Key]:
-        return {**{key.id: key for key in self._file}, **self._shared}
 
     def _newly_known(self, digest: str) -> Key | None:
         self._check_file()
@@ -95,7 +103,8 @@ class Keyring:
             self._index()
 
     def _index(self) -> None:
-        keys = self._known().values()
+        self._by_id = {**{key.id: key for key in self._file}, **self._shared}
+        keys = self._by_id.values()
         # Current secrets come last, so that an old secret of another key does not hide them.
         old = {key.previous_sha256: key for key in keys if key.previous_sha256}
         self._by_digest = {**old, **{key.sha256: key for key in keys}}

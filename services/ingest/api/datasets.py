@@ -37,7 +37,7 @@ async def newest(
 ) -> list[Dataset]:
     """The newest data sets of this key, of all keys for an administrator; `series` lists the versions of one."""
     key: Key = request.state.key
-    return await datasets.newest(limit, None if key.allows("admin") else key.id, series)
+    return await datasets.newest(limit, None if key.allows("admin") else key.person, series)
 
 
 @get("/{dataset_id:str}/rows")

@@ -36,7 +36,7 @@ async def publish(
 ) -> TemplateVersion:
     """Make the next version of a template; the newest again where nothing changed."""
     fields = None if data.fields is None else tuple(data.fields)
-    return await templates.publish(request.state.key.id, data.template(), fields)
+    return await templates.publish(request.state.key.person, data.template(), fields)
 
 
 @get("/")
@@ -47,7 +47,7 @@ async def listed(
     limit: Annotated[int, Parameter(ge=1, le=100)] = 20,
 ) -> list[TemplateVersion]:
     """The newest versions of this key's templates, or of one of them."""
-    return await templates.of_owner(request.state.key.id, name, limit)
+    return await templates.of_owner(request.state.key.person, name, limit)
 
 
 @get("/{name:str}/{version:int}")
@@ -56,7 +56,7 @@ async def one(
 ) -> PromptTemplate:
     """One version of a template; version 0 is the newest."""
     ref = TemplateRef.model_construct(name=name, version=version)
-    found = await templates.find(request.state.key.id, ref)
+    found = await templates.find(request.state.key.person, ref)
     if found is None:
         raise NotFound(f"there is no template {name!r} of version {version}")
     return found

@@ -25,7 +25,7 @@ async def jobs(
     key = request.state.key
     wanted: dict[str, Any] = {"status": status} if status in STATUSES else {}
     if not key.allows("admin"):
-        wanted["request__owner"] = key.id
+        wanted["request__owner"] = key.person
     found = await store.runs.find(**wanted, newest_first="created_at", limit=page * PAGE_SIZE + 1)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     more = len(found) > page * PAGE_SIZE

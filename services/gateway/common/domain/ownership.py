@@ -6,5 +6,5 @@ from shared.security import Key
 
 
 def within_reach(key: Key) -> dict[str, Any]:
-    """The filter that limits a list to resources of this key."""
-    return {} if key.allows("admin") else {"owner": key.id}
+    """The filter that limits a list to resources of this person."""
+    return {} if key.allows("admin") else {"owner": key.person}

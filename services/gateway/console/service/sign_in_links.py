@@ -45,6 +45,4 @@ class SignInLinks:
         key = self.keyring.get(link.key_id) if link and self.now() < link.expires_at else None
         if key is None:
             raise NotAuthenticated(_REFUSED)
-        if reason := key.refusal(key.sha256, self.now()):
-            raise NotAuthenticated(reason)
-        return key
+        return self.keyring.accepted(key, key.sha256)

@@ -72,7 +72,7 @@ def with_owner(envelope: Envelope, key: Key) -> Envelope:
     """The event with its owner: the key that posts it; only an administrator may name another one."""
     if envelope.type not in _OWNED or (key.allows("admin") and envelope.data.get("owner")):
         return envelope
-    return envelope.model_copy(update={"data": {**envelope.data, "owner": key.id}})
+    return envelope.model_copy(update={"data": {**envelope.data, "owner": key.person}})
 
 
 def record(envelope: Envelope, at: float) -> PostedEvent:

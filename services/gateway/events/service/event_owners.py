@@ -47,7 +47,7 @@ class EventOwners:
     async def may_see(self, envelope: Envelope, key: Key) -> bool:
         if key.allows("admin"):
             return True
-        return key.allows("train") and await self.of(envelope) == key.id
+        return key.allows("train") and key.owns(await self.of(envelope) or "")
 
     async def _look(self, subject: str, is_job: bool, is_file: bool) -> str | None:
         for _ in range(TRIES):

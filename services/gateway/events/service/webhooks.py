@@ -39,7 +39,7 @@ class Webhooks:
             id=ids.new_id("wh", key.id, None),
             at=now,
             changed_at=now,
-            owner=key.id,
+            owner=key.person,
             name=asked.name,
             url=asked.url,
             event_types=list(dict.fromkeys(asked.event_types)),

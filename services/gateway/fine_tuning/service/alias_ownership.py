@@ -20,8 +20,8 @@ class AliasOwnership:
         if not suffix:
             return
         now = time.time()
-        fact = AliasClaimed(alias=suffix, owner=key.id, at=now)
-        if await self.views.create(AliasOwner(id=suffix, at=now, owner=key.id), [fact]):
+        fact = AliasClaimed(alias=suffix, owner=key.person, at=now)
+        if await self.views.create(AliasOwner(id=suffix, at=now, owner=key.person), [fact]):
             return
         known = await self.views.get(suffix)
         if known is not None and not key.owns(known.owner):

@@ -38,7 +38,7 @@ class Files:
             file_id=ids.new_id("file", key.id, idempotency_key),
             filename=clean_filename(filename),
             artifact=artifact,
-            owner=key.id,
+            owner=key.person,
             created_at=int(now),
             drop_bad_rows=asked.drop_bad_rows,
             split_seed=asked.split_seed,
@@ -46,7 +46,7 @@ class Files:
             options=asked.options,
         )
         digest = ids.digest([artifact.sha256, event.filename, asked.model_dump(mode="json")])
-        view = UploadedFile(id=event.file_id, at=now, request_digest=digest, owner=key.id, upload=event, known=True)
+        view = UploadedFile(id=event.file_id, at=now, request_digest=digest, owner=key.person, upload=event, known=True)
         if not await self.views.create(view, [event]):
             return _same(await self.views.get(view.id), digest)
         # Another file with this content may just have been deleted, before this one referred to it.

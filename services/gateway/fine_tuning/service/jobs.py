@@ -63,7 +63,7 @@ class Jobs:
             training_file=file.id,
             validation_file=asked.validation_file,
             spec=spec,
-            owner=key.id,
+            owner=key.person,
             created_at=int(now),
             requested_at=now,
         )
@@ -72,7 +72,7 @@ class Jobs:
             id=event.job_id,
             at=now,
             request_digest=digest,
-            owner=key.id,
+            owner=key.person,
             known=True,
             requested=event,
             labels=labels(event.spec.metadata),
