@@ -136,3 +136,38 @@ def test_a_lost_connection_is_told_and_its_end_too(site: Site, signed_in: Page) 
     expect(signed_in.locator("#lost")).to_be_visible()
     signed_in.context.set_offline(False)
     expect(signed_in.locator("#lost")).to_be_hidden()
+
+
+def test_an_action_that_fails_shows_the_message_until_it_is_closed_or_one_succeeds(site: Site, signed_in: Page) -> None:
+    signed_in.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    signed_in.goto(site.url + PATH)
+    box = signed_in.locator("#problem")
+    signed_in.get_by_role("button", name="Fails").click()
+    expect(box).to_contain_text(f"the job {gallery.HOSTILE} has already completed")
+    check_page(signed_in)
+    box.get_by_role("button", name="Close").click()
+    expect(box).to_be_hidden()
+    signed_in.get_by_role("button", name="Fails").click()
+    expect(box).to_be_visible()
+    signed_in.get_by_role("button", name="Works").click()
+    expect(box).to_be_hidden()
+
+
+def test_a_form_is_sent_as_json_once_and_an_error_stands_at_its_field(site: Site, signed_in: Page) -> None:
+    signed_in.goto(site.url + PATH)
+    signed_in.get_by_role("button", name="Send").click()
+    expect(signed_in.locator("#suffix-problem")).to_have_text("'suffix' is missing.")
+    expect(signed_in.get_by_label("Suffix")).to_be_focused()
+    expect(signed_in.get_by_label("Epochs")).to_have_value("3")
+    signed_in.get_by_label("Suffix").fill("shop")
+    signed_in.get_by_role("button", name="Send").click()
+    signed_in.wait_for_url("**/?made=made%201")
+    assert gallery.FORMS.bodies == [{"method": {"n_epochs": 3}}, {"suffix": "shop", "method": {"n_epochs": 3}}]
+    assert len(set(gallery.FORMS.keys)) == 2
+
+
+def test_an_action_after_the_session_has_ended_says_so(site: Site, signed_in: Page) -> None:
+    signed_in.goto(site.url + PATH)
+    signed_in.context.clear_cookies()
+    signed_in.get_by_role("button", name="Works").click()
+    expect(signed_in.locator("#signed-out")).to_be_visible()

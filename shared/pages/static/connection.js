@@ -1,10 +1,16 @@
-// Says when the server cannot be reached, and that it can be reached again.
-const box = document.getElementById("lost");
-const tell = (lost) => { box.hidden = navigator.onLine && !lost; };
+// Says what is wrong with the connection: no server, a service that is away, or a session that has ended.
+const boxes = ["lost", "away", "signed-out"].map((id) => document.getElementById(id));
+const show = (id) => boxes.forEach((box) => { box.hidden = box.id !== id; });
+const boxOf = (status) => (status === 401 ? "signed-out" : status ? "away" : "lost");
 
-addEventListener("offline", () => tell(true));
-addEventListener("online", () => tell(false));
-document.addEventListener("htmx:error", () => tell(true));
-document.addEventListener("htmx:after:request", () => tell(false));
-document.addEventListener("htmx:sse:error", () => tell(true));
-document.addEventListener("htmx:sse:after:connection", () => tell(false));
+addEventListener("offline", () => show("lost"));
+addEventListener("online", () => show(null));
+document.addEventListener("htmx:error", () => show("lost"));
+document.addEventListener("htmx:after:request", (event) => {
+  const { status } = event.detail.ctx.response;
+  if (navigator.onLine) show(status === 401 ? "signed-out" : null);
+});
+document.addEventListener("htmx:sse:error", (event) => show(boxOf(event.detail.status)));
+document.addEventListener("htmx:sse:after:connection", (event) => {
+  if (event.detail.connection.status < 400) show(null);
+});
