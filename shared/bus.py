@@ -18,6 +18,7 @@ from shared import dead_letters, events, telemetry, topology
 from shared.bounds import BoundsError
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData
 from shared.dead_letters import DeadLetter
+from shared.outages import Outages
 from shared.store import BaseStore
 from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer
 
@@ -62,6 +63,8 @@ class Bus:
         self.service = service
         self._store = store
         self._retry = retry or RetryPolicy()
+        self.outages = Outages({"mongo": store.check})
+        """What the handlers depend on; `shared.web.connections` names all dependencies of the service."""
         self._running: set[asyncio.Task[Any]] = set()
         self._leaving = False
         self.broker = NatsBroker(
@@ -150,7 +153,7 @@ class Bus:
         heartbeat = asyncio.create_task(_keep_alive(message))
         delivery = message.raw_message.metadata.num_delivered
         try:
-            await self._handle(message.body, consumer, handler)
+            await self._handle_after_outages(message.body, consumer, handler)
             await message.ack()
         except (UnreadableError, BoundsError, PermanentError) as error:
             await self._dead_letter(message, consumer, delivery, error)
@@ -168,6 +171,19 @@ class Bus:
         finally:
             heartbeat.cancel()
             self._running.discard(task)
+
+    async def _handle_after_outages(self, body: bytes, consumer: Consumer, handler: Handler[Any]) -> None:
+        """Handle an event, again after each outage: an outage is no reason to use up the event's deliveries."""
+        while True:
+            try:
+                return await self._handle(body, consumer, handler)
+            except (UnreadableError, BoundsError):
+                raise
+            except Exception as error:
+                if not (away := await self.outages.away()):
+                    raise
+                _log.warning("handled again after an outage", consumer=consumer.name, away=away, exc_info=error)
+            await self.outages.end()
 
     async def _handle(self, body: bytes, consumer: Consumer, handler: Handler[Any]) -> None:
         envelope, event = _read(body)

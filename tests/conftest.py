@@ -67,23 +67,43 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
     server.kill()
 
 
+@dataclass
+class MongoServer:
+    """The laptop's MongoDB server; it can be killed and started again over the same data."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            # By default all of its processes share one pid file, and a second one ends at once.
+            [
+                *(BIN / "nx-27017", "-p", str(self.port), "--data-dir", self.folder / "data"),
+                *("--pid-file", self.folder / "pid", "--log-file", self.folder / "log"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
+        wait_for_port(self.port)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
 @pytest.fixture(scope="session")
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("mongo"), free_port()
-    process = subprocess.Popen(
-        # By default all of its processes share one pid file, and a second one ends at once.
-        [
-            *(BIN / "nx-27017", "-p", str(port), "--data-dir", folder / "data"),
-            *("--pid-file", folder / "pid", "--log-file", folder / "log"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-    )
-    wait_for_port(port)
-    yield f"mongodb://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    server = MongoServer(free_port(), tmp_path_factory.mktemp("mongo"))
+    server.start()
+    yield server.url
+    server.kill()
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ from shared.web.audit import AuditMiddleware
 from shared.web.guard import AnyConnection, allow, authenticate
 from shared.web.lifespan import Lifespan, connections
 from shared.web.problem_details import NotFound, Unavailable, problem
-from shared.web.readiness import CHECK_TIMEOUT_S, Check
 from shared.web.server import serve
 
 __all__ = [
-    "CHECK_TIMEOUT_S",
     "AnyConnection",
     "AuditMiddleware",
-    "Check",
     "Lifespan",
     "NotFound",
     "Unavailable",

@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 from litestar.plugins.pydantic import PydanticPlugin
 
+from shared.outages import Check
 from shared.security import Keyring
 from shared.settings import ServiceSettings
 from shared.store import BaseStore
@@ -19,7 +20,7 @@ from shared.web import problem_details
 from shared.web.audit import AuditMiddleware
 from shared.web.lifespan import Lifespan
 from shared.web.metrics import Metrics
-from shared.web.readiness import Check, healthz, readyz
+from shared.web.readiness import healthz, readyz
 from shared.web.trace import TraceMiddleware
 
 

@@ -9,12 +9,14 @@ from litestar import Litestar
 from shared import telemetry
 from shared.bus import Bus
 from shared.keys import SharedKeys
+from shared.outages import Check, Outages
 from shared.outbox import Outbox
 from shared.sessions import NatsSessionStore, Sessions
 from shared.store import Store
-from shared.web.readiness import Check
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+# An event can wait for these; engines have their own ways of being away.
+_STORES = ("mongo", "nats", "artifacts")
 _log = telemetry.logger(__name__)
 
 
@@ -24,6 +26,7 @@ def connections(store: Store, bus: Bus) -> Lifespan:
     @asynccontextmanager
     async def run(app: Litestar) -> AsyncGenerator[None]:
         keys = SharedKeys(bus, app.state.keyring)
+        bus.outages = Outages({name: check for name, check in app.state.checks.items() if name in _STORES})
         app.state.sessions = Sessions(NatsSessionStore(bus), app.state.keyring)
         await _until_ready(store.prepare, "mongo")
         await _until_ready(bus.start, "nats")

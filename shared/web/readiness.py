@@ -1,13 +1,11 @@
 """Liveness and readiness endpoints."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from litestar import Response, get
 from litestar.datastructures import State
 
-Check = Callable[[], Awaitable[None]]
-CHECK_TIMEOUT_S = 3.0
+from shared.outages import refusal
 
 
 @get("/healthz", sync_to_thread=False, include_in_schema=False)
@@ -20,14 +18,6 @@ def healthz() -> dict[str, str]:
 async def readyz(state: State) -> Response[dict[str, str]]:
     """The outcome of each dependency's check; status 503 when one failed."""
     names = list(state.checks)
-    outcomes = await asyncio.gather(*(_outcome(state.checks[name]) for name in names))
-    ready = all(outcome == "ok" for outcome in outcomes)
-    return Response(dict(zip(names, outcomes, strict=True)), status_code=200 if ready else 503)
-
-
-async def _outcome(check: Check) -> str:
-    try:
-        await asyncio.wait_for(check(), CHECK_TIMEOUT_S)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return "ok"
+    refusals = await asyncio.gather(*(refusal(state.checks[name]) for name in names))
+    outcomes = {name: error or "ok" for name, error in zip(names, refusals, strict=True)}
+    return Response(outcomes, status_code=503 if any(refusals) else 200)

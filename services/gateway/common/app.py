@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from services.gateway.config import Settings
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.outages import Check
 from shared.security import Keyring
 from shared.store import Collection, Storable, Store
-from shared.web import Check, Lifespan
+from shared.web import Lifespan
 
 E = TypeVar("E", bound=Storable)
 

@@ -12,7 +12,7 @@ _ROWS = 50
 
 @dataclass(frozen=True)
 class Dialect:
-    """How cells are told apart."""
+    """How cells are separated."""
 
     delimiter: str = ","
     quote: str = '"'

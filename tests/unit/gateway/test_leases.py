@@ -1,4 +1,4 @@
-"""Who may replace an engine's weights, and when nobody asks it any more."""
+"""The lease to replace an engine's weights, and the closing of an engine to all gateways."""
 
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.engine_weights import REPLACING, EngineWeights
@@ -21,21 +21,21 @@ from tests.gateway import BASE, candidate
 POOL = f"{BASE}@address"
 
 
-def test_a_lease_is_one_gateways_until_it_ends() -> None:
+def test_one_gateway_has_the_lease_until_it_ends() -> None:
     mine = taken(WeightLease(id=POOL), "a", 0.0)
     assert mine is not None
     assert taken(mine, "b", LEASE_S - 0.1) is None
     shut = closing(mine, "http://a")
     again = taken(shut, "a", 5.0)
     assert again is not None
-    assert (again.until, again.closing) == (5.0 + LEASE_S, "http://a")
+    assert (again.lease.expires_at, again.closing) == (5.0 + LEASE_S, "http://a")
     others = taken(shut, "b", LEASE_S)
     assert others is not None
-    # What the first one closed is no longer its to say.
+    # The engine that the first gateway closed is open again.
     assert (others.holder, others.closing) == ("b", None)
 
 
-def test_an_engine_is_paused_when_every_gateway_that_is_there_gave_its_word() -> None:
+def test_an_engine_is_paused_when_all_live_gateways_confirmed_the_closing() -> None:
     now = 100.0
     lease = WeightLease(id=POOL)
     for name in ("a", "b", "c"):
@@ -50,19 +50,19 @@ def test_an_engine_is_paused_when_every_gateway_that_is_there_gave_its_word() ->
     half = noted(shut, "b", shut.turn, now + 1)
     assert not left_alone(half, now + 1)
     assert left_alone(noted(half, "c", shut.turn, now + 1), now + 1)
-    # One that died is not waited for, and is forgotten in the end.
+    # A gateway that died is not waited for, and is removed later.
     assert left_alone(half, now + ABSENT_S + 0.1)
     assert noted(half, "b", shut.turn, now + FORGET_S).seen.keys() == {"b"}
     assert not left_alone(closing(half, "http://b"), now + 1)
 
 
-def test_an_engine_in_between_is_nobodys() -> None:
+def test_an_engine_whose_weights_are_being_replaced_holds_no_version_for_sure() -> None:
     assert EngineWeights("assay-v-1", paused=False).sure
     assert not EngineWeights("assay-v-1", paused=True).sure
     assert not EngineWeights(REPLACING, paused=False).sure
 
 
-def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() -> None:
+def test_a_dedicated_pool_serves_its_name_and_the_others_serve_all_other_names() -> None:
     fleet = Fleet({BASE: ["http://a"], POOL: ["http://b", "http://c"]})
     many, first, second = fleet.replicas
     for replica in fleet.replicas:
@@ -78,7 +78,7 @@ def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() 
     first.close()
     assert fleet.serving(BASE, "assay-v-1") == []
     first.closed = False
-    # Closed or barred, it may have changed: it has to be looked at again.
+    # A closed or barred engine may have changed, so its weights are read again before it serves.
     assert fleet.serving(BASE, "assay-v-1") == []
     second.holds("assay-v-1")
     second.bar(True)
@@ -87,7 +87,7 @@ def test_engines_for_one_name_hold_its_versions_and_the_others_serve_all_else() 
     assert [Pool(id=name, at=0, replicas=[]).mode for name in (BASE, POOL)] == ["adapters", "weights"]
 
 
-def test_a_pool_without_an_engine_that_answers_is_named() -> None:
+def test_a_pool_without_a_live_engine_is_reported_as_unready() -> None:
     fleet = Fleet({POOL: ["http://b"]})
     assert fleet.unready().keys() == {POOL}
     fleet.replicas[0].up = True
@@ -95,7 +95,7 @@ def test_a_pool_without_an_engine_that_answers_is_named() -> None:
     assert Fleet({BASE: []}).unready().keys() == {BASE}
 
 
-def test_what_waits_is_due_unless_it_just_failed_and_else_what_the_name_means() -> None:
+def test_the_newest_waiting_version_is_due_unless_it_just_failed() -> None:
     old = Deployment(id="a", at=1.0, candidate=candidate("a"), status="deployed")
     new = Deployment(id="b", at=2.0, candidate=candidate("b"), status="deployed")
     waiting = Deployment(id="c", at=3.0, candidate=candidate("c"), next_try_at=50.0)

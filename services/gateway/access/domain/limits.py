@@ -43,7 +43,7 @@ class Tally(BaseModel):
 
 @dataclass
 class Account:
-    """One key on one gateway. `mine` is always right; `others` is what the other gateways had told at the last look."""
+    """One key on one gateway. `mine` is always right; `others` is what the other gateways shared last."""
 
     key_id: str
     minute: int
@@ -79,7 +79,7 @@ class Account:
         return self.mine.tokens + self.others.tokens + self.reserved + before * (1 - over)
 
     def learn(self, tallies: Iterable[Tally]) -> None:
-        """Take over what the other gateways have told."""
+        """Take over what the other gateways have shared."""
         self.others, self.others_before, self.taken = Counts(), Counts(), Counts()
         for tally in tallies:
             parts = ((tally.minute, tally.now), (tally.minute - 1, tally.before))
@@ -185,6 +185,6 @@ def _wait_s(room: int, young: int, old: int, over: float) -> float:
 def _too_many(what: str, limit: int, wait_s: float, shown: tuple[Header, ...]) -> RateLimited:
     wait_s = max(wait_s, 0.001)
     message = f"Rate limit reached: this API key has {limit} {what} per minute. Please try again in {duration(wait_s)}."
-    told = {name.decode(): value.decode() for name, value in shown}
+    values = {name.decode(): value.decode() for name, value in shown}
     wait = {"Retry-After": str(math.ceil(wait_s)), "retry-after-ms": str(math.ceil(wait_s * 1000))}
-    return RateLimited(message, code="rate_limit_exceeded", headers={**told, **wait})
+    return RateLimited(message, code="rate_limit_exceeded", headers={**values, **wait})

@@ -48,9 +48,9 @@ def answer(status: int, message: str, param: str | None = None, code: str | None
 
 def _api_error(_request: Request[Any, Any, Any], error: ApiError) -> Response[Any]:
     status = error.status if isinstance(error, errors.EngineRefused) else _STATUS[type(error)]
-    told = answer(status, error.message, error.param, error.code)
-    told.headers.update(error.headers)
-    return told
+    response = answer(status, error.message, error.param, error.code)
+    response.headers.update(error.headers)
+    return response
 
 
 def _bad_cursor(_request: Request[Any, Any, Any], error: CursorError) -> Response[Any]:

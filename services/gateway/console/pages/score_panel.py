@@ -34,8 +34,8 @@ def _yardsticks(panel: RunPanel, scores: JobScores, words: Mapping[str, str]) ->
         panel.label(scores.base.value, "base", words["base"], f"{scores.base.value:.3f}, n {scores.base.n}")
     if scores.production:
         panel.level(scores.production.value, "prod", 'stroke-dasharray="1.5 3.5" stroke-linecap="round"')
-        told = f"{scores.production.value:.3f}, n {scores.production.n}"
-        panel.label(scores.production.value, "prod", words["production"], told)
+        figures = f"{scores.production.value:.3f}, n {scores.production.n}"
+        panel.label(scores.production.value, "prod", words["production"], figures)
 
 
 def _mark(panel: RunPanel, row: ScoreRow, best: bool) -> None:

@@ -80,8 +80,8 @@ async def test(request: AnyRequest, webhook_id: FromPath[str], webhooks: NamedDe
     """Call an endpoint now with a sample event."""
     kind = read(TestRequest, await json_body(request)).event_type
     status = await webhooks.test(webhook_id, kind, request.state.key)
-    told = {"event_type": kind, "status_code": status, "success": True}
-    return {"object": "webhook_endpoint.test", "webhook_endpoint_id": webhook_id, **told}
+    result = {"event_type": kind, "status_code": status, "success": True}
+    return {"object": "webhook_endpoint.test", "webhook_endpoint_id": webhook_id, **result}
 
 
 @get("/{webhook_id:str}/deliveries")

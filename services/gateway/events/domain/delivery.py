@@ -36,12 +36,12 @@ def tried(
     delivery: Delivery, status: int | None, reason: str | None, delays_s: Sequence[float], now: float
 ) -> Delivery:
     """The delivery after a try: delivered, pending for the next try, or dead after the last delay."""
-    told: dict[str, Any] = {"status_code": status, "reason": reason}
+    outcome: dict[str, Any] = {"status_code": status, "reason": reason}
     if reason is None:
-        return delivery.model_copy(update={**told, "status": "delivered"})
+        return delivery.model_copy(update={**outcome, "status": "delivered"})
     if delivery.attempts > len(delays_s):
-        return delivery.model_copy(update={**told, "status": "dead"})
-    return delivery.model_copy(update={**told, "due_at": now + delays_s[delivery.attempts - 1]})
+        return delivery.model_copy(update={**outcome, "status": "dead"})
+    return delivery.model_copy(update={**outcome, "due_at": now + delays_s[delivery.attempts - 1]})
 
 
 def again(delivery: Delivery, now: float) -> Delivery:

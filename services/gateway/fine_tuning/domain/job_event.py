@@ -89,10 +89,12 @@ def scored(event: EvalDone) -> JobEvent:
 
 def finished(event: TrainingFinished) -> JobEvent:
     if event.status == "succeeded":
-        told = f"Training finished: {event.trained_tokens} tokens in {event.duration_s:.0f} s; waiting for the verdict"
+        message = (
+            f"Training finished: {event.trained_tokens} tokens in {event.duration_s:.0f} s; waiting for the verdict"
+        )
         if event.stop_reason is not None:
-            told += f". It ended early: {event.stop_reason}"
-        return _event(event.job_id, "finished", told, checkpoints=list(event.checkpoints))
+            message += f". It ended early: {event.stop_reason}"
+        return _event(event.job_id, "finished", message, checkpoints=list(event.checkpoints))
     if event.status == "cancelled":
         return cancelled(event.job_id)
     reason = event.error.message if event.error else "no reason was given"
@@ -113,35 +115,37 @@ def paused_or_resumed(job_id: str, paused: bool, change: int) -> JobEvent:
 
 
 def review_opened(event: ReviewOpened) -> JobEvent:
-    told = f"Checkpoint at step {event.candidate.step} passed its gates; {event.reviewers_wanted} reviewers are asked"
-    return _event(event.candidate.job_id, "review", told, review_id=event.review_id, items=event.items)
+    message = (
+        f"Checkpoint at step {event.candidate.step} passed its gates; {event.reviewers_wanted} reviewers are asked"
+    )
+    return _event(event.candidate.job_id, "review", message, review_id=event.review_id, items=event.items)
 
 
 def approved(event: ModelApproved) -> JobEvent:
     made, verdict = event.candidate, event.verdict
-    told = f"Approved: checkpoint at step {made.step} by policy {verdict.policy}: {verdict.reason}"
-    return _event(made.job_id, "approved", told, verdict=verdict.model_dump(mode="json"))
+    message = f"Approved: checkpoint at step {made.step} by policy {verdict.policy}: {verdict.reason}"
+    return _event(made.job_id, "approved", message, verdict=verdict.model_dump(mode="json"))
 
 
 def rejected(event: ModelRejected) -> JobEvent:
-    told = f"Not approved by policy {event.verdict.policy}: {reasons(event)}"
-    return _event(event.job_id, "rejected", told, "error", verdict=event.verdict.model_dump(mode="json"))
+    message = f"Not approved by policy {event.verdict.policy}: {reasons(event)}"
+    return _event(event.job_id, "rejected", message, "error", verdict=event.verdict.model_dump(mode="json"))
 
 
 def deployed(event: ModelDeployed) -> JobEvent:
     named = f" and {event.alias}" if event.alias else ""
-    told = f"The job has successfully completed: {fine_tuned_model(event.candidate)}{named} served by"
-    told += f" {event.replicas} replica(s) after {event.duration_s:.2f} s"
+    message = f"The job has successfully completed: {fine_tuned_model(event.candidate)}{named} served by"
+    message += f" {event.replicas} replica(s) after {event.duration_s:.2f} s"
     return _event(
-        event.candidate.job_id, "deployed", told, version=event.candidate.version, duration_s=event.duration_s
+        event.candidate.job_id, "deployed", message, version=event.candidate.version, duration_s=event.duration_s
     )
 
 
 def not_deployed(event: ModelDeploymentFailed) -> JobEvent:
     level: Level = "error" if event.permanent else "warn"
-    told = f"Deployment attempt {event.attempt} failed{' for good' if event.permanent else ''}: {event.reason}"
+    message = f"Deployment attempt {event.attempt} failed{' for good' if event.permanent else ''}: {event.reason}"
     key = f"not-deployed/{event.permanent}/{event.reason}"
-    return _event(event.candidate.job_id, key, told, level, replica=event.replica, permanent=event.permanent)
+    return _event(event.candidate.job_id, key, message, level, replica=event.replica, permanent=event.permanent)
 
 
 def _base(event: EvalDone, name: str) -> str:

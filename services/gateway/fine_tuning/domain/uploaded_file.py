@@ -55,11 +55,11 @@ class UploadedFile(BaseModel):
 def describe(rejected: DatasetRejected) -> str:
     """The bad lines of a file in one sentence."""
     named = "; ".join(map(_row_error_text, rejected.errors[:MAX_NAMED_LINES]))
-    told = f"{rejected.bad_rows} of {rejected.rows} rows are bad: {named}"
+    message = f"{rejected.bad_rows} of {rejected.rows} rows are bad: {named}"
     more = len(rejected.errors) - MAX_NAMED_LINES
     if more <= 0:
-        return told
-    return f"{told}; and {more} more (the ingest service lists all: GET /v1/datasets/{rejected.file_id}/findings)"
+        return message
+    return f"{message}; and {more} more (the ingest service lists all: GET /v1/datasets/{rejected.file_id}/findings)"
 
 
 def _row_error_text(error: RowError) -> str:

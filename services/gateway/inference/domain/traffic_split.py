@@ -19,7 +19,7 @@ _SECRET = {"authorization", "cookie", "proxy-authorization"}
 
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name.lower()) or name.lower() in _SECRET:
-        raise ValueError("is no header that requests are told apart by")
+        raise ValueError("is not a header that can split traffic; use a name of a-z, 0-9 and -, without secrets")
     return name.lower()
 
 

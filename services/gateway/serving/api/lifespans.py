@@ -9,11 +9,11 @@ from services.gateway.common.api.lifespans import beside
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.reconciler import Reconciler
-from shared import web
+from shared.outages import Check
 from shared.web import Lifespan, Unavailable
 
 
-def engines_ready(fleet: Fleet) -> web.Check:
+def engines_ready(fleet: Fleet) -> Check:
     """A check that every pool has an engine that answers."""
 
     async def check() -> None:

@@ -58,8 +58,8 @@ def failed_attempt(deployment: Deployment, reason: str, replica: str | None, cau
         candidate=deployment.candidate, reason=reason, replica=replica, attempt=attempt, permanent=permanent
     )
     outcome: dict[str, Any] = {"status": "failed"} if permanent else {"next_try_at": now + backoff_s(attempt)}
-    told = {"reason": reason, "attempts": attempt, "refusals": refusals, "failure": failure}
-    return deployment.model_copy(update={**told, **outcome})
+    facts = {"reason": reason, "attempts": attempt, "refusals": refusals, "failure": failure}
+    return deployment.model_copy(update={**facts, **outcome})
 
 
 def backoff_s(attempts: int) -> float:

@@ -2,7 +2,9 @@
 
 from pydantic import BaseModel, Field
 
-# Lifetime of the lease to replace weights; it is renewed every 3 s.
+from shared.lease import Lease
+
+# Lifetime of the lease to replace weights; it is renewed every 5 s.
 LEASE_S = 15.0
 # A gateway that has not reported for FENCE_S stops sending requests; the others stop waiting for it after ABSENT_S.
 FENCE_S, ABSENT_S, FORGET_S = 3.0, 5.0, 60.0
@@ -16,11 +18,10 @@ class Seen(BaseModel):
 
 
 class WeightLease(BaseModel):
-    """The gateway `holder` may replace weights in the pool `id` until `until`, in Unix seconds."""
+    """The gateway that holds `lease` may replace weights in the pool `id`."""
 
     id: str
-    holder: str = ""
-    until: float = 0.0
+    lease: Lease = Lease()
     closing: str | None = None
     """The URL of the engine that no gateway may send requests to now."""
     turn: int = 0
@@ -28,18 +29,30 @@ class WeightLease(BaseModel):
     seen: dict[str, Seen] = Field(default_factory=dict[str, Seen])
     """By gateway."""
 
+    @property
+    def holder(self) -> str:
+        return self.lease.holder
 
-def taken(lease: WeightLease, holder: str, now: float) -> WeightLease | None:
+
+def taken(known: WeightLease, holder: str, now: float) -> WeightLease | None:
     """The lease taken or renewed by this gateway; None while another one holds it."""
-    if lease.holder != holder and now < lease.until:
+    claimed = known.lease.claim(holder, now, LEASE_S)
+    if claimed is None:
         return None
-    kept = {} if lease.holder == holder else {"closing": None}
-    return lease.model_copy(update={"holder": holder, "until": now + LEASE_S, **kept})
+    kept = {} if known.holder == holder else {"closing": None}
+    return known.model_copy(update={"lease": claimed, **kept})
 
 
-def released(lease: WeightLease, holder: str) -> WeightLease | None:
+def renewed(known: WeightLease, holder: str, now: float) -> WeightLease:
+    """The lease for another `LEASE_S`; raises `LeaseLost` if another gateway has it."""
+    return known.model_copy(update={"lease": known.lease.renew(holder, now, LEASE_S)})
+
+
+def released(known: WeightLease, holder: str) -> WeightLease | None:
     """The released lease; None if another gateway holds it by now."""
-    return lease.model_copy(update={"holder": "", "until": 0.0, "closing": None}) if lease.holder == holder else None
+    if known.holder != holder:
+        return None
+    return known.model_copy(update={"lease": known.lease.release(holder), "closing": None})
 
 
 def closing(lease: WeightLease, url: str) -> WeightLease:
@@ -49,7 +62,7 @@ def closing(lease: WeightLease, url: str) -> WeightLease:
 
 def closed_to(lease: WeightLease, holder: str, now: float) -> str | None:
     """The engine that this gateway must not send requests to, because another one replaces its weights."""
-    return lease.closing if lease.holder != holder and now < lease.until else None
+    return lease.closing if lease.holder != holder and not lease.lease.is_free(now) else None
 
 
 def noted(lease: WeightLease, holder: str, turn: int, now: float) -> WeightLease:

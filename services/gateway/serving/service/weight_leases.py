@@ -16,15 +16,14 @@ from services.gateway.serving.domain.weight_lease import (
     left_alone,
     noted,
     released,
+    renewed,
     taken,
 )
-from shared import telemetry
 from shared.cloudevents import EventData
+from shared.lease import while_leased
 from shared.store import Collection
 
 LOOK_S = 0.01
-RENEW_S = LEASE_S / 5
-_log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,8 @@ class WeightLeases:
                 lease = await self.views.get(pool) or lease
 
     async def during(self, pool: str, work: Awaitable[None]) -> None:
-        """Do the work while the lease is renewed; it is cancelled when a renewal fails."""
-        doing = asyncio.ensure_future(work)
-        keeping = asyncio.create_task(self._keep(pool, doing))
-        try:
-            await doing
-        finally:
-            doing.cancel()
-            keeping.cancel()
+        """Do the work while the lease is renewed; raises `LeaseLost` if that fails."""
+        await while_leased(work, lambda: self._renew(pool), LEASE_S)
 
     def end(self) -> None:
         for timer in self.fences.values():
@@ -92,23 +85,8 @@ class WeightLeases:
         if not alone:
             self.fences[pool] = asyncio.get_running_loop().call_later(FENCE_S, _bar_all, replicas)
 
-    async def _keep(self, pool: str, doing: "asyncio.Future[None]") -> None:
-        good_until = time.monotonic() + LEASE_S
-        while True:
-            await asyncio.sleep(RENEW_S)
-            asked_at = time.monotonic()
-            try:
-                async with asyncio.timeout(RENEW_S):
-                    is_held = await self.take(pool)
-                if not is_held:
-                    break
-                good_until = asked_at + LEASE_S
-            except Exception as error:
-                _log.warning("the lease was not renewed", pool=pool, exc_info=error)
-                if time.monotonic() > good_until - RENEW_S:
-                    break
-        _log.error("another gateway may replace these weights: left to it", pool=pool)
-        doing.cancel()
+    async def _renew(self, pool: str) -> None:
+        await self._change(pool, lambda known: renewed(known, self.holder, time.time()))
 
     async def _change(self, pool: str, decide: Callable[[WeightLease], WeightLease | None]) -> WeightLease:
         def decided(lease: WeightLease) -> tuple[WeightLease, list[EventData]] | None:

@@ -17,8 +17,9 @@ from services.gateway.serving.service.weight_leases import WeightLeases
 from shared import telemetry
 from shared.atomic_directory import boot_id
 from shared.events import Candidate
+from shared.lease import LeaseLost
 
-Told = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
+ReportOutcome = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
 """Reports the outcome for each engine: the error, or None when it answers with the version."""
 _log = telemetry.logger(__name__)
 
@@ -33,12 +34,12 @@ class WeightSwaps:
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
     """By pool. Swaps run beside the reconcile loop: an engine may need minutes to finish its answers."""
 
-    def begin(self, pool: str, replicas: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+    def begin(self, pool: str, replicas: Sequence[Replica], deployment: Deployment, report: ReportOutcome) -> None:
         """Bring a pool's engines to a version; nothing happens where they hold it or a swap is running."""
         at_work = self.tasks.get(pool)
         behind = [replica for replica in replicas if replica.up and deployment.loaded_name not in replica.loaded]
         if behind and (at_work is None or at_work.done()):
-            self.tasks[pool] = asyncio.create_task(self._bring(pool, behind, deployment, told))
+            self.tasks[pool] = asyncio.create_task(self._bring(pool, behind, deployment, report))
 
     async def end(self) -> None:
         """Stop. The next process reads from each engine what it holds."""
@@ -59,22 +60,25 @@ class WeightSwaps:
         if self.merged.exists() and not any(not task.done() for task in self.tasks.values()):
             await asyncio.to_thread(self._forget, wanted)
 
-    async def _bring(self, pool: str, behind: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+    async def _bring(self, pool: str, behind: Sequence[Replica], deployment: Deployment, report: ReportOutcome) -> None:
         try:
-            await self._roll(pool, behind, deployment, told)
+            await self._roll(pool, behind, deployment, report)
         except Exception as error:
             _log.warning("could not replace weights; the next round begins anew", pool=pool, exc_info=error)
 
-    async def _roll(self, pool: str, behind: Sequence[Replica], deployment: Deployment, told: Told) -> None:
+    async def _roll(self, pool: str, behind: Sequence[Replica], deployment: Deployment, report: ReportOutcome) -> None:
         for replica in behind:
             error: Exception | None = None
             try:
                 if not await self.leases.take(pool):
                     return
                 await self.leases.during(pool, self._replace(pool, replica, deployment.candidate))
+            except LeaseLost as lost:
+                _log.error("another gateway may replace these weights now", pool=pool, error=str(lost))
+                return
             except FAILURES as failure:
                 error = failure
-            await told(deployment, replica, error)
+            await report(deployment, replica, error)
             if error:
                 break
         await self.leases.let_go(pool)

@@ -99,8 +99,10 @@ class Gate(Data):
             return self._failed(figure, f"{self.metric} has no paired test against {_NAMED[yardstick]}")
         if test.n < self.least_n:
             return self._failed(figure, f"{self.metric} was compared on {test.n} items, needs {self.least_n}")
-        told = f"{reason}; paired test on {test.n} items: {test.verdict.replace('_', ' ')} (p = {test.p_adjusted:.3g})"
-        return self._outcome(figure, limit, passed and test.verdict == "better", told)
+        explanation = (
+            f"{reason}; paired test on {test.n} items: {test.verdict.replace('_', ' ')} (p = {test.p_adjusted:.3g})"
+        )
+        return self._outcome(figure, limit, passed and test.verdict == "better", explanation)
 
     def _not_worse(self, figure: float, test: Comparison | None, yardstick: Yardstick) -> RuleOutcome:
         if test is None or test.n < self.least_n:

@@ -30,8 +30,8 @@ class Ruling(BaseModel):
 
     def verdict(self) -> Verdict:
         """The ruling as events carry it."""
-        told = self.model_dump(exclude={"override"})
-        return Verdict.model_validate({**told, "approved": self.approved})
+        fields = self.model_dump(exclude={"override"})
+        return Verdict.model_validate({**fields, "approved": self.approved})
 
 
 def decide(
