@@ -27,6 +27,7 @@ from services.evaluator.judging.api import paraphrases as paraphrases_api
 from services.evaluator.judging.domain.agreement import ReviewRatings
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.judging.service.paraphrasing import Paraphrasing
+from services.evaluator.pages.routes import routes as pages
 from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.adapters.worker_process import WorkerScorer
@@ -70,7 +71,7 @@ def build(settings: Settings) -> Litestar:
     return web.build(
         "evaluator",
         settings,
-        [api.routes for api in _APIS],
+        [*(api.routes for api in _APIS), pages],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
         lifespan=[scorer.lifespan, web.connections(store, bus), _publishing(catalog)],
         audited=store,
@@ -115,7 +116,7 @@ def _evaluations(
     scorings = Scorings(store.collection("scorings", Scoring), scorer, settings.lease_s)
     production = store.collection("production", Production)
     return Evaluations(
-        store=store.collection("evaluations", Evaluation, indexes=["job_id"]),
+        store=store.collection("evaluations", Evaluation, indexes=["job_id", "evaluated_at", "done.candidate.owner"]),
         production=production,
         progress=store.collection("progress", Progress),
         runner=EvaluationRunner(scorings, production, artifacts),

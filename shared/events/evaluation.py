@@ -47,6 +47,7 @@ class EvalDone(EventData):
     """The judge's replies that were not a judgement; the judge was asked again for each."""
     production: Id | None = None
     production_scores: Scores = Field(default_factory=dict)
+    production_intervals: Intervals = Field(default_factory=dict)
     subjects: Subjects = Field(default_factory=dict)
     task_samples: Annotated[dict[Metric, Artifact], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
     task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)

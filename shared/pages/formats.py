@@ -1,5 +1,6 @@
 """How pages write figures, sizes, durations and times. What was not measured is never written as zero."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ def filters(language: Language) -> dict[str, Callable[..., Any]]:
         "duration": duration,
         "time": time,
         "python": repr,
+        "lang": lang,
     }
 
 
@@ -54,6 +56,11 @@ def size(byte_count: float | None) -> str:
             return f"{byte_count:.0f}\u00a0{unit}" if unit == "B" else f"{byte_count:.1f}\u00a0{unit}"
         byte_count /= 1000
     return f"{byte_count:.1f}\u00a0TB"
+
+
+def lang(text: str) -> Language:
+    """The `lang` of a text that a person or a model wrote: Chinese if it has a Chinese character."""
+    return "zh" if re.search("[\u3400-\u9fff\uf900-\ufaff]", text) else "en"
 
 
 def duration_words(seconds: float | None, language: Language = "en") -> str:

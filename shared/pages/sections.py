@@ -15,9 +15,10 @@ class Section:
     station: bool = True
 
 
-# A section is listed as soon as its first page exists: data, evaluate, serve and admin have none yet.
+# A section is listed as soon as its first page exists: data, serve and admin have none yet.
 SECTIONS = (
     Section("train", "/console/trainer/", ("train",)),
+    Section("evaluate", "/console/evaluator/", ("train",)),
     Section("review", "/console/review/", ("review", "train")),
 )
 

@@ -6,12 +6,12 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import Parameter
 
-from services.evaluator.comparison.domain.side_by_side import ItemDifference, SideBySide
+from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter
+from services.evaluator.comparison.domain.side_by_side import SideBySide
 from services.evaluator.comparison.service import (
     CheckpointNotFound,
     ComparisonRequest,
     Comparisons,
-    ItemFilter,
     NotComparable,
 )
 from shared.security import Key
@@ -27,7 +27,7 @@ MEDIA_TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-office
 async def side_by_side(
     comparisons: NamedDependency[Comparisons], compared: NamedDependency[ComparisonRequest]
 ) -> SideBySide:
-    """Each metric of each model, by subject too, and each model's paired test against the first."""
+    """Each metric of each model, by subject too, and each model's paired test against the first, or `against`."""
     return await comparisons.side_by_side(compared)
 
 
@@ -56,10 +56,16 @@ async def export(
 
 
 async def _comparison_request(
-    request: AnyRequest, of: Checkpoints, base: Flag = True, production: Flag = False
+    request: AnyRequest,
+    of: Checkpoints,
+    base: Flag = True,
+    production: Flag = False,
+    against: Annotated[str, Parameter(max_length=200)] = "",
 ) -> ComparisonRequest:
     key: Key = request.state.key
-    return ComparisonRequest(of, base, production, lambda evaluation: key.owns(evaluation.done.candidate.owner))
+    return ComparisonRequest(
+        of, base, production, lambda evaluation: key.owns(evaluation.done.candidate.owner), against
+    )
 
 
 def _not_found(_request: AnyRequest, error: Exception) -> Response[Any]:

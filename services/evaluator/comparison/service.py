@@ -2,25 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any
 
-from services.evaluator.comparison.domain.side_by_side import ComparedModels, ItemDifference, Row, SideBySide
+from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
+from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
-from shared.events import Score
 
-ItemFilter = Literal["all", "changed", "gained", "lost"]
 MAX_MODELS = 12
-_Side = tuple[str, dict[str, list[Row]], Mapping[str, Score]]
-_FILTERS: dict[ItemFilter, Callable[[ItemDifference], bool]] = {
-    "all": lambda _item: True,
-    "changed": lambda item: bool(item.gained or item.lost),
-    "gained": lambda item: bool(item.gained),
-    "lost": lambda item: bool(item.lost),
-}
+_KEPT_IN_MEMORY = 8
 
 
 class CheckpointNotFound(Exception):
@@ -33,12 +26,24 @@ class NotComparable(Exception):
 
 @dataclass(frozen=True)
 class ComparisonRequest:
-    """`checkpoints` are named `<job>/<step>`; `visible` says which evaluations the caller may see."""
+    """`checkpoints` are named `<job>/<step>`; `visible` says which evaluations the caller may see.
+
+    `against` names the model that the others are tested against; by default the first one.
+    """
 
     checkpoints: Sequence[str]
     base: bool
     production: bool
     visible: Callable[[Evaluation], bool]
+    against: str = ""
+
+
+@dataclass(frozen=True)
+class CompleteComparison:
+    """Figures and items; it never changes, because a stored evaluation does not."""
+
+    figures: SideBySide
+    items: Sequence[ItemDifference]
 
 
 @dataclass(frozen=True)
@@ -48,36 +53,40 @@ class Comparisons:
     evaluations: Evaluations
     files: Files
     exports: Mapping[str, Callable[[SideBySide, Sequence[ItemDifference]], bytes]]
+    _known: dict[Any, CompleteComparison] = field(default_factory=dict[Any, CompleteComparison], repr=False)
+    """The newest comparisons, because a reader goes through many items of one."""
 
     async def side_by_side(self, request: ComparisonRequest) -> SideBySide:
         """Raises `CheckpointNotFound` or `NotComparable`."""
-        models, scores = await self._models(request)
-        return models.side_by_side(scores)
+        return (await self.complete(request)).figures
 
     async def items(self, request: ComparisonRequest, task: str | None, which: ItemFilter) -> list[ItemDifference]:
         """The items of one task, or of all tasks if it is None."""
-        models, _scores = await self._models(request)
-        return [item for item in models.items() if task in (None, item.task) and _FILTERS[which](item)]
+        items = (await self.complete(request)).items
+        return [item for item in items if task in (None, item.task) and passes(item, which)]
 
     async def export(self, request: ComparisonRequest, format: str) -> bytes:
         """Comparison and items as a file of that format."""
-        models, scores = await self._models(request)
-        return await asyncio.to_thread(self.exports[format], models.side_by_side(scores), models.items())
+        found = await self.complete(request)
+        return await asyncio.to_thread(self.exports[format], found.figures, found.items)
 
-    async def _models(self, request: ComparisonRequest) -> tuple[ComparedModels, list[Mapping[str, Score]]]:
-        sides: list[_Side] = []
-        for name in dict.fromkeys(request.checkpoints):
-            evaluation = await self._evaluation(name, request)
+    async def complete(self, request: ComparisonRequest) -> CompleteComparison:
+        """Figures and items; raises `CheckpointNotFound` or `NotComparable`."""
+        evaluations = [await self._evaluation(name, request) for name in dict.fromkeys(request.checkpoints)]
+        key = (tuple(each.id for each in evaluations), request.base, request.production, request.against)
+        if key not in self._known:
+            found = await asyncio.to_thread(self._compared, evaluations, request)
+            while len(self._known) >= _KEPT_IN_MEMORY:
+                del self._known[next(iter(self._known))]
+            self._known[key] = found
+        return self._known[key]
+
+    def _compared(self, evaluations: Sequence[Evaluation], request: ComparisonRequest) -> CompleteComparison:
+        sides: list[ModelResults] = []
+        for evaluation in evaluations:
             first = not sides
-            sides += await asyncio.to_thread(
-                self._sides, evaluation, request.base and first, request.production and first
-            )
-        if not 2 <= len(sides) <= MAX_MODELS:
-            raise NotComparable(f"2 to {MAX_MODELS} models can be compared, not {len(sides)}")
-        tasks = sorted({task for _name, own, _scores in sides for task in own})
-        answers = {task: [own.get(task, []) for _name, own, _scores in sides] for task in tasks}
-        models = ComparedModels([name for name, _own, _scores in sides], answers)
-        return models, [scores for _name, _own, scores in sides]
+            sides += self._sides(evaluation, request.base and first, request.production and first)
+        return compared(sides, request.against)
 
     async def _evaluation(self, name: str, request: ComparisonRequest) -> Evaluation:
         evaluation = await self.evaluations.by_id(name)
@@ -88,19 +97,34 @@ class Comparisons:
             raise NotComparable(f"{name} could not be scored: {evaluation.done.error.message}")
         return evaluation
 
-    def _sides(self, evaluation: Evaluation, base: bool, production: bool) -> list[_Side]:
+    def _sides(self, evaluation: Evaluation, base: bool, production: bool) -> list[ModelResults]:
         done = evaluation.done
         samples = {"": done.samples, **done.task_samples}
         own: dict[str, list[Row]] = {
             task: [*read_lines(self.files.read(artifact))] for task, artifact in samples.items()
         }
-        sides: list[_Side] = []
+        sides: list[ModelResults] = []
         if base:
-            sides.append(("base", _rows_of(own, "base"), done.base_scores))
+            rows = _rows_of(own, "base")
+            sides.append(ModelResults("base", rows, done.base_scores, done.base_intervals, done.candidate.base_model))
         if production and done.production:
-            sides.append(("production", _rows_of(own, "production"), done.production_scores))
-        sides.append((evaluation.id, own, done.scores))
-        return sides
+            rows = _rows_of(own, "production")
+            figures = done.production_scores, done.production_intervals
+            sides.append(ModelResults("production", rows, *figures, done.production))
+        mine = ModelResults(evaluation.id, own, done.scores, done.intervals, done.candidate.version)
+        return [*sides, mine]
+
+
+def compared(sides: Sequence[ModelResults], against: str = "") -> CompleteComparison:
+    """The comparison with the model `against`, or else the first one, as the baseline; raises `NotComparable`."""
+    if not 2 <= len(sides) <= MAX_MODELS:
+        raise NotComparable(f"2 to {MAX_MODELS} models can be compared, not {len(sides)}")
+    names = [each.name for each in sides]
+    if against and against not in names:
+        raise NotComparable(f"{against!r} is not one of the models that are compared: {', '.join(names)}")
+    ordered = sorted(sides, key=lambda each: each.name != against) if against else sides
+    models = ComparedModels(ordered)
+    return CompleteComparison(models.side_by_side(), models.items())
 
 
 def _rows_of(tasks: Mapping[str, Sequence[Row]], model: str) -> dict[str, list[Row]]:

@@ -9,7 +9,8 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-from services.evaluator.comparison.domain.side_by_side import ItemDifference, SideBySide
+from services.evaluator.comparison.domain.item_difference import ItemDifference
+from services.evaluator.comparison.domain.side_by_side import SideBySide
 
 MAX_CELL_CHARACTERS = 32_000
 """Excel's limit is 32 767."""

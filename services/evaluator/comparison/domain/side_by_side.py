@@ -1,89 +1,105 @@
 """Several models on the same questions: scores, subjects, paired tests, and the items on which they differ."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.evaluator.scoring.domain.answer import question
+from services.evaluator.comparison.domain.item_difference import ItemDifference, difference_of
 from services.evaluator.scoring.domain.paired_test import comparisons, value_pairs
-from shared.events import Comparison, Score
+from shared.events import Comparison, Interval, Score
 
 Row = Mapping[str, Any]
 
 
-class ItemDifference(BaseModel):
-    """One item as each model answered it; `gained` and `lost` compare the models with the first one."""
+@dataclass(frozen=True)
+class ModelResults:
+    """One model: its rows of `{"prompt", "reference", "answer", "scores"}` by task, and the scores of its evaluation.
 
-    model_config = ConfigDict(frozen=True)
+    `detail` says which weights answered: the base model, or a version.
+    """
 
-    task: str
-    place: int
-    question: str
-    prompt: Any
-    reference: str
-    subject: str
-    answers: dict[str, str]
-    scores: dict[str, dict[str, float]]
-    gained: tuple[str, ...]
-    """Models that score higher than the first by the task's main metric."""
-    lost: tuple[str, ...]
-    """Models that score lower than the first."""
+    name: str
+    rows: Mapping[str, Sequence[Row]]
+    scores: Mapping[str, Score] = field(default_factory=dict[str, Score])
+    intervals: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
+    detail: str = ""
 
 
 class SideBySide(BaseModel):
     """Scores by metric and model; subjects by metric, subject and model; each model's paired test against the first.
 
-    `left_out` names the tasks on which the models cannot be compared, and why.
+    `left_out` names the tasks on which the models cannot be compared, and why. `details` say which weights answered.
     """
 
     model_config = ConfigDict(frozen=True)
 
     models: tuple[str, ...]
     scores: dict[str, dict[str, Score]]
+    intervals: dict[str, dict[str, Interval]] = Field(default_factory=dict)
     subjects: dict[str, dict[str, dict[str, Score]]]
     comparisons: dict[str, tuple[Comparison, ...]]
     left_out: dict[str, str]
+    details: dict[str, str] = Field(default_factory=dict)
 
 
 class ComparedModels:
     """The answers of several models by task. The first model is the baseline."""
 
-    def __init__(self, names: Sequence[str], tasks: Mapping[str, Sequence[Sequence[Row]]]) -> None:
-        """`tasks` hold, for each model in order, its rows of `{"prompt", "reference", "answer", "scores"}`."""
-        self._names = tuple(names)
+    def __init__(self, results: Sequence[ModelResults]) -> None:
+        self._results = tuple(results)
+        self.names = tuple(each.name for each in results)
+        tasks = {
+            task: [each.rows.get(task, ()) for each in results]
+            for task in sorted({task for each in results for task in each.rows})
+        }
         self.left_out = {task: why for task, sides in tasks.items() if (why := _not_comparable(sides))}
         self._tasks = {task: sides for task, sides in tasks.items() if task not in self.left_out}
 
-    def side_by_side(self, scores: Sequence[Mapping[str, Score]]) -> SideBySide:
-        """Everything except the items; `scores` are those of each model's own evaluation."""
-        names = sorted({name for task in self._tasks for name in _metrics(task, self._tasks[task])})
+    def side_by_side(self) -> SideBySide:
+        """Everything except the items."""
+        metrics = [*self._suite_scores(), *sorted({name for task in self._tasks for name in self._metrics(task)})]
+        scores = {
+            name: {each.name: each.scores[name] for each in self._results if name in each.scores} for name in metrics
+        }
         return SideBySide(
-            models=self._names,
-            scores={
-                name: {model: own[name] for model, own in zip(self._names, scores, strict=True) if name in own}
-                for name in names
+            models=self.names,
+            scores=scores,
+            intervals={
+                name: {each.name: each.intervals[name] for each in self._results if name in each.intervals}
+                for name in scores
             },
             subjects=self._subjects(),
             comparisons=self._comparisons(),
             left_out=self.left_out,
+            details={each.name: each.detail for each in self._results if each.detail},
         )
 
     def items(self) -> list[ItemDifference]:
         """Every item of every task."""
         return [
-            self._item(task, place, rows)
-            for task, sides in sorted(self._tasks.items())
+            difference_of(task, place, dict(zip(self.names, rows, strict=True)))
+            for task, sides in self._tasks.items()
             for place, rows in enumerate(zip(*sides, strict=True), start=1)
         ]
 
+    def _suite_scores(self) -> list[str]:
+        """The weighted scores of suites, without those of a suite with a task that is left out."""
+        suites = {task.partition(".")[0] for task in self._tasks if task}
+        incomplete = {task.partition(".")[0] for task in self.left_out}
+        return [f"{suite}.score" for suite in sorted(suites - incomplete)]
+
+    def _metrics(self, task: str) -> set[str]:
+        return {_full_name(task, metric) for rows in self._tasks[task] for row in rows for metric in row["scores"]}
+
     def _comparisons(self) -> dict[str, tuple[Comparison, ...]]:
-        first, *others = self._names
+        first, *others = self.names
         found: dict[str, tuple[Comparison, ...]] = {}
         for at, name in enumerate(others, start=1):
             values = {
                 _full_name(task, metric): pairs
-                for task, sides in sorted(self._tasks.items())
+                for task, sides in self._tasks.items()
                 for metric, pairs in value_pairs(_scores(sides[at]), _scores(sides[0])).items()
             }
             found[name] = comparisons(values, first)
@@ -91,30 +107,12 @@ class ComparedModels:
 
     def _subjects(self) -> dict[str, dict[str, dict[str, Score]]]:
         found: dict[str, dict[str, dict[str, Score]]] = {}
-        for task, sides in sorted(self._tasks.items()):
-            for model, rows in zip(self._names, sides, strict=True):
+        for task, sides in self._tasks.items():
+            for model, rows in zip(self.names, sides, strict=True):
                 for (metric, subject), values in sorted(_by_subject(rows).items()):
                     score = Score(value=sum(values) / len(values), n=len(values))
                     found.setdefault(_full_name(task, metric), {}).setdefault(subject, {})[model] = score
         return found
-
-    def _item(self, task: str, place: int, rows: Sequence[Row]) -> ItemDifference:
-        first = rows[0]
-        metric = _main_metric(first)
-        values = {name: row["scores"].get(metric, 0.0) for name, row in zip(self._names, rows, strict=True)}
-        baseline = values[self._names[0]]
-        return ItemDifference(
-            task=task,
-            place=place,
-            question=question(first),
-            prompt=first["prompt"],
-            reference=first["reference"],
-            subject=first.get("subject", ""),
-            answers={name: row["answer"] for name, row in zip(self._names, rows, strict=True)},
-            scores={name: row["scores"] for name, row in zip(self._names, rows, strict=True)},
-            gained=tuple(name for name, value in values.items() if value > baseline),
-            lost=tuple(name for name, value in values.items() if value < baseline),
-        )
 
 
 def _not_comparable(sides: Sequence[Sequence[Row]]) -> str:
@@ -124,18 +122,8 @@ def _not_comparable(sides: Sequence[Sequence[Row]]) -> str:
     return "" if all(each == asked[0] for each in asked) else "the models were asked different questions"
 
 
-def _main_metric(row: Row) -> str:
-    """The metric that decides whether an item is right: the exact ones where they are measured."""
-    scores = row["scores"]
-    return next((name for name in ("accuracy", "exact_match") if name in scores), min(scores, default=""))
-
-
 def _full_name(task: str, metric: str) -> str:
     return f"{task}.{metric}" if task else metric
-
-
-def _metrics(task: str, sides: Sequence[Sequence[Row]]) -> set[str]:
-    return {_full_name(task, metric) for rows in sides for row in rows for metric in row["scores"]}
 
 
 def _scores(rows: Sequence[Row]) -> list[dict[str, float]]:

@@ -11,6 +11,7 @@ from shared.events import Artifact, Comparison, Contamination, EvalDone, Interva
 
 MAX_METRICS = 200
 MAX_SHORTENED_COMPARISONS = 300
+_BY_METRIC = ("scores", "base_scores", "production_scores", "intervals", "base_intervals", "production_intervals")
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,10 @@ def kept(suite: str, tasks: Sequence[TaskResult], found: Sequence[Comparison]) -
     return {f"{suite}.kept": Score(value=float(not worse), n=sum(each.n for each in tested))}
 
 
-def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored]) -> dict[str, Interval]:
+def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored | None]) -> dict[str, Interval]:
     """One model's intervals, under the names of its scores."""
-    return {each.full_name(name): found for each in results for name, found in of(each).intervals.items()}
+    scored = [(each, of(each)) for each in results]
+    return {each.full_name(name): found for each, own in scored if own for name, found in own.intervals.items()}
 
 
 def contamination(result: TaskResult, training: TrainingNgrams) -> Contamination:
@@ -101,8 +103,7 @@ def shortened(done: EvalDone, complete: Artifact) -> EvalDone:
     compared = sorted(done.comparisons, key=lambda each: _priority(each.metric))[:MAX_SHORTENED_COMPARISONS]
     kept_names = set(names)
     changes = {
-        name: {key: value for key, value in getattr(done, name).items() if key in kept_names}
-        for name in ("scores", "base_scores", "production_scores", "intervals", "base_intervals")
+        name: {key: value for key, value in getattr(done, name).items() if key in kept_names} for name in _BY_METRIC
     }
     return done.model_copy(update={**changes, "comparisons": tuple(compared), "subjects": {}, "report": complete})
 

@@ -183,6 +183,7 @@ class Evaluations:
             comparisons=comparisons,
             production=baseline.version if baseline and test.production is not None else None,
             production_scores=scores_of(results, complete, lambda each: each.production),
+            production_intervals=report.intervals(results, lambda each: each.production),
             item_errors=sum(each.checkpoint.item_errors for each in results),
             base_item_errors=sum(each.base.item_errors for each in results),
             judge_invalid=sum(each.checkpoint.judge_invalid for each in results),

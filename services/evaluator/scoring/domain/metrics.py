@@ -89,6 +89,13 @@ PLAIN: dict[str, Metric] = {**METRICS, "accuracy": accuracy}
 JUDGE_METRICS = ("judge", "judge_pair", "judge_safe")
 """Metrics that a judge gives."""
 
+LESS_IS_BETTER = frozenset(
+    {"mae", "mse", "rmse", "hamming_loss", "perplexity", "first_token_s", "memory_gib"}
+    # Those of lm-evaluation-harness.
+    | {"word_perplexity", "byte_perplexity", "bits_per_byte"}
+)
+"""Metrics whose figure, other than their items' values, is better the lower it is."""
+
 
 def measure(
     answers: Sequence[str], references: Sequence[str], asked: Mapping[str, Metric] = METRICS

@@ -1,0 +1,98 @@
+"""The evaluated checkpoints, from which a comparison is chosen."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import Parameter
+
+from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.pages import PAGES
+from services.evaluator.pages.models import MAX_SHOWN
+from shared.events import Comparison, Interval, Score
+from shared.store import Cursor, CursorError
+from shared.web import NotFound
+
+AnyRequest = Request[Any, Any, Any]
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class EvaluatedCheckpoint:
+    """One line of the list. `metric` is the one that stands for the whole evaluation; None if nothing was measured."""
+
+    id: str
+    job_id: str
+    step: int
+    name: str | None
+    base_model: str
+    evaluated_at: float
+    error: str | None
+    failed_tasks: tuple[str, ...]
+    metric: str | None
+    score: Score | None
+    interval: Interval | None
+    base: Score | None
+    against_base: Comparison | None
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "EvaluatedCheckpoint":
+        done = evaluation.done
+        metric = representative(list(done.scores))
+        tests = {each.metric: each for each in done.comparisons if each.against == "base"}
+        return cls(
+            id=evaluation.id,
+            job_id=evaluation.job_id,
+            step=evaluation.step,
+            name=done.candidate.suffix,
+            base_model=done.candidate.base_model,
+            evaluated_at=evaluation.evaluated_at,
+            error=done.error.message if done.error else None,
+            failed_tasks=tuple(done.task_errors),
+            metric=metric,
+            score=done.scores.get(metric or ""),
+            interval=done.intervals.get(metric or ""),
+            base=done.base_scores.get(metric or ""),
+            against_base=tests.get(metric or ""),
+        )
+
+
+def representative(metrics: list[str]) -> str | None:
+    """A suite's score where there is one, else whether the answers are right, else the first metric."""
+    wanted = [name for name in metrics if name.endswith(".score")]
+    wanted += [name for name in ("accuracy", "exact_match") if name in metrics]
+    return next(iter([*wanted, *metrics]), None)
+
+
+@get("/")
+async def checkpoints(
+    request: AnyRequest,
+    evaluations: NamedDependency[Evaluations],
+    of: Annotated[list[str] | None, Parameter(max_items=100)] = None,
+    job: Annotated[str, Parameter(max_length=100)] = "",
+    after: Annotated[str, Parameter(max_length=200)] = "",
+) -> Response[bytes]:
+    """The newest evaluations of this person, of everybody for an administrator; those in `of` stay chosen."""
+    key = request.state.key
+    # A job's id begins with "ftjob-"; everything else is the stable name of a model.
+    filters: dict[str, Any] = {"job_id" if job.startswith("ftjob-") else "done__candidate__suffix": job} if job else {}
+    if not key.allows("admin"):
+        filters["done__candidate__owner"] = key.id
+    try:
+        found = await evaluations.store.page(Cursor(after or None, PAGE_SIZE), by="evaluated_at", **filters)
+    except CursorError as error:
+        raise NotFound(str(error)) from None
+    rows = [EvaluatedCheckpoint.of(each) for each in found.items]
+    chosen = list(dict.fromkeys(of or []))
+    values: dict[str, Any] = {
+        "rows": rows,
+        "chosen": chosen,
+        "elsewhere": [each for each in chosen if each not in {row.id for row in rows}],
+        "job": job,
+        "after": after,
+        "more": rows[-1].id if found.has_more else "",
+        "most": MAX_SHOWN,
+    }
+    return PAGES.page(request, "checkpoints.html.j2", at="evaluate", **values)

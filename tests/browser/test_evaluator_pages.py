@@ -1,0 +1,156 @@
+"""Evaluated checkpoints, comparisons and their items in a browser, over use cases in memory."""
+
+import re
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from services.evaluator.pages.routes import routes
+from services.evaluator.suites.adapters import prompt_template
+from shared.store.memory import MemoryDocuments
+from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.evaluator_data import BASE, HOSTILE, EvaluatorData, evaluation
+from tests.browser.site import Site, at_once, serving
+
+OWN = (
+    "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE,
+    "Ana Ruiz", "admin", "v-", "Excel", "CSV", "system", HOSTILE,
+)  # fmt: skip
+COMPARE = "compare?of=ftjob-3e91c7/248&of=ftjob-3e91c7/310&base=true&production=true"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = EvaluatorData(tmp_path_factory.mktemp("data"))
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        # The deadline of a template needs the main thread, which is not the one that serves here.
+        patch.setattr(prompt_template, "_deadline", lambda _limit_s: nullcontext())
+        with serving([routes], folder, lambda *_: data.use_cases(), lifespan=[data.filled]) as site:
+            yield site
+
+
+@pytest.fixture
+def admin(site: Site, page: Page) -> Page:
+    site.sign_in(page.context, "admin")
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    return page
+
+
+def counted_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the queries that are made from now on."""
+    asked: list[str] = []
+    for name in ("find", "get"):
+        query = getattr(MemoryDocuments, name)
+
+        def counted(*args: Any, name: str = name, query: Any = query, **kwargs: Any) -> Any:
+            asked.append(name)
+            return query(*args, **kwargs)
+
+        monkeypatch.setattr(MemoryDocuments, name, counted)
+    return asked
+
+
+def test_checkpoints_are_chosen_and_compared(site: Site, admin: Page) -> None:
+    with first_screen(admin) as counted:
+        admin.goto(f"{site.url}/console/evaluator/")
+    assert counted["sent"] < PAGE_BYTES
+    expect(admin.locator("main")).to_contain_text("could not be scored")
+    expect(admin.locator("main")).to_contain_text(HOSTILE)
+    check_page(admin)
+    for step in (248, 310):
+        admin.get_by_label(f"Choose ftjob-3e91c7/{step}").check()
+    admin.get_by_label("with production").check()
+    admin.get_by_role("button", name="Compare").click()
+    expect(admin.locator("main")).to_contain_text("4 models")
+    check_page(admin)
+
+
+def test_the_paired_test_speaks_in_words_and_signs(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    better = admin.locator(".cmp .tag.good").first
+    expect(better).to_contain_text("better +")
+    assert admin.locator(".cmp tbody tr").first.locator(".tag.bad").count() == 0
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}&against=production&model=base")
+    # A metric on which the model that is looked at is worse comes first.
+    expect(admin.locator(".cmp tbody tr").first.locator(".tag.bad")).to_contain_text("worse −")
+
+
+def test_items_begin_with_the_largest_loss_and_mark_what_differs(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}&against=production&model=ftjob-3e91c7/310")
+    differences = [float(text.replace("−", "-")) for text in admin.locator(".pick .st").all_text_contents()]
+    assert differences == sorted(differences)
+    assert differences[0] < 0
+    admin.get_by_role("link", name=re.compile("^All")).click()
+    admin.get_by_role("link", name="On", exact=True).click()
+    expect(admin.locator("#questions")).to_contain_text("Page 2")
+    admin.goto(
+        f"{site.url}/console/evaluator/{COMPARE}&against=production&model=ftjob-3e91c7/310&item=shop.faq:1&which=all"
+    )
+    opened = admin.locator("article")
+    expect(opened.locator("ins").first).to_be_visible()
+    expect(opened.locator("del").filter(has_text="拍打")).not_to_have_count(0)
+    expect(opened).to_contain_text(HOSTILE)
+
+
+def test_pictures_say_what_they_show(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    expect(admin.get_by_role("img", name="Scores of 4 models")).to_be_visible()
+    expect(admin.get_by_role("img", name="metrics of 3 models")).to_be_visible()
+
+
+def test_a_comparison_is_a_file_too(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    for name in ("Excel", "CSV"):
+        with admin.expect_download() as download:
+            admin.get_by_role("link", name=name).click()
+        assert download.value.path().stat().st_size > 500
+
+
+def test_too_many_models_can_be_left_out_one_by_one(site: Site, admin: Page) -> None:
+    many = "&".join(f"of=ftjob-3e91c7/{step}" for step in (248, 310, 1, 2, 3, 4))
+    answer = admin.goto(f"{site.url}/console/evaluator/compare?{many}&base=true")
+    assert answer is not None
+    assert answer.status == 422
+    expect(admin.get_by_role("alert")).to_contain_text("7 models are too many")
+    check_page(admin)
+    admin.get_by_role("link", name="Leave out ftjob-3e91c7/4").click()
+    expect(admin.locator("main")).to_contain_text("there is no evaluation of")
+
+
+def test_checkpoints_of_others_are_not_found(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    page.goto(f"{site.url}/console/evaluator/")
+    expect(page.locator("main")).to_contain_text("Nothing was evaluated yet")
+    check_page(page)
+    answer = page.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    assert answer is not None
+    assert answer.status == 404
+
+
+def test_chinese_leaves_no_word_in_english(site: Site, admin: Page) -> None:
+    for path in ("", f"{COMPARE}&", "compare?of="):
+        admin.goto(f"{site.url}/console/evaluator/{path}{'' if '?' in path else '?'}&language=zh")
+        assert english_left(admin, OWN) == [], path
+
+
+def test_two_hundred_checkpoints_go_page_by_page_and_stay_chosen(
+    page: Page, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = EvaluatorData(tmp_path_factory.mktemp("data"))
+    asked = counted_queries(monkeypatch)
+    for step in range(200):
+        at_once(data.evaluations.store.create(evaluation(step, metrics=20)))
+    with serving([routes], tmp_path_factory.mktemp("site"), lambda *_: data.use_cases()) as site:
+        site.sign_in(page.context, "admin")
+        with first_screen(page) as counted:
+            page.goto(f"{site.url}/console/evaluator/")
+        assert counted["sent"] < PAGE_BYTES
+        assert asked == ["find"]
+        page.get_by_label("Choose ftjob-long/199").check()
+        page.get_by_role("button", name="Older").click()
+        expect(page.get_by_label("ftjob-long/199")).to_be_checked()
+        expect(page.get_by_label("Choose ftjob-long/174")).to_be_visible()

@@ -1,0 +1,66 @@
+"""What a comparison's page makes of its figures: the order of lines, marked differences, pictures."""
+
+from services.evaluator.comparison.domain.item_difference import difference_of, passes
+from services.evaluator.comparison.domain.side_by_side import ModelResults
+from services.evaluator.comparison.service import CompleteComparison, compared
+from services.evaluator.pages.comparison_view import ComparisonView, ItemChoice
+from services.evaluator.pages.word_diff import MOST_WORDS, word_diff
+
+
+def rows(*right: bool, task: str = "accuracy") -> list[dict[str, object]]:
+    return [
+        {
+            "prompt": [{"role": "user", "content": f"q{n}"}],
+            "reference": "a",
+            "answer": "a",
+            "scores": {task: float(good)},
+        }
+        for n, good in enumerate(right)
+    ]
+
+
+def two(mine: list[bool], other: list[bool]) -> CompleteComparison:
+    sides = [ModelResults("j/1", {"": rows(*other)}), ModelResults("j/2", {"": rows(*mine)})]
+    return compared(sides)
+
+
+def test_the_largest_loss_is_the_first_item_and_gains_are_sorted_the_other_way():
+    view = ComparisonView(two([False, True, True], [True, False, True]), ItemChoice(), checkpoints=True)
+    assert (view.looked_at, view.which, view.filter_counts) == (
+        "j/2",
+        "lost",
+        {"lost": 1, "gained": 1, "changed": 2, "all": 3},
+    )
+    assert [item.place for item in view.shown_items] == [1]
+    every = ComparisonView(two([False, True, True], [True, False, True]), ItemChoice(which="all"), checkpoints=True)
+    assert [item.place for item in every.shown_items] == [1, 3, 2]
+
+
+def test_an_item_without_a_score_is_neither_gained_nor_lost():
+    scored, without = rows(True)[0], {**rows(True)[0], "scores": {}}
+    item = difference_of("", 1, {"j/1": scored, "j/2": without})
+    assert item.difference("j/2") is None
+    assert not passes(item, "changed", "j/2")
+
+
+def test_a_page_beyond_the_last_one_is_the_last_one():
+    view = ComparisonView(two([True] * 50, [True] * 50), ItemChoice(which="all", page=99), checkpoints=True)
+    assert (view.page, view.page_count, len(view.shown_items)) == (3, 3, 10)
+
+
+def test_answers_are_compared_by_words_and_by_signs_in_chinese():
+    parts = word_diff("Within 5 days.", "Within 14 days.")
+    assert parts is not None
+    assert [(part.kind, part.text) for part in parts] == [
+        ("same", "Within "),
+        ("del", "5 "),
+        ("ins", "14 "),
+        ("same", "days."),
+    ]
+    chinese = word_diff("请低温烘干", "请高温烘干")
+    assert chinese is not None
+    assert [part.text for part in chinese if part.kind != "same"] == ["低", "高"]
+
+
+def test_texts_that_are_too_long_are_not_compared():
+    assert word_diff("a " * MOST_WORDS, "b") is None
