@@ -79,7 +79,7 @@ async def checkpoints(
     # A job's id begins with "ftjob-"; everything else is the stable name of a model.
     filters: dict[str, Any] = {"job_id" if job.startswith("ftjob-") else "done__candidate__suffix": job} if job else {}
     if not key.allows("admin"):
-        filters["done__candidate__owner"] = key.id
+        filters["done__candidate__owner__in"] = [key.id, key.person]
     try:
         found = await evaluations.store.page(Cursor(after or None, PAGE_SIZE), by="evaluated_at", **filters)
     except CursorError as error:

@@ -71,8 +71,8 @@ class SuiteCatalog:
             _require_owner(known, author)
         await self._check(name, content)
         artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
-        empty = Suite(name=name, owner=author.id, **content.__dict__)
-        first = empty.revised(content, artifact, author.id, self.now())
+        empty = Suite(name=name, owner=author.person, **content.__dict__)
+        first = empty.revised(content, artifact, author.person, self.now())
 
         def revise(suite: Suite) -> Decision[Suite] | None:
             _require_owner(suite, author)
@@ -80,7 +80,7 @@ class SuiteCatalog:
                 return None
             if len(suite.revisions) >= MAX_REVISIONS:
                 raise SuiteRefused(f"{name} has {MAX_REVISIONS} revisions; put the next one under another name")
-            revised = suite.revised(content, artifact, author.id, self.now())
+            revised = suite.revised(content, artifact, author.person, self.now())
             return revised, [revised.published()]
 
         if await self.store.create(first, [first.published()]):
@@ -113,7 +113,7 @@ class SuiteCatalog:
             _require_owner(known, author)
             if known.deleted:
                 return None
-            return known.model_copy(update={"deleted": True}), [known.deletion(author.id, self.now())]
+            return known.model_copy(update={"deleted": True}), [known.deletion(author.person, self.now())]
 
         await self.store.change(name, hide)
 
@@ -210,7 +210,7 @@ def _require_own_tables(task: Task) -> None:
 
 
 def _readable(suite: Suite, key: Key) -> bool:
-    return key.owns(suite.owner) or suite.readable_by(key.id)
+    return key.owns(suite.owner) or any(map(suite.readable_by, (key.id, key.person)))
 
 
 def _require_owner(suite: Suite, key: Key) -> None:
