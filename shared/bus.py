@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from faststream import AckPolicy
@@ -24,6 +25,8 @@ from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consum
 
 E = TypeVar("E", bound=EventData)
 Handler = Callable[[E], Awaitable[None]]
+DatedHandler = Callable[[E, datetime], Awaitable[None]]
+"""Gets the time of the fact too, which decides what came first: events may arrive in any order."""
 
 OUTAGES = (TimeoutError, OSError, ConnectionClosedError, NoServersError, OutboundBufferLimitError)
 """Errors of a connection to NATS, which concern every event."""
@@ -79,10 +82,18 @@ class Bus:
 
     def subscribe(self, event: type[E], handler: Handler[E]) -> None:
         """Handle an event. `handler` is called once for each, or again after it failed or its process died."""
+
+        async def handle(data: E, time: datetime) -> None:
+            await handler(data)
+
+        self.subscribe_dated(event, handle)
+
+    def subscribe_dated(self, event: type[E], handler: DatedHandler[E]) -> None:
+        """Like `subscribe`, for a handler that also needs the time of the fact."""
         consumer = topology.consumer_of(self.service, event)
 
         async def deliver(message: NatsMessage) -> None:
-            await self._deliver(message, consumer, cast(Handler[Any], handler))
+            await self._deliver(message, consumer, cast(DatedHandler[Any], handler))
 
         self.broker.subscriber(
             event.type,
@@ -142,7 +153,7 @@ class Bus:
         client: Any = self.broker.config.broker_config.connection_state.connection
         return client.jetstream()
 
-    async def _deliver(self, message: NatsMessage, consumer: Consumer, handler: Handler[Any]) -> None:
+    async def _deliver(self, message: NatsMessage, consumer: Consumer, handler: DatedHandler[Any]) -> None:
         """The delivery policy, for every message of every service."""
         if self._leaving:
             await message.nack(delay=LEAVING_DELAY_S)
@@ -172,7 +183,7 @@ class Bus:
             heartbeat.cancel()
             self._running.discard(task)
 
-    async def _handle_after_outages(self, body: bytes, consumer: Consumer, handler: Handler[Any]) -> None:
+    async def _handle_after_outages(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:
         """Handle an event, again after each outage: an outage is no reason to use up the event's deliveries."""
         while True:
             try:
@@ -185,13 +196,13 @@ class Bus:
                 _log.warning("handled again after an outage", consumer=consumer.name, away=away, exc_info=error)
             await self.outages.end()
 
-    async def _handle(self, body: bytes, consumer: Consumer, handler: Handler[Any]) -> None:
+    async def _handle(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:
         envelope, event = _read(body)
         with telemetry.trace(envelope.traceparent, event=envelope.type, event_id=envelope.id, about=envelope.subject):
             if await self._store.seen(consumer.name, envelope.id):
                 _log.info("already handled", consumer=consumer.name)
                 return
-            await handler(event)
+            await handler(event, envelope.time)
             await self._store.mark_seen(consumer.name, envelope.id)
             _log.info("handled", consumer=consumer.name)
 

@@ -12,7 +12,7 @@ def subscribe(
 ) -> None:
     """Subscribe one use case to each event."""
     bus.subscribe(CheckpointSaved, evaluations.evaluate)
-    bus.subscribe(ModelDeployed, evaluations.deployed)
-    bus.subscribe(ModelRolledBack, evaluations.rolled_back)
+    bus.subscribe_dated(ModelDeployed, evaluations.deployed)
+    bus.subscribe_dated(ModelRolledBack, evaluations.rolled_back)
     bus.subscribe(EvaluationRequested, requested_evaluations.requested)
     bus.subscribe(ReviewScored, agreements.reviewed)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ async def verdicts(evaluations: Evaluations, made: Candidate) -> dict[str, str]:
 
 async def test_a_checkpoint_can_beat_the_base_and_lose_to_production(evaluations) -> None:
     for _ in range(2):
-        await evaluations.deployed(deployed(OLD))
+        await evaluations.deployed(deployed(OLD), datetime.now(UTC))
     assert await verdicts(evaluations, NEW) == {"base": "better", "production": "worse"}
     done = (await evaluations.get("j", 2)).done
     assert (done.production, done.production_scores["exact_match"].value) == (OLD.version, 38 / ROWS)
@@ -83,22 +84,21 @@ async def test_a_checkpoint_can_beat_the_base_and_lose_to_production(evaluations
 
 
 async def test_production_is_not_compared_with_itself_or_across_base_models(evaluations) -> None:
-    await evaluations.deployed(deployed(OLD, alias=None))
+    await evaluations.deployed(deployed(OLD, alias=None), datetime.now(UTC))
     assert await evaluations.production.get("mine") is None
-    await evaluations.deployed(deployed(OLD))
+    await evaluations.deployed(deployed(OLD), datetime.now(UTC))
     assert await verdicts(evaluations, OLD) == {"base": "better"}
-    await evaluations.deployed(deployed(candidate(4 << 240, 4, "another base")))
+    await evaluations.deployed(deployed(candidate(4 << 240, 4, "another base")), datetime.now(UTC))
     assert await verdicts(evaluations, NEW) == {"base": "better"}
 
 
 async def test_after_a_rollback_the_earlier_version_is_production(evaluations) -> None:
     for fact in (deployed(OLD), deployed(BROKEN)):
-        await evaluations.deployed(fact)
-    await evaluations.rolled_back(rolled_back(OLD, BROKEN))
-    await evaluations.rolled_back(rolled_back(candidate(9 << 240, 9), OLD))
+        await evaluations.deployed(fact, datetime.now(UTC))
+    await evaluations.rolled_back(rolled_back(OLD, BROKEN), datetime.now(UTC))
     assert await verdicts(evaluations, NEW) == {"base": "better", "production": "worse"}
 
 
 async def test_a_checkpoint_keeps_its_scores_when_production_cannot_be_scored(evaluations) -> None:
-    await evaluations.deployed(deployed(BROKEN))
+    await evaluations.deployed(deployed(BROKEN), datetime.now(UTC))
     assert await verdicts(evaluations, NEW) == {"base": "better"}

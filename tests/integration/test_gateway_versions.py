@@ -1,14 +1,16 @@
-"""A stable name's versions at the door, without an engine: what is listed, and what is refused and why."""
+"""The versions of a stable name by HTTP, without an engine: lists, refusals, and their order."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.lineage import RollbackPin
+from shared.cloudevents import Envelope
 from shared.settings import CommonSettings
 from shared.store import Store
-from tests.gateway import BASE, Gateway, candidate, running
+from tests.gateway import BASE, Gateway, approved, candidate, eventually, running
 from tests.ports import free_port
 
 VERSIONS = [candidate(f"job-{n}").version for n in range(3)]
@@ -16,19 +18,19 @@ VERSIONS = [candidate(f"job-{n}").version for n in range(3)]
 
 @pytest.fixture
 async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
-    """A gateway over a database in which three versions were deployed and the name was turned back to the second."""
+    """A gateway over a database in which three versions were deployed and the name was rolled back to the second."""
     store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
     for n in range(3):
         made = Deployment(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
         await store.collection("deployments", Deployment).create(made)
-    turned = RollbackPin(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
-    await store.collection("aliases", RollbackPin).create(turned)
+    pin = RollbackPin(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
+    await store.collection("aliases", RollbackPin).create(pin)
     async with running(bus_settings, [f"http://127.0.0.1:{free_port()}"]) as gateway:
         yield gateway
     store.close()
 
 
-async def test_a_name_that_was_turned_back_stays_so_over_a_restart_and_lists_its_versions(gateway) -> None:
+async def test_a_rollback_holds_after_a_restart_and_the_versions_are_listed(gateway) -> None:
     async with gateway.http("infer") as http:
         assert (await http.get("/v1/models/address")).json()["root"] == VERSIONS[1]
         listed = (await http.get("/v1/models/address/versions")).json()
@@ -36,7 +38,7 @@ async def test_a_name_that_was_turned_back_stays_so_over_a_restart_and_lists_its
     assert shown == [(VERSIONS[2], False), (VERSIONS[1], True), (VERSIONS[0], False)]
 
 
-async def test_what_cannot_be_turned_back_is_refused_and_the_name_stays(gateway) -> None:
+async def test_an_impossible_rollback_is_refused_and_changes_nothing(gateway) -> None:
     async with gateway.http("admin", "infer") as http:
         tries = [
             ("/v1/models/address/rollback", None, 503, "service_unavailable"),
@@ -56,3 +58,14 @@ async def test_what_cannot_be_turned_back_is_refused_and_the_name_stays(gateway)
         assert (await http.get("/v1/models/address")).json()["root"] == VERSIONS[1]
     async with gateway.http("infer", "train", "review") as http:
         assert (await http.post("/v1/models/address/rollback")).status_code == 403
+
+
+async def test_an_approval_that_arrives_late_has_its_place_by_the_time_of_the_verdict(gateway, bus_settings) -> None:
+    verdict_at = datetime(2020, 1, 1, tzinfo=UTC)
+    late = Envelope.of(approved(candidate("job-late")), "test").model_copy(update={"time": verdict_at})
+    await gateway.bus.publish(late)
+    store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
+    deployments = store.collection("deployments", Deployment)
+    made = await eventually(lambda: deployments.get("job-late"))
+    store.close()
+    assert made.at == verdict_at.timestamp()

@@ -21,5 +21,5 @@ def subscribe(bus: Bus, files: Files, projection: JobProjection, deployments: De
     bus.subscribe(events.TrainingFinished, deployments.training_finished)
     bus.subscribe(events.EvalDone, projection.scored)
     bus.subscribe(events.ReviewOpened, deployments.review_opened)
-    bus.subscribe(events.ModelApproved, deployments.model_approved)
+    bus.subscribe_dated(events.ModelApproved, deployments.model_approved)
     bus.subscribe(events.ModelRejected, deployments.model_rejected)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.evaluator.evaluation.domain import report
@@ -77,15 +78,14 @@ class Evaluations:
         scores = {name: score.value for name, score in done.scores.items()}
         _log.info("evaluated", step=candidate.step, scores=scores, error=done.error and done.error.message)
 
-    async def deployed(self, event: ModelDeployed) -> None:
+    async def deployed(self, event: ModelDeployed, at: datetime) -> None:
         """Store the new version of an alias."""
-        if event.alias is None or await self.production.create(Production.of(event.alias, event.candidate)):
-            return
-        await self._change(event.alias, lambda known: known.deployed(event.candidate))
+        if event.alias is not None:
+            await self._change(event.alias, lambda known: known.deployed(event.candidate, at.timestamp()))
 
-    async def rolled_back(self, event: ModelRolledBack) -> None:
+    async def rolled_back(self, event: ModelRolledBack, at: datetime) -> None:
         """Store that an alias points to an earlier version again."""
-        await self._change(event.alias, lambda known: known.rolled_back(event.version))
+        await self._change(event.alias, lambda known: known.rolled_back(event.version, at.timestamp()))
 
     async def get(self, job_id: str, step: int) -> Evaluation | None:
         return await self.by_id(f"{job_id}/{step}")
@@ -212,7 +212,7 @@ class Evaluations:
             changed = decide(known)
             return None if changed is None else (changed, ())
 
-        await self.production.change(alias, apply)
+        await self.production.upsert(Production(id=alias), apply)
 
     def _samples(self, result: TaskResult) -> Artifact:
         return self.files.put_bytes(sample_lines(result.lines, result.base_lines, result.production_lines))

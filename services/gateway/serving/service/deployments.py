@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.gateway.fine_tuning.domain import job_event
 from services.gateway.fine_tuning.domain.checkpoint import preload_candidates
@@ -61,14 +62,19 @@ class Deployments:
         self.loader.cancel_preload(event.job_id)
         self.changed.set()
 
-    async def model_approved(self, event: ModelApproved) -> None:
-        """Create the deployment; the reconciler does the rest."""
+    async def model_approved(self, event: ModelApproved, approved_at: datetime) -> None:
+        """Create the deployment; the reconciler does the rest.
+
+        The time of the approval orders the versions of a name, so that a late event does not bring an old one back.
+        """
         await self.projection.approved(event)
         job = await self.jobs.get(event.candidate.job_id)
         if job and job.cancelled:
             _log.info("approved after it was cancelled; not deployed", job_id=job.id)
             return
-        await self.views.create(Deployment(id=event.candidate.job_id, at=time.time(), candidate=event.candidate))
+        await self.views.create(
+            Deployment(id=event.candidate.job_id, at=approved_at.timestamp(), candidate=event.candidate)
+        )
         self.changed.set()
 
     async def finish(self, deployment: Deployment, replicas: int, missing: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the gateway refuses, and the events and dead letters at its door, over real NATS and MongoDB."""
+"""Requests that the gateway refuses, posted events and dead letters, over real NATS and MongoDB."""
 
 import asyncio
 from collections.abc import AsyncIterator

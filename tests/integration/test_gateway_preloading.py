@@ -1,4 +1,4 @@
-"""What may be approved soon is in the engines before it is, and means nothing to callers: an engine in hand."""
+"""Versions that may soon be approved are preloaded, and callers cannot reach them. The test scripts the engine."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The way of a chat request through the gateway, to an engine that the test holds in its hand: over real HTTP."""
+"""The path of a chat request through the gateway to an engine that the test scripts, over real HTTP."""
 
 import asyncio
 import json
