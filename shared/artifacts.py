@@ -26,6 +26,10 @@ class ArtifactError(Exception):
     """An artifact is missing, does not match its digest, or holds a forbidden file."""
 
 
+class ArtifactStoreAway(OSError):
+    """The folder of the store is gone, for example because its file system is not mounted."""
+
+
 class Artifacts:
     """A content-addressed store below one fsspec URL: `<root>/sha256/<2 hex>/<64 hex>`."""
 
@@ -34,6 +38,7 @@ class Artifacts:
         self._fs, path = fsspec.core.url_to_fs(root)  # type: ignore[reportUnknownMemberType]
         self._root: str = str(path).rstrip("/")
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+        self._was_present = False
 
     def put_bytes(self, content: bytes) -> Artifact:
         """Store bytes; the same bytes are stored once."""
@@ -71,6 +76,7 @@ class Artifacts:
         """Whether the store holds this artifact, of this size; a folder's size is not compared."""
         path = self._path(artifact.sha256)
         if not self._fs.exists(path):
+            self._check_present()
             return False
         return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
 
@@ -104,11 +110,20 @@ class Artifacts:
     def _path(self, digest: str) -> str:
         return f"{self._root}/sha256/{digest[:2]}/{digest}"
 
+    def _check_present(self) -> None:
+        """An empty folder in place of a missing store would make every artifact look deleted."""
+        if self._local and not Path(self._root).is_dir():
+            raise ArtifactStoreAway(f"the artifact store {self._root} is not there; is its file system mounted?")
+
     def _store(self, source: Path, digest: str, size: int) -> Artifact:
+        if not self._was_present:
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._was_present = True
         target = self._path(digest)
         artifact = Artifact(uri=self._fs.unstrip_protocol(target), sha256=digest, bytes=size)
         if self._fs.exists(target):
             return artifact
+        self._check_present()
         self._fs.makedirs(os.path.dirname(target), exist_ok=True)
         if not self._local:
             # An object store makes an object visible only when it is complete.
@@ -128,6 +143,7 @@ class Artifacts:
             if not (self._local and _linked(self._path(digest), target)):
                 self._fs.get_file(self._path(digest), str(target))
         except FileNotFoundError:
+            self._check_present()
             raise ArtifactError(f"artifact sha256:{digest} is missing from the store") from None
         if (found := _digest(target, wait)) != digest:
             target.unlink()

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.artifacts import ArtifactError, Artifacts
+from shared.artifacts import ArtifactError, Artifacts, ArtifactStoreAway
 from shared.events import Artifact
 
 
 @pytest.fixture(params=["folder", "memory"])
 def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
     root = str(tmp_path / "store") if request.param == "folder" else f"memory://{tmp_path.name}"
-    return Artifacts(root)
+    artifacts = Artifacts(root)
+    artifacts.put_bytes(b"the store exists")
+    return artifacts
 
 
 def folder(tmp_path: Path) -> Path:
@@ -66,3 +68,19 @@ def test_a_manifest_cannot_name_a_file_outside_its_folder(artifacts: Artifacts, 
     with pytest.raises(ArtifactError, match="outside"):
         artifacts.fetch_folder(evil, tmp_path / "cache")
     assert not list(tmp_path.rglob("outside.json"))
+
+
+async def test_a_store_whose_folder_is_gone_is_away_and_its_artifacts_are_not_called_missing(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    artifacts = Artifacts(str(root))
+    stored = artifacts.put_bytes(b"hello")
+    root.rename(elsewhere)
+    for use in (lambda: artifacts.read(stored), lambda: artifacts.contains(stored), lambda: artifacts.put_bytes(b"x")):
+        with pytest.raises(ArtifactStoreAway, match="is its file system mounted"):
+            use()
+    with pytest.raises(ArtifactStoreAway):
+        await artifacts.ready()
+    assert not root.exists()
+    elsewhere.rename(root)
+    await artifacts.ready()
+    assert artifacts.read(stored) == b"hello"
