@@ -10,7 +10,9 @@ from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.pages.routes import routes as pages
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.findings import Findings
 from services.ingest.service.rows import Rows
 from services.ingest.service.templates import Templates
 from shared import web
@@ -27,13 +29,14 @@ def build(settings: Settings) -> Litestar:
     artifacts = Artifacts(common.artifacts)
     worker = WorkerProcess(settings)
     templates = Templates(store.collection("templates", TemplateVersion, indexes=("owner", "name")))
-    kept = store.collection("datasets", Dataset, indexes=("upload.owner", "upload.dataset"))
+    indexes = ("upload.owner", "upload.dataset", "upload.created_at")
+    kept = store.collection("datasets", Dataset, indexes=indexes)
     datasets = Datasets(kept, templates, worker)
     handlers.subscribe(bus, datasets)
     return web.build(
         "ingest",
         settings,
-        api.routes,
+        [*api.routes, pages],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
         lifespan=[_working(worker), web.connections(store, bus)],
         audited=store,
@@ -41,6 +44,7 @@ def build(settings: Settings) -> Litestar:
             "datasets": datasets,
             "templates": templates,
             "rows": Rows(artifacts, common.cache_dir),
+            "findings": Findings(artifacts),
             "artifacts": artifacts,
         },
         exception_handlers=api.PROBLEMS,

@@ -15,11 +15,13 @@ class Section:
     station: bool = True
 
 
-# A section is listed as soon as its first page exists: data, serve and admin have none yet.
+# A section is listed as soon as its first page exists: serve and admin have none yet.
 SECTIONS = (
+    Section("data", "/console/ingest/", ("train",)),
     Section("train", "/console/trainer/", ("train",)),
     Section("evaluate", "/console/evaluator/", ("train",)),
     Section("review", "/console/review/", ("review", "train")),
+    Section("templates", "/console/ingest/templates/", ("train",), station=False),
 )
 
 

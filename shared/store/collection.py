@@ -115,7 +115,7 @@ class Collection(Generic[T]):
         found = await self._documents.find([*where, Condition("_id", "eq", entity_id)], limit=1)
         if not found:
             raise CursorError(f"'after' is not an entry of this list: {entity_id!r}", "after")
-        return found[0].get(by)
+        return _value(found[0], by)
 
     async def _save(self, known: Document, changed: T, events: Sequence[EventData]) -> bool:
         if changed.id != known["_id"]:
@@ -139,6 +139,14 @@ class Collection(Generic[T]):
     def _announce(self, events: Sequence[EventData]) -> None:
         if events:
             self._unsent.set()
+
+
+def _value(document: Document, path: str) -> Any:
+    """A field by its path; None where it is missing."""
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def envelopes(events: Sequence[EventData], service: str) -> list[Any]:

@@ -98,6 +98,11 @@ async def test_a_link_of_the_api_signs_in_once_and_the_session_counts_for_the_ap
         assert (await client.get("/console/")).status_code == 200
         assert (await client.get("/v1/fine_tuning/jobs")).status_code == 200
         assert (await client.get("/v1/keys")).status_code == 403
+        # The file of this event does not exist; what counts is that the session may post it, from this origin alone.
+        event = {"type": "training.cancel_requested", "data": {"job_id": "ftjob-none"}}
+        assert (await client.post("/v1/events", json=event)).status_code == 404
+        elsewhere = {"origin": "https://evil.example"}
+        assert (await client.post("/v1/events", json=event, headers=elsewhere)).status_code == 403
 
 
 async def test_sign_out_everywhere_ends_every_session_of_the_key(gateway: Gateway) -> None:

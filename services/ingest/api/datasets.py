@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, Parameter
 
 from services.ingest.api.access import AnyRequest, visible
 from services.ingest.api.exports import export
-from services.ingest.api.findings import finding_table, findings
+from services.ingest.api.findings import finding_page, finding_table
 from services.ingest.domain.dataset import Dataset
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.rows import RowFilter, RowPage, Rows
@@ -85,7 +85,7 @@ async def remove(request: AnyRequest, dataset_id: FromPath[str], datasets: Named
 
 datasets_router = Router(
     "/v1/datasets",
-    route_handlers=[dataset, newest, rows, difference, remove, findings, finding_table, export],
+    route_handlers=[dataset, newest, rows, difference, remove, finding_page, finding_table, export],
     guards=[allow("train")],
     tags=["datasets"],
 )

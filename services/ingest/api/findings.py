@@ -16,18 +16,18 @@ from services.ingest.api.access import AnyRequest, visible
 from services.ingest.domain.dataset import Dataset
 from services.ingest.exports.cells import neutralised
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.findings import Findings
 from shared.artifacts import Artifacts
 
 COLUMNS = ("severity", "code", "line", "cell", "field", "reason", "fix")
-_SCANNED_LINES = 200_000
 
 
 @get("/{dataset_id:str}/findings")
-async def findings(
+async def finding_page(
     request: AnyRequest,
     dataset_id: FromPath[str],
     datasets: NamedDependency[Datasets],
-    artifacts: NamedDependency[Artifacts],
+    findings: NamedDependency[Findings],
     after: Annotated[int, Parameter(ge=0)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
     severity: FromQuery[Literal["", "error", "notice"]] = "",
@@ -35,7 +35,8 @@ async def findings(
 ) -> dict[str, Any]:
     """A page of findings; `next` is the `after` of the following page."""
     found = await visible(request, datasets, dataset_id)
-    return await asyncio.to_thread(_page, artifacts, found, after, limit, severity, code)
+    page = await asyncio.to_thread(findings.page, found, after, limit, severity, code)
+    return {"data": page.data, "next": page.next}
 
 
 @get("/{dataset_id:str}/findings.csv")
@@ -49,24 +50,6 @@ async def finding_table(
     found = await visible(request, datasets, dataset_id)
     headers = {"Content-Disposition": 'attachment; filename="findings.csv"'}
     return Stream(_table(artifacts, found), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _page(artifacts: Artifacts, found: Dataset, after: int, limit: int, severity: str, code: str) -> dict[str, Any]:
-    data: list[dict[str, Any]] = []
-    if found.report.findings is None:
-        return {"data": [error.model_dump() for error in found.report.errors], "next": None}
-    with artifacts.open(found.report.findings) as file:
-        file.seek(after)
-        for _ in range(_SCANNED_LINES):
-            at = file.tell()
-            if not (line := file.readline()):
-                return {"data": data, "next": None}
-            if len(data) == limit:
-                return {"data": data, "next": at}
-            one = json.loads(line)
-            if severity in ("", one["severity"]) and code in ("", one["code"]):
-                data.append(one)
-        return {"data": data, "next": file.tell()}
 
 
 def _table(artifacts: Artifacts, found: Dataset) -> Iterator[bytes]:

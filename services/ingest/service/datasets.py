@@ -1,6 +1,7 @@
 """Checks uploaded files and keeps what became of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from services.ingest.domain.dataset import Dataset
 from services.ingest.ports import PreparationRequest, PreparationResult, Preparer
@@ -8,7 +9,7 @@ from services.ingest.report import Report
 from services.ingest.service.templates import Templates
 from services.ingest.shapes.catalog import SHAPES
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError, Splits
-from shared.store import Collection
+from shared.store import Collection, Cursor, Page
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,20 @@ class Datasets:
         where = {} if owner is None else {"upload__owner": owner}
         if series is not None:
             where["upload__dataset"] = series
+        return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)
+
+    async def page(self, cursor: Cursor, owner: str | None, status: str = "", series: str = "") -> Page[Dataset]:
+        """A page of the data sets of one owner, or of all, the newest first; of one status or series if asked for."""
+        where: dict[str, Any] = {} if owner is None else {"upload__owner": owner}
+        if status:
+            where["status"] = status
+        if series:
+            where["upload__dataset"] = series
+        return await self.datasets.page(cursor, by="upload.created_at", **where)
+
+    async def using(self, owner: str, template: str, limit: int) -> list[Dataset]:
+        """The newest data sets that were rendered with any version of a template."""
+        where: dict[str, Any] = {"upload__owner": owner, "ready__template__name": template}
         return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)
 
     async def delete(self, dataset_id: str) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,18 @@ class Rows:
         assert dataset.report.rows is not None
         with self.files.open(dataset.report.rows) as file:
             return [_shown(index, row, line) for row, line in _lines(file, index, rows)]
+
+    def first(self, dataset: Dataset, count: int) -> list[tuple[Row, dict[str, Any]]]:
+        """The first rows of a data set, each with the other columns of its line; raises `NoRows`."""
+        report = dataset.report
+        if report.rows is None or not report.kind:
+            raise NoRows
+        with self.files.open(report.rows) as file:
+            rows = [decode(report.kind, line) for line in islice(file, count)]
+        if report.fields is None:
+            return [(row, {}) for row in rows]
+        with self.files.open(report.fields) as file:
+            return list(zip(rows, (json.loads(line) for line in islice(file, count)), strict=True))
 
     def _load(self, artifact: Artifact) -> RowIndex:
         path = self.cache / "indexes" / f"{artifact.sha256}.npz"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.ingest.domain.template_version import TemplateVersion, version_id, with_fields
 from shared.events import PromptTemplate, TemplatePublished, TemplateRef
-from shared.store import Collection
+from shared.store import Collection, Cursor, Page
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,18 @@ class Templates:
 
     async def of_owner(self, owner: str, name: str | None, limit: int) -> list[TemplateVersion]:
         """Versions, the newest first; of one template, or of all."""
-        where = {"owner": owner} if name is None else {"owner": owner, "name": name}
-        return await self.versions.find(**where, newest_first="created_at", limit=limit)
+        if name is None:
+            return await self.versions.find(owner=owner, newest_first="created_at", limit=limit)
+        return await self.versions.find(owner=owner, name=name, newest_first="version", limit=limit)
+
+    async def names(self, cursor: Cursor, owner: str) -> Page[TemplateVersion]:
+        """A page of the templates of one owner, each by its first version, the newest first."""
+        return await self.versions.page(cursor, by="created_at", owner=owner, version=1)
+
+    async def newest_of(self, owner: str, names: list[str]) -> dict[str, TemplateVersion]:
+        """The newest version of each of these templates."""
+        found = await self.versions.find(owner=owner, name__in=names, oldest_first="version") if names else []
+        return {one.name: one for one in found}
 
     async def _create(self, owner: str, template: PromptTemplate) -> TemplateVersion | None:
         """None when another request was faster."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel
+import numpy.typing as npt
+from pydantic import BaseModel, Field
 from tokenizers import Tokenizer
 
 # What chat templates add to each message, on average of the common ones.
@@ -26,6 +27,8 @@ class Lengths(BaseModel):
     longest: int
     share_over_4k: float
     share_over_8k: float
+    buckets: list[tuple[int, int]] = Field(default_factory=list[tuple[int, int]])
+    """For the picture: (bound, measured rows with at most so many tokens and more than the bound before)."""
 
 
 @dataclass(frozen=True)
@@ -64,4 +67,13 @@ def lengths(counter: TokenCounter, texts: Sequence[str], messages: Sequence[int]
         longest=int(counted.max()),
         share_over_4k=float((counted > 4096).mean()),
         share_over_8k=float((counted > 8192).mean()),
+        buckets=_buckets(counted) if texts else [],
     )
+
+
+def _buckets(counted: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Bounds grow by the root of two, so that every second one is a power of two."""
+    steps = np.ceil(2 * np.log2(np.maximum(counted, 1))).astype(np.int64)
+    first, last = int(steps.min()), int(steps.max())
+    rows = np.bincount(steps - first, minlength=last - first + 1).tolist()
+    return [(round(2 ** ((first + place) / 2)), count) for place, count in enumerate(rows)]

@@ -16,14 +16,13 @@ from services.gateway.events.service.publisher import EventPublisher
 from services.gateway.events.service.subscriptions import EventSubscriptions
 from shared.cloudevents import Envelope
 from shared.security import require
-from shared.web import allow
+from shared.web import allow, authenticate
 
 
 @post("/", status_code=202, operation_class=asks_for(Envelope))
 async def publish(request: Request[Any, Any, Any], publisher: NamedDependency[EventPublisher]) -> dict[str, Any]:
     """Post one CloudEvent (structured JSON) of the contract; 202 when the stream holds it."""
-    key = request.app.state.keyring.authenticate(request.headers.get("authorization"))
-    request.state.key = key
+    request.state.key = key = await authenticate(request)
     envelope = posted_event.read(await json_body(request), key)
     request.state.object_id = envelope.subject
     # The scope follows from the event's type, so that no guard can know it.

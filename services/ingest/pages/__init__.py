@@ -1,0 +1,7 @@
+"""Ingest's pages: data sets, uploads, prompt templates."""
+
+from pathlib import Path
+
+from shared.pages import Pages
+
+PAGES = Pages("ingest", Path(__file__).parent)

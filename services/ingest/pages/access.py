@@ -1,0 +1,26 @@
+"""Who may see a data set on a page."""
+
+from typing import Any
+
+from litestar import Request
+
+from services.ingest.domain.dataset import Dataset
+from services.ingest.service.datasets import Datasets
+from shared.security import Key
+from shared.web import NotFound
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def owner_of(request: AnyRequest) -> str | None:
+    """Whose data sets the reader sees: their own; None for an administrator, who sees all."""
+    key: Key = request.state.key
+    return None if key.allows("admin") else key.id
+
+
+async def visible(request: AnyRequest, datasets: Datasets, dataset_id: str) -> Dataset:
+    """A data set of the reader; 404 for those of other keys."""
+    found = await datasets.get(dataset_id)
+    if found is None or not request.state.key.owns(found.upload.owner):
+        raise NotFound(f"there is no data set {dataset_id!r}")
+    return found

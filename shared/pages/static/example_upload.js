@@ -1,0 +1,19 @@
+// A button with `data-example` uploads the example, the file at that address, like any other file.
+import { complain, sendFile, waitingPage } from "./file_upload.js";
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-example]");
+  if (!button) return;
+  button.disabled = true;
+  try {
+    const answer = await fetch(button.dataset.example);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const data = new FormData();
+    data.set("purpose", "fine-tune");
+    data.set("file", await answer.blob(), "address-extraction.jsonl");
+    location.assign(waitingPage((await sendFile(data, { lost: button.dataset.lost })).id));
+  } catch (error) {
+    button.disabled = false;
+    complain(document.getElementById("problem"), error.message);
+  }
+});

@@ -1,0 +1,156 @@
+"""Ingest and the gateway's files over stores in memory: events go from one to the other as they are saved."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from litestar import Litestar
+
+from services.gateway.common.api import error_responses
+from services.gateway.common.app import Resources
+from services.gateway.config import Settings as GatewaySettings
+from services.gateway.events.api import events as events_api
+from services.gateway.events.domain.posted_event import PostedEvent
+from services.gateway.events.service.publisher import EventPublisher
+from services.gateway.fine_tuning.api import files as files_api
+from services.gateway.fine_tuning.app import FineTuning, fine_tuning
+from services.ingest import api, worker
+from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.pages.routes import routes
+from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.service.datasets import Datasets
+from services.ingest.service.findings import Findings
+from services.ingest.service.rows import Rows
+from services.ingest.service.templates import Templates
+from shared.artifacts import Artifacts
+from shared.bus import Bus
+from shared.cloudevents import Envelope
+from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, UploadOptions
+from shared.outbox import Outbox
+from shared.security import Keyring
+from shared.settings import CommonSettings
+from shared.store import MemoryStore
+from tests.browser.site import Site, at_once, serving
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Checks files like the worker, without a process for each."""
+
+    artifacts: Artifacts
+
+    async def prepare(self, request: PreparationRequest) -> PreparationResult:
+        with tempfile.TemporaryDirectory() as scratch:
+            settings = {"base_models": {}, "limits": {}}
+            return worker.check(request, self.artifacts, Path(scratch), settings)
+
+
+@dataclass
+class Delivery:
+    """Brings each event to the use cases that NATS would bring it to."""
+
+    datasets: Datasets
+    files: FineTuning
+
+    async def publish(self, envelope: Envelope) -> None:
+        cases = self.files.file_use_cases
+        if envelope.type == "dataset.uploaded":
+            event = DatasetUploaded.model_validate(envelope.data)
+            await cases.uploaded(event)
+            await self.datasets.check(event)
+        elif envelope.type == "dataset.ready":
+            await cases.ready(DatasetReady.model_validate(envelope.data))
+        elif envelope.type == "dataset.rejected":
+            await cases.rejected(DatasetRejected.model_validate(envelope.data))
+
+    async def report_unpublishable(self, envelope: Envelope, error: Exception) -> None:
+        raise AssertionError(envelope) from error
+
+
+class DataPages:
+    """The use cases of both services, and what fills them."""
+
+    def __init__(self, folder: Path) -> None:
+        common = CommonSettings(artifacts=str(folder / "artifacts"), keys_file=folder / "gateway-keys.json")
+        self.artifacts = Artifacts(common.artifacts)
+        self.store, self._gateway_store = MemoryStore("ingest"), MemoryStore("gateway")
+        self.templates = Templates(self.store.collection("templates", TemplateVersion))
+        self.datasets = Datasets(self.store.collection("datasets", Dataset), self.templates, InProcess(self.artifacts))
+        resources = Resources(
+            settings=GatewaySettings(common=common),
+            store=cast(Any, self._gateway_store),
+            bus=cast(Bus, None),
+            keyring=Keyring(common.keys_file),
+            artifacts=self.artifacts,
+            instance="test",
+        )
+        self.part = fine_tuning(resources, base_models=())
+        self.delivery = Delivery(self.datasets, self.part)
+        self.rows = Rows(self.artifacts, folder / "cache")
+
+    def use_cases(self) -> dict[str, Any]:
+        publisher = EventPublisher(
+            stream=cast(Any, self.delivery),
+            files=self.part.files,
+            jobs=self.part.jobs,
+            aliases=self.part.aliases,
+            artifacts=self.part.artifacts,
+            posted=self._gateway_store.collection("posted_events", PostedEvent),
+            may_call=cast(Any, None),
+        )
+        return {
+            **self.part.part.dependencies,
+            "publisher": publisher,
+            "subscriptions": None,
+            "datasets": self.datasets,
+            "templates": self.templates,
+            "rows": self.rows,
+            "findings": Findings(self.artifacts),
+            "artifacts": self.artifacts,
+        }
+
+    def check(self, file_id: str, content: bytes, filename: str = "rows.jsonl", **said: Any) -> Dataset:
+        """A data set of this content, as if it had been uploaded; `owner` is the administrator's test key or given."""
+        event = DatasetUploaded(
+            file_id=file_id,
+            filename=filename,
+            artifact=self.artifacts.put_bytes(content),
+            options=said.pop("options", UploadOptions()),
+            **said,
+        )
+        at_once(self.datasets.check(event))
+        found = at_once(self.datasets.get(file_id))
+        assert found is not None
+        return found
+
+    @asynccontextmanager
+    async def relaying(self, _app: Litestar) -> AsyncGenerator[None]:
+        """Publishes what both services save."""
+        stores = (self._gateway_store, self.store)
+        tasks = [asyncio.create_task(Outbox(store, self.delivery, sweep_s=0.1).run()) for store in stores]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@contextmanager
+def data_site(data: DataPages, folder: Path) -> Iterator[Site]:
+    """The pages, ingest's API, and the gateway's files and events at one origin, as behind the gateway."""
+    handlers = {**error_responses.HANDLERS, **api.PROBLEMS}
+    shown = [routes, *api.routes, files_api.routes, events_api.routes]
+    with serving(
+        shown,
+        folder,
+        lambda *_: data.use_cases(),
+        lifespan=[data.relaying],
+        exception_handlers=handlers,
+        request_max_body_size=2**24,
+    ) as site:
+        yield site
