@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,14 +141,14 @@ class DataPages:
 
 
 @contextmanager
-def data_site(data: DataPages, folder: Path) -> Iterator[Site]:
+def data_site(data: DataPages, folder: Path) -> Generator[Site]:
     """The pages, ingest's API, and the gateway's files and events at one origin, as behind the gateway."""
     handlers = {**error_responses.HANDLERS, **api.PROBLEMS}
     shown = [routes, *api.routes, files_api.routes, events_api.routes]
     with serving(
         shown,
         folder,
-        lambda *_: data.use_cases(),
+        lambda _keyring, _store: data.use_cases(),
         lifespan=[data.relaying],
         exception_handlers=handlers,
         request_max_body_size=2**24,

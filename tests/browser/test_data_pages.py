@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.data_page_site import DataPages, data_site
@@ -218,7 +218,12 @@ def test_the_page_of_a_file_that_is_not_checked_yet_waits_for_it(site: Site, dat
 def test_a_data_set_is_deleted_with_its_file_after_a_question(site: Site, page: Page, tmp_path: Path) -> None:
     site.sign_in(page.context, "train")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", accept)
     path = tmp_path / "rows.jsonl"
     path.write_bytes(good_file())
     page.goto(f"{site.url}/console/ingest/upload")

@@ -47,7 +47,13 @@ async def data_set_list(
     """The newest data sets of this person, of everybody for an administrator; of one status or series if asked for."""
     chosen = status if status in STATUSES else ""
     found = await datasets.page(Cursor(after or None, PAGE_SIZE), owner_of(request), chosen, series.strip())
-    values = {"found": found, "chosen": chosen, "series": series.strip(), "after": after, "example": EXAMPLE.exists()}
+    values: dict[str, Any] = {
+        "found": found,
+        "chosen": chosen,
+        "series": series.strip(),
+        "after": after,
+        "example": EXAMPLE.exists(),
+    }
     return PAGES.page(request, "data_sets.html.j2", at="data", statuses=STATUSES, **values)
 
 
@@ -87,7 +93,7 @@ async def difference_part(
     if before is None or not request.state.key.owns(before.upload.owner):
         return PAGES.fragment(request, "difference.html.j2", before=None)
     added, removed = await asyncio.to_thread(lambda: rows.index(found).difference(rows.index(before)))
-    values = {
+    values: dict[str, Any] = {
         "before": before,
         "marked": marked,
         "added": len(added),

@@ -31,5 +31,12 @@ async def finding_list(
     found = await visible(request, datasets, dataset_id)
     chosen = severity if severity in SEVERITIES else ""
     page = await asyncio.to_thread(findings.page, found, after, PAGE_SIZE, chosen, code)
-    values = {"data": found, "page": page, "severity": chosen, "code": code, "after": after, "severities": SEVERITIES}
+    values: dict[str, Any] = {
+        "data": found,
+        "page": page,
+        "severity": chosen,
+        "code": code,
+        "after": after,
+        "severities": SEVERITIES,
+    }
     return PAGES.page(request, "findings.html.j2", at="data", **values)

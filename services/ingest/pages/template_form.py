@@ -45,7 +45,8 @@ class TemplateForm:
     def read(cls, form: Mapping[str, Any]) -> "TemplateForm":
         """What a browser sent; its line ends are CR LF."""
         names = ("name", "system", "user", "caller_system", "max_tokens", "temperature", "stop", "dataset")
-        return cls(**{name: str(form.get(name, "")).replace("\r\n", "\n") for name in names})
+        typed: dict[str, Any] = {name: str(form.get(name, "")).replace("\r\n", "\n") for name in names}
+        return cls(**typed)
 
     def template(self) -> PromptTemplate:
         """Raises `TemplateRefused` with all that is wrong."""
