@@ -15,7 +15,7 @@ AnyRequest = Request[Any, Any, Any]
 def owner_of(request: AnyRequest) -> str | None:
     """Whose data sets the reader sees: their own; None for an administrator, who sees all."""
     key: Key = request.state.key
-    return None if key.allows("admin") else key.id
+    return None if key.allows("admin") else key.person
 
 
 async def visible(request: AnyRequest, datasets: Datasets, dataset_id: str) -> Dataset:

@@ -28,7 +28,7 @@ async def template_list(
     after: Annotated[str, Parameter(max_length=200)] = "",
 ) -> Response[bytes]:
     """The templates of this person, the newest name first."""
-    owner = request.state.key.id
+    owner = request.state.key.person
     page = await templates.names(Cursor(after or None, PAGE_SIZE), owner)
     newest = await templates.newest_of(owner, [one.name for one in page.items])
     return PAGES.page(request, "templates.html.j2", at="templates", page=page, newest=newest, after=after)
@@ -49,7 +49,7 @@ async def editor(
     version: Annotated[int, Parameter(ge=0)] = 0,
 ) -> Response[bytes]:
     """The newest version of a template, or the one that was asked for, ready to become the next version."""
-    owner = request.state.key.id
+    owner = request.state.key.person
     versions = await templates.of_owner(owner, name, _VERSIONS_SHOWN)
     if not versions:
         raise NotFound(f"there is no template {name!r}")
@@ -66,7 +66,7 @@ async def saved(
     request: AnyRequest, templates: NamedDependency[Templates], datasets: NamedDependency[Datasets]
 ) -> Response[bytes]:
     """Make the next version and show it; a form that is refused comes back as it was typed."""
-    owner = request.state.key.id
+    owner = request.state.key.person
     form = TemplateForm.read(dict(await request.form()))
     try:
         made = await templates.publish(owner, form.template(), None)
@@ -81,7 +81,7 @@ async def saved(
 async def _editor(
     request: AnyRequest, datasets: Datasets, form: TemplateForm, *, status: int = 200, **values: Any
 ) -> Response[bytes]:
-    page = await datasets.page(Cursor(None, _DATASETS_SHOWN), request.state.key.id, "ready")
+    page = await datasets.page(Cursor(None, _DATASETS_SHOWN), request.state.key.person, "ready")
     samples = [one for one in page.items if one.report.kind == "chat"]
     given: dict[str, Any] = {"versions": [], "shown": None, "used": [], **values}
     return PAGES.page(request, "template.html.j2", at="templates", status=status, form=form, samples=samples, **given)

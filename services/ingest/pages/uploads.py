@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "address-extraction
 @get("/upload")
 async def upload_page(request: AnyRequest, templates: NamedDependency[Templates]) -> Response[bytes]:
     """A drop zone and the options of an upload."""
-    choices = option_choices(await templates.of_owner(request.state.key.id, None, 100))
+    choices = option_choices(await templates.of_owner(request.state.key.person, None, 100))
     return PAGES.page(request, "upload.html.j2", at="data", choices=choices, example=EXAMPLE.exists())
 
 

@@ -1,4 +1,6 @@
 // A form with `data-delete` asks first, and deletes the uploaded file before the data set.
+import { complain, messageOf } from "./file_upload.js";
+
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("[data-delete]");
   if (!form) return;
@@ -10,10 +12,8 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(`/v1/files/${form.dataset.delete}`, { method: "DELETE" });
     // The file may have been deleted before its data set.
     if (answer.ok || answer.status === 404) return form.submit();
-    const found = await answer.json();
-    problem.textContent = found.error?.message ?? found.detail ?? `HTTP ${answer.status}`;
+    complain(problem, messageOf(answer.status, await answer.text()));
   } catch (error) {
-    problem.textContent = error.message;
+    complain(problem, error.message);
   }
-  problem.hidden = false;
 });

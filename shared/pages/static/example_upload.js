@@ -14,6 +14,6 @@ document.addEventListener("click", async (event) => {
     location.assign(waitingPage((await sendFile(data, { lost: button.dataset.lost })).id));
   } catch (error) {
     button.disabled = false;
-    complain(document.getElementById("problem"), error.message);
+    complain(document.getElementById("upload-problem"), error.message);
   }
 });

@@ -1,5 +1,5 @@
 // Checks a file again: posts `dataset.uploaded` for the same content with other options, and follows the new file.
-import { complain, newId, refusal, waitingPage } from "./file_upload.js";
+import { complain, messageOf, newId, waitingPage } from "./file_upload.js";
 import { optionsOf } from "./upload_options.js";
 
 const form = document.getElementById("recheck");
@@ -17,7 +17,7 @@ async function check(changes, problem) {
       body: JSON.stringify({ type: "dataset.uploaded", data }),
     });
     if (answer.ok) return location.assign(waitingPage(data.file_id));
-    complain(problem, refusal(await answer.json()) ?? `HTTP ${answer.status}`);
+    complain(problem, messageOf(answer.status, await answer.text()));
   } catch {
     complain(problem, form.getAttribute("data-lost"));
   }

@@ -5,7 +5,7 @@ import { mappingOf } from "./upload_options.js";
 const form = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const file = document.getElementById("file");
-const problem = document.getElementById("problem");
+const problem = document.getElementById("upload-problem");
 const progress = document.getElementById("progress");
 const stop = document.getElementById("stop");
 const send = document.getElementById("send");
