@@ -20,8 +20,13 @@ from services.review.questions import api as questions_api
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs import api as runs_api
+from services.review.runs.advising import Advising
 from services.review.runs.domain.run import UNDECIDED, Run
-from services.review.runs.service import EvaluationRecord, Runs
+from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
+from services.review.runs.overriding import Overriding
+from services.review.runs.proving import Proving
+from services.review.runs.service import Runs
+from services.review.runs.trials import Trials
 from services.review.workbook import api as workbook_api
 from shared import web
 from shared.artifacts import Artifacts
@@ -53,15 +58,20 @@ def build(settings: Settings) -> Litestar:
     asking = Asking(
         opening=records.opening(artifacts),
         asked=store.collection("asked_questions", Asked),
-        questions=question_sets.newest,
+        questions=question_sets.asked,
         files=artifacts,
     )
+    evaluations = JobEvaluations(store.collection("evaluations", EvaluationRecord, ["job_id"]))
     use_cases = Runs(
         runs=runs,
-        evaluations=store.collection("evaluations", EvaluationRecord, ["job_id"]),
+        evaluations=evaluations,
         catalog=catalog,
+        proving=Proving(artifacts),
+        advising=Advising(runs, evaluations),
         open_review=asking.open,
         answered=asking.answered,
+        end_review=records.ending().end,
+        questions_revision=question_sets.newest_revision,
     )
     panels = Panels.of(
         records,
@@ -89,6 +99,8 @@ def build(settings: Settings) -> Litestar:
         audited=store,
         dependencies={
             "runs": use_cases,
+            "trials": Trials(runs, evaluations),
+            "overriding": Overriding(use_cases),
             "catalog": catalog,
             "questions": question_sets,
             "pairs": pairs,

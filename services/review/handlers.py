@@ -8,6 +8,6 @@ from shared.events import EvalDone, EvaluationAnswered, TrainingFinished, Traini
 def subscribe(bus: Bus, runs: Runs) -> None:
     """One use case for each event."""
     bus.subscribe(TrainingRequested, runs.requested)
-    bus.subscribe(EvaluationAnswered, runs.questions_answered)
+    bus.subscribe(EvaluationAnswered, runs.evaluation_answered)
     bus.subscribe(EvalDone, runs.evaluated)
     bus.subscribe(TrainingFinished, runs.finished)

@@ -15,6 +15,7 @@ from services.review.policies.catalog import PolicyInUse, UnknownPolicy
 from services.review.policies.domain.rubric import BadScore
 from services.review.questions.catalog import UnknownQuestionSet
 from services.review.questions.domain.question_set import BadQuestions
+from services.review.runs.domain.run import UnknownRun
 from services.review.workbook.reader import BadWorkbook
 from shared.web import problem
 
@@ -34,7 +35,9 @@ def _bad_workbook(_request: Request[Any, Any, Any], error: BadWorkbook) -> Respo
 
 
 problems: dict[Any, Any] = {
-    **dict.fromkeys((UnknownReview, UnknownItem, UnknownPolicy, UnknownQuestionSet), _answer(404, "Not found")),
+    **dict.fromkeys(
+        (UnknownReview, UnknownItem, UnknownPolicy, UnknownQuestionSet, UnknownRun), _answer(404, "Not found")
+    ),
     **dict.fromkeys((NotOwner, NotAssigned, OwnJob), _answer(403, "Not allowed")),
     **dict.fromkeys((ReviewClosed, WrongState, PolicyInUse, NotCalibrated), _answer(409, "Conflict")),
     BadScore: _answer(422, "Bad scores"),

@@ -1,6 +1,6 @@
 """Events about scores of checkpoints."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,13 +9,16 @@ from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
 from shared.events.figures import Comparison, Contamination, Intervals, Scores, Subjects
 from shared.events.texts import Id, Metric, Name
-from shared.events.values import Artifact, Failure
+from shared.events.values import Artifact, Failure, Split
 
 MAX_TASKS = 100
 
 
 class EvalDone(EventData):
-    """A checkpoint and its base model were scored on the items of the test split.
+    """A checkpoint and its base model were scored on the items of one split, and on suites.
+
+    `split` is `validation` where several checkpoints are compared: `test` then names the questions with which the
+    chosen checkpoint is proved. It is `test` where there is nothing to choose between.
 
     `samples` is a JSON Lines artifact of `{"prompt", "reference", "answer", "base_answer", "scores"}`, with
     `production_answer` if `production` names a version, and `confidence` if the engine returned probabilities.
@@ -26,8 +29,8 @@ class EvalDone(EventData):
     Scores on suites are named `<suite>.<task>.<metric>`, `<suite>.score` (the weighted mean of the tasks' own metrics)
     and `<suite>.kept` (1 if no task's own metric is significantly worse than the base model's). `subjects` are by
     metric, then by subject. A task that could not be scored is in `task_errors`; it and its suite have no score.
-    `task_samples` are like `samples`, by task. The score `contaminated` is the share of all questions that occur in
-    the training rows, if `checkpoint.saved` names these.
+    `task_samples` are like `samples`, by task. The score `contaminated` is the share of the questions of the test split
+    and of all tasks that occur in the training rows, if `checkpoint.saved` names these.
     """
 
     type: ClassVar[str] = "eval.done"
@@ -53,6 +56,12 @@ class EvalDone(EventData):
     task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
     report: Artifact | None = None
     """The event's complete data as JSON, if a list or dict here was cut."""
+    split: Literal["validation", "test"] = "test"
+    """The split of `samples` and of the scores without a suite's name."""
+    test: Split | None = None
+    """The test split, if `split` is `validation`."""
+    production_candidate: Candidate | None = None
+    """The version that `production` names, so that it can be asked further questions."""
     contamination: Annotated[tuple[Contamination, ...], MaxEntries(MAX_TASKS + 1, cut=True)] = ()
 
     def aggregate_id(self) -> str:

@@ -8,7 +8,7 @@ from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
 from shared.events.texts import Id, Label, Name, Reason
-from shared.events.values import Value
+from shared.events.values import Artifact, Value
 
 
 class RuleOutcome(Value):
@@ -60,10 +60,19 @@ class ReviewScored(EventData):
     reviewers: int
     rules: Rules
     item_scores: Annotated[dict[Label, float], MaxEntries(1000)] = Field(default_factory=dict)
-    """Reviewers' mean score of each answer, 0 to 100; `item-3` is the third of the evaluation's samples."""
+    """Reviewers' mean score of each answer, 0 to 100; `item-3` is the third of `samples`."""
+    samples: Artifact | None = None
+    """The answers that people scored; None for those of the checkpoint's `eval.done`."""
+    advice: Reason = ""
+    """What to do next, by how the scores moved since the last reviewed version and since production."""
+    decision: int = Field(default=0, ge=0)
+    """How many verdicts over the job came before, such as before a review was reopened."""
 
     def aggregate_id(self) -> str:
         return self.review_id
+
+    def natural_key(self) -> str:
+        return _numbered(self.review_id, self.decision)
 
 
 class ModelApproved(EventData):
@@ -72,9 +81,16 @@ class ModelApproved(EventData):
     type: ClassVar[str] = "model.approved"
     candidate: Candidate
     verdict: Verdict
+    advice: Reason = ""
+    """As in `review.scored`."""
+    decision: int = Field(default=0, ge=0)
+    """As in `review.scored`."""
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id
+
+    def natural_key(self) -> str:
+        return _numbered(self.candidate.job_id, self.decision)
 
 
 class ModelRejected(EventData):
@@ -84,6 +100,18 @@ class ModelRejected(EventData):
     job_id: Id
     candidate: Candidate | None
     verdict: Verdict
+    advice: Reason = ""
+    """As in `review.scored`."""
+    decision: int = Field(default=0, ge=0)
+    """As in `review.scored`."""
 
     def aggregate_id(self) -> str:
         return self.job_id
+
+    def natural_key(self) -> str:
+        return _numbered(self.job_id, self.decision)
+
+
+def _numbered(aggregate: str, decision: int) -> str:
+    """The first verdict keeps the key that it had before there were several."""
+    return f"{aggregate}/{decision}" if decision else aggregate

@@ -55,7 +55,9 @@ class TrainingProgress(EventData):
 class CheckpointSaved(EventData):
     """A checkpoint is complete in the artifact store. `state` is what a trainer needs to resume from it.
 
-    `train` holds the training rows, with which the evaluator checks questions for contamination.
+    `train` holds the training rows, with which the evaluator checks questions for contamination. `validation` holds
+    the questions on which checkpoints are compared; None if there is nothing to choose between, so that the checkpoint
+    is answered on the test split at once.
     """
 
     type: ClassVar[str] = "checkpoint.saved"
@@ -65,6 +67,7 @@ class CheckpointSaved(EventData):
     test: Split
     state: Artifact | None = None
     train: Split | None = None
+    validation: Split | None = None
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id

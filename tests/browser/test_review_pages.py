@@ -15,13 +15,17 @@ from services.review.panels import api as panels_api
 from services.review.panels import manage_api
 from services.review.panels.calibration import KnownItem
 from services.review.panels.domain.item import Item
+from services.review.panels.domain.review import review_id
 from services.review.panels.parts import Panels, Records
 from services.review.policies.catalog import Binding, PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy
 from services.review.policies.domain.policy import Policy
 from services.review.problems import problems
+from services.review.runs.advising import Advising
 from services.review.runs.domain.run import Run
-from services.review.runs.service import EvaluationRecord, Runs
+from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
+from services.review.runs.proving import Proving
+from services.review.runs.service import Runs
 from shared.artifacts import Artifacts
 from shared.events import EvaluationAnswered
 from shared.pages.rendering import Pages
@@ -36,7 +40,7 @@ from tests.browser.checks import (
     first_screen,
 )
 from tests.browser.site import Site, serving
-from tests.unit.review.evidence import evaluation, finish, sample_lines
+from tests.unit.review.evidence import candidate, evaluation, finish, sample_lines
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 KNOWN = KnownItem(
@@ -73,10 +77,16 @@ class Service:
             default="people",
             jobs_using=self._none,
         )
+        runs = store.collection("runs", Run)
+        evaluations = JobEvaluations(store.collection("evaluations", EvaluationRecord))
         self.runs = Runs(
-            runs=store.collection("runs", Run),
-            evaluations=store.collection("evaluations", EvaluationRecord),
+            runs=runs,
+            evaluations=evaluations,
             catalog=catalog,
+            proving=Proving(self.artifacts),
+            advising=Advising(runs, evaluations),
+            end_review=self.records.ending().end,
+            questions_revision=self._no_revision,
             open_review=self.records.opening(self.artifacts).open,
             answered=self._not_asked,
         )
@@ -86,6 +96,9 @@ class Service:
 
     async def _none(self, _policy: str) -> int:
         return 0
+
+    async def _no_revision(self, _name: str) -> None:
+        return None
 
     async def _not_asked(self, _event: EvaluationAnswered) -> None:
         return None
@@ -122,7 +135,7 @@ def _provide(value: object) -> Any:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-REVIEW = "/console/review/reviews/review-job-1-10"
+REVIEW = f"/console/review/reviews/{review_id(candidate(10))}"
 
 
 def reviewer(browser: Browser, site: Site, name: str, *scopes: Any, locale: str = "en-GB", **options: Any) -> Page:
@@ -186,7 +199,7 @@ def test_two_reviewers_from_calibration_to_the_verdict(site: Site, browser: Brow
     lead.get_by_role("button", name="Decide").click()
     expect(lead.get_by_text("Reviewers differ: decide")).to_have_count(0)
     for _ in range(40):
-        lead.goto(site.url + "/console/review/runs/job-1")
+        lead.goto(site.url + "/console/review/verdicts/job-1")
         if lead.get_by_role("heading", name="Approved").count():
             break
         anyio.run(anyio.sleep, 0.1)

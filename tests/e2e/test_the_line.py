@@ -115,7 +115,7 @@ async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack
             (settings.gateway_port, "/v1/models"),
             (settings.trainer_port, f"/v1/runs/{job.id}"),
             (settings.evaluator_1_port, f"/v1/evaluations?job_id={job.id}"),
-            (settings.review_port, f"/v1/runs/{job.id}"),
+            (settings.review_port, f"/v1/verdicts/{job.id}"),
             (settings.ingest_port, f"/v1/datasets/{job.training_file}"),
         ]
         answers = [local_stack.get(port, path) for port, path in paths]

@@ -45,7 +45,7 @@ def admin(keyring: Keyring) -> dict[str, str]:
 async def test_the_best_checkpoint_is_approved_when_the_last_fact_arrives(client, bus_settings) -> None:
     await send(bus_settings, finish(10, 20), evaluation(20, 0.85))
     await handled(bus_settings)
-    assert (await client.get("/v1/runs/job-1")).json()["status"] == "open"
+    assert (await client.get("/v1/verdicts/job-1")).json()["status"] == "open"
     assert await published(bus_settings) == []
     await send(bus_settings, evaluation(10, 0.95))
     _, approved = await eventually_published(bus_settings, ReviewScored, ModelApproved)
@@ -54,7 +54,7 @@ async def test_the_best_checkpoint_is_approved_when_the_last_fact_arrives(client
         "exact_match 0.95 ≥ 0.80",
         "exact_match 0.95 > 0.10 of the base model; paired test on 40 items: better (p = 0.001)",
     ]
-    run = (await client.get("/v1/runs/job-1")).json()
+    run = (await client.get("/v1/verdicts/job-1")).json()
     assert run["status"] == "approved"
     assert run["run"]["policy"]["gates"][0]["at_least"] == 0.8
     assert run["evaluation"]["scores"]["exact_match"]["value"] == 0.95
@@ -64,18 +64,18 @@ async def test_every_event_sent_again_changes_nothing(client, bus_settings) -> N
     facts = [evaluation(10, 0.3), finish(10)]
     await send(bus_settings, *facts)
     found = await eventually_published(bus_settings, ReviewScored, ModelRejected)
-    before = (await client.get("/v1/runs/job-1")).json()
+    before = (await client.get("/v1/verdicts/job-1")).json()
     await send(bus_settings, *facts, *facts)
     await handled(bus_settings)
     await asyncio.sleep(0.3)
     assert await published(bus_settings) == found
-    assert (await client.get("/v1/runs/job-1")).json() == before
+    assert (await client.get("/v1/verdicts/job-1")).json() == before
 
 
 async def test_a_failed_training_has_no_verdict(client, bus_settings) -> None:
     await send(bus_settings, evaluation(10, 0.99), finish(10, status="failed"))
     await handled(bus_settings)
-    assert (await client.get("/v1/runs/job-1")).json()["status"] == "closed"
+    assert (await client.get("/v1/verdicts/job-1")).json()["status"] == "closed"
     assert await published(bus_settings) == []
 
 
@@ -105,7 +105,7 @@ async def test_two_people_score_blind_and_the_verdict_follows(client, bus_settin
     assert (scored.score, scored.reviewers, len(scored.item_scores)) == (100, 2, 20)
     assert approved.verdict.rules[-1].reason == "human_score 100.0 ≥ 70.0 (100.0 to 100.0), by 2 reviewers"
     assert (await eventually_status(client, path, admin, "closed"))["human"]["score"] == 100
-    assert (await client.get("/v1/runs/job-1")).json()["status"] == "approved"
+    assert (await client.get("/v1/verdicts/job-1")).json()["status"] == "approved"
 
 
 async def test_scores_off_the_rubric_are_refused_by_name_and_unknown_things_are_404(
@@ -121,7 +121,7 @@ async def test_scores_off_the_rubric_are_refused_by_name_and_unknown_things_are_
     assert (await client.post(f"{path}/items/item-1/scores", content=b"{oops")).status_code == 400
     assert (await score(client, path, "item-77", dict(client.headers))).status_code == 404
     assert (await score(client, "/v1/reviews/none", "item-1", dict(client.headers))).status_code == 404
-    assert (await client.get("/v1/runs/none")).status_code == 404
+    assert (await client.get("/v1/verdicts/none")).status_code == 404
     assert (await client.get(f"{path}/progress")).json()["done"] == 0
 
 
@@ -190,19 +190,21 @@ async def test_too_little_agreement_leaves_the_verdict_undecided_until_more_peop
     for item, mine, theirs in (("item-1", BEST, WORST), ("item-2", WORST, BEST), ("item-3", BEST, WORST)):
         await score(client, path, item, first, mine)
         await score(client, path, item, second, theirs)
-    run = await eventually_status(client, "/v1/runs/job-1", admin, "undecided")
+    run = await eventually_status(client, "/v1/verdicts/job-1", admin, "undecided")
     assert not run["verdict"]["rules"][1]["passed"]
     assert "agreement on accuracy" in run["verdict"]["reason"]
-    assert (await client.post("/v1/runs/job-1/override", json={"approved": True, "reason": "x"})).status_code == 400
+    assert (await client.post("/v1/verdicts/job-1/override", json={"approved": True, "reason": "x"})).status_code == 400
     override = {"approved": True, "reason": "we talked about the three items"}
-    assert (await client.post("/v1/runs/job-1/override", json=override)).status_code == 403
+    assert (await client.post("/v1/verdicts/job-1/override", json=override)).status_code == 403
     reopened = await client.post(f"{path}/reopen", json={"reason": "a third opinion"}, headers=admin)
     assert reopened.json()["status"] == "open"
-    assert (await client.get("/v1/runs/job-1")).json()["status"] == "in_review"
-    assert (await client.post("/v1/runs/job-1/override", json=override, headers=admin)).status_code == 200
-    decided = await eventually_status(client, "/v1/runs/job-1", admin, "approved")
+    assert (await client.get("/v1/verdicts/job-1")).json()["status"] == "in_review"
+    assert (await client.post("/v1/verdicts/job-1/override", json=override, headers=admin)).status_code == 200
+    decided = await eventually_status(client, "/v1/verdicts/job-1", admin, "approved")
     assert decided["verdict"]["override"]["reason"] == override["reason"]
-    *_, approved = await eventually_published(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
+    kinds = (ReviewOpened, ReviewScored, ReviewScored, ModelApproved)
+    *_, first_scored, second_scored, approved = await eventually_published(bus_settings, *kinds)
+    assert (first_scored.decision, second_scored.decision, approved.decision) == (0, 1, 1)
     assert approved.verdict.reason.startswith(f"approved by {id_of(keyring, 'admin')}: we talked about")
 
 
@@ -243,7 +245,7 @@ async def test_the_deadline_closes_a_review_with_the_scores_that_are_there(clien
     path = await opened_review(client, bus_settings, admin)
     await score(client, path, "item-1", dict(client.headers))
     assert (await client.put(f"{path}/deadline", json={"deadline_at": 1.0}, headers=admin)).status_code == 200
-    run = await eventually_status(client, "/v1/runs/job-1", admin, "undecided")
+    run = await eventually_status(client, "/v1/verdicts/job-1", admin, "undecided")
     assert "5 scores were missing at the deadline" in run["verdict"]["reason"]
 
 

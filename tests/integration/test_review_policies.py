@@ -95,7 +95,7 @@ async def test_a_run_keeps_the_revision_that_it_began_with(client, keys, bus_set
     await send(bus_settings, finish(10))
     _, approved = await eventually_published(bus_settings, ReviewScored, ModelApproved)
     assert approved.verdict.policy == "lenient"
-    run = (await client.get("/v1/runs/job-1", headers=keys["first"])).json()
+    run = (await client.get("/v1/verdicts/job-1", headers=keys["first"])).json()
     assert run["run"]["policy"]["revision"] == 1
 
 
@@ -136,7 +136,7 @@ async def test_a_trial_says_what_a_policy_would_have_decided_and_changes_nothing
     content = {"mode": "automatic", "gates": [GATE]}
     [trial] = (await client.post("/v1/policies/trial", json=content, headers=keys["first"])).json()
     assert (trial["decided"]["outcome"], trial["would"]["outcome"]) == ("rejected", "approved")
-    assert (await client.get("/v1/runs/job-1", headers=keys["first"])).json()["status"] == "rejected"
+    assert (await client.get("/v1/verdicts/job-1", headers=keys["first"])).json()["status"] == "rejected"
 
 
 async def test_changes_of_policies_and_bindings_are_published(client, keys, keyring, bus_settings) -> None:

@@ -94,7 +94,7 @@ async def test_ten_reviewers_at_once_lose_no_score(processes, bus_settings, keyr
         await asyncio.gather(
             *(reviewer_works((one, other)[n % 2], path, headers, accepted) for n, headers in enumerate(people))
         )
-        await eventually_status(one, "/v1/runs/job-1", admin, "approved")
+        await eventually_status(one, "/v1/verdicts/job-1", admin, "approved")
         panel = (await one.get(f"{path}/panel", headers=admin)).json()
     assert set(accepted.values()) == {WANTED}
     assert (panel["scores_given"], panel["scores_wanted"]) == (ITEMS * WANTED, ITEMS * WANTED)
@@ -118,7 +118,7 @@ async def test_a_crash_after_the_last_score_leaves_exactly_one_verdict(
         first.kill()
     first.start()
     async with httpx.AsyncClient(base_url=first.url, timeout=60) as client:
-        await eventually_status(client, "/v1/runs/job-1", admin, "approved")
+        await eventually_status(client, "/v1/verdicts/job-1", admin, "approved")
         assert (await eventually_status(client, path, admin, "closed"))["human"]["score"] == 100
     await eventually_published(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
     await asyncio.sleep(3)

@@ -17,7 +17,6 @@ from services.review.panels.progress import OwnProgress, Progress
 from services.review.runs.service import Runs
 from shared.pages.rendering import Pages
 from shared.pages.router import pages_router
-from shared.web import NotFound
 
 PAGES = Pages("review", Path(__file__).parent)
 AnyRequest = Request[Any, Any, Any]
@@ -100,17 +99,15 @@ async def panel(
     return PAGES.page(request, "panel.html.j2", at="review", messages=messages, **values)
 
 
-@get("/runs/{job_id:str}")
+@get("/verdicts/{job_id:str}")
 async def verdict(
     request: AnyRequest, job_id: FromPath[str], runs: NamedDependency[Runs], assignments: NamedDependency[Assignments]
 ) -> Response[bytes]:
     """The verdict over a job with all that it rests on, as one page that prints."""
-    run = await runs.get(job_id)
-    if run is None:
-        raise NotFound(f"there is no job {job_id!r} here")
+    run = await runs.required(job_id)
     review = await assignments.reviews.get(review_id(run.candidate)) if run.candidate else None
     cards = await assignments.cards(review.id) if review else []
-    evaluation = await runs.evaluation(run)
+    evaluation = await runs.evaluations.basis(run)
     values: dict[str, Any] = {"run": run, "review": review, "cards": cards, "evaluation": evaluation}
     return PAGES.page(request, "verdict.html.j2", at="review", **values)
 

@@ -30,7 +30,14 @@ class AskedQuestion(Protocol):
     def messages(self) -> list[dict[str, Any]]: ...
 
 
-QuestionSource = Callable[[str], Awaitable[list[AskedQuestion] | None]]
+class AskingRun(ChosenRun, Protocol):
+    """What else is needed where the policy names a question set."""
+
+    @property
+    def questions_revision(self) -> int | None: ...
+
+
+QuestionSource = Callable[[str, int | None], Awaitable[list[AskedQuestion] | None]]
 
 
 class Files(Protocol):
@@ -55,19 +62,19 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True)
 class Asking:
-    """The use cases of question sets in reviews. `questions` are those of a set's newest revision."""
+    """The use cases of question sets in reviews. `questions` are those of a set's revision, None for the newest."""
 
     opening: Opening
     asked: Collection[Asked]
     questions: QuestionSource
     files: Files
 
-    async def open(self, run: ChosenRun, evaluation: EvalDone) -> str | None:
+    async def open(self, run: AskingRun, evaluation: EvalDone) -> str | None:
         """Open the review, or ask for the answers that it needs; returns why people cannot review."""
         assert run.policy is not None
         if run.policy.questions is None:
             return await self.opening.open(run, evaluation)
-        questions = await self.questions(run.policy.questions)
+        questions = await self.questions(run.policy.questions, run.questions_revision)
         if not questions:
             return f"there is no question set {run.policy.questions!r}"
         candidate = evaluation.candidate

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from services.review.panels.domain.review import Entry, Review, Status
+from services.review.panels.domain.review import UNFINISHED, Entry, Review, Status
 from services.review.panels.domain.scorecard import Scorecard
 from services.review.panels.domain.scoring import human_evidence, item_scores
 from services.review.policies.domain.evidence import HumanEvidence
@@ -15,7 +15,6 @@ from shared.store import Collection
 _log = telemetry.logger(__name__)
 Decider = Callable[[Review, HumanEvidence | None, dict[str, float]], Awaitable[object]]
 SYSTEM = "assay"
-UNFINISHED: tuple[Status, ...] = ("open", "sealing", "adjudicating", "scored")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from services.review.panels.domain.item import StoredItem
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
 from services.review.panels.domain.scorecard import Scorecard
+from services.review.panels.ending import Ending
 from services.review.panels.lifecycle import Lifecycle, Reopener
 from services.review.panels.opening import Files, Opening
 from services.review.panels.progress import Progress
@@ -40,6 +41,10 @@ class Records:
             scorecards=store.collection("scorecards", Scorecard, ["review_id"]),
             members=store.collection("members", Member, ["review_id"]),
         )
+
+    def ending(self) -> Ending:
+        """Ends reviews whose scores no longer count."""
+        return Ending(reviews=self.reviews)
 
     def opening(self, files: Files) -> Opening:
         """The use case that runs need of the panels."""

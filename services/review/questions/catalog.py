@@ -72,10 +72,16 @@ class QuestionCatalog:
         content = await asyncio.to_thread(self.files.read, revision.questions)
         return [Question.model_validate_json(line) for line in content.split(b"\n") if line]
 
-    async def newest(self, name: str) -> list[AskedQuestion] | None:
-        """The questions of the newest revision; None where there is no such set."""
+    async def asked(self, name: str, revision: int | None = None) -> list[AskedQuestion] | None:
+        """The questions of a revision, None for the newest one; None where there is no such set or revision."""
         found = await self.sets.get(name)
-        return [*await self.questions(found.newest)] if found else None
+        chosen = found.revision(revision) if found else None
+        return [*await self.questions(chosen)] if chosen else None
+
+    async def newest_revision(self, name: str) -> int | None:
+        """The number of the newest revision, for a job that begins now; None where there is no such set."""
+        found = await self.sets.get(name)
+        return found.newest.number if found else None
 
     async def known_items(self, name: str) -> Sequence[KnownItem]:
         """The questions with a known score, as calibration items; none where there is no such set."""

@@ -1,4 +1,4 @@
-"""Runs, overrides and trials of policies by HTTP."""
+"""Verdicts, overrides and trials of policies by HTTP."""
 
 from typing import Annotated, Any, Self
 
@@ -13,9 +13,10 @@ from services.review.policies.domain.data import Data
 from services.review.policies.domain.policy import PolicyContent
 from services.review.policies.domain.verdict import Ruling
 from services.review.runs.domain.run import Run, Status
+from services.review.runs.overriding import Overriding
 from services.review.runs.service import Runs
+from services.review.runs.trials import Trial, Trials
 from shared.events import EvalDone
-from shared.web import NotFound
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -27,8 +28,12 @@ class OverrideInput(Data):
     reason: str = Field(min_length=3, max_length=2000)
 
 
-class RunView(BaseModel):
-    """A job with the verdict over it and the evidence it rests on."""
+class VerdictView(BaseModel):
+    """The verdict over a job and the evidence it rests on.
+
+    `evaluation` holds the figures that the gates judge: those of the test split. `choice` holds the figures by which
+    the checkpoint was chosen: those of the validation split; None where there was one checkpoint.
+    """
 
     job_id: str
     status: Status
@@ -36,13 +41,20 @@ class RunView(BaseModel):
     review_id: str | None
     run: Run
     evaluation: EvalDone | None
+    choice: EvalDone | None
 
     @classmethod
-    def of(cls, run: Run, evaluation: EvalDone | None) -> Self:
+    async def of(cls, run: Run, runs: Runs) -> Self:
         asked = run.candidate is not None and run.policy is not None and run.policy.mode != "automatic"
-        review = review_id(run.candidate) if run.candidate and asked else None
+        choice = await runs.evaluations.choice(run)
         return cls(
-            job_id=run.job_id, status=run.status, verdict=run.ruling, review_id=review, run=run, evaluation=evaluation
+            job_id=run.job_id,
+            status=run.status,
+            verdict=run.ruling,
+            review_id=review_id(run.candidate) if run.candidate and asked else None,
+            run=run,
+            evaluation=None if run.status == "proving" else await runs.evaluations.basis(run),
+            choice=choice if choice and choice.split == "validation" else None,
         )
 
 
@@ -50,36 +62,46 @@ class TrialView(BaseModel):
     """What a policy would have decided about one run, beside what was decided."""
 
     job_id: str
+    alias: str
     decided: Ruling | None
     would: Ruling
+    step: int
+    proved: bool
+
+    @classmethod
+    def of(cls, trial: Trial) -> Self:
+        return cls(**vars(trial))
 
 
-@get("/runs/{job_id:str}")
-async def run(job_id: FromPath[str], runs: NamedDependency[Runs]) -> RunView:
+@get("/verdicts/{job_id:str}")
+async def verdict(job_id: FromPath[str], runs: NamedDependency[Runs]) -> VerdictView:
     """The verdict over a job, with every rule and figure that led to it."""
-    found = await runs.get(job_id)
-    if found is None:
-        raise NotFound(f"there is no job {job_id!r} here")
-    return RunView.of(found, await runs.evaluation(found))
+    return await VerdictView.of(await runs.required(job_id), runs)
 
 
-@post("/runs/{job_id:str}/override", status_code=200)
+@post("/verdicts/{job_id:str}/override", status_code=200)
 async def override(
-    request: AnyRequest, job_id: FromPath[str], data: JSONBody[OverrideInput], runs: NamedDependency[Runs]
-) -> RunView:
+    request: AnyRequest,
+    job_id: FromPath[str],
+    data: JSONBody[OverrideInput],
+    runs: NamedDependency[Runs],
+    overriding: NamedDependency[Overriding],
+) -> VerdictView:
     """Replace the verdict, with a reason. For admin and those whom the policy names."""
-    changed = await runs.override(job_id, data.approved, data.reason, caller_of(request))
-    return RunView.of(changed, await runs.evaluation(changed))
+    changed = await overriding.override(job_id, data.approved, data.reason, caller_of(request))
+    return await VerdictView.of(changed, runs)
 
 
 @post("/policies/trial", status_code=200)
 async def trial(
     data: JSONBody[PolicyContent],
-    runs: NamedDependency[Runs],
+    trials: NamedDependency[Trials],
     limit: Annotated[int, Parameter(ge=1, le=100)] = 20,
 ) -> list[TrialView]:
     """What this policy would have decided about the newest decided runs. Nothing is changed."""
-    return [TrialView(**vars(each)) for each in await runs.trial(data, limit)]
+    return [TrialView.of(each) for each in await trials.of(data, limit)]
 
 
-routes = Router("/v1", route_handlers=[run, override, trial], guards=[allow_any("review", "train")], tags=["runs"])
+routes = Router(
+    "/v1", route_handlers=[verdict, override, trial], guards=[allow_any("review", "train")], tags=["verdicts"]
+)

@@ -98,6 +98,7 @@ class WorkerMessageHandler:
             test=run.data.test,
             state=written.state,
             train=run.data.train,
+            validation=run.comparison_split,
         )
         await self.lease.change(lambda current: current.add_checkpoint(written), [event])
         self.metrics.update(run.id, written.metrics)

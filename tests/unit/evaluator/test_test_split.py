@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.evaluator.scoring.domain.answer import Answer, answer_lines, read_lines, sample_lines
-from services.evaluator.scoring.domain.item import CannotBeScored, answer_tokens, read_items, suite_name
+from services.evaluator.scoring.domain.item import CannotBeScored, answer_tokens, read_items, split_name
 from services.evaluator.scoring.domain.target import Target
 from shared.events import Artifact
 
@@ -46,7 +46,7 @@ def test_a_targets_key_depends_on_weights_and_questions_only() -> None:
     assert checkpoint.key != checkpoint.model_copy(update={"protocol": "metrics-3"}).key
     assert checkpoint.model_copy(update={"protocol": "p"}).base.protocol == "p"
     assert (checkpoint.adapter_name, checkpoint.base.adapter_name) == ("eval-v-cd", None)
-    assert suite_name(TEST) == "test-split@abababababababab"
+    assert split_name("test", TEST) == "test-split@abababababababab"
 
 
 def test_samples_have_reference_answers_and_errors() -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from shared.events import Artifact, Candidate, Comparison, EvalDone, Failure, Interval, Score, TrainingFinished
+from shared.events import Artifact, Candidate, Comparison, EvalDone, Failure, Interval, Score, Split, TrainingFinished
 
 NOTHING = Artifact(uri="file:///nowhere", sha256="0" * 64, bytes=0)
 
@@ -53,6 +53,12 @@ def evaluation(
         production_scores={} if production is None else {"exact_match": Score(value=production, n=n)},
         error=Failure(code="adapter_refused", message=error) if error else None,
     )
+
+
+def on_validation(step: int, figure: float | None, *, error: str | None = None, job_id: str = "job-1") -> EvalDone:
+    """An evaluation of one of several checkpoints, which still has to be proved on the test split."""
+    done = evaluation(step, figure, error=error, job_id=job_id)
+    return done.model_copy(update={"split": "validation", "test": Split(artifact=NOTHING, rows=40)})
 
 
 def comparison(figure: float, other: float, against: str, n: int, verdict: str | None) -> Comparison:

@@ -5,7 +5,8 @@ from itertools import permutations
 import pytest
 
 from services.review.policies.shipped import shipped_policies
-from services.review.runs.domain.run import Run, choose
+from services.review.runs.domain.choice import choose
+from services.review.runs.domain.run import Run
 from shared.events import EvalDone, ModelApproved, ModelRejected, ReviewScored
 from tests.unit.review.evidence import evaluation, finish
 

@@ -94,7 +94,7 @@ async def test_a_review_of_a_question_set_opens_with_the_answers_and_the_sets_ow
     asking = Asking(
         opening=records.opening(files),
         asked=store.collection("asked", Asked),
-        questions=catalog.newest,
+        questions=catalog.asked,
         files=files,
     )
     policy = Policy.model_validate({"name": "p", "mode": "human", "questions": "shop"})

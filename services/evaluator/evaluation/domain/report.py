@@ -3,8 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.evaluator.evaluation.domain.contamination import TrainingNgrams, asked_text, contaminated
+from services.evaluator.evaluation.domain.contamination import (
+    TrainingNgrams,
+    asked_text,
+    contaminated,
+    conversation_text,
+)
 from services.evaluator.scoring.domain.answer import item_scores, read_lines
+from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.domain.paired_test import comparisons, holm, value_pairs, verdict
 from services.evaluator.scoring.domain.scored import Scored
 from shared.events import Artifact, Comparison, Contamination, EvalDone, Interval, Score
@@ -86,6 +92,12 @@ def contamination(result: TaskResult, training: TrainingNgrams) -> Contamination
     """How many questions of a task the training rows contain."""
     questions = [asked_text(row) for row in read_lines(result.lines)]
     return Contamination(task=result.name, n=len(questions), seen=sum(contaminated(questions, training)))
+
+
+def split_contamination(items: Sequence[Item], training: TrainingNgrams) -> Contamination:
+    """How many questions of the test split the training rows contain; the split need not be answered."""
+    questions = [each.question or conversation_text(each.prompt) for each in items]
+    return Contamination(task="", n=len(questions), seen=sum(contaminated(questions, training)))
 
 
 def contamination_score(found: Sequence[Contamination]) -> dict[str, Score]:

@@ -13,9 +13,9 @@ from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
-from services.evaluator.evaluation.service.suite_outcome import SuiteOutcome, evaluation_name, scores_of
+from services.evaluator.evaluation.service.suite_outcome import SuiteOutcome, asked_split, evaluation_name, scores_of
 from services.evaluator.scoring.domain.answer import read_lines, sample_lines
-from services.evaluator.scoring.domain.item import CannotBeScored, suite_name
+from services.evaluator.scoring.domain.item import CannotBeScored, read_items
 from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
@@ -111,19 +111,19 @@ class Evaluations:
         return None if samples is None else read_lines(await asyncio.to_thread(self.files.read, samples), limit)
 
     async def _evaluate(self, event: CheckpointSaved) -> EvalDone:
-        target = Target.checkpoint(event.candidate, event.test.artifact, self.protocol)
+        target = Target.checkpoint(event.candidate, asked_split(event).artifact, self.protocol)
         baseline = await self.runner.baseline(event.candidate)
         candidate = event.candidate
         plans = await self.suite_catalog.plans(candidate.job_id, candidate.suite, candidate.owner)
         waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
         progress = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
-        test = await self.runner.run(target, baseline)
-        progress = await self._report_progress(progress, "", test)
+        answered = await self.runner.run(target, baseline)
+        progress = await self._report_progress(progress, "", answered)
         suites: list[tuple[SuitePlan, SuiteOutcome]] = []
         for plan in plans:
             outcome, progress = await self._suite(plan, target, baseline, progress)
             suites.append((plan, outcome))
-        done = await asyncio.to_thread(self._done, event, test, suites, baseline)
+        done = await asyncio.to_thread(self._done, event, answered, suites, baseline)
         return await asyncio.to_thread(self._within_bounds, done)
 
     async def _report_progress(self, progress: Progress, name: str, result: TaskResult | None) -> Progress:
@@ -160,14 +160,14 @@ class Evaluations:
     def _done(
         self,
         event: CheckpointSaved,
-        test: TaskResult,
+        split: TaskResult,
         suites: Sequence[tuple[SuitePlan, SuiteOutcome]],
         baseline: Candidate | None,
     ) -> EvalDone:
-        results = [test, *(each for _plan, outcome in suites for each in outcome.results)]
+        results = [split, *(each for _plan, outcome in suites for each in outcome.results)]
         comparisons = report.all_comparisons(results)
         complete = [(plan.name, outcome.results) for plan, outcome in suites if not outcome.failures]
-        contamination = self._contamination(event, results)
+        contamination = self._contamination(event, results[1:])
         scores = scores_of(results, complete, lambda each: each.checkpoint) | report.contamination_score(contamination)
         for name, tasks in complete:
             scores |= report.kept(name, tasks, comparisons)
@@ -176,12 +176,15 @@ class Evaluations:
             suite=evaluation_name(event, [plan for plan, _outcome in suites]),
             scores=scores,
             base_scores=scores_of(results, complete, lambda each: each.base),
-            samples=self._samples(test),
+            samples=self._samples(split),
             duration_s=sum(each.checkpoint.duration_s for each in results),
             intervals=report.intervals(results, lambda each: each.checkpoint),
             base_intervals=report.intervals(results, lambda each: each.base),
             comparisons=comparisons,
-            production=baseline.version if baseline and test.production is not None else None,
+            split="validation" if event.validation else "test",
+            test=event.test if event.validation else None,
+            production=baseline.version if baseline and split.production is not None else None,
+            production_candidate=baseline if split.production is not None else None,
             production_scores=scores_of(results, complete, lambda each: each.production),
             production_intervals=report.intervals(results, lambda each: each.production),
             item_errors=sum(each.checkpoint.item_errors for each in results),
@@ -217,21 +220,26 @@ class Evaluations:
     def _samples(self, result: TaskResult) -> Artifact:
         return self.files.put_bytes(sample_lines(result.lines, result.base_lines, result.production_lines))
 
-    def _contamination(self, event: CheckpointSaved, results: Sequence[TaskResult]) -> tuple[Contamination, ...]:
+    def _contamination(self, event: CheckpointSaved, tasks: Sequence[TaskResult]) -> tuple[Contamination, ...]:
+        """Of the test split, also where another one was answered, and of each suite's task."""
         if event.train is None:
             return ()
         try:
             training = TrainingNgrams(self.files.read(event.train.artifact))
+            test = read_items(self.files.read(event.test.artifact))
         except ArtifactError as error:
             # A gate on contamination then fails because it was not measured; the scores are valid.
-            _log.warning("the training rows cannot be read", error=str(error))
+            _log.warning("the training rows or the test split cannot be read", error=str(error))
             return ()
-        return tuple(report.contamination(each, training) for each in results)
+        proved = report.split_contamination(test, training)
+        return (proved, *(report.contamination(each, training) for each in tasks))
 
     def _failed(self, event: CheckpointSaved, error: CannotBeScored) -> EvalDone:
         return EvalDone(
             candidate=event.candidate,
-            suite=suite_name(event.test.artifact),
+            suite=evaluation_name(event, []),
+            split="validation" if event.validation else "test",
+            test=event.test if event.validation else None,
             scores={},
             base_scores={},
             samples=self.files.put_bytes(b""),

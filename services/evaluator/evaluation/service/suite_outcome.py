@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from services.evaluator.evaluation.domain import report
 from services.evaluator.evaluation.domain.report import TaskResult
-from services.evaluator.scoring.domain.item import suite_name
+from services.evaluator.scoring.domain.item import split_name
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.suites.service.suite_plan import SuitePlan
-from shared.events import CheckpointSaved, Failure, Score
+from shared.events import CheckpointSaved, Failure, Score, Split
 
 MAX_NAME = 512
 
@@ -34,9 +34,15 @@ def scores_of(
     return found
 
 
+def asked_split(event: CheckpointSaved) -> Split:
+    """What a checkpoint is asked: the validation split where checkpoints are compared, else the test split."""
+    return event.validation or event.test
+
+
 def evaluation_name(event: CheckpointSaved, plans: Sequence[SuitePlan]) -> str:
     """The same name for the same questions."""
     digests = (hashlib.sha256("".join(t.artifact.sha256 for t in p.tasks if t.artifact).encode()) for p in plans)
     suites = (f"{plan.name}@{digest.hexdigest()[:16]}" for plan, digest in zip(plans, digests, strict=True))
-    name = "+".join((suite_name(event.test.artifact), *suites))
+    split = split_name("validation" if event.validation else "test", asked_split(event).artifact)
+    name = "+".join((split, *suites))
     return name if len(name) <= MAX_NAME else f"suites@{hashlib.sha256(name.encode()).hexdigest()[:32]}"

@@ -36,7 +36,7 @@ class Agreements:
         if evaluation is None:
             _log.warning("no evaluation is stored for a review", review=event.review_id)
             return
-        rows = await asyncio.to_thread(self._rows, evaluation.done.samples, event.item_scores)
+        rows = await asyncio.to_thread(self._rows, event.samples or evaluation.done.samples, event.item_scores)
         found = ReviewRatings(
             id=event.review_id,
             judge=self.judge,

@@ -39,9 +39,9 @@ class Item:
     """Measures the speed of an answer of fixed length."""
 
 
-def suite_name(test: Artifact) -> str:
-    """The name of a test split in `EvalDone.suite`; the same for the same questions."""
-    return f"test-split@{test.sha256[:16]}"
+def split_name(split: str, questions: Artifact) -> str:
+    """The name of a validation or test split in `EvalDone.suite`; the same for the same questions."""
+    return f"{split}-split@{questions.sha256[:16]}"
 
 
 def read_items(content: bytes) -> tuple[Item, ...]:

@@ -6,7 +6,7 @@ API_PATHS: Mapping[str, tuple[str, ...]] = {
     "ingest": ("/v1/datasets", "/v1/templates"),
     "trainer": ("/v1/runs",),
     "evaluator": ("/v1/agreement", "/v1/comparisons", "/v1/evaluations", "/v1/suites"),
-    "review": ("/v1/reviews", "/v1/policies", "/v1/names", "/v1/question_sets", "/v1/pairs", "/v1/preferences"),
+    "review": ("/v1/reviews", "/v1/policies", "/v1/names", "/v1/question-sets", "/v1/verdicts"),
 }
 """What each service owns below `/v1`."""
 

@@ -1,5 +1,6 @@
 """The review of one checkpoint: its life from the first item to the evidence."""
 
+import hashlib
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -9,7 +10,8 @@ from services.review.policies.domain.evidence import HumanEvidence
 from services.review.policies.domain.policy import Policy
 from shared.events import Candidate
 
-Status = Literal["open", "sealing", "adjudicating", "scored", "closed", "cancelled"]
+Status = Literal["open", "sealing", "adjudicating", "scored", "closed", "cancelled", "superseded"]
+UNFINISHED: tuple[Status, ...] = ("open", "sealing", "adjudicating", "scored")
 MAX_ENTRIES = 200
 
 
@@ -36,7 +38,8 @@ class Review(BaseModel):
     """What is known of one review; items and scores are stored apart. Times are in Unix seconds.
 
     `open`: takes scores. `sealing`: all scores are there and are being fixed. `adjudicating`: items on which reviewers
-    differ wait for a decision. `scored`: the evidence is complete. `closed`: the verdict was given.
+    differ wait for a decision. `scored`: the evidence is complete. `closed`: the verdict was given. `superseded`: a
+    newer version of the name was approved meanwhile.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,9 +76,14 @@ class Review(BaseModel):
             return None
         if self.status not in allowed:
             raise WrongState(f"a review that is {self.status} cannot become {status}")
+        return self.ended(status, entry)
+
+    def ended(self, status: Status, entry: Entry) -> Self:
+        """With another status, noted in the log."""
         return self.model_copy(update={"status": status, "log": (*self.log, entry)[-MAX_ENTRIES:]})
 
 
 def review_id(candidate: Candidate) -> str:
-    """The one review of a checkpoint."""
-    return f"review-{candidate.job_id}-{candidate.step}"
+    """The one review of a checkpoint. Reviewers see the id, so it tells neither job nor step."""
+    digest = hashlib.sha256(f"{candidate.job_id}/{candidate.step}".encode()).hexdigest()
+    return f"review-{digest[:16]}"

@@ -66,6 +66,12 @@ class QuestionSet(BaseModel):
         """The revision that new reviews take."""
         return self.revisions[-1]
 
+    def revision(self, number: int | None) -> Revision | None:
+        """A revision by its number, None for the newest; None where there is no such revision."""
+        if number is None:
+            return self.newest
+        return next((each for each in self.revisions if each.number == number), None)
+
     def readable_by(self, caller: Caller) -> bool:
         """Whether the caller may see the questions."""
         return EVERYBODY in self.readers or caller.owns(self.owner) or caller.id in self.readers
