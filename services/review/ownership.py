@@ -17,6 +17,11 @@ class Caller(BaseModel):
     owners: tuple[str, ...] = ()
     """The ids whose resources this caller owns, beside `id`."""
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id under which a policy or a question set may name this caller."""
+        return frozenset((self.id, *self.owners))
+
     def owns(self, owner: str) -> bool:
         """Whether the caller may change what belongs to `owner`."""
         return self.admin or owner == self.id or owner in self.owners

@@ -43,8 +43,8 @@ class Overriding:
 
 
 def _require_overrider(run: Run, caller: Caller) -> None:
-    allowed = caller.admin or (run.policy is not None and caller.id in run.policy.overriders)
+    allowed = caller.admin or (run.policy is not None and not caller.ids.isdisjoint(run.policy.overriders))
     if not allowed:
         raise NotOwner("only admin and those whom the policy names as overriders may override a verdict")
-    if run.policy is not None and not run.policy.own_job and caller.id == run.owner:
+    if run.policy is not None and not run.policy.own_job and run.owner in caller.ids:
         raise OwnJob(f"the policy {run.policy.name!r} forbids that people decide over their own job")

@@ -66,8 +66,7 @@ class Review(BaseModel):
 
     def require_not_own(self, caller: Caller) -> None:
         """Raise `OwnJob` where the caller owns the job and the policy forbids it."""
-        own = caller.id == self.candidate.owner or self.candidate.owner in caller.owners
-        if own and not self.policy.own_job:
+        if self.candidate.owner in caller.ids and not self.policy.own_job:
             raise OwnJob(f"the policy {self.policy.name!r} forbids that people decide over their own job")
 
     def moved(self, status: Status, entry: Entry, *allowed: Status) -> Self | None:

@@ -26,7 +26,7 @@ class NamedPolicy(BaseModel):
 
     def readable_by(self, caller: Caller) -> bool:
         """Whether the caller may read this policy and name it in a job."""
-        return EVERYBODY in self.readers or caller.owns(self.owner) or caller.id in self.readers
+        return EVERYBODY in self.readers or caller.owns(self.owner) or not caller.ids.isdisjoint(self.readers)
 
     def revise(self, content: PolicyContent, readers: tuple[str, ...], caller: Caller, now: int) -> Self | None:
         """With a further revision; None where nothing changes. Raises `NotOwner`."""

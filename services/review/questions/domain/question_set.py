@@ -74,7 +74,7 @@ class QuestionSet(BaseModel):
 
     def readable_by(self, caller: Caller) -> bool:
         """Whether the caller may see the questions."""
-        return EVERYBODY in self.readers or caller.owns(self.owner) or caller.id in self.readers
+        return EVERYBODY in self.readers or caller.owns(self.owner) or not caller.ids.isdisjoint(self.readers)
 
     def revised(self, questions: Artifact, count: int, caller: Caller, now: int) -> Self | None:
         """With a further revision; None where the questions are the same. Raises `NotOwner`."""
