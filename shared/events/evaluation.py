@@ -12,6 +12,7 @@ from shared.events.texts import Id, Metric, Name
 from shared.events.values import Artifact, Failure, Split
 
 MAX_TASKS = 100
+MAX_TASK_ERRORS = 50
 
 
 class EvalDone(EventData):
@@ -53,7 +54,7 @@ class EvalDone(EventData):
     production_intervals: Intervals = Field(default_factory=dict)
     subjects: Subjects = Field(default_factory=dict)
     task_samples: Annotated[dict[Metric, Artifact], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
-    task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASKS, cut=True)] = Field(default_factory=dict)
+    task_errors: Annotated[dict[Metric, Failure], MaxEntries(MAX_TASK_ERRORS, cut=True)] = Field(default_factory=dict)
     report: Artifact | None = None
     """The event's complete data as JSON, if a list or dict here was cut."""
     split: Literal["validation", "test"] = "test"

@@ -52,6 +52,7 @@ def proved(choice: EvalDone, answered: EvaluationAnswered, samples: Artifact) ->
         "base_scores": {**_suite_values(choice.base_scores), **base.scores},
         "base_intervals": {**_suite_values(choice.base_intervals), **base.intervals},
         "production_scores": {**_suite_values(choice.production_scores), **production.scores},
+        "production_intervals": {**_suite_values(choice.production_intervals), **production.intervals},
         "comparisons": (*answered.comparisons, *suites),
         "item_errors": mine.item_errors,
         "base_item_errors": base.item_errors,

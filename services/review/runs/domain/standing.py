@@ -25,8 +25,8 @@ def production_standing(evaluation: EvalDone, human: HumanEvidence | None, rank_
     return Standing(
         version=evaluation.production or "",
         human=_human(human),
-        private=_figure(evaluation.production_scores, {}, rank_by),
-        general=_general(evaluation.production_scores, {}),
+        private=_figure(evaluation.production_scores, evaluation.production_intervals, rank_by),
+        general=_general(evaluation.production_scores, evaluation.production_intervals),
     )
 
 
