@@ -9,7 +9,7 @@ from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
-from shared.events import Candidate, Failure, Split, TrainingFinished, TrainingQueued, TrainingRequested, Value
+from shared.events import Candidate, Failure, TrainingFinished, TrainingQueued, TrainingRequested, Value
 from shared.lease import Lease
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
@@ -109,14 +109,6 @@ class TrainingRun(Value):
     def owned_by(self, attempt: int) -> bool:
         """Whether this attempt may still write."""
         return self.status == "running" and self.attempt == attempt
-
-    @property
-    def comparison_split(self) -> Split | None:
-        """The questions on which the job's checkpoints are compared; None if there is only one, or no questions."""
-        if self.plan is None or self.data is None or self.data.validation is None:
-            return None
-        compares = len(self.plan.checkpoint_steps) > 1 and self.data.validation.rows > 0
-        return self.data.validation if compares else None
 
     def queue(self, plan: TrainingPlan, data: RunData) -> Self:
         """Plan and data are decided; a run with a pending pause request is paused."""

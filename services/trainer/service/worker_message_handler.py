@@ -98,7 +98,7 @@ class WorkerMessageHandler:
             test=run.data.test,
             state=written.state,
             train=run.data.train,
-            validation=run.comparison_split,
+            validation=run.data.compared_on(len(run.plan.checkpoint_steps)),
         )
         await self.lease.change(lambda current: current.add_checkpoint(written), [event])
         self.metrics.update(run.id, written.metrics)

@@ -22,3 +22,7 @@ class RunData(Value):
     start: WarmStart | None = None
     template: PromptTemplate | None = None
     """What the rows were rendered with; it travels with each checkpoint."""
+
+    def compared_on(self, checkpoints: int) -> Split | None:
+        """The questions on which so many checkpoints are compared; None if there is only one, or no questions."""
+        return self.validation if checkpoints > 1 and self.validation and self.validation.rows else None
