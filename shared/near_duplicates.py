@@ -89,15 +89,20 @@ class NearTexts:
             for band, key in enumerate(keys):
                 self._buckets.setdefault((band, key), []).append(place)
 
-    def find(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
-        """For each of `texts` that is near to one of these: its place, the other's place, and their similarity."""
+    def find(self, texts: Sequence[str], keys: Hashes | None = None) -> Iterator[tuple[int, int, float]]:
+        """For each of `texts` that is near to one of these: its place, the other's place, and their similarity.
+
+        `keys` are the band keys of the normalized texts, if they are known.
+        """
         made = [normalized(text) for text in texts]
         if not made or not self.texts:
             return
-        for place, keys in enumerate(band_keys(signatures(made)).tolist()):
-            near = {other for band, key in enumerate(keys) for other in self._buckets.get((band, key), ())}
+        for place, row in enumerate((band_keys(signatures(made)) if keys is None else keys).tolist()):
+            near = {other for band, key in enumerate(row) for other in self._buckets.get((band, key), ())}
             for other in sorted(near):
-                if made[place] == self.texts[other] or are_near(made[place], self.texts[other]):
+                if made[place] == self.texts[other]:
+                    yield place, other, 1.0
+                elif are_near(made[place], self.texts[other]):
                     yield place, other, similarity(made[place], self.texts[other])
 
 

@@ -54,8 +54,13 @@ class Consumer:
 
 CONSUMERS: tuple[Consumer, ...] = (
     Consumer("ingest", events.DatasetUploaded),
+    Consumer("ingest", events.SuitePublished),
+    Consumer("ingest", events.SuiteDeleted),
+    Consumer("ingest", events.TrainingRequested),
     Consumer("trainer", events.DatasetReady),
     Consumer("trainer", events.DatasetRejected),
+    Consumer("trainer", events.DatasetRendered),
+    Consumer("trainer", events.PoolChanged),
     Consumer("trainer", events.TrainingRequested),
     Consumer("trainer", events.TrainingCancelRequested),
     Consumer("trainer", events.TrainingPauseRequested),

@@ -9,11 +9,15 @@ from services.ingest import api, handlers
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.pages.routes import routes as pages
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
+from services.ingest.service.renderings import Renderings
 from services.ingest.service.rows import Rows
+from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from shared import web
 from shared.artifacts import Artifacts
@@ -31,8 +35,10 @@ def build(settings: Settings) -> Litestar:
     templates = Templates(store.collection("templates", TemplateVersion, indexes=("owner", "name")))
     indexes = ("upload.owner", "upload.dataset", "upload.created_at")
     kept = store.collection("datasets", Dataset, indexes=indexes)
-    datasets = Datasets(kept, templates, worker)
-    handlers.subscribe(bus, datasets)
+    suites = Suites(store.collection("suites", Suite), artifacts)
+    datasets = Datasets(kept, templates, suites, worker)
+    renderings = Renderings(store.collection("renderings", Rendering, indexes=("file_id",)), kept, templates, worker)
+    handlers.subscribe(bus, datasets, suites, renderings)
     return web.build(
         "ingest",
         settings,

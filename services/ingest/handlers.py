@@ -1,10 +1,20 @@
 """The events that ingest handles."""
 
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.renderings import Renderings
+from services.ingest.service.suites import Suites
 from shared.bus import Bus
-from shared.events import DatasetUploaded
+from shared.events import DatasetUploaded, SuiteDeleted, SuitePublished, TrainingRequested
 
 
-def subscribe(bus: Bus, datasets: Datasets) -> None:
-    """One use case for each event."""
-    bus.subscribe(DatasetUploaded, datasets.check)
+def subscribe(bus: Bus, datasets: Datasets, suites: Suites, renderings: Renderings) -> None:
+    """Use cases by event."""
+
+    async def uploaded(event: DatasetUploaded) -> None:
+        await datasets.check(event)
+        await renderings.file_checked(event.file_id)
+
+    bus.subscribe(DatasetUploaded, uploaded)
+    bus.subscribe(TrainingRequested, renderings.requested)
+    bus.subscribe(SuitePublished, suites.published)
+    bus.subscribe(SuiteDeleted, suites.deleted)

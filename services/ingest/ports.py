@@ -5,7 +5,15 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from services.ingest.report import Report
-from shared.events import Artifact, DatasetUploaded, PromptTemplate, Splits
+from shared.events import Artifact, DatasetUploaded, Failure, PromptTemplate, Splits
+
+
+class SuiteToCompare(BaseModel):
+    """A suite whose questions are looked for in the training rows."""
+
+    name: str
+    revision: int
+    questions: Artifact
 
 
 class PreparationRequest(BaseModel):
@@ -14,6 +22,7 @@ class PreparationRequest(BaseModel):
     upload: DatasetUploaded
     template: PromptTemplate | None = None
     earlier: Artifact | None = None
+    suites: list[SuiteToCompare] = []
 
 
 class PreparationResult(BaseModel):
@@ -22,6 +31,28 @@ class PreparationResult(BaseModel):
     report: Report
     splits: Splits | None = None
     version: str = ""
+
+
+class RenderRequest(BaseModel):
+    """The stored rows of a data set, and the template to put around them."""
+
+    rows: Artifact
+    fields: Artifact | None
+    index: Artifact
+    template: PromptTemplate
+
+
+class RenderResult(BaseModel):
+    """The rendered splits, or why a row cannot be rendered."""
+
+    splits: Splits | None = None
+    error: Failure | None = None
+
+
+class Renderer(Protocol):
+    """Renders rows, apart from the process that answers requests."""
+
+    async def render(self, request: RenderRequest) -> RenderResult: ...
 
 
 class Preparer(Protocol):
@@ -36,3 +67,11 @@ class Files(Protocol):
     def fetch_file(self, artifact: Artifact, target: Any) -> None: ...
 
     def open(self, artifact: Artifact) -> Any: ...
+
+
+class StoredFiles(Files, Protocol):
+    """Artifacts that are read as a whole, and stored."""
+
+    def read(self, artifact: Artifact) -> bytes: ...
+
+    def put_bytes(self, content: bytes) -> Artifact: ...

@@ -1,6 +1,6 @@
 """Makes a data set of one uploaded file: read, check, find duplicates, split, measure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from services.ingest.reading.sources import ReadOptions, open_source
 from services.ingest.report import Counts, Report, Twins
 from services.ingest.row_index import CONTRADICTION, DUPLICATE, DUPLICATE_PART, NEAR, Numbers, RowIndex
 from services.ingest.shapes.findings import Finding, shortened
-from services.ingest.split_files import write_splits
+from services.ingest.split_files import NotRendered, RowFiles, write_splits
 from services.ingest.splits.assignment import LEFT_OUT, Earlier, Shares, Splitter
 from services.ingest.splits.duplicates import exact_duplicates
 from services.ingest.splits.near_rows import near_rows
 from services.ingest.statistics.lengths import TokenCounter
+from services.ingest.suites.overlaps import KnownSuite, find_overlaps
 from shared.events import PromptTemplate, RowError
 
 MIN_ROWS = 10
@@ -42,6 +43,7 @@ class Request:
     earlier: Earlier | None = None
     limits: Limits = field(default_factory=Limits)
     counter: TokenCounter = field(default_factory=lambda: TokenCounter("", None))
+    suites: Sequence[KnownSuite] = ()
     near: bool = True
     measured: bool = True
 
@@ -136,12 +138,17 @@ def _split(
     report = prepared.report
     report.counts = _counts(parts)
     report.twins = _twins(duplicates, near, parts, index.places, assignment.large_clusters)
+    report.suites = find_overlaps(request.suites, store, kind, index, log)
     if request.measured:
         report.contradictions = contradictions_of(store, kind, ~duplicates, index.flags, CONTRADICTION, SHOWN)
         measure(report, store, kind, np.flatnonzero(parts == 0), request.counter)
     prepared.index, prepared.rows = index, store.path
     prepared.fields = store.fields_path if store.has_fields else None
-    prepared.splits = write_splits(store, parts, request.template, scratch)
+    try:
+        prepared.splits = write_splits(RowFiles(store.path, prepared.fields), parts, request.template, scratch)
+    except NotRendered as error:
+        reason = f"line {int(index.places[error.row])} {error.reason}"
+        return FileRefused("row_not_rendered", reason, "change the row, or upload the file without a template")
     return None
 
 

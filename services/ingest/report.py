@@ -39,6 +39,29 @@ class Contradiction(BaseModel):
     answers: list[str]
 
 
+class SuiteTwin(BaseModel):
+    """A training row, by its line, that contains a question of a suite."""
+
+    line: int
+    task: str
+    question: str
+    similarity: float
+
+
+class SuiteReport(BaseModel):
+    """A suite that the training rows were compared with.
+
+    `seen` of its `questions` are in `rows` rows; `twins` are the most similar ones.
+    """
+
+    suite: str
+    revision: int
+    questions: int
+    seen: int
+    rows: int
+    twins: list[SuiteTwin]
+
+
 class Report(BaseModel):
     """The result of all checks; lists in it have at most a hundred entries, the artifacts hold all."""
 
@@ -51,6 +74,7 @@ class Report(BaseModel):
     finding_counts: dict[str, int] = Field(default_factory=dict)
     twins: Twins = Twins()
     contradictions: list[Contradiction] = Field(default_factory=list[Contradiction])
+    suites: list[SuiteReport] = Field(default_factory=list[SuiteReport])
     lengths: Lengths | None = None
     languages: dict[str, float] = Field(default_factory=dict)
     labels: dict[str, float] = Field(default_factory=dict)

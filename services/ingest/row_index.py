@@ -10,8 +10,8 @@ import numpy.typing as npt
 from services.ingest.splits.assignment import Earlier
 
 Numbers = npt.NDArray[Any]
-DUPLICATE, NEAR, CONTRADICTION = 1, 2, 4
-FLAGS = {"duplicate": DUPLICATE, "near_duplicate": NEAR, "contradiction": CONTRADICTION}
+DUPLICATE, NEAR, CONTRADICTION, IN_SUITE = 1, 2, 4, 8
+FLAGS = {"duplicate": DUPLICATE, "near_duplicate": NEAR, "contradiction": CONTRADICTION, "in_suite": IN_SUITE}
 DUPLICATE_PART = 4
 
 

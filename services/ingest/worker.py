@@ -1,40 +1,67 @@
-"""The process that checks one file: `python -m services.ingest.worker`, started by ingest.
+"""The process that checks or renders one file: `python -m services.ingest.worker`, started by ingest.
 
 A file that takes too much memory ends this process and no other.
 """
 
 import hashlib
 import resource
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from services.ingest.checks.row_checker import CheckOptions
-from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.ports import PreparationRequest, PreparationResult, RenderRequest, RenderResult
 from services.ingest.preparation import Prepared, Request, prepare
 from services.ingest.reading.limits import Limits
 from services.ingest.reading.sources import ReadOptions
 from services.ingest.report import Report
 from services.ingest.row_index import RowIndex
-from services.ingest.splits.assignment import Shares
+from services.ingest.split_files import NotRendered, RowFiles, write_splits
+from services.ingest.splits.assignment import NAMES, Shares
 from services.ingest.statistics.lengths import TokenCounter
+from services.ingest.suites.overlaps import KnownSuite
+from services.ingest.suites.questions import read
 from shared.artifacts import Artifacts
 from shared.child import Parent, run
-from shared.events import RowError, Split, Splits
+from shared.events import Failure, RowError, Split, Splits
 
 
 def main(parent: Parent) -> None:
     """Answer one request."""
-    asked = PreparationRequest.model_validate(parent.request["request"])
     limit = int(parent.request["memory_gib"] * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     artifacts = Artifacts(parent.request["artifacts"])
+    scratch = Path(parent.request["scratch"])
+    if "render" in parent.request:
+        result = render(RenderRequest.model_validate(parent.request["render"]), artifacts, scratch)
+        parent.send(result.model_dump(mode="json"))
+        return
     try:
-        result = check(asked, artifacts, Path(parent.request["scratch"]), parent.request)
+        asked = PreparationRequest.model_validate(parent.request["request"])
+        checked = check(asked, artifacts, scratch, parent.request)
     except MemoryError:
-        result = _too_large(parent.request["memory_gib"])
-    parent.send(result.model_dump(mode="json"))
+        checked = _too_large(parent.request["memory_gib"])
+    parent.send(checked.model_dump(mode="json"))
+
+
+def render(asked: RenderRequest, artifacts: Artifacts, scratch: Path) -> RenderResult:
+    """Put a template around the stored rows of a data set, in the splits that they have."""
+    fields = scratch / "fields.jsonl" if asked.fields is not None else None
+    files = RowFiles(scratch / "rows.jsonl", fields)
+    artifacts.fetch_file(asked.rows, files.rows)
+    artifacts.fetch_file(asked.index, scratch / "index.npz")
+    if asked.fields is not None and fields is not None:
+        artifacts.fetch_file(asked.fields, fields)
+    index = RowIndex.load(scratch / "index.npz")
+    try:
+        paths = write_splits(files, index.parts, asked.template, scratch)
+    except NotRendered as error:
+        message = f"line {int(index.places[error.row])} {error.reason}"
+        return RenderResult(error=Failure(code="row_not_rendered", message=message))
+    counts = np.bincount(index.parts, minlength=len(NAMES)).tolist()
+    return RenderResult(splits=_splits(paths, dict(zip(NAMES, counts, strict=False)), artifacts))
 
 
 def check(
@@ -68,6 +95,9 @@ def _request(
         shares=Shares(options.validation_share, options.test_share),
         template=asked.template,
         earlier=earlier,
+        suites=[
+            KnownSuite(suite.name, suite.revision, read(artifacts.read(suite.questions))) for suite in asked.suites
+        ],
         limits=Limits(**settings["limits"]),
         counter=TokenCounter.of(base_model, settings["base_models"].get(base_model, "")),
     )
@@ -82,11 +112,12 @@ def _stored(prepared: Prepared, artifacts: Artifacts, scratch: Path) -> Preparat
     report.index = artifacts.put_file(scratch / "index.npz")
     report.rows = artifacts.put_file(prepared.rows)
     report.fields = artifacts.put_file(prepared.fields) if prepared.fields is not None else None
-    counts = report.counts.model_dump()
-    splits = Splits(
-        **{name: Split(artifact=artifacts.put_file(file), rows=counts[name]) for name, file in prepared.splits.items()}
-    )
+    splits = _splits(prepared.splits, report.counts.model_dump(), artifacts)
     return PreparationResult(report=report, splits=splits, version=version_of(prepared.index))
+
+
+def _splits(files: Mapping[str, Path], counts: Mapping[str, int], artifacts: Artifacts) -> Splits:
+    return Splits(**{name: Split(artifact=artifacts.put_file(file), rows=counts[name]) for name, file in files.items()})
 
 
 def version_of(index: RowIndex) -> str:

@@ -6,7 +6,9 @@ from shared.bus import Bus
 from shared.events import (
     DatasetReady,
     DatasetRejected,
+    DatasetRendered,
     EvalDone,
+    PoolChanged,
     TrainingCancelRequested,
     TrainingPauseRequested,
     TrainingQueued,
@@ -19,6 +21,8 @@ def subscribe(bus: Bus, control: RunControl, supervisor: TrainingSupervisor) -> 
     bus.subscribe(TrainingRequested, control.request)
     bus.subscribe(DatasetReady, control.dataset_ready)
     bus.subscribe(DatasetRejected, control.dataset_rejected)
+    bus.subscribe(DatasetRendered, control.dataset_rendered)
+    bus.subscribe(PoolChanged, control.pool_changed)
     bus.subscribe(TrainingCancelRequested, control.cancel)
     bus.subscribe(TrainingPauseRequested, control.pause)
     bus.subscribe(TrainingResumeRequested, control.resume)

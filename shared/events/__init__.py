@@ -4,7 +4,14 @@ from shared.cloudevents import EVENTS
 from shared.events.access import AliasBound, AliasClaimed, AuditRecorded, FileDeleted, PermissionChanged
 from shared.events.candidate import Candidate
 from shared.events.configuration import PolicyDeleted, PolicyPublished, SuiteDeleted, SuitePublished
-from shared.events.datasets import DatasetReady, DatasetRejected, DatasetUploaded, UploadOptions
+from shared.events.datasets import (
+    DatasetReady,
+    DatasetRejected,
+    DatasetRendered,
+    DatasetUploaded,
+    SuiteOverlap,
+    UploadOptions,
+)
 from shared.events.evaluation import EvalDone
 from shared.events.feedback import FeedbackRecorded
 from shared.events.figures import Comparison, Contamination, Interval, Score, TrainingMetrics
@@ -42,6 +49,7 @@ __all__ = [
     "Contamination",
     "DatasetReady",
     "DatasetRejected",
+    "DatasetRendered",
     "DatasetUploaded",
     "Decoding",
     "EvalDone",
@@ -75,6 +83,7 @@ __all__ = [
     "Split",
     "Splits",
     "SuiteDeleted",
+    "SuiteOverlap",
     "SuitePublished",
     "TemplatePublished",
     "TemplateRef",

@@ -8,8 +8,8 @@ from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import Category, EventData
 from shared.events.hyperparameters import TrainingSpec
 from shared.events.templates import PromptTemplate, TemplateRef
-from shared.events.texts import Id, Label
-from shared.events.values import Artifact, RowError, Splits, Value
+from shared.events.texts import Id, Label, Name, Reason
+from shared.events.values import Artifact, Failure, RowError, Splits, Value
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -58,6 +58,15 @@ class DatasetUploaded(EventData):
         return self.file_id
 
 
+class SuiteOverlap(Value):
+    """So many questions of a suite are in so many training rows."""
+
+    suite: Name
+    revision: int = Field(ge=0)
+    questions: int = Field(ge=1)
+    rows: int = Field(ge=1)
+
+
 class DatasetReady(EventData):
     """A file passed its checks and was split."""
 
@@ -76,9 +85,34 @@ class DatasetReady(EventData):
     """Derived from the content: the same rows give the same version."""
     template: PromptTemplate | None = None
     """The template that the rows were rendered with."""
+    tokenizer: Name = ""
+    """The base model whose tokenizer counted; empty where lengths are estimates."""
+    longest_row_tokens: int | None = None
+    """Tokens of the longest row's texts alone; a chat template adds some."""
+    advice: Annotated[tuple[Reason, ...], MaxEntries(20, cut=True)] = ()
+    """What a user should know before training on these rows."""
+    suites: Annotated[tuple[SuiteOverlap, ...], MaxEntries(100, cut=True)] = ()
+    """Suites whose questions are in the training rows."""
 
     def aggregate_id(self) -> str:
         return self.file_id
+
+
+class DatasetRendered(EventData):
+    """The rows of a job's file, rendered with the template that the job names; `error` says why they cannot be."""
+
+    type: ClassVar[str] = "dataset.rendered"
+    job_id: Id
+    file_id: Id
+    template: PromptTemplate | None = None
+    splits: Splits | None = None
+    error: Failure | None = None
+
+    def aggregate_id(self) -> str:
+        return self.job_id
+
+    def natural_key(self) -> str:
+        return f"{self.job_id}/{self.file_id}"
 
 
 class DatasetRejected(EventData):

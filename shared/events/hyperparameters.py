@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.bounds import MaxBytes, MaxEntries
+from shared.events.templates import Decoding, TemplateRef
 from shared.events.texts import Suffix
 from shared.events.values import Value
 
@@ -61,4 +62,10 @@ class TrainingSpec(Value):
     policy: str | None = Field(default=None, max_length=64)
     priority: int = Field(default=0, ge=-100, le=100)
     """Of the jobs that wait, the highest goes first; among equals the oldest."""
+    template: TemplateRef | None = None
+    """The template to render the rows with, in place of the one of the file's upload."""
+    decoding: Decoding | None = None
+    """Takes the place of the template's decoding, field by field."""
+    allow_contaminated: bool = False
+    """Whether to train on rows that contain questions of a suite."""
     metadata: Annotated[dict[MetadataKey, MetadataValue], MaxEntries(16)] = Field(default_factory=dict)

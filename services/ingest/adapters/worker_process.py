@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.ingest.config import Settings
-from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.ports import PreparationRequest, PreparationResult, RenderRequest, RenderResult
 from services.ingest.report import Report
 from shared import telemetry
 from shared.child import ChildDied, Children
@@ -35,10 +35,14 @@ class WorkerProcess:
         """Refuses a file whose check ended the process twice."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._ask(request)
+                return PreparationResult.model_validate(await self._ask(request=request.model_dump(mode="json")))
             except ChildDied as died:
                 _log.warning("the check of a file died", file=request.upload.file_id, attempt=attempt, error=str(died))
         return _died()
+
+    async def render(self, request: RenderRequest) -> RenderResult:
+        """Raises `ChildDied` where the process ended: the event is then delivered again."""
+        return RenderResult.model_validate(await self._ask(render=request.model_dump(mode="json")))
 
     async def warm(self) -> None:
         """See that a process waits for the next file."""
@@ -55,20 +59,19 @@ class WorkerProcess:
     async def close(self) -> None:
         await self._children.close()
 
-    async def _ask(self, request: PreparationRequest) -> PreparationResult:
+    async def _ask(self, **asked: Any) -> Any:
         # Made here, so that it goes when the child dies.
         with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self.settings.work_dir) as scratch:
-            child = await self._children.start(self._document(request, scratch))
+            child = await self._children.start({**self._document(scratch), **asked})
             self._warming = asyncio.create_task(self.warm())
             try:
-                return PreparationResult.model_validate(await child.reply())
+                return await child.reply()
             finally:
                 await child.kill()
 
-    def _document(self, request: PreparationRequest, scratch: str) -> dict[str, Any]:
+    def _document(self, scratch: str) -> dict[str, Any]:
         settings = self.settings
         return {
-            "request": request.model_dump(mode="json"),
             "artifacts": settings.common.artifacts,
             "scratch": scratch,
             "memory_gib": settings.memory_gib,

@@ -17,7 +17,7 @@ from shared.security import Key
 from shared.web import allow
 
 SplitName = Literal["", "train", "validation", "test", "left_out", "duplicate"]
-FlagName = Literal["", "duplicate", "near_duplicate", "contradiction"]
+FlagName = Literal["", "duplicate", "near_duplicate", "contradiction", "in_suite"]
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
 _DIFFERENCES_SHOWN = 100
 

@@ -7,7 +7,7 @@ from typing import Any
 from services.ingest.checks.batch import Batch
 from services.ingest.checks.fast_chat import read_plain_chats
 from services.ingest.checks.finding_log import FindingLog
-from services.ingest.reading.json_objects import parse_line
+from services.ingest.reading.json_objects import raw_rows
 from services.ingest.reading.raw_rows import Block, LineBlock, Problem, RawRow
 from services.ingest.shapes import catalog
 from services.ingest.shapes.canonical import Row, encode, kind_of, prompt_and_answer
@@ -59,7 +59,7 @@ class RowChecker:
             yield from self._fast(block)
         else:
             self._slow_blocks = max(0, self._slow_blocks - 1)
-            yield from self._one_by_one(_raw_rows(block))
+            yield from self._one_by_one(raw_rows(block))
 
     def _fast(self, block: LineBlock) -> Iterator[Batch]:
         if (batch := read_plain_chats(block.first, block.content)) is not None:
@@ -71,7 +71,7 @@ class RowChecker:
             batch = read_plain_chats(part.first, part.content) if self.kind in ("", "chat") else None
             if batch is None:
                 slow += 1
-                yield from self._one_by_one(_raw_rows(part))
+                yield from self._one_by_one(raw_rows(part))
             else:
                 yield self._counted(batch)
         if slow * 2 > parts:
@@ -145,8 +145,9 @@ class RowChecker:
         return known
 
     def _check_fields(self, others: dict[str, Any], report: RowReport) -> None:
-        for name in sorted(self._options.template_fields - others.keys()):
-            report.error("missing_field", name, "is missing, and the template needs it", "fill this column")
+        for name in sorted(self._options.template_fields):
+            if others.get(name) in (None, ""):
+                report.error("missing_field", name, "is missing, and the template needs it", "fill this column")
         if self._options.group and not others.get(self._options.group):
             report.error("missing_group", self._options.group, "is empty", "fill the column that groups rows")
 
@@ -162,14 +163,6 @@ class RowChecker:
 
 def _fits(value: Any) -> bool:
     return isinstance(value, str | int | float) and len(str(value)) <= _FIELD_CHARS
-
-
-def _raw_rows(block: LineBlock) -> Iterator[RawRow]:
-    for number, line in enumerate(block.content.split(b"\n"), start=block.first):
-        if not line.strip():
-            continue
-        value = parse_line(line)
-        yield RawRow(number, None, value) if isinstance(value, Problem) else RawRow(number, value)
 
 
 def _parts(block: LineBlock) -> Iterator[LineBlock]:

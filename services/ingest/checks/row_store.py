@@ -77,6 +77,12 @@ class RowStore:
         table = np.memmap(self._bands_path, np.uint64, mode="r").reshape(-1, BANDS)
         return np.ascontiguousarray(table[:, place])
 
+    def band_keys(self, rows: Numbers) -> Numbers | None:
+        """The keys of some rows in all bands; None where they were not made."""
+        if self._bands is None:
+            return None
+        return np.memmap(self._bands_path, np.uint64, mode="r").reshape(-1, BANDS)[rows]
+
     def json_line(self, row: int) -> bytes:
         """The canonical line of one row."""
         if self._reader is None:

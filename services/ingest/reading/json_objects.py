@@ -1,17 +1,27 @@
 """One JSON object from text, with nothing lost: a repeated key is a problem, not an overwritten value."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from services.ingest.reading.raw_rows import Problem
+from services.ingest.reading.raw_rows import LineBlock, Problem, RawRow
 
 _MAX_DEPTH = 64
 
 
 class _Repeated(ValueError):
     pass
+
+
+def raw_rows(block: LineBlock) -> Iterator[RawRow]:
+    """The rows of a block of lines, without the empty ones."""
+    for number, line in enumerate(block.content.split(b"\n"), start=block.first):
+        if not line.strip():
+            continue
+        value = parse_line(line)
+        yield RawRow(number, None, value) if isinstance(value, Problem) else RawRow(number, value)
 
 
 def parse_line(line: bytes) -> dict[str, Any] | Problem:

@@ -15,12 +15,13 @@ from services.ingest.reading import (
     encodings,
     json_documents,
     json_lines,
+    json_objects,
     parquet,
     workbooks,
 )
 from services.ingest.reading.dialects import Dialect
 from services.ingest.reading.limits import MIB, Limits
-from services.ingest.reading.raw_rows import Block, Detected
+from services.ingest.reading.raw_rows import Block, Detected, LineBlock, RawRow
 from services.ingest.reading.refusal import FileRefused
 
 _WRAPPER = re.compile(r'\{\s*"(?:features|' + "|".join(json_documents.WRAPPER_KEYS) + r')"\s*:\s*\[')
@@ -43,6 +44,11 @@ class Source:
 
     detected: Detected
     blocks: Iterator[Block]
+
+    def rows(self) -> Iterator[RawRow]:
+        """The rows one by one."""
+        for block in self.blocks:
+            yield from json_objects.raw_rows(block) if isinstance(block, LineBlock) else block
 
 
 def open_source(path: Path, filename: str, options: ReadOptions, limits: Limits, scratch: Path) -> Source:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.domain.dataset import Dataset
-from services.ingest.ports import PreparationRequest, PreparationResult, Preparer
+from services.ingest.ports import PreparationRequest, PreparationResult, Preparer, SuiteToCompare
 from services.ingest.report import Report
+from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.shapes.catalog import SHAPES
-from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError, Splits
+from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError, Splits, SuiteOverlap
 from shared.store import Collection, Cursor, Page
 
 
@@ -18,6 +19,7 @@ class Datasets:
 
     datasets: Collection[Dataset]
     templates: Templates
+    suites: Suites
     preparer: Preparer
 
     async def check(self, upload: DatasetUploaded) -> None:
@@ -30,7 +32,12 @@ class Datasets:
             result = PreparationResult(report=Report(errors=[wrong]))
         else:
             earlier = previous.report.index if previous is not None else None
-            request = PreparationRequest(upload=upload, template=template, earlier=earlier)
+            suites = [
+                SuiteToCompare(name=one.id, revision=one.number, questions=one.questions)
+                for one in await self.suites.compared_with(upload.owner)
+                if one.questions is not None
+            ]
+            request = PreparationRequest(upload=upload, template=template, earlier=earlier, suites=suites)
             result = await self.preparer.prepare(request)
         await self._save(upload, template, result, previous)
 
@@ -116,6 +123,11 @@ def _ready(
         kind=report.kind or "chat",
         version=version,
         template=template,
+        suites=tuple(
+            SuiteOverlap(suite=one.suite, revision=one.revision, questions=one.seen, rows=one.rows)
+            for one in report.suites
+            if one.rows
+        ),
     )
 
 

@@ -20,11 +20,15 @@ _SHARE_FOR_ACTIVATIONS = 0.5
 
 
 class BaseShape(Value):
-    """Dimensions of a base model: width, number of blocks, and context length in tokens."""
+    """Dimensions of a base model: width, number of blocks, and context length in tokens.
+
+    `engine_context` is how many tokens the engines take that serve it, if that is known.
+    """
 
     hidden_size: int
     blocks: int
     context: int | None = None
+    engine_context: int | None = None
 
 
 class MemoryBudget(Value):
@@ -77,13 +81,16 @@ def auto_learning_rate(asked: Hyperparameters, kind: Kind, hidden_size: int, rea
     return rate * (asked.learning_rate_multiplier or 1.0)
 
 
-def max_length(asked: Hyperparameters, context: int | None, reasons: dict[str, str]) -> int:
-    """The longest row in tokens; raises `PlanRefused` for more than the base model can read."""
+def max_length(asked: Hyperparameters, base: BaseShape, reasons: dict[str, str]) -> int:
+    """The longest row in tokens; raises `PlanRefused` for more than the base model, or its engine, can read."""
+    reader, context = "the base model", base.context
+    if base.engine_context is not None and (context is None or base.engine_context < context):
+        reader, context = "the engine that serves it", base.engine_context
     if asked.max_length is None:
         longest = context or MAX_LENGTH_TOKENS
-        reasons["max_length"] = f"{longest}: what the base model can read; short rows cost no more for it"
+        reasons["max_length"] = f"{longest}: what {reader} can read; short rows cost no more for it"
         return longest
     if context is not None and asked.max_length > context:
-        message = f"max_length is {asked.max_length}, but the base model can read only {context} tokens"
+        message = f"max_length is {asked.max_length}, but {reader} can read only {context} tokens"
         raise PlanRefused("invalid_hyperparameter", message, "max_length")
     return asked.max_length

@@ -118,7 +118,7 @@ def plan_training(
         learning_rate=asked.learning_rate or auto_learning_rate(asked, tuning.kind, base.hidden_size, reasons),
         warmup_steps=round(total_steps * _WARMUP_SHARE),
         tuning=tuning,
-        max_length=max_length(asked, base.context, reasons),
+        max_length=max_length(asked, base, reasons),
         reasons=reasons,
     )
 

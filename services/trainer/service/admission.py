@@ -4,8 +4,11 @@ import time
 from dataclasses import dataclass
 
 from services.trainer.domain.auto_hyperparameters import MemoryBudget
+from services.trainer.domain.engine_limits import engine_limits
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.names import model_name
+from services.trainer.domain.rows.refusals import refuse_high_rank, refuse_long_rows, refuse_suite_questions
+from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import TrainingRun
@@ -13,6 +16,7 @@ from services.trainer.domain.warm_start import warm_start
 from services.trainer.ports import BaseModels, RunArchive, UnknownBaseModel
 from services.trainer.service.run_store import RunStore
 from shared.events import DatasetReady, DatasetRejected, Failure
+from shared.prompts import with_decoding
 from shared.store import Decision
 
 _NAMED_LINES = 5
@@ -46,12 +50,19 @@ class Admission:
             await self._fail(job_id, _rejection(*rejected))
             return
         ready = {use: view.ready for use, view in views.items() if view and view.ready}
-        if len(ready) == len(views):
-            await self._queue(run, ready)
+        rendered = {use: await self._rendered(run, file_id) for use, file_id in run.rendered_files.items()}
+        if len(ready) == len(views) and None not in rendered.values():
+            await self._queue(run, ready, {use: file for use, file in rendered.items() if file is not None})
 
-    async def _queue(self, run: TrainingRun, datasets: dict[str, DatasetReady]) -> None:
+    async def _rendered(self, run: TrainingRun, file_id: str) -> RenderedFile | None:
+        return await self.store.rendered.get(f"{run.id}/{file_id}")
+
+    async def _queue(
+        self, run: TrainingRun, datasets: dict[str, DatasetReady], rendered: dict[str, RenderedFile]
+    ) -> None:
         try:
-            queued = await self._planned(run, datasets)
+            asked = {use: file.in_place_of(datasets[use], use) for use, file in rendered.items()}
+            queued = await self._planned(run, {**datasets, **asked})
         except UnknownBaseModel as error:
             await self._fail(run.id, Failure(code="model_not_found", message=str(error), param="model"))
             return
@@ -74,6 +85,7 @@ class Admission:
         spec = run.request.spec
         name = model_name(spec.base_model, self.organization, spec.suffix, run.id)
         base = await self.base_models.find(spec.base_model)
+        limits = engine_limits(await self.store.pools.find(base_model=spec.base_model), spec.base_model)
         start, tuning = None, None
         if spec.hyperparameters.start_job is not None:
             start, tuning = warm_start(await self._find(spec.hyperparameters.start_job), run.request)
@@ -82,7 +94,10 @@ class Admission:
         tokens = data.train.artifact.bytes / _BYTES_PER_TOKEN / max(1, rows)
         budget = MemoryBudget(memory_bytes=self.memory_bytes, row_tokens=max(1.0, tokens))
         validation_rows = data.validation.rows if data.validation else 0
-        plan = plan_training(run.id, spec, name, rows, base, tuning, budget, validation_rows)
+        served = base.model_copy(update={"engine_context": limits.context})
+        plan = plan_training(run.id, spec, name, rows, served, tuning, budget, validation_rows)
+        refuse_high_rank(plan.tuning, limits)
+        refuse_long_rows(datasets["training_file"], spec.base_model, plan.max_length)
         return run.queue(plan, data)
 
     async def _find(self, job_id: str) -> TrainingRun | None:
@@ -108,6 +123,8 @@ def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
         if dataset.kind in ("preference", "unpaired"):
             message = f"{dataset.file_id} has preferences, which cannot be trained on yet: name a file of conversations"
             raise PlanRefused("unsupported_rows", message, use)
+    if not run.request.spec.allow_contaminated:
+        refuse_suite_questions(datasets["training_file"])
     splits, validation_file = datasets["training_file"].splits, datasets.get("validation_file")
     validation = validation_file.splits.train if validation_file else splits.validation
     general = datasets.get("general_file")
@@ -116,7 +133,7 @@ def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
         message = f"the dataset {general.file_id!r} has no rows to mix in"
         raise PlanRefused("general_file_not_found", message, "general_file")
     return RunData(
-        template=datasets["training_file"].template,
+        template=with_decoding(datasets["training_file"].template, run.request.spec.decoding),
         train=splits.train,
         validation=validation if validation.rows else None,
         test=splits.test,

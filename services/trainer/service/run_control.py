@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.trainer.domain.curve.curve_point import CurvePoint
+from services.trainer.domain.engine_limits import PoolLimits
 from services.trainer.domain.names import job_id_for_file
 from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.stopping.early_stopping import CheckpointScores
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.ports import RunArchive
@@ -16,7 +18,9 @@ from shared.cloudevents import EventData
 from shared.events import (
     DatasetReady,
     DatasetRejected,
+    DatasetRendered,
     EvalDone,
+    PoolChanged,
     TrainingCancelRequested,
     TrainingPauseRequested,
     TrainingRequested,
@@ -76,6 +80,21 @@ class RunControl:
         """Fail the runs that wait for this dataset."""
         await self.store.datasets.create(DatasetCheck(id=event.file_id, rejected=event))
         await self.admission.admit_waiting_for(event.file_id)
+
+    async def dataset_rendered(self, event: DatasetRendered) -> None:
+        """Admit the run whose file was rendered with its template."""
+        await self.store.rendered.create(RenderedFile.of(event))
+        await self.admission.admit(event.job_id)
+
+    async def pool_changed(self, event: PoolChanged) -> None:
+        """Keep what a pool's engines can take, which limits what is trained for them."""
+        limits = PoolLimits.of(event)
+
+        def decide(known: PoolLimits) -> Decision[PoolLimits] | None:
+            return (limits, ()) if known.at < limits.at else None
+
+        if not await self.store.pools.create(limits):
+            await self.store.pools.change(limits.id, decide)
 
     async def cancel(self, event: TrainingCancelRequested) -> None:
         """Cancel a waiting run at once; a running one is stopped by its trainer."""

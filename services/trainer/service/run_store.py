@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.trainer.domain.curve.curve_point import CurvePoint, curve_of
+from services.trainer.domain.engine_limits import PoolLimits
 from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.training_run import TrainingRun
 from shared.cloudevents import EventData
 from shared.events import TrainingMetrics
@@ -18,12 +20,16 @@ class RunStore:
     runs: Collection[TrainingRun]
     datasets: Collection[DatasetCheck]
     points: Collection[CurvePoint]
+    rendered: Collection[RenderedFile]
+    pools: Collection[PoolLimits]
 
     @classmethod
     def of(cls, store: BaseStore) -> "RunStore":
         return cls(
             runs=store.collection("runs", TrainingRun, indexes=("status", "request.owner", "created_at")),
             datasets=store.collection("datasets", DatasetCheck),
+            rendered=store.collection("rendered", RenderedFile),
+            pools=store.collection("pools", PoolLimits, indexes=("base_model",)),
             points=store.collection("points", CurvePoint, indexes=("job_id",)),
         )
 

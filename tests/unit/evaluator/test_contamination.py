@@ -1,15 +1,15 @@
-"""Contamination is found by n-grams of words, whatever text surrounds a question."""
+"""A question is found in training rows that are near to it, and in those that contain it among other text."""
 
 import json
 
 import pytest
 
-from services.evaluator.evaluation.domain.contamination import TrainingNgrams, asked_text, contaminated
+from services.evaluator.evaluation.domain.contamination import TrainingPrompts, asked_text, contaminated
 
 
-def training(*texts: str) -> TrainingNgrams:
+def training(*texts: str) -> TrainingPrompts:
     rows = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}]} for text in texts]
-    return TrainingNgrams(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    return TrainingPrompts(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
 
 
 LONG = "Which sailor from Genoa reached the islands of the Caribbean in the year 1492 with three ships?"
@@ -26,7 +26,9 @@ LONG = "Which sailor from Genoa reached the islands of the Caribbean in the year
         ("What is the capital of Spain?", "What is the capital of France?", False),
         ("请回答：中国第一个皇帝是谁？谢谢", "中国第一个皇帝是谁？", True),
         ("中国最后一个皇帝是谁？", "中国第一个皇帝是谁？", False),
-        ("yes no", "yes no", False),
+        ("yes no", "yes no", True),
+        ("she said yes no more", "yes no", False),
+        (LONG.replace("with three ships", ""), LONG, True),
         ("", "", False),
     ],
 )
@@ -46,7 +48,9 @@ def test_a_common_prompt_around_the_questions_is_not_contamination() -> None:
 
 
 def test_a_row_without_messages_is_plain_text() -> None:
-    assert contaminated([LONG], TrainingNgrams(LONG.encode())) == [True]
+    assert contaminated([LONG], TrainingPrompts(LONG.encode())) == [True]
+    chinese = json.dumps({"text": "请回答：中国第一个皇帝是谁？谢谢"}).encode()
+    assert contaminated(["中国第一个皇帝是谁？"], TrainingPrompts(chinese)) == [True]
 
 
 def test_conversations_that_end_with_the_same_question_are_not_contaminated() -> None:
@@ -61,6 +65,6 @@ def test_conversations_that_end_with_the_same_question_are_not_contaminated() ->
         }
         for n in range(14)
     ]
-    train = TrainingNgrams(b"".join(json.dumps(row).encode() + b"\n" for row in rows[3:]))
+    train = TrainingPrompts(b"".join(json.dumps(row).encode() + b"\n" for row in rows[3:]))
     asked = [asked_text({"prompt": row["messages"][:-1]}) for row in rows]
     assert contaminated(asked, train) == [False] * 3 + [True] * 11

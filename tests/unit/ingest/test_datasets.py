@@ -6,9 +6,11 @@ from pathlib import Path
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.rows import RowFilter, Rows
+from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from shared.artifacts import Artifacts
 from shared.events import DatasetUploaded, PromptTemplate
@@ -21,7 +23,8 @@ async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(
     settings = Settings(common=CommonSettings(artifacts=str(tmp_path / "a")), work_dir=tmp_path, keep_ready=False)
     artifacts, store = Artifacts(settings.common.artifacts), MemoryStore("ingest")
     templates = Templates(store.collection("templates", TemplateVersion))
-    datasets = Datasets(store.collection("datasets", Dataset), templates, WorkerProcess(settings))
+    suites = Suites(store.collection("suites", Suite), artifacts)
+    datasets = Datasets(store.collection("datasets", Dataset), templates, suites, WorkerProcess(settings))
     asked = PromptTemplate(name="support", version=1, system="你是客服。", user="地点:{place}\n问题:{input}")
     first = await templates.publish("key_1", asked, None)
     assert (await templates.publish("key_1", asked, None)).version == first.version == 1

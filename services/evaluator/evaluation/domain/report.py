@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.evaluator.evaluation.domain.contamination import (
-    TrainingNgrams,
+    TrainingPrompts,
     asked_text,
     contaminated,
     conversation_text,
@@ -88,13 +88,13 @@ def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored |
     return {each.full_name(name): found for each, own in scored if own for name, found in own.intervals.items()}
 
 
-def contamination(result: TaskResult, training: TrainingNgrams) -> Contamination:
+def contamination(result: TaskResult, training: TrainingPrompts) -> Contamination:
     """How many questions of a task the training rows contain."""
     questions = [asked_text(row) for row in read_lines(result.lines)]
     return Contamination(task=result.name, n=len(questions), seen=sum(contaminated(questions, training)))
 
 
-def split_contamination(items: Sequence[Item], training: TrainingNgrams) -> Contamination:
+def split_contamination(items: Sequence[Item], training: TrainingPrompts) -> Contamination:
     """How many questions of the test split the training rows contain; the split need not be answered."""
     questions = [each.question or conversation_text(each.prompt) for each in items]
     return Contamination(task="", n=len(questions), seen=sum(contaminated(questions, training)))

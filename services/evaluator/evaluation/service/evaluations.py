@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.evaluator.evaluation.domain import report
-from services.evaluator.evaluation.domain.contamination import TrainingNgrams
+from services.evaluator.evaluation.domain.contamination import TrainingPrompts
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
@@ -225,7 +225,7 @@ class Evaluations:
         if event.train is None:
             return ()
         try:
-            training = TrainingNgrams(self.files.read(event.train.artifact))
+            training = TrainingPrompts(self.files.read(event.train.artifact))
             test = read_items(self.files.read(event.test.artifact))
         except ArtifactError as error:
             # A gate on contamination then fails because it was not measured; the scores are valid.

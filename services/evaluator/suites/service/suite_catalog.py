@@ -142,7 +142,9 @@ class SuiteCatalog:
             except CannotBeScored:
                 continue
             assert suite is not None, "the folder has a file of that name"
-            content = await asyncio.to_thread(self.files.put_bytes, suite.content.model_dump_json().encode())
+            planner = Planner(self.folders, self.files, self.task_check)
+            portable = await asyncio.to_thread(planner.portable, suite)
+            content = await asyncio.to_thread(self.files.put_bytes, portable.model_dump_json().encode())
 
             def decide(known: FolderSuite, content: object = content) -> Decision[FolderSuite] | None:
                 event = SuitePublished.model_validate(

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
-from services.evaluator.suites.domain.suite import Suite, task_names
+from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
 from services.evaluator.suites.domain.task import Format, Table, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles, TaskCheck
 from shared.events import Artifact, Failure
@@ -52,6 +52,20 @@ class Planner:
         return SuitePlan(
             suite.name, tuple(self._task(suite, name, raw) for name, raw in zip(names, suite.tasks, strict=True))
         )
+
+    def portable(self, suite: Suite) -> SuiteContent:
+        """The suite with artifacts in place of files, so that other services can read its questions."""
+        return suite.content.model_copy(update={"tasks": tuple(self._portable(suite, raw) for raw in suite.tasks)})
+
+    def _portable(self, suite: Suite, raw: dict[str, Any]) -> dict[str, Any]:
+        try:
+            plain = self.folders.harness(suite.name, raw) if "harness" in raw else raw
+            task = read_task(plain)
+            tables = {"data": self._stored(suite, task.data), "examples": self._stored(suite, task.examples)}
+        except CannotBeScored:
+            return raw
+        named = {field: table for field, table in tables.items() if table is not None and field in plain}
+        return {**plain, **{field: table.model_dump(exclude_none=True) for field, table in named.items()}}
 
     def _task(self, suite: Suite, name: str, raw: dict[str, Any]) -> PlannedTask:
         try:

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from services.gateway.common.domain.errors import BadRequest
 from services.gateway.common.domain.validation import bad_request
+from services.gateway.fine_tuning.domain import job_metadata
 from shared.events import Hyperparameters, TrainingSpec
 
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 DEFAULT_SEED = 0
-_PRIORITY = re.compile(r"-?(100|[0-9]{1,2})")
 _METADATA = re.compile(r"metadata\[(.{1,64})\]")
 
 
@@ -71,22 +71,23 @@ class JobRequest(BaseModel):
                 raise ValueError("keys and values must not hold a NUL character")
             if not 1 <= len(key) <= MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
                 raise ValueError(f"keys have 1 to {MAX_METADATA_KEY} characters, values up to {MAX_METADATA_VALUE}")
-        if not 1 <= len(pairs.get("policy", "default")) <= MAX_METADATA_KEY:
-            raise ValueError(f"'policy' names a review policy in 1 to {MAX_METADATA_KEY} characters")
-        if not _PRIORITY.fullmatch(pairs.get("priority", "0")):
-            raise ValueError("'priority' is a whole number from -100 to 100")
+        job_metadata.read(pairs)
         return value
 
     def spec(self) -> TrainingSpec:
         """What to train."""
         metadata = self.metadata or {}
+        chosen = job_metadata.read(metadata)
         return TrainingSpec(
             base_model=self.model,
             hyperparameters=_merged(self),
             suffix=self.suffix,
             seed=DEFAULT_SEED if self.seed is None else self.seed,
-            policy=metadata.get("policy"),
-            priority=int(metadata.get("priority", 0)),
+            policy=chosen.policy,
+            priority=chosen.priority,
+            template=chosen.template,
+            decoding=chosen.decoding,
+            allow_contaminated=chosen.allow_contaminated,
             metadata=metadata,
         )
 

@@ -1,6 +1,5 @@
 """What a caller says about an uploaded file: OpenAI's parameters, and Assay's beside them."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -9,11 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from services.gateway.common.domain.errors import BadRequest
 from services.gateway.common.domain.validation import bad_request
+from services.gateway.fine_tuning.domain.template_name import template_ref
 from shared.events import TemplateRef, UploadOptions
 
 Purpose = Literal["fine-tune"]
 [PURPOSE] = get_args(Purpose)
-_TEMPLATE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?::([0-9]{1,6}))?")
 # A form cannot easily hold a tab.
 _TABS = {"\\t": "\t", "tab": "\t"}
 
@@ -25,13 +24,6 @@ def _mapping(text: str) -> Any:
         raise ValueError(
             'must be a JSON object that names a field for a column, such as {"question": "prompt"}'
         ) from None
-
-
-def _template(text: str) -> TemplateRef:
-    found = _TEMPLATE.fullmatch(text)
-    if found is None:
-        raise ValueError("must be the name of a template, or name:version")
-    return TemplateRef(name=found[1], version=int(found[2] or 0))
 
 
 class UploadRequest(BaseModel):
@@ -57,7 +49,7 @@ class UploadRequest(BaseModel):
     group: str = Field(default="", max_length=200)
     validation_share: float = Field(default=0.1, ge=0, le=0.45)
     test_share: float = Field(default=0.1, ge=0, le=0.45)
-    template: Annotated[TemplateRef | None, BeforeValidator(_template)] = None
+    template: Annotated[TemplateRef | None, BeforeValidator(template_ref)] = None
 
     @property
     def drop_bad_rows(self) -> bool:

@@ -1,0 +1,1 @@
+"""The questions of suites, and the training rows that contain them."""

@@ -1,0 +1,141 @@
+"""A job's own template: its rows are rendered as the served version is asked, byte for byte."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway.inference.domain import chat_request
+from services.gateway.inference.domain.prompt_template import applied
+from services.ingest.adapters.worker_process import WorkerProcess
+from services.ingest.config import Settings
+from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.suite import Suite
+from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.service.datasets import Datasets
+from services.ingest.service.renderings import Renderings
+from services.ingest.service.suites import Suites
+from services.ingest.service.templates import Templates
+from shared.artifacts import Artifacts
+from shared.events import (
+    DatasetRendered,
+    DatasetUploaded,
+    PromptTemplate,
+    TemplateRef,
+    TrainingRequested,
+    TrainingSpec,
+)
+from shared.settings import CommonSettings
+from shared.store import MemoryStore
+from tests.gateway import candidate
+
+ASKED = PromptTemplate(name="support", version=1, system="你是客服。", user="地点：{place}\n问题：{input}")
+HEADER = "问题,答案,place"
+ROWS = [f'"{{input}} {n * 7919} 怎么退货，用“标签”{n}",标签{n},第{n}店' for n in range(40)]
+
+
+class Service:
+    """Ingest over a store in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(common=CommonSettings(artifacts=str(folder / "a")), work_dir=folder, keep_ready=False)
+        store, worker = MemoryStore("ingest"), WorkerProcess(settings)
+        self.artifacts = Artifacts(settings.common.artifacts)
+        self.templates = Templates(store.collection("templates", TemplateVersion))
+        datasets = store.collection("datasets", Dataset)
+        suites = Suites(store.collection("suites", Suite), self.artifacts)
+        self.datasets = Datasets(datasets, self.templates, suites, worker)
+        self.asked = store.collection("renderings", Rendering)
+        self.renderings = Renderings(self.asked, datasets, self.templates, worker)
+
+    async def upload(self, rows: list[str], header: str = HEADER) -> None:
+        artifact = self.artifacts.put_bytes("\n".join([header, *rows]).encode())
+        await self.datasets.check(
+            DatasetUploaded(file_id="file", filename="r.csv", artifact=artifact, owner="key_1", drop_bad_rows=True)
+        )
+        await self.renderings.file_checked("file")
+
+    async def request(self, job_id: str = "job", template: str = "support", version: int = 1) -> None:
+        spec = TrainingSpec(base_model="base", template=TemplateRef(name=template, version=version))
+        await self.renderings.requested(
+            TrainingRequested(job_id=job_id, training_file="file", spec=spec, owner="key_1")
+        )
+
+    async def done(self, job_id: str = "job") -> DatasetRendered | None:
+        found = await self.asked.get(f"{job_id}/file")
+        assert found is not None
+        return found.done
+
+    def rows(self, event: DatasetRendered) -> list[dict[str, Any]]:
+        assert event.splits is not None
+        splits = (event.splits.train, event.splits.validation, event.splits.test)
+        lines = [self.artifacts.read(split.artifact).splitlines() for split in splits]
+        assert [split.rows for split in splits] == [len(each) for each in lines]
+        return [json.loads(line) for each in lines for line in each]
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> Service:
+    made = Service(tmp_path)
+    await made.templates.publish("key_1", ASKED, None)
+    return made
+
+
+@pytest.mark.parametrize("job_first", [True, False])
+async def test_a_jobs_template_renders_the_rows_as_requests_are_rendered(service: Service, job_first: bool) -> None:
+    if job_first:
+        await service.request()
+        assert await service.done() is None
+    await service.upload(ROWS)
+    if not job_first:
+        await service.request()
+    event = await service.done()
+    assert event is not None
+    assert event.template is not None
+    rows = service.rows(event)
+    assert len(rows) == len(ROWS)
+    served_by = candidate("job").model_copy(update={"template": event.template})
+    for row in rows:
+        number = row["messages"][-1]["content"].removeprefix("标签")
+        asked = {
+            "model": "m",
+            "messages": [{"role": "user", "content": f"{{input}} {int(number) * 7919} 怎么退货，用“标签”{number}"}],
+            "template_fields": {"place": f"第{number}店"},
+        }
+        served = json.loads(applied(chat_request.admit(asked, 16), served_by).addressed_to("v-1"))["messages"]
+        assert _bytes(served) == _bytes(row["messages"][:-1])
+
+
+def _bytes(messages: list[dict[str, Any]]) -> bytes:
+    return json.dumps(messages, ensure_ascii=False, sort_keys=True).encode()
+
+
+async def test_a_row_without_a_field_of_the_template_is_named_by_its_line(service: Service) -> None:
+    await service.upload([*ROWS[:12], "你好 123？,标签99,", *ROWS[12:]])
+    await service.request()
+    event = await service.done()
+    assert event is not None
+    assert event.error is not None
+    assert event.error.message == "line 14 has no field 'place', which the template needs"
+
+
+async def test_an_unknown_template_and_one_of_another_owner_are_refused(service: Service) -> None:
+    await service.templates.publish("key_2", ASKED.model_copy(update={"name": "secret"}), None)
+    await service.upload(ROWS)
+    for job_id, name, version in (("one", "secret", 1), ("two", "support", 7)):
+        await service.request(job_id, name, version)
+        event = await service.done(job_id)
+        assert event is not None
+        assert event.error is not None
+        assert event.error.code == "unknown_template"
+
+
+async def test_a_template_on_rows_that_are_not_conversations_is_refused(service: Service) -> None:
+    await service.upload([f"第{n * 7919}篇文章" for n in range(40)], "text")
+    await service.request()
+    event = await service.done()
+    assert event is not None
+    assert event.error is not None
+    assert event.error.code == "template_for_other_kind"
