@@ -56,6 +56,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("ingest", events.DatasetUploaded),
     Consumer("ingest", events.SuitePublished),
     Consumer("ingest", events.SuiteDeleted),
+    Consumer("ingest", events.PoolChanged),
     Consumer("ingest", events.TrainingRequested),
     Consumer("trainer", events.DatasetReady),
     Consumer("trainer", events.DatasetRejected),
@@ -91,6 +92,12 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("gateway", events.ModelApproved),
     Consumer("gateway", events.ModelRejected),
     Consumer("gateway", events.AuditRecorded),
+    Consumer("gateway", events.TemplatePublished),
+    Consumer("gateway", events.SuitePublished),
+    Consumer("gateway", events.SuiteDeleted),
+    Consumer("gateway", events.PolicyPublished),
+    Consumer("gateway", events.PolicyDeleted),
+    Consumer("gateway", events.PoolChanged),
 )
 
 

@@ -9,12 +9,14 @@ from services.ingest import api, handlers
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.pages.routes import routes as pages
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
+from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
 from services.ingest.service.rows import Rows
 from services.ingest.service.suites import Suites
@@ -36,9 +38,10 @@ def build(settings: Settings) -> Litestar:
     indexes = ("upload.owner", "upload.dataset", "upload.created_at")
     kept = store.collection("datasets", Dataset, indexes=indexes)
     suites = Suites(store.collection("suites", Suite), artifacts)
-    datasets = Datasets(kept, templates, suites, worker)
+    pools = Pools(store.collection("pools", Pool))
+    datasets = Datasets(kept, templates, suites, pools, worker)
     renderings = Renderings(store.collection("renderings", Rendering, indexes=("file_id",)), kept, templates, worker)
-    handlers.subscribe(bus, datasets, suites, renderings)
+    handlers.subscribe(bus, datasets, suites, pools, renderings)
     return web.build(
         "ingest",
         settings,

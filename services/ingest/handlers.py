@@ -1,13 +1,14 @@
 """The events that ingest handles."""
 
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
 from services.ingest.service.suites import Suites
 from shared.bus import Bus
-from shared.events import DatasetUploaded, SuiteDeleted, SuitePublished, TrainingRequested
+from shared.events import DatasetUploaded, PoolChanged, SuiteDeleted, SuitePublished, TrainingRequested
 
 
-def subscribe(bus: Bus, datasets: Datasets, suites: Suites, renderings: Renderings) -> None:
+def subscribe(bus: Bus, datasets: Datasets, suites: Suites, pools: Pools, renderings: Renderings) -> None:
     """Use cases by event."""
 
     async def uploaded(event: DatasetUploaded) -> None:
@@ -18,3 +19,4 @@ def subscribe(bus: Bus, datasets: Datasets, suites: Suites, renderings: Renderin
     bus.subscribe(TrainingRequested, renderings.requested)
     bus.subscribe(SuitePublished, suites.published)
     bus.subscribe(SuiteDeleted, suites.deleted)
+    bus.subscribe(PoolChanged, pools.changed)

@@ -15,6 +15,7 @@ from services.ingest.shapes.canonical import (
     prompt_and_answer,
 )
 from services.ingest.shapes.findings import shortened
+from services.ingest.splits.assignment import LEFT_OUT, TRAIN
 from services.ingest.splits.duplicates import contradictions
 from services.ingest.statistics import labels, languages
 from services.ingest.statistics.advice import advise
@@ -23,18 +24,32 @@ from services.ingest.statistics.lengths import TokenCounter, lengths
 # Enough for a share to be within one per cent.
 _SAMPLED_ROWS = 20_000
 _SAMPLED_FOR_LANGUAGE = 5_000
+_LARGEST_ROWS = 50
 
 
-def measure(report: Report, store: RowStore, kind: str, rows: Numbers, counter: TokenCounter) -> None:
-    """Fill in the figures, from rows spread evenly over all that train."""
+def measure(
+    report: Report, store: RowStore, kind: str, parts: Numbers, counter: TokenCounter, engine_context: int | None
+) -> None:
+    """Fill in the figures, from rows spread evenly over all that train; the longest row is looked for in all splits."""
+    rows = np.flatnonzero(parts == TRAIN)
     step = max(1, len(rows) // _SAMPLED_ROWS)
     sampled = [decode(kind, store.json_line(int(row))) for row in rows[::step]]
     texts = [whole_text(row) for row in sampled]
-    report.lengths = lengths(counter, texts, [message_count(row) for row in sampled], len(rows))
+    longest = [whole_text(decode(kind, store.json_line(row))) for row in _largest(store, parts)]
+    report.lengths = lengths(
+        counter, texts, [message_count(row) for row in sampled], len(rows), longest, engine_context
+    )
     said = [prompt_and_answer(row) for row in sampled[:: max(1, len(sampled) // _SAMPLED_FOR_LANGUAGE)]]
     report.languages = languages.shares([f"{prompt[:150]} {answer[:150]}" for prompt, answer in said])
     report.labels = {shortened(k, 80): v for k, v in labels.balance([answer for _, answer in said if answer]).items()}
     report.advice = advise(len(rows), report.lengths, report.labels, len(report.contradictions))
+
+
+def _largest(store: RowStore, parts: Numbers) -> list[int]:
+    """The rows of the three splits with the most bytes, of which one has the most tokens."""
+    rows = np.flatnonzero(parts < LEFT_OUT)
+    sizes = store.numbers("size")[rows]
+    return rows[np.argpartition(sizes, -min(_LARGEST_ROWS, len(rows)))[-_LARGEST_ROWS:]].tolist()
 
 
 def contradictions_of(

@@ -23,6 +23,8 @@ class PreparationRequest(BaseModel):
     template: PromptTemplate | None = None
     earlier: Artifact | None = None
     suites: list[SuiteToCompare] = []
+    contexts: dict[str, int] = {}
+    """The tokens that the engines of each base model take, where they are known."""
 
 
 class PreparationResult(BaseModel):

@@ -42,6 +42,8 @@ class Request:
     template: PromptTemplate | None = None
     earlier: Earlier | None = None
     limits: Limits = field(default_factory=Limits)
+    engine_context: int | None = None
+    """How many tokens the serving engine takes, if that is known."""
     counter: TokenCounter = field(default_factory=lambda: TokenCounter("", None))
     suites: Sequence[KnownSuite] = ()
     near: bool = True
@@ -141,7 +143,7 @@ def _split(
     report.suites = find_overlaps(request.suites, store, kind, index, log)
     if request.measured:
         report.contradictions = contradictions_of(store, kind, ~duplicates, index.flags, CONTRADICTION, SHOWN)
-        measure(report, store, kind, np.flatnonzero(parts == 0), request.counter)
+        measure(report, store, kind, parts, request.counter, request.engine_context)
     prepared.index, prepared.rows = index, store.path
     prepared.fields = store.fields_path if store.has_fields else None
     try:

@@ -99,6 +99,7 @@ def _request(
             KnownSuite(suite.name, suite.revision, read(artifacts.read(suite.questions))) for suite in asked.suites
         ],
         limits=Limits(**settings["limits"]),
+        engine_context=asked.contexts.get(base_model),
         counter=TokenCounter.of(base_model, settings["base_models"].get(base_model, "")),
     )
 

@@ -7,10 +7,13 @@ from typing import Any
 from services.gateway.console.service.overview import Overviews
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
+from services.gateway.fine_tuning.domain.configuration import Configuration
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.configurations import Configurations
+from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.jobs import Jobs
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
@@ -84,6 +87,7 @@ class ConsoleData:
             start_checkpoints=StartCheckpoints(base_models=(), jobs=self.jobs, checkpoints=self.checkpoints),
             max_lora_rank=16,
             aliases=AliasOwnership(views=self.store.collection("claims", AliasOwner)),
+            checks=JobChecks(Configurations(self.store.collection("configurations", Configuration))),
         )
 
     @property

@@ -137,7 +137,7 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
         training_file=await upload(sdk),
         suffix="address",
         seed=7,
-        metadata={"policy": "strict", "team": "a.b"},
+        metadata={"policy": "guarded", "team": "a.b"},
         method={
             "type": "supervised",
             "supervised": {"hyperparameters": {"n_epochs": 3, "batch_size": "auto", "lora_rank": 8}},
@@ -147,7 +147,7 @@ async def test_a_job_shows_openais_object_and_its_way_through_training_and_revie
     assert job.hyperparameters.batch_size == "auto"
     assert job.method is not None
     assert job.method.type == "supervised"
-    assert job.metadata == {"policy": "strict", "team": "a.b"}
+    assert job.metadata == {"policy": "guarded", "team": "a.b"}
     assert (job.seed, job.fine_tuned_model, job.finished_at, job.error) == (7, None, None, None)
     made = candidate(job.id)
     finished = TrainingFinished(job_id=job.id, status="succeeded", checkpoints=(20,), trained_tokens=1234)

@@ -8,13 +8,16 @@ from services.gateway.fine_tuning.api import checkpoint_permissions, files, jobs
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.checkpoint_permission import CheckpointPermission
+from services.gateway.fine_tuning.domain.configuration import Configuration
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
 from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
 from services.gateway.fine_tuning.service.checkpoint_permissions import CheckpointPermissions
+from services.gateway.fine_tuning.service.configurations import Configurations
 from services.gateway.fine_tuning.service.files import Files
+from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.fine_tuning.service.jobs import Jobs
@@ -38,6 +41,7 @@ class FineTuning:
     file_use_cases: Files
     job_use_cases: Jobs
     projection: JobProjection
+    configurations: Configurations
 
 
 def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTuning:
@@ -50,6 +54,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     alias_owners = resources.collection("claims", AliasOwner)
     granted = resources.collection("permissions", CheckpointPermission, ["model"])
 
+    configurations = Configurations(resources.collection("configurations", Configuration, ["base_model"]))
     aliases = AliasOwnership(views=alias_owners)
     log = JobEventLog(views=job_events)
     permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
@@ -63,6 +68,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         start_checkpoints=StartCheckpoints(base_models=base_models, jobs=stored_jobs, checkpoints=checkpoints),
         max_lora_rank=settings.max_lora_rank,
         aliases=aliases,
+        checks=JobChecks(configurations),
     )
     results = ResultFiles(
         views=stored_jobs,
@@ -100,4 +106,5 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         file_use_cases=file_use_cases,
         job_use_cases=job_use_cases,
         projection=projection,
+        configurations=configurations,
     )

@@ -119,7 +119,11 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         },
         lifespan=[engine.running, lifespans.reconciling(reconciler)],
         subscribe=lambda: handlers.subscribe(
-            resources.bus, fine_tuning.file_use_cases, fine_tuning.projection, deployments
+            resources.bus,
+            fine_tuning.file_use_cases,
+            fine_tuning.projection,
+            fine_tuning.configurations,
+            deployments,
         ),
     )
     observing = Part(lifespan=[engine.running, lifespans.observing(observer)])

@@ -1,5 +1,6 @@
 """The events that the gateway subscribes to."""
 
+from services.gateway.fine_tuning.service.configurations import Configurations
 from services.gateway.fine_tuning.service.files import Files
 from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.serving.service.deployments import Deployments
@@ -7,11 +8,19 @@ from shared import events
 from shared.bus import Bus
 
 
-def subscribe(bus: Bus, files: Files, projection: JobProjection, deployments: Deployments) -> None:
+def subscribe(
+    bus: Bus, files: Files, projection: JobProjection, configurations: Configurations, deployments: Deployments
+) -> None:
     """One use case for each event."""
     bus.subscribe(events.DatasetUploaded, files.uploaded)
-    bus.subscribe(events.DatasetReady, files.ready)
+    bus.subscribe(events.DatasetReady, projection.ready_file)
     bus.subscribe(events.DatasetRejected, projection.rejected_file)
+    bus.subscribe(events.TemplatePublished, configurations.template)
+    bus.subscribe(events.SuitePublished, configurations.suite)
+    bus.subscribe(events.SuiteDeleted, configurations.suite)
+    bus.subscribe(events.PolicyPublished, configurations.policy)
+    bus.subscribe(events.PolicyDeleted, configurations.policy)
+    bus.subscribe(events.PoolChanged, configurations.pool)
     bus.subscribe(events.TrainingRequested, projection.requested)
     bus.subscribe(events.TrainingPauseRequested, projection.paused)
     bus.subscribe(events.TrainingResumeRequested, projection.resumed)

@@ -6,6 +6,7 @@ from typing import Any
 from services.ingest.domain.dataset import Dataset
 from services.ingest.ports import PreparationRequest, PreparationResult, Preparer, SuiteToCompare
 from services.ingest.report import Report
+from services.ingest.service.pools import Pools
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.shapes.catalog import SHAPES
@@ -20,6 +21,7 @@ class Datasets:
     datasets: Collection[Dataset]
     templates: Templates
     suites: Suites
+    pools: Pools
     preparer: Preparer
 
     async def check(self, upload: DatasetUploaded) -> None:
@@ -37,7 +39,13 @@ class Datasets:
                 for one in await self.suites.compared_with(upload.owner)
                 if one.questions is not None
             ]
-            request = PreparationRequest(upload=upload, template=template, earlier=earlier, suites=suites)
+            request = PreparationRequest(
+                upload=upload,
+                template=template,
+                earlier=earlier,
+                suites=suites,
+                contexts=await self.pools.contexts(),
+            )
             result = await self.preparer.prepare(request)
         await self._save(upload, template, result, previous)
 
@@ -111,7 +119,7 @@ def _rejected(upload: DatasetUploaded, report: Report) -> DatasetRejected:
 def _ready(
     upload: DatasetUploaded, template: PromptTemplate | None, report: Report, splits: Splits, version: str
 ) -> DatasetReady:
-    counts = report.counts
+    counts, lengths = report.counts, report.lengths
     return DatasetReady(
         file_id=upload.file_id,
         rows=counts.train + counts.validation + counts.test,
@@ -123,6 +131,9 @@ def _ready(
         kind=report.kind or "chat",
         version=version,
         template=template,
+        tokenizer=lengths.tokenizer if lengths is not None and not lengths.estimated else "",
+        longest_row_tokens=lengths.longest_text if lengths is not None else None,
+        advice=tuple(one.text for one in report.advice if one.warns),
         suites=tuple(
             SuiteOverlap(suite=one.suite, revision=one.revision, questions=one.seen, rows=one.rows)
             for one in report.suites

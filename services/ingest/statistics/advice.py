@@ -19,6 +19,8 @@ class Advice(BaseModel):
     topic: str
     value: float | None
     text: str
+    warns: bool = False
+    """Whether a job on these rows will probably disappoint."""
 
 
 def epochs(rows: int) -> float:
@@ -35,15 +37,24 @@ def epochs(rows: int) -> float:
 def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions: int) -> list[Advice]:
     """Epochs, context and amount; balance and contradictions where they matter."""
     made = [_epochs(rows), _context(lengths), _amount(rows)]
+    if lengths.engine_context is not None and max(lengths.longest_text, lengths.longest) > lengths.engine_context:
+        made.append(_engine(lengths, lengths.engine_context))
     if labels and min(labels.values()) < _RARE_LABEL:
         rare = min(labels, key=lambda one: labels[one])
         share = f"{labels[rare]:.1%} of the rows"
         text = f"the label {rare[:60]!r} stands in {share}: add rows of it, or it is rarely learned"
-        made.append(Advice(topic="balance", value=labels[rare], text=text))
+        made.append(Advice(topic="balance", value=labels[rare], text=text, warns=True))
     if contradictions:
         text = f"{contradictions} questions have several answers: keep one answer each, unless several are right"
-        made.append(Advice(topic="contradictions", value=contradictions, text=text))
+        made.append(Advice(topic="contradictions", value=contradictions, text=text, warns=True))
     return made
+
+
+def _engine(lengths: Lengths, context: int) -> Advice:
+    share = lengths.share_over_engine or 0.0
+    text = f"the longest row has {lengths.longest} tokens and {share:.1%} of the rows have more than the {context} that"
+    text += " the serving engine takes: shorten or split them, or they cannot be trained on"
+    return Advice(topic="engine", value=context, text=text, warns=True)
 
 
 def _epochs(rows: int) -> Advice:
@@ -68,7 +79,7 @@ def _context(lengths: Lengths) -> Advice:
 def _amount(rows: int) -> Advice:
     if rows < _SMALL_SKILL_ROWS:
         text = f"{rows} rows; a small skill takes about 1 000, a complex one about 10 000"
-        return Advice(topic="amount", value=_SMALL_SKILL_ROWS, text=text)
+        return Advice(topic="amount", value=_SMALL_SKILL_ROWS, text=text, warns=True)
     if rows < _COMPLEX_SKILL_ROWS:
         text = f"{rows} rows: enough for a small skill; a complex one takes about 10 000"
         return Advice(topic="amount", value=_COMPLEX_SKILL_ROWS, text=text)

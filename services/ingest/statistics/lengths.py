@@ -29,6 +29,11 @@ class Lengths(BaseModel):
     share_over_8k: float
     buckets: list[tuple[int, int]] = Field(default_factory=list[tuple[int, int]])
     """For the picture: (bound, measured rows with at most so many tokens and more than the bound before)."""
+    longest_text: int = 0
+    """Tokens of the longest row's texts alone, in any split: a chat template adds some, so it is at least so long."""
+    engine_context: int | None = None
+    """How many tokens the engine takes that serves this base model, if that is known."""
+    share_over_engine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,22 @@ class TokenCounter:
         return [len(one.ids) for one in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
-def lengths(counter: TokenCounter, texts: Sequence[str], messages: Sequence[int], rows: int) -> Lengths:
-    """Lengths of a sample of the `rows`; `messages` is how many messages each text was made of."""
+def lengths(
+    counter: TokenCounter,
+    texts: Sequence[str],
+    messages: Sequence[int],
+    rows: int,
+    largest: Sequence[str] = (),
+    engine_context: int | None = None,
+) -> Lengths:
+    """Lengths of a sample of the `rows`; `messages` is how many messages each text was made of.
+
+    `largest` are the texts of which one is the longest of all rows.
+    """
     counted = np.array(counter.count(texts), dtype=np.int64) + _TOKENS_PER_MESSAGE * np.array(messages, dtype=np.int64)
     if not len(counted):
         counted = np.zeros(1, dtype=np.int64)
+    longest_text = max(counter.count(largest), default=0)
     found = np.percentile(counted, PERCENTILES).tolist()
     return Lengths(
         tokenizer=counter.name,
@@ -64,7 +80,10 @@ def lengths(counter: TokenCounter, texts: Sequence[str], messages: Sequence[int]
         rows_measured=len(texts),
         total_tokens=round(float(counted.mean()) * rows),
         percentiles={f"p{one}": round(value) for one, value in zip(PERCENTILES, found, strict=True)},
-        longest=int(counted.max()),
+        longest=max(int(counted.max()), longest_text),
+        longest_text=longest_text,
+        engine_context=engine_context,
+        share_over_engine=None if engine_context is None else float((counted > engine_context).mean()),
         share_over_4k=float((counted > 4096).mean()),
         share_over_8k=float((counted > 8192).mean()),
         buckets=_buckets(counted) if texts else [],

@@ -6,9 +6,11 @@ from pathlib import Path
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.pool import Pool
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.pools import Pools
 from services.ingest.service.rows import RowFilter, Rows
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
@@ -24,7 +26,13 @@ async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(
     artifacts, store = Artifacts(settings.common.artifacts), MemoryStore("ingest")
     templates = Templates(store.collection("templates", TemplateVersion))
     suites = Suites(store.collection("suites", Suite), artifacts)
-    datasets = Datasets(store.collection("datasets", Dataset), templates, suites, WorkerProcess(settings))
+    datasets = Datasets(
+        store.collection("datasets", Dataset),
+        templates,
+        suites,
+        Pools(store.collection("pools", Pool)),
+        WorkerProcess(settings),
+    )
     asked = PromptTemplate(name="support", version=1, system="你是客服。", user="地点:{place}\n问题:{input}")
     first = await templates.publish("key_1", asked, None)
     assert (await templates.publish("key_1", asked, None)).version == first.version == 1

@@ -11,10 +11,12 @@ from services.gateway.inference.domain.prompt_template import applied
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
@@ -46,7 +48,7 @@ class Service:
         self.templates = Templates(store.collection("templates", TemplateVersion))
         datasets = store.collection("datasets", Dataset)
         suites = Suites(store.collection("suites", Suite), self.artifacts)
-        self.datasets = Datasets(datasets, self.templates, suites, worker)
+        self.datasets = Datasets(datasets, self.templates, suites, Pools(store.collection("pools", Pool)), worker)
         self.asked = store.collection("renderings", Rendering)
         self.renderings = Renderings(self.asked, datasets, self.templates, worker)
 

@@ -9,9 +9,11 @@ import pytest
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.pool import Pool
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.service.datasets import Datasets
+from services.ingest.service.pools import Pools
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.suites.overlaps import KnownSuite
@@ -90,7 +92,8 @@ class Service:
         self.suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         templates = Templates(self.store.collection("templates", TemplateVersion))
         datasets = self.store.collection("datasets", Dataset)
-        self.datasets = Datasets(datasets, templates, self.suites, WorkerProcess(settings))
+        self.pools = Pools(self.store.collection("pools", Pool))
+        self.datasets = Datasets(datasets, templates, self.suites, self.pools, WorkerProcess(settings))
 
     async def publish(self, name: str, revision: int, content: dict, owner: str = "") -> None:
         stored = self.artifacts.put_bytes(json.dumps(content).encode())

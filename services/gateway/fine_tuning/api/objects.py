@@ -54,6 +54,7 @@ def job(view: Job) -> dict[str, Any]:
         "metadata": spec.metadata,
         # Beside OpenAI's fields: its statuses know no pause.
         "paused": view.paused and not view.over,
+        "warnings": view.warnings,
         "integrations": [],
         "hyperparameters": hyperparameters,
         "method": {"type": spec.method, spec.method: {"hyperparameters": hyperparameters}},

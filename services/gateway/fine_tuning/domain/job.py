@@ -50,6 +50,8 @@ class Job(BaseModel):
     """How often it was paused or resumed."""
     labels: list[str] = []
     """Its metadata as `key=value`, to be found by."""
+    warnings: list[str] = []
+    """What its caller should know about the training file."""
     bad_file: Failure | None = None
     finished: TrainingFinished | None = None
     review: ReviewOpened | None = None

@@ -48,6 +48,10 @@ def queued(job_id: str) -> JobEvent:
     return _event(job_id, "queued", "Files validated, moving job to queued state")
 
 
+def warned(job_id: str, text: str) -> JobEvent:
+    return _event(job_id, f"warned/{text}", f"Before training: {text}", "warn")
+
+
 def started(job_id: str) -> JobEvent:
     return _event(job_id, "started", "Fine-tuning job started")
 

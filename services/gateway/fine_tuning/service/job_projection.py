@@ -17,6 +17,7 @@ from shared.cloudevents import EventData
 from shared.events import (
     Candidate,
     CheckpointSaved,
+    DatasetReady,
     DatasetRejected,
     EvalDone,
     ModelApproved,
@@ -54,6 +55,14 @@ class JobProjection:
             where: dict[str, Any] = {f"requested__{param}": event.file_id}
             for job in await self.views.find(**where):
                 await self.jobs.fail(job.id, file, param)
+
+    async def ready_file(self, event: DatasetReady) -> None:
+        """Warn every job that is to train on a file, which was not checked when the job was created."""
+        await self.files.ready(event)
+        where: dict[str, Any] = {"requested__training_file": event.file_id}
+        for job in await self.views.find(**where):
+            if not job.over:
+                await self.jobs.warn(job, event)
 
     async def requested(self, event: TrainingRequested) -> None:
         at = float(event.created_at or int(time.time()))

@@ -15,10 +15,12 @@ from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.job_request import JobRequest
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from shared.cloudevents import EventData
 from shared.events import (
+    DatasetReady,
     TrainingCancelRequested,
     TrainingPauseRequested,
     TrainingRequested,
@@ -41,6 +43,7 @@ class Jobs:
     start_checkpoints: StartCheckpoints
     max_lora_rank: int
     aliases: AliasOwnership
+    checks: JobChecks
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> Job:
         """Ask for a job; the view and the request for its training are one write."""
@@ -56,6 +59,8 @@ class Jobs:
             await self._file(asked.validation_file, "validation_file", key)
         if wanted.general_file:
             await self._file(wanted.general_file, "general_file", key)
+        spec = await self.checks.resolve(spec, key)
+        await self.checks.refuse(spec, file.ready)
         await self.aliases.claim(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
@@ -83,13 +88,25 @@ class Jobs:
         return await self.look_at_files(view)
 
     async def look_at_files(self, job: Job) -> Job:
-        """Fail a job whose file was found bad before the job was known."""
+        """Fail a job whose file was found bad before the job was known; else list what its caller should know."""
         assert job.requested is not None
         for param in ("training_file", "validation_file"):
             file = await self.files.get(getattr(job.requested, param) or "")
             if file and file.failure:
                 return await self.fail(job.id, file, param) or job
+        file = await self.files.get(job.requested.training_file)
+        if file and file.ready:
+            return await self.warn(job, file.ready)
         return job
+
+    async def warn(self, job: Job, file: DatasetReady) -> Job:
+        """List what the check of its training file advises, as events of the job."""
+        assert job.requested is not None
+        found = await self.checks.warnings(job.requested.spec, file)
+        for text in found:
+            await self.log.append(job_event.warned(job.id, text))
+        changed = await self.views.change(job.id, lambda known: (known.model_copy(update={"warnings": found}), ()))
+        return changed or job
 
     async def fail(self, job_id: str, file: UploadedFile, param: str) -> Job | None:
         """End a job because of its file."""

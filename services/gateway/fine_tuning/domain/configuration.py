@@ -1,0 +1,64 @@
+"""What a job may name: policies, suites, templates and pools, as their owners published them."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel
+
+from shared.events import (
+    PolicyDeleted,
+    PolicyPublished,
+    PoolChanged,
+    SuiteDeleted,
+    SuitePublished,
+    TemplatePublished,
+)
+
+Kind = Literal["policy", "suite", "template", "pool"]
+SHIPPED_POLICIES = ("automatic", "guarded", "hybrid")
+"""They come with review, which publishes only those that were changed."""
+
+
+class Configuration(BaseModel):
+    """The newest state of one policy, suite, template or pool; `number` orders its facts, which arrive in any order."""
+
+    id: str
+    number: float = -1
+    deleted: bool = False
+    base_model: str = ""
+    context_length: int | None = None
+    """Of a pool: the tokens that its engines take, if that is known."""
+
+    def newest(self, other: Self) -> Self:
+        """The later one of two states; of equal numbers a deletion."""
+        return other if (other.number, other.deleted) > (self.number, self.deleted) else self
+
+
+def configuration_id(kind: Kind, name: str, owner: str = "") -> str:
+    """Templates have a name for each owner, the others one for all."""
+    return f"{kind}/{owner}/{name}"
+
+
+def of_policy(event: PolicyPublished | PolicyDeleted) -> Configuration:
+    deleted = isinstance(event, PolicyDeleted)
+    return Configuration(id=configuration_id("policy", event.name), number=event.revision, deleted=deleted)
+
+
+def of_suite(event: SuitePublished | SuiteDeleted) -> Configuration:
+    deleted = isinstance(event, SuiteDeleted)
+    return Configuration(id=configuration_id("suite", event.name), number=event.revision, deleted=deleted)
+
+
+def of_template(event: TemplatePublished) -> Configuration:
+    return Configuration(
+        id=configuration_id("template", event.template.name, event.owner), number=event.template.version
+    )
+
+
+def of_pool(event: PoolChanged) -> Configuration:
+    return Configuration(
+        id=configuration_id("pool", event.pool),
+        number=event.at,
+        deleted=event.removed,
+        base_model=event.base_model,
+        context_length=event.context_length,
+    )
