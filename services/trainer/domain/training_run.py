@@ -92,12 +92,6 @@ class TrainingRun(Value):
         return {use: file_id for use, file_id in named.items() if file_id}
 
     @property
-    def rendered_files(self) -> dict[str, str]:
-        """The files whose rows are rendered with the job's own template, by use; none where it names no template."""
-        named = self.request.spec.template is not None
-        return {use: id for use, id in self.files.items() if named and use != "general_file"}
-
-    @property
     def queue_order(self) -> tuple[int, float, str]:
         """Sort key of the queue: highest priority first, then oldest."""
         return -self.request.spec.priority, self.request.requested_at or self.created_at, self.id

@@ -50,7 +50,7 @@ class Admission:
             await self._fail(job_id, _rejection(*rejected))
             return
         ready = {use: view.ready for use, view in views.items() if view and view.ready}
-        rendered = {use: await self._rendered(run, file_id) for use, file_id in run.rendered_files.items()}
+        rendered = {use: await self._rendered(run, file_id) for use, file_id in _files_to_render(run).items()}
         if len(ready) == len(views) and None not in rendered.values():
             await self._queue(run, ready, {use: file for use, file in rendered.items() if file is not None})
 
@@ -115,6 +115,12 @@ class Admission:
             return failed, (failed.finished_event(),)
 
         await self.store.runs.change(job_id, decide)
+
+
+def _files_to_render(run: TrainingRun) -> dict[str, str]:
+    """The files that ingest renders with the job's own template, by use; none where it names no template."""
+    named = run.request.spec.template is not None
+    return {use: file_id for use, file_id in run.files.items() if named and use != "general_file"}
 
 
 def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
