@@ -20,12 +20,16 @@ from services.gateway.fine_tuning.api import files as files_api
 from services.gateway.fine_tuning.app import FineTuning, fine_tuning
 from services.ingest import api, worker
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.pool import Pool
+from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.pages.routes import routes
 from services.ingest.ports import PreparationRequest, PreparationResult
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
+from services.ingest.service.pools import Pools
 from services.ingest.service.rows import Rows
+from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -80,7 +84,10 @@ class DataPages:
         self.artifacts = Artifacts(common.artifacts)
         self.store, self._gateway_store = MemoryStore("ingest"), MemoryStore("gateway")
         self.templates = Templates(self.store.collection("templates", TemplateVersion))
-        self.datasets = Datasets(self.store.collection("datasets", Dataset), self.templates, InProcess(self.artifacts))
+        suites = Suites(self.store.collection("suites", Suite), self.artifacts)
+        pools = Pools(self.store.collection("pools", Pool))
+        datasets = self.store.collection("datasets", Dataset)
+        self.datasets = Datasets(datasets, self.templates, suites, pools, InProcess(self.artifacts))
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self._gateway_store),
