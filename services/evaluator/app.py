@@ -37,8 +37,10 @@ from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites import api as suites_api
 from services.evaluator.suites.adapters.questions import TaskChecker, table_rows
 from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
+from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import FolderSuite, Suite, SuitePins
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -78,6 +80,7 @@ def build(settings: Settings) -> Litestar:
         dependencies={
             "evaluations": evaluations,
             "suite_catalog": catalog,
+            "suite_tables": SuiteTables(catalog, catalog.folders, artifacts, read_table),
             "comparisons": Comparisons(evaluations, artifacts, {"csv": as_csv, "xlsx": as_xlsx}),
             "agreements": agreements,
             "explanations": Explanations(evaluations, TfidfSearch(artifacts)),

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
 from services.evaluator.comparison.service import Comparisons
 from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
+from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import SuiteContent
+from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared.artifacts import Artifacts
 from shared.events import (
     Artifact,
@@ -24,7 +26,9 @@ from shared.events import (
     Split,
     TrainingMetrics,
 )
+from shared.security import Keyring
 from shared.store import MemoryStore
+from tests.browser.site import MemorySessionStore
 from tests.evaluator import AUTHOR, evaluations_over
 
 BASE = "qwen2.5-7b-instruct"
@@ -69,22 +73,24 @@ class EvaluatorData:
     def __init__(self, folder: Path) -> None:
         self.store, self.files = MemoryStore("evaluator"), Artifacts(str(folder / "artifacts"))
         self.evaluations = evaluations_over(self.store, self.files, says)
+        self.catalog = self.evaluations.suite_catalog
         self.comparisons = Comparisons(self.evaluations, self.files, {"csv": as_csv, "xlsx": as_xlsx})
 
-    def use_cases(self) -> dict[str, Any]:
+    def provide(self, _keyring: Keyring, _sessions: MemorySessionStore) -> dict[str, Any]:
         return {
             "evaluations": self.evaluations,
             "comparisons": self.comparisons,
-            "suite_catalog": self.evaluations.suite_catalog,
+            "suite_catalog": self.catalog,
+            "suite_tables": SuiteTables(self.catalog, self.catalog.folders, self.files, read_table),
         }
 
     @asynccontextmanager
-    async def filled(self, _app: Any) -> AsyncIterator[None]:
+    async def filled(self, _app: Any) -> AsyncGenerator[None]:
         tasks = (
             {"name": "faq", "data": {"rows": [CHINESE, *FAQ]}, "metrics": ["fuzzy"], "weight": 2},
             {"name": "intent", "data": {"rows": INTENTS}, "metrics": ["accuracy"]},
         )
-        await self.evaluations.suite_catalog.put("shop", SuiteContent(tasks=tasks), AUTHOR)
+        await self.catalog.put("shop", SuiteContent(tasks=tasks), AUTHOR)
         deployed = ModelDeployed(candidate=PRODUCTION, alias="shop", replicas=1, duration_s=1)
         await self.evaluations.deployed(deployed)
         for made in (FIRST, BEST, candidate(496, owner="key_other", suffix=HOSTILE)):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -28,8 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         # The deadline of a template needs the main thread, which is not the one that serves here.
-        patch.setattr(prompt_template, "_deadline", lambda _limit_s: nullcontext())
-        with serving([routes], folder, lambda *_: data.use_cases(), lifespan=[data.filled]) as site:
+        patch.setattr(prompt_template, "_deadline", _no_deadline)
+        with serving([routes], folder, data.provide, lifespan=[data.filled]) as site:
             yield site
 
 
@@ -38,6 +38,10 @@ def admin(site: Site, page: Page) -> Page:
     site.sign_in(page.context, "admin")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     return page
+
+
+def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def counted_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -144,7 +148,7 @@ def test_two_hundred_checkpoints_go_page_by_page_and_stay_chosen(
     asked = counted_queries(monkeypatch)
     for step in range(200):
         at_once(data.evaluations.store.create(evaluation(step, metrics=20)))
-    with serving([routes], tmp_path_factory.mktemp("site"), lambda *_: data.use_cases()) as site:
+    with serving([routes], tmp_path_factory.mktemp("site"), data.provide) as site:
         site.sign_in(page.context, "admin")
         with first_screen(page) as counted:
             page.goto(f"{site.url}/console/evaluator/")

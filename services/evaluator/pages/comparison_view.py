@@ -73,7 +73,8 @@ class ComparisonView:
         """The filter; by default the first one with an item, so that regressions come first."""
         if self.choice.which:
             return self.choice.which
-        return next((which for which in FILTERS if self.filter_counts[which]), "all")
+        found: list[ItemFilter] = [which for which in FILTERS if self.filter_counts[which]]
+        return found[0] if found else "all"
 
     @cached_property
     def _filtered(self) -> list[ItemDifference]:

@@ -61,14 +61,18 @@ class SuiteCatalog:
         stored = [suite.name for suite in await self.store.find(deleted=False) if _readable(suite, key)]
         return sorted({*await asyncio.to_thread(self.folders.names), *stored})
 
+    async def visible(self, key: Key) -> list[Suite]:
+        """Every suite that the key may read, by name; one of a folder whose file is not a suite has no tasks."""
+        stored = [suite for suite in await self.store.find(deleted=False) if _readable(suite, key)]
+        folders = await asyncio.to_thread(lambda: [self._of_folder(name) for name in self.folders.names()])
+        return sorted({suite.name: suite for suite in (*stored, *folders)}.values(), key=lambda suite: suite.name)
+
     async def put(self, name: str, content: SuiteContent, author: Key) -> Suite:
         """Create or replace a suite; the same content makes no new revision.
 
         Raises `SuiteRefused` and `SuiteNotOwned`.
         """
-        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
-        if known is not None:
-            _require_owner(known, author)
+        await self._require_free_or_owned(name, author)
         await self._check(name, content)
         artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
         empty = Suite(name=name, owner=author.person, **content.__dict__)
@@ -93,14 +97,17 @@ class SuiteCatalog:
         self, name: str, task: str, content: bytes, format: Format, options: dict[str, object], author: Key
     ) -> Suite:
         """Add a table as a task to a new or known suite, or replace the task; raises like `put`."""
-        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
-        if known is not None:
-            _require_owner(known, author)
+        await self._require_free_or_owned(name, author)
         artifact = await asyncio.to_thread(self.files.put_bytes, content)
         added = {**options, "name": task, "data": {"artifact": artifact.model_dump(), "format": format}}
+        return await self.add_task(name, added, author)
+
+    async def add_task(self, name: str, added: dict[str, object], author: Key, description: str = "") -> Suite:
+        """Add a task to a new or known suite, or replace the one of its name; raises like `put`."""
+        known = await self._require_free_or_owned(name, author)
         if known is None or known.deleted:
-            return await self.put(name, SuiteContent(tasks=(added,)), author)
-        others = [each for each in known.tasks if each.get("name") != task]
+            return await self.put(name, SuiteContent(description=description, tasks=(added,)), author)
+        others = [each for each in known.tasks if each.get("name") != added["name"]]
         return await self.put(name, known.content.model_copy(update={"tasks": (*others, added)}), author)
 
     async def delete(self, name: str, author: Key) -> None:
@@ -157,10 +164,25 @@ class SuiteCatalog:
 
             await self.published.upsert(FolderSuite(id=name), decide)
 
+    async def _require_free_or_owned(self, name: str, author: Key) -> Suite | None:
+        """The stored suite of that name, if there is one; raises `SuiteNotOwned`."""
+        known = await self.store.get(name) if re.fullmatch(NAME, name) else None
+        if known is not None:
+            _require_owner(known, author)
+        return known
+
     async def _find(self, name: str) -> Suite | None:
         if not re.fullmatch(NAME, name):
             return None
         return await asyncio.to_thread(self.folders.get, name) or await self.store.get(name)
+
+    def _of_folder(self, name: str) -> Suite:
+        try:
+            suite = self.folders.get(name)
+        except CannotBeScored as error:
+            return Suite.model_construct(name=name, description=str(error), tasks=())
+        assert suite is not None, "the folder has a file of that name"
+        return suite
 
     async def _usable(self, name: str, owner: str) -> Suite | None:
         try:

@@ -92,10 +92,11 @@ class Planner:
             return Table(artifact=self.files.put_bytes(_to_jsonl(table.rows)), format="jsonl")
         assert table.file is not None
         content = self.folders.table(suite.name, table)
-        return Table(artifact=self.files.put_bytes(content), format=table.format or _format(table.file))
+        return Table(artifact=self.files.put_bytes(content), format=table.format or format_of(table.file))
 
 
-def _format(filename: str) -> Format:
+def format_of(filename: str) -> Format:
+    """The format of a table by its file's extension; raises `CannotBeScored`."""
     extension = filename.rpartition(".")[2].lower()
     for known in ("csv", "jsonl", "json", "xlsx"):
         if extension == known:

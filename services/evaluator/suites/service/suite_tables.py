@@ -1,0 +1,101 @@
+"""The tables of a suite's tasks: read as rows, and changed by people a page at a time."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.evaluator.scoring.domain.answer import to_jsonl
+from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.ports import Files
+from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
+from services.evaluator.suites.domain.table_edit import Row, TableEdit, edited
+from services.evaluator.suites.domain.task import Format, Task, read_task
+from services.evaluator.suites.ports import SuiteFiles
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteNotFound, SuiteRefused
+from services.evaluator.suites.service.suite_plan import format_of
+from shared.security import Key
+
+
+class SuiteChanged(Exception):
+    """Somebody else has saved the suite since the page was opened."""
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """A task with its rows; `error` says why the task or its table cannot be read."""
+
+    name: str
+    task: Task | None
+    rows: Sequence[Row] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class SuiteTables:
+    """`read` parses a table."""
+
+    catalog: SuiteCatalog
+    folders: SuiteFiles
+    files: Files
+    read: Callable[[bytes, Format], list[dict[str, Any]]]
+
+    async def table(self, suite: Suite, name: str) -> TaskTable:
+        """One task of the suite; raises `SuiteNotFound`."""
+        raw = dict(zip(task_names(suite.tasks), suite.tasks, strict=True)).get(name)
+        if raw is None:
+            raise SuiteNotFound(f"the suite {suite.name!r} has no task {name!r}")
+        return await asyncio.to_thread(self._table, suite, name, raw)
+
+    async def save(
+        self, name: str, task: str, edit: TableEdit, options: Mapping[str, Any], revision: int, author: Key
+    ) -> Suite:
+        """Save a page of rows and the task's options as the next revision.
+
+        Raises `SuiteChanged`, `SuiteRefused`, `SuiteNotFound` and `SuiteNotOwned`.
+        """
+        suite = await self.catalog.get(name, author)
+        if suite.revision != revision:
+            raise SuiteChanged(f"revision {suite.revision} was saved meanwhile; open the table again")
+        known = await self.table(suite, task)
+        content = to_jsonl(edited(known.rows, edit))
+        artifact = await asyncio.to_thread(self.files.put_bytes, content)
+        data = {"artifact": artifact.model_dump(), "format": "jsonl"}
+        tasks = tuple(
+            {**raw, **options, "data": data} if each == task else raw
+            for each, raw in zip(task_names(suite.tasks), suite.tasks, strict=True)
+        )
+        return await self.catalog.put(name, suite.content.model_copy(update={"tasks": tasks}), author)
+
+    async def describe(self, name: str, description: str, readers: tuple[str, ...], author: Key) -> Suite:
+        """Change what the suite is for and who may use it; raises like `save`."""
+        suite = await self.catalog.get(name, author)
+        changes = {"description": description, "readers": readers}
+        return await self.catalog.put(name, suite.content.model_copy(update=changes), author)
+
+    async def remove_task(self, name: str, task: str, author: Key) -> Suite:
+        """Remove a task; raises `SuiteRefused` for the only one."""
+        suite = await self.catalog.get(name, author)
+        named = zip(task_names(suite.tasks), suite.tasks, strict=True)
+        others = tuple(raw for each, raw in named if each != task)
+        if not others:
+            raise SuiteRefused(f"{task!r} is the only task of {name!r}: delete the suite instead")
+        content = SuiteContent(description=suite.description, tasks=others, readers=suite.readers)
+        return await self.catalog.put(name, content, author)
+
+    def _table(self, suite: Suite, name: str, raw: dict[str, Any]) -> TaskTable:
+        task: Task | None = None
+        try:
+            task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
+            return TaskTable(name, task, self._rows(suite, task))
+        except CannotBeScored as error:
+            return TaskTable(name, task, error=str(error))
+
+    def _rows(self, suite: Suite, task: Task) -> Sequence[Row]:
+        table = task.data
+        if task.lm_eval is not None or table.rows is not None:
+            return table.rows or ()
+        if table.artifact is not None and table.format is not None:
+            return self.read(self.files.read(table.artifact), table.format)
+        assert table.file is not None, "a table has exactly one source"
+        return self.read(self.folders.table(suite.name, table), table.format or format_of(table.file))
