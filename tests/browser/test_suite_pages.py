@@ -13,8 +13,11 @@ from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_scr
 from tests.browser.evaluator_data import HOSTILE, EvaluatorData
 from tests.browser.site import Site, serving
 
-OWN = ("shop", "faq", "intent", "fuzzy", "accuracy", "exact_match", "json_fields", "Ana Ruiz", "question", "answer",
-       "general", "key_", "Excel", "JSON", "CSV", "english", "chinese", "English", "Chinese", "lm-evaluation-harness", HOSTILE)  # fmt: skip
+OWN = (
+    "shop", "faq", "intent", "fuzzy", "accuracy", "exact_match", "json_fields", "Ana Ruiz", "question", "answer",
+    "general", "english", "chinese", "key_", "Excel", "JSON", "CSV", "English", "Chinese", "lm-evaluation-harness",
+    HOSTILE,
+)  # fmt: skip
 
 
 def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.evaluator.scoring.domain.item import CannotBeScored
@@ -102,13 +102,13 @@ class SuiteCatalog:
         added = {**options, "name": task, "data": {"artifact": artifact.model_dump(), "format": format}}
         return await self.add_task(name, added, author)
 
-    async def add_task(self, name: str, added: dict[str, object], author: Key, description: str = "") -> Suite:
+    async def add_task(self, name: str, added: Mapping[str, object], author: Key, description: str = "") -> Suite:
         """Add a task to a new or known suite, or replace the one of its name; raises like `put`."""
         known = await self._require_free_or_owned(name, author)
         if known is None or known.deleted:
-            return await self.put(name, SuiteContent(description=description, tasks=(added,)), author)
+            return await self.put(name, SuiteContent(description=description, tasks=(dict(added),)), author)
         others = [each for each in known.tasks if each.get("name") != added["name"]]
-        return await self.put(name, known.content.model_copy(update={"tasks": (*others, added)}), author)
+        return await self.put(name, known.content.model_copy(update={"tasks": (*others, dict(added))}), author)
 
     async def delete(self, name: str, author: Key) -> None:
         """Hide a suite from new jobs; raises `SuiteNotFound` and `SuiteNotOwned`."""
