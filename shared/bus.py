@@ -21,7 +21,7 @@ from shared.cloudevents import CONTENT_TYPE, Envelope, EventData
 from shared.dead_letters import DeadLetter
 from shared.outages import Outages
 from shared.store import BaseStore
-from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer
+from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer, stream_of
 
 E = TypeVar("E", bound=EventData)
 Handler = Callable[[E], Awaitable[None]]
@@ -97,7 +97,7 @@ class Bus:
 
         self.broker.subscriber(
             event.type,
-            stream=JStream(EVENTS_STREAM, declare=False),
+            stream=JStream(consumer.stream, declare=False),
             durable=consumer.name,
             config=topology.consumer_config(consumer),
             pull_sub=PullSub(batch_size=1, timeout=5),
@@ -116,7 +116,7 @@ class Bus:
         try:
             body = envelope.model_dump_json(exclude_none=True).encode()
             await self.broker.publish(
-                body, envelope.type, stream=EVENTS_STREAM, timeout=PUBLISH_TIMEOUT_S, headers=headers
+                body, envelope.type, stream=_stream_of(envelope), timeout=PUBLISH_TIMEOUT_S, headers=headers
             )
         except (MaxPayloadError, PydanticSerializationError, UnicodeError) as error:
             raise UnpublishableError(f"{type(error).__name__}: {error}") from None
@@ -145,7 +145,7 @@ class Bus:
         js = self.jetstream
         for consumer in topology.CONSUMERS:
             if consumer.service == self.service:
-                await js.consumer_info(EVENTS_STREAM, consumer.name, timeout=2)
+                await js.consumer_info(consumer.stream, consumer.name, timeout=2)
 
     @property
     def jetstream(self) -> Any:
@@ -211,6 +211,11 @@ class Bus:
         key = f"{message.raw_message.metadata.sequence.stream}/{delivery}"
         await dead_letters.publish(self.broker, DeadLetter(consumer.name, key, delivery, error, message.body))
         await message.ack()
+
+
+def _stream_of(envelope: Envelope) -> str:
+    event = events.EVENTS.get(envelope.type)
+    return stream_of(event) if event else EVENTS_STREAM
 
 
 def _read(body: bytes) -> tuple[Envelope, EventData]:

@@ -26,6 +26,8 @@ class EventData(BaseModel):
 
     type: ClassVar[str]
     category: ClassVar[Category] = "fact"
+    is_progress: ClassVar[bool] = False
+    """Progress of running work: frequent, of no use later, and kept in a stream that forgets it."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

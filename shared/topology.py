@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import nats
 from nats.js import JetStreamContext
@@ -14,6 +15,8 @@ from shared.cloudevents import EventData
 from shared.settings import CommonSettings
 
 EVENTS_STREAM = "ASSAY_EVENTS"
+PROGRESS_STREAM = "ASSAY_PROGRESS"
+PROGRESS_S = 3 * 24 * 3600
 DEAD_STREAM = "ASSAY_DEAD"
 DEAD_PREFIX = "dead"
 KEYS_BUCKET = "ASSAY_KEYS"
@@ -25,7 +28,8 @@ SESSIONS_STREAM = f"KV_{SESSIONS_BUCKET}"
 SESSIONS_PREFIX = f"$KV.{SESSIONS_BUCKET}"
 SESSIONS_MAX_BYTES = 64 * 1024**2
 SESSION_S = 14 * 24 * 3600
-ADVISORIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{EVENTS_STREAM}.>"
+_MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+ADVISORIES = [f"{_MAX_DELIVERIES}.{stream}.>" for stream in (EVENTS_STREAM, PROGRESS_STREAM)]
 ACK_WAIT_S = 30.0
 PUBLISH_TIMEOUT_S = 5.0
 MAX_DELIVER = 20
@@ -45,6 +49,10 @@ class Consumer:
     @property
     def name(self) -> str:
         return f"{self.service}-{self.event.type.replace('.', '_')}"
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.event)
 
     @property
     def max_deliver(self) -> int:
@@ -101,6 +109,11 @@ CONSUMERS: tuple[Consumer, ...] = (
 )
 
 
+def stream_of(event: type[EventData]) -> str:
+    """The stream that keeps an event."""
+    return PROGRESS_STREAM if event.is_progress else EVENTS_STREAM
+
+
 def consumer_of(service: str, event: type[EventData]) -> Consumer:
     """The declared consumer; raises `LookupError` if it is not in `CONSUMERS`."""
     for consumer in CONSUMERS:
@@ -110,11 +123,17 @@ def consumer_of(service: str, event: type[EventData]) -> Consumer:
 
 
 def streams(settings: CommonSettings) -> Sequence[StreamConfig]:
-    """The event stream and the dead letter stream."""
-    dead_subjects = [f"{DEAD_PREFIX}.>", ADVISORIES]
+    """The streams of facts and requests, of progress, and of dead letters."""
+    facts, progress = (
+        sorted(name for name, event in events.EVENTS.items() if stream_of(event) == stream)
+        for stream in (EVENTS_STREAM, PROGRESS_STREAM)
+    )
+    small_bytes, copies = max(settings.event_max_bytes // 8, 1024**2), settings.event_replicas
     return (
-        _stream(EVENTS_STREAM, sorted(events.EVENTS), settings.event_max_bytes, settings.event_replicas),
-        _stream(DEAD_STREAM, dead_subjects, max(settings.event_max_bytes // 8, 1024**2), settings.event_replicas),
+        _stream(EVENTS_STREAM, facts, settings.event_max_bytes, copies),
+        # Only progress may be forgotten: it never keeps a fact from being stored.
+        replace(_stream(PROGRESS_STREAM, progress, small_bytes, copies), discard=DiscardPolicy.OLD, max_age=PROGRESS_S),
+        _stream(DEAD_STREAM, [f"{DEAD_PREFIX}.>", *ADVISORIES], small_bytes, copies),
     )
 
 
@@ -187,9 +206,19 @@ async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
         except NotFoundError:
             await js.add_stream(stream)
         _log.info("stream declared", stream=stream.name)
+    await _forget_progress_among_facts(js)
     for consumer in CONSUMERS:
-        await js.add_consumer(EVENTS_STREAM, consumer_config(consumer))
+        await js.add_consumer(consumer.stream, consumer_config(consumer))
     _log.info("consumers declared", count=len(CONSUMERS))
+
+
+async def _forget_progress_among_facts(js: JetStreamContext) -> None:
+    """Earlier versions kept progress in the stream of facts, which it filled."""
+    for consumer in CONSUMERS:
+        if consumer.stream == PROGRESS_STREAM:
+            with suppress(NotFoundError):
+                await js.delete_consumer(EVENTS_STREAM, consumer.name)
+            await js.purge_stream(EVENTS_STREAM, subject=consumer.event.type)
 
 
 async def main() -> None:

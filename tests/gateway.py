@@ -34,7 +34,7 @@ from shared.events import (
 from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
 from shared.store import Store
-from shared.topology import EVENTS_STREAM
+from tests.jetstream import stored_messages
 from tests.ports import free_port
 
 E = TypeVar("E", bound=EventData)
@@ -66,9 +66,7 @@ class Gateway:
         return [event.model_validate(envelope.data) for envelope in await self.envelopes(event)]
 
     async def envelopes(self, event: type[EventData]) -> list[Envelope]:
-        js = self.bus.jetstream
-        last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
-        messages = [await js.get_msg(EVENTS_STREAM, place) for place in range(1, last + 1)]
+        messages = await stored_messages(self.bus.jetstream)
         return [Envelope.model_validate_json(m.data) for m in messages if m.subject == event.type]
 
     async def say(self, *facts: EventData) -> None:

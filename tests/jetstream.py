@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import nats
+from nats.js.api import RawStreamMsg
 
 from shared.settings import CommonSettings
+from shared.topology import EVENTS_STREAM, PROGRESS_STREAM
 
 
 @asynccontextmanager
@@ -13,3 +15,12 @@ async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStream
     connection = await nats.connect(settings.nats_url)
     yield connection.jetstream()
     await connection.close()
+
+
+async def stored_messages(js: nats.js.JetStreamContext) -> list[RawStreamMsg]:
+    """Every message that is an event: facts and requests, then progress, each the oldest first."""
+    messages: list[RawStreamMsg] = []
+    for stream in (EVENTS_STREAM, PROGRESS_STREAM):
+        last = (await js.stream_info(stream)).state.last_seq
+        messages += [await js.get_msg(stream, sequence) for sequence in range(1, last + 1)]
+    return messages

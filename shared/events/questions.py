@@ -56,6 +56,7 @@ class EvaluationProgress(EventData):
     """`done` of `total` answers of an evaluation were made."""
 
     type: ClassVar[str] = "evaluation.progress"
+    is_progress: ClassVar[bool] = True
     evaluation_id: Id
     attempt: int = Field(default=1, ge=1)
     done: int = Field(ge=0)

@@ -36,6 +36,7 @@ class TrainingProgress(EventData):
     """One step of a running job. `estimated_finish` is in Unix seconds."""
 
     type: ClassVar[str] = "training.progress"
+    is_progress: ClassVar[bool] = True
     job_id: Id
     attempt: int
     step: int

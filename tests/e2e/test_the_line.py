@@ -11,7 +11,7 @@ import openai
 import pytest
 from openai.types.fine_tuning import FineTuningJob
 
-from shared.topology import CONSUMERS, EVENTS_STREAM
+from shared.topology import CONSUMERS
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
 from tests.local_stack import LocalStack, Say
 
@@ -61,7 +61,8 @@ def test_the_model_trained_on_the_example_solves_the_task(local_stack: LocalStac
     assert report["verdict"]["approved"]
     approved = next(c for c in report["checkpoints"] if c["version"] == report["deployment"]["version"])
     assert approved["scores"]["exact_match"]["value"] >= 0.8
-    assert approved["scores"]["exact_match"]["n"] >= 35
+    dataset = local_stack.get(local_stack.settings.ingest_port, f"/v1/datasets/{job.training_file}").json()
+    assert approved["scores"]["exact_match"]["n"] == dataset["ready"]["test"]["rows"] >= 30
 
 
 def test_the_sdk_lists_events_and_checkpoints(client: openai.OpenAI, job: FineTuningJob) -> None:
@@ -130,7 +131,7 @@ async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack
         await js.publish(json.loads(event)["type"], event)
 
     async def drained() -> bool:
-        infos = [await js.consumer_info(EVENTS_STREAM, consumer.name) for consumer in CONSUMERS]
+        infos = [await js.consumer_info(consumer.stream, consumer.name) for consumer in CONSUMERS]
         return all(info.num_pending == info.num_ack_pending == 0 for info in infos)
 
     async with asyncio.timeout(90):

@@ -10,7 +10,7 @@ from openai.types.fine_tuning import FineTuningJob
 
 from deploy.local.settings import LocalSettings
 from shared.cloudevents import Envelope
-from shared.topology import EVENTS_STREAM
+from tests.jetstream import stored_messages
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "address-extraction"
 BASE = "smollm2-135m-instruct"
@@ -36,11 +36,9 @@ def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 900) -> Fine
 
 
 async def stream_of(settings: LocalSettings) -> list[bytes]:
-    """Every event in the stream, oldest first."""
+    """Every stored event: facts and requests, then progress, each the oldest first."""
     client = await nats.connect(settings.nats_url)
-    js = client.jetstream()
-    last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
-    messages = [await js.get_msg(EVENTS_STREAM, seq) for seq in range(1, last + 1)]
+    messages = await stored_messages(client.jetstream())
     await client.close()
     return [message.data or b"" for message in messages]
 

@@ -11,7 +11,14 @@ from prometheus_client import REGISTRY
 from shared import topology
 from shared.bus import Bus, PermanentError, RetryPolicy
 from shared.cloudevents import Envelope
-from shared.events import DatasetRejected, ModelRolledBack, RowError, TrainingCancelRequested, TrainingQueued
+from shared.events import (
+    DatasetRejected,
+    ModelRolledBack,
+    RowError,
+    TrainingCancelRequested,
+    TrainingProgress,
+    TrainingQueued,
+)
 from shared.outbox import Outbox
 from shared.settings import CommonSettings
 from shared.store import Entity, Store
@@ -268,3 +275,42 @@ def test_an_event_with_a_natural_key_always_has_the_same_id() -> None:
     assert Envelope.of(queued, "x").id == Envelope.of(queued, "x").id
     rolled = ModelRolledBack(alias="a", version="v-1", previous_version="v-2", reason="worse")
     assert Envelope.of(rolled, "x").id != Envelope.of(rolled, "x").id
+
+
+async def test_progress_is_forgotten_and_never_fills_the_stream_of_facts(common, nats_server) -> None:
+    settings = common.model_copy(update={"nats_url": nats_server.url, "event_max_bytes": 1024**2})
+    client = await nats.connect(nats_server.url)
+    js = client.jetstream(timeout=30)
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name)
+    await topology.declare(js, settings)
+    body = b"x" * 64_000
+    for _ in range(40):
+        await js.publish("training.progress", body)
+    await js.publish("training.queued", b"a fact")
+    facts, progress = [await js.stream_info(name) for name in (topology.EVENTS_STREAM, topology.PROGRESS_STREAM)]
+    assert facts.state.messages == 1
+    assert progress.state.first_seq > 20
+    assert progress.state.last_seq == 40
+    await client.close()
+
+
+async def test_an_upgrade_moves_progress_out_of_the_stream_of_facts(common, nats_server) -> None:
+    settings = common.model_copy(update={"nats_url": nats_server.url})
+    client = await nats.connect(nats_server.url)
+    js = client.jetstream(timeout=30)
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name)
+    # As an earlier version declared it.
+    await js.add_stream(name=topology.EVENTS_STREAM, subjects=["training.progress", "training.queued"])
+    progress = topology.Consumer("gateway", TrainingProgress)
+    await js.add_consumer(topology.EVENTS_STREAM, topology.consumer_config(progress))
+    await js.publish("training.progress", b"a step")
+    await js.publish("training.queued", b"a fact")
+    await topology.declare(js, settings)
+    facts = await js.stream_info(topology.EVENTS_STREAM, subjects_filter=">")
+    assert facts.state.subjects == {"training.queued": 1}
+    assert (await js.consumer_info(topology.PROGRESS_STREAM, progress.name)).num_pending == 0
+    await js.publish("training.progress", b"the next step")
+    assert (await js.consumer_info(topology.PROGRESS_STREAM, progress.name)).num_pending == 1
+    await client.close()

@@ -35,7 +35,7 @@ from shared.events import (
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import Store
-from shared.topology import EVENTS_STREAM
+from tests.jetstream import stored_messages
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 ENDED = ("succeeded", "failed", "cancelled")
@@ -92,11 +92,8 @@ class World:
 
     async def published(self, kind: str) -> list[dict]:
         """The data of every event of a type that the trainer published."""
-        js = self._bus.jetstream
-        last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
-        envelopes = [
-            Envelope.model_validate_json((await js.get_msg(EVENTS_STREAM, n)).data) for n in range(1, last + 1)
-        ]
+        messages = await stored_messages(self._bus.jetstream)
+        envelopes = [Envelope.model_validate_json(message.data) for message in messages]
         return [e.data for e in envelopes if e.type == kind and e.source == "urn:assay:trainer"]
 
 
@@ -232,7 +229,7 @@ async def start_consumers_over(settings: CommonSettings) -> None:
     client = await nats.connect(settings.nats_url)
     js = client.jetstream()
     for consumer in topology.CONSUMERS:
-        await js.delete_consumer(EVENTS_STREAM, consumer.name)
+        await js.delete_consumer(consumer.stream, consumer.name)
     await topology.declare(js, settings)
     await client.close()
 

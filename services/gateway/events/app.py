@@ -14,6 +14,7 @@ from services.gateway.events.domain.webhook import Webhook
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.event_owners import EventOwners
 from services.gateway.events.service.publisher import EventPublisher, MayCall
+from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.events.service.subscriptions import EventSubscriptions
 from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
 from services.gateway.events.service.webhooks import Webhooks
@@ -54,5 +55,10 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
             "subscriptions": EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams),
             "webhooks": Webhooks(views=endpoints, deliveries=deliveries, client=client),
         },
-        lifespan=[client.running, background(dispatcher.run_enqueuing), background(dispatcher.run_delivering)],
+        lifespan=[
+            client.running,
+            background(dispatcher.run_enqueuing),
+            background(dispatcher.run_delivering),
+            background(StreamFill(stream).run),
+        ],
     )

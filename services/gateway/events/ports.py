@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from services.gateway.events.domain.stream_position import StreamPlace
 from shared.cloudevents import Envelope
 from shared.store import Entity
 
@@ -39,12 +40,16 @@ class EventStream(Protocol):
 
     async def publish(self, envelope: Envelope) -> None: ...
 
-    async def newest(self) -> int:
-        """The sequence number of the newest event."""
+    async def newest(self) -> StreamPlace:
+        """The place of the newest events."""
         ...
 
-    def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
-        """Events of these types, or of all, after a sequence number, without end; None when nothing came."""
+    def follow(self, types: Sequence[str], after: StreamPlace) -> AsyncIterator[tuple[StreamPlace, Envelope] | None]:
+        """Events of these types, or of all, after a place, without end; None when nothing came."""
+        ...
+
+    async def fill(self) -> dict[str, float]:
+        """The used share of the limit in bytes of each stream that refuses new messages when it is full."""
         ...
 
     async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "observability"
 # Metrics of Prometheus, its client for Python and Litestar's plugin.
 OTHERS = {"up", "process_resident_memory_bytes", "litestar_requests_total"}
-DEFINED = re.compile(r'"(assay_(?:chat|routed|shadow|training)\w*)"')
+DEFINED = re.compile(r'"(assay_(?:chat|routed|shadow|stream|training)\w*)"')
 USED = re.compile(r"\b(?:assay|litestar|process)_\w+|\bup\b(?=\{)")
 SUFFIXES = re.compile(r"_(total|bucket|sum|count)$")
 

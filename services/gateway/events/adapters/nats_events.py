@@ -16,15 +16,19 @@ from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from services.gateway.common.domain.errors import BadRequest
+from services.gateway.events.adapters.merged import merged
+from services.gateway.events.domain.stream_position import StreamPlace
 from services.gateway.events.ports import DeadLetter
 from shared import telemetry
 from shared.bus import PUBLISH_TIMEOUT_S, Bus
 from shared.cloudevents import Envelope
 from shared.events import EVENTS
-from shared.topology import DEAD_STREAM, EVENTS_STREAM
+from shared.topology import DEAD_STREAM, EVENTS_STREAM, PROGRESS_STREAM, stream_of
 from shared.web import Unavailable
 
 T = TypeVar("T")
+_STREAMS = (EVENTS_STREAM, PROGRESS_STREAM)
+"""In the order of the numbers of a `StreamPlace`."""
 # Replayed dead letters leave gaps in the stream: one page reads at most so many sequence numbers.
 MAX_PLACES = 1000
 # After this silence subscribers get a keep-alive.
@@ -60,14 +64,14 @@ class NatsEventStream:
             return None
         if (message.subject or "").startswith("$JS."):
             advisory = json.loads(message.data or b"{}")
-            message = await self._message(EVENTS_STREAM, advisory["stream_seq"])
+            message = await self._message(advisory["stream"], advisory["stream_seq"])
         envelope = _event(message)
         # Only the consumer that failed has no inbox entry for the event, so only that one handles it again.
         await reach(
             self._js.publish(
                 envelope.type,
                 envelope.model_dump_json(exclude_none=True).encode(),
-                stream=EVENTS_STREAM,
+                stream=stream_of(EVENTS[envelope.type]),
                 timeout=PUBLISH_TIMEOUT_S,
                 headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}"},
             )
@@ -75,39 +79,61 @@ class NatsEventStream:
         await reach(self._js.delete_msg(DEAD_STREAM, place))
         return envelope.type
 
-    async def newest(self) -> int:
-        return (await reach(self._js.stream_info(EVENTS_STREAM))).state.last_seq
+    async def fill(self) -> dict[str, float]:
+        infos = [await reach(self._js.stream_info(stream)) for stream in (EVENTS_STREAM, DEAD_STREAM)]
+        return {info.config.name: info.state.bytes / info.config.max_bytes for info in infos}
 
-    async def follow(self, types: Sequence[str], after: int) -> AsyncIterator[tuple[int, Envelope] | None]:
-        place = after
+    async def newest(self) -> StreamPlace:
+        facts, progress = [(await reach(self._js.stream_info(stream))).state.last_seq for stream in _STREAMS]
+        return StreamPlace(facts, progress)
+
+    async def follow(
+        self, types: Sequence[str], after: StreamPlace
+    ) -> AsyncIterator[tuple[StreamPlace, Envelope] | None]:
+        place = list(after)
+        wanted = [[name for name in types or EVENTS if stream_of(EVENTS[name]) == stream] for stream in _STREAMS]
+        followed = [self._follow(_STREAMS[n], wanted[n], after[n]) for n in range(len(_STREAMS)) if wanted[n]]
+        async with aclosing(merged(followed)) as messages:
+            async for found in messages:
+                if found is None:
+                    yield None
+                    continue
+                stream, sequence, envelope = found
+                place[_STREAMS.index(stream)] = sequence
+                yield StreamPlace(*place), envelope
+
+    async def _follow(
+        self, stream: str, types: Sequence[str], after: int
+    ) -> AsyncGenerator[tuple[str, int, Envelope] | None]:
+        """The events of one stream, without end; an outage of NATS only delays them."""
         while True:
             try:
-                async with aclosing(self._messages(types, place)) as messages:
+                async with aclosing(self._messages(stream, types, after)) as messages:
                     async for message in messages:
                         if message is None:
                             yield None
                             continue
-                        place = message.metadata.sequence.stream
+                        after = message.metadata.sequence.stream
                         if (envelope := _readable(message.data)) is not None:
-                            yield place, envelope
+                            yield stream, after, envelope
             except (NatsError, TimeoutError, OSError, Unavailable) as error:
                 _log.warning("events are followed later", error=f"{type(error).__name__}: {error}")
                 yield None
                 await asyncio.sleep(AGAIN_S)
 
-    async def _messages(self, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
+    async def _messages(self, stream: str, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
         """Messages after a sequence number, by an ephemeral consumer that ends with its reader."""
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=after + 1,
-            filter_subjects=list(types) or None,
+            filter_subjects=list(types),
             ack_policy=AckPolicy.NONE,
             inactive_threshold=LEFT_S,
             mem_storage=True,
             num_replicas=1,
         )
-        made = await self._js.add_consumer(EVENTS_STREAM, config)
-        subscription = await self._js.pull_subscribe_bind(made.name, EVENTS_STREAM)
+        made = await self._js.add_consumer(stream, config)
+        subscription = await self._js.pull_subscribe_bind(made.name, stream)
         try:
             while True:
                 try:

@@ -12,6 +12,7 @@ from services.gateway.common.api.json_body import json_body
 from services.gateway.common.api.openapi_schema import asks_for
 from services.gateway.events.domain import posted_event
 from services.gateway.events.domain import subscription as domain_following
+from services.gateway.events.domain.stream_position import StreamPlace
 from services.gateway.events.service.publisher import EventPublisher
 from services.gateway.events.service.subscriptions import EventSubscriptions
 from shared.cloudevents import Envelope
@@ -50,7 +51,7 @@ async def follow(
     return ServerSentEvent(_messages(found), headers={"x-accel-buffering": "no"})
 
 
-async def _messages(found: AsyncIterator[tuple[int, Envelope] | None]) -> AsyncIterator[ServerSentEventMessage]:
+async def _messages(found: AsyncIterator[tuple[StreamPlace, Envelope] | None]) -> AsyncIterator[ServerSentEventMessage]:
     # The client sees at once that the stream is open.
     yield ServerSentEventMessage(data=None, comment="following")
     async for entry in found:

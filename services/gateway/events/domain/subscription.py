@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.common.domain.errors import BadRequest
+from services.gateway.events.domain.stream_position import StreamPlace
 from shared.cloudevents import Envelope
 from shared.events import EVENTS
 
@@ -43,10 +44,12 @@ def types(asked: list[str]) -> tuple[str, ...]:
     return wanted
 
 
-def place(last_event_id: str | None) -> int | None:
-    """The sequence number in the header `Last-Event-ID`; raises `BadRequest`."""
+def place(last_event_id: str | None) -> StreamPlace | None:
+    """The place in the header `Last-Event-ID`; raises `BadRequest`."""
     if not last_event_id:
         return None
-    if not last_event_id.isdecimal() or len(last_event_id) > 18:
-        raise BadRequest("'Last-Event-ID' must be an id of this stream.", param="Last-Event-ID", code="invalid_value")
-    return int(last_event_id)
+    try:
+        return StreamPlace.parse(last_event_id)
+    except ValueError:
+        message = "'Last-Event-ID' must be an id of this stream."
+        raise BadRequest(message, param="Last-Event-ID", code="invalid_value") from None

@@ -8,12 +8,12 @@ from typing import Any
 
 from services.gateway.events.domain import delivery, webhook_payload
 from services.gateway.events.domain.delivery import Delivery
-from services.gateway.events.domain.stream_position import StreamPosition
+from services.gateway.events.domain.stream_position import StreamPlace, StreamPosition
 from services.gateway.events.domain.webhook import Webhook
 from services.gateway.events.ports import EventStream, Undeliverable, WebhookClient
 from services.gateway.events.service.event_owners import EventOwners
 from shared import telemetry
-from shared.cloudevents import Envelope
+from shared.cloudevents import Envelope, EventData
 from shared.security import Key
 from shared.store import Collection
 
@@ -65,21 +65,25 @@ class WebhookDispatcher:
 
     async def _follow(self) -> None:
         known = await self.positions.get(POSITION)
-        place = saved = known.place if known else await self.stream.newest()
-        async for found in self.stream.follow((), min(place, await self.stream.newest())):
+        newest = await self.stream.newest()
+        place = saved = known.read.at_most(newest) if known else newest
+        async for found in self.stream.follow((), place):
             if found is not None:
                 place = found[0]
                 await self.enqueue(found[1])
-            if place - saved >= SAVE_POSITION_EVERY or (found is None and place > saved):
+            read = place.beyond(saved)
+            if read >= SAVE_POSITION_EVERY or (found is None and read):
                 await self._save_position(place)
                 saved = place
 
-    async def _save_position(self, place: int) -> None:
-        # Another gateway may have read further.
-        await self.positions.upsert(
-            StreamPosition(id=POSITION, place=0),
-            lambda known: (known.model_copy(update={"place": place}), []) if known.place < place else None,
-        )
+    async def _save_position(self, read: StreamPlace) -> None:
+        def decide(known: StreamPosition) -> tuple[StreamPosition, list[EventData]] | None:
+            # Another gateway may have read further.
+            place, progress = max(read.facts, known.place), max(read.progress, known.progress)
+            further = known.model_copy(update={"place": place, "progress": progress})
+            return None if further == known else (further, [])
+
+        await self.positions.upsert(StreamPosition(id=POSITION), decide)
 
     async def _enqueue_for(self, webhook: Webhook, event_type: str, envelope: Envelope) -> None:
         key = self.key_of(webhook.owner)
