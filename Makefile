@@ -43,11 +43,11 @@ test: setup ## every test, the end-to-end one included
 	$(PYTEST) --durations=25 $(TESTS)
 
 test-fast: setup ## unit and contract tests, without a model
-	$(PYTEST) -m "not model" --durations=5 $(TESTS) tests/unit tests/contract
+	$(PYTEST) -m "not model and not long" --durations=5 $(TESTS) tests/unit tests/contract
 
 test-long: setup ## what `make test` leaves out, minutes each: every method on the example, planted checkpoints, kills
-	ASSAY_TEST_METHODS=1 ASSAY_TEST_PLANTED=1 ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 \
-		tests/e2e/test_each_method.py tests/e2e/test_planted_checkpoints.py \
+	$(PYTEST) -v --durations=10 -m long
+	ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
 
 contract: setup ## write docs/asyncapi.json from the event classes in shared/

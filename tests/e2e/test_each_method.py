@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.trained import train
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(not os.environ.get("ASSAY_TEST_METHODS"), reason="takes minutes; ASSAY_TEST_METHODS=1 runs it"),
+    pytest.mark.long,
 ]
 
 STEPS, ASKED_ROWS, IN_FORM = 48, 5, 4

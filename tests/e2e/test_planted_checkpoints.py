@@ -1,7 +1,6 @@
 """Checkpoints that must not pass, trained for real and scored on merged weights by a separate engine."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tests.trained import train
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not os.environ.get("ASSAY_TEST_PLANTED"), reason="takes minutes; ASSAY_TEST_PLANTED=1 runs it"),
+    pytest.mark.long,
 ]
 
 GUARDED = Path(__file__).parents[2] / "examples" / "policies" / "guarded.json"

@@ -26,6 +26,7 @@ def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
     return make_adapter(1), make_adapter(2)
 
 
+@pytest.mark.long
 async def test_two_evaluators_share_the_checkpoints_and_score_the_base_once(
     bus_settings, keyring: Keyring, engine, adapters, tmp_path
 ) -> None:

@@ -164,6 +164,7 @@ async def test_a_loss_that_is_not_a_number_fails_the_job(tmp_path: Path, base_mo
     assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning_rate")
 
 
+@pytest.mark.long
 async def test_two_processes_give_the_curve_of_one(tmp_path: Path, base_model: Path) -> None:
     two = await messages_of(start(tmp_path, base_model, processes=2))
     asked = ASKED.model_dump(exclude_none=True)
@@ -181,6 +182,7 @@ async def test_two_processes_give_the_curve_of_one(tmp_path: Path, base_model: P
     assert max(abs(first[key] - second[key]).max() for key in first) < 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", [{"lora_rank": 4}, {"tuning": "full"}], ids=["lora", "full"])
 def test_sharded_processes_give_the_curve_of_one(tmp_path: Path, base_model: Path, method: dict[str, Any]) -> None:
     asked = {"n_epochs": 3, "batch_size": 4, "learning_rate": 0.005, "n_checkpoints": 3, **method}
