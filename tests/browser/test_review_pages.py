@@ -1,36 +1,12 @@
 """Reviewers in the browser: calibration, scoring by keyboard with a reload, adjudication, the verdict; Chinese."""
 
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
-from litestar.di import Provide
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from services.review.pages.routes import HANDLERS, PAGES
-from services.review.panels import api as panels_api
-from services.review.panels import manage_api
-from services.review.panels.calibration import KnownItem
-from services.review.panels.domain.item import Item
-from services.review.panels.domain.review import review_id
-from services.review.panels.parts import Panels, Records
-from services.review.policies.catalog import Binding, PolicyCatalog
-from services.review.policies.domain.named_policy import NamedPolicy
-from services.review.policies.domain.policy import Policy
-from services.review.problems import problems
-from services.review.runs.advising import Advising
-from services.review.runs.domain.run import Run
-from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
-from services.review.runs.proving import Proving
-from services.review.runs.service import Runs
-from shared.artifacts import Artifacts
-from shared.events import EvaluationAnswered
-from shared.pages.rendering import Pages
-from shared.pages.router import pages_router
-from shared.store import MemoryStore
 from tests.browser.checks import (
     PAGE_BYTES,
     SCRIPT_BYTES,
@@ -39,113 +15,17 @@ from tests.browser.checks import (
     english_left,
     first_screen,
 )
-from tests.browser.site import Site, serving
-from tests.unit.review.evidence import candidate, evaluation, finish, sample_lines
-
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-KNOWN = KnownItem(
-    Item(id="calibration-1", prompt="How long is the warranty?", reference="two years", answer="Two years."),
-    {"accuracy": 5, "politeness": 5, "usefulness": 5},
-)
-POLICY = Policy.model_validate(
-    {
-        "name": "people",
-        "mode": "human",
-        "items_per_review": 3,
-        "reviewers_wanted": 2,
-        "adjudicate_from": 2,
-        "calibration": "warm-up",
-    }
-)
-
+from tests.browser.review_data import HOSTILE, REVIEW, review_site, reviewer
+from tests.browser.site import Site
 
 # The browser shares two cores with everything else that a test run starts.
 expect.set_options(timeout=20_000)
 
 
-class Service:
-    """The use cases of review over memory, with one run that waits for people."""
-
-    def __init__(self, folder: Path) -> None:
-        store, self.artifacts = MemoryStore("review"), Artifacts(str(folder / "artifacts"))
-        self.records = Records.of(store)
-        catalog = PolicyCatalog(
-            policies=store.collection("policies", NamedPolicy),
-            bindings=store.collection("bindings", Binding),
-            shipped={"people": POLICY},
-            files=self.artifacts,
-            default="people",
-            jobs_using=self._none,
-        )
-        runs = store.collection("runs", Run)
-        evaluations = JobEvaluations(store.collection("evaluations", EvaluationRecord))
-        self.runs = Runs(
-            runs=runs,
-            evaluations=evaluations,
-            catalog=catalog,
-            proving=Proving(self.artifacts),
-            advising=Advising(runs, evaluations),
-            end_review=self.records.ending().end,
-            questions_revision=self._no_revision,
-            open_review=self.records.opening(self.artifacts).open,
-            answered=self._not_asked,
-        )
-        self.panels = Panels.of(
-            self.records, decide=self.runs.people_decided, run_reopened=self.runs.reopened, known_items=self._known
-        )
-
-    async def _none(self, _policy: str) -> int:
-        return 0
-
-    async def _no_revision(self, _name: str) -> None:
-        return None
-
-    async def _not_asked(self, _event: EvaluationAnswered) -> None:
-        return None
-
-    async def _known(self, _name: str) -> list[KnownItem]:
-        return [KNOWN]
-
-    @asynccontextmanager
-    async def lifespan(self, app: Any) -> Any:
-        lines = sample_lines(3).replace(b'"a0"', b'"' + HOSTILE.encode() + b'"')
-        await self.runs.evaluated(evaluation(10, 0.9, samples=self.artifacts.put_bytes(lines)))
-        await self.runs.finished(finish(10))
-        async with self.panels.lifespan(app):
-            yield
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    service = Service(tmp_path)
-    # Each site has a router with pages of its own, because Litestar copies its exception handlers.
-    pages = pages_router("/console/review", HANDLERS, Pages("review", PAGES.folder), scopes=["review", "train"])
-    routes = [pages, panels_api.routes, manage_api.routes]
-    dependencies = {"runs": service.runs, **service.panels.dependencies()}
-    options: dict[str, Any] = {
-        "dependencies": {name: _provide(value) for name, value in dependencies.items()},
-        "exception_handlers": problems,
-        "lifespan": [service.lifespan],
-    }
-    with serving(routes, tmp_path, **options) as site:
+    with review_site(tmp_path) as site:
         yield site
-
-
-def _provide(value: object) -> Any:
-    return Provide(lambda: value, sync_to_thread=False)
-
-
-REVIEW = f"/console/review/reviews/{review_id(candidate(10))}"
-
-
-def reviewer(browser: Browser, site: Site, name: str, *scopes: Any, locale: str = "en-GB", **options: Any) -> Page:
-    context: BrowserContext = browser.new_context(
-        viewport={"width": 1280, "height": 900}, locale=locale, color_scheme="light", **options
-    )
-    site.sign_in(context, *scopes, name=name)
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    return page
 
 
 def score(page: Page, *keys: str) -> None:

@@ -1,25 +1,26 @@
-"""The pages of review: my reviews, scoring, the panel with its disputed items, and the verdict."""
+"""The pages of review: my reviews and scoring are here, the others beside it."""
 
 import time
-from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.review.access import caller_of
+from services.review.pages.managing import manage, override_verdict
+from services.review.pages.pairs import pairs_page, prefer
+from services.review.pages.panel import panel
+from services.review.pages.policies import change_policy, policies_page, policy_page
+from services.review.pages.question_sets import import_questions, question_set_page, question_sets_page
+from services.review.pages.rendering import LIKE, PAGES, AnyRequest
 from services.review.pages.texts import messages
-from services.review.panels.adjudication import Adjudication
+from services.review.pages.verdict import verdict, verdict_item
 from services.review.panels.assignments import Assigned, Assignments
-from services.review.panels.domain.review import Review, review_id
+from services.review.panels.domain.review import Review
 from services.review.panels.progress import OwnProgress, Progress
-from services.review.runs.service import Runs
-from shared.pages.rendering import Pages
 from shared.pages.router import pages_router
 
-PAGES = Pages("review", Path(__file__).parent)
-AnyRequest = Request[Any, Any, Any]
 SHOWN = 50
 
 
@@ -83,35 +84,6 @@ async def one_item(
     return PAGES.fragment(request, "item.html.j2", **_work(review, found, own))
 
 
-@get("/reviews/{review_id:str}/panel")
-async def panel(
-    request: AnyRequest,
-    review_id: FromPath[str],
-    assignments: NamedDependency[Assignments],
-    progress: NamedDependency[Progress],
-    adjudication: NamedDependency[Adjudication],
-) -> Response[bytes]:
-    """The panel's progress and agreement, and the items that wait for a decision."""
-    caller, review = caller_of(request), await assignments.review(review_id)
-    found = await progress.panel(review_id, caller)
-    disputed = await adjudication.queue(review_id, caller) if review.status == "adjudicating" else []
-    values: dict[str, Any] = {"review": review, "panel": found, "disputed": disputed, "rubric": review.policy.rubric}
-    return PAGES.page(request, "panel.html.j2", at="review", messages=messages, **values)
-
-
-@get("/verdicts/{job_id:str}")
-async def verdict(
-    request: AnyRequest, job_id: FromPath[str], runs: NamedDependency[Runs], assignments: NamedDependency[Assignments]
-) -> Response[bytes]:
-    """The verdict over a job with all that it rests on, as one page that prints."""
-    run = await runs.required(job_id)
-    review = await assignments.reviews.get(review_id(run.candidate)) if run.candidate else None
-    cards = await assignments.cards(review.id) if review else []
-    evaluation = await runs.evaluations.basis(run)
-    values: dict[str, Any] = {"run": run, "review": review, "cards": cards, "evaluation": evaluation}
-    return PAGES.page(request, "verdict.html.j2", at="review", **values)
-
-
 def _work(review: Review, found: Assigned | None, own: OwnProgress) -> dict[str, Any]:
     return {
         "review": review,
@@ -124,5 +96,23 @@ def _work(review: Review, found: Assigned | None, own: OwnProgress) -> dict[str,
     }
 
 
-HANDLERS = (my_reviews, scoring, next_item, one_item, panel, verdict)
-routes = pages_router("/console/review", HANDLERS, PAGES, scopes=["review", "train"])
+HANDLERS = (
+    my_reviews,
+    scoring,
+    next_item,
+    one_item,
+    panel,
+    manage,
+    pairs_page,
+    prefer,
+    verdict,
+    verdict_item,
+    override_verdict,
+    question_sets_page,
+    import_questions,
+    question_set_page,
+    policies_page,
+    policy_page,
+    change_policy,
+)
+routes = pages_router("/console/review", HANDLERS, PAGES, scopes=["review", "train"], like=LIKE)

@@ -33,6 +33,7 @@ class Adjudication:
         """The items that wait for a decision; raises `WrongState` while scores are still given."""
         review = await self.assignments.review(review_id)
         review.require_not_own(caller)
+        review.require_adjudicator(caller)
         if review.status == "open":
             raise WrongState("reviewers still score; disputed items are shown when all scores are given")
         cards = [card for card in await self.assignments.cards(review_id) if card.disputed]
@@ -48,6 +49,7 @@ class Adjudication:
         """Decide a disputed item: these scores count, and the reviewers' stay on record."""
         review = await self.assignments.review(review_id)
         review.require_not_own(caller)
+        review.require_adjudicator(caller)
         points = review.policy.rubric.check(given)
         decision = Decision(points=points, by=caller.id, reason=reason, at=self.now())
 

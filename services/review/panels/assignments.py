@@ -50,6 +50,10 @@ class Assignments:
         """All scorecards of a review."""
         return await self.scorecards.find(review_id=review_id)
 
+    async def evidence(self, review_id: str, item_id: str) -> tuple[Item, Scorecard]:
+        """An item with all its scores, for those who read a verdict; raises `UnknownItem`."""
+        return await self._item(review_id, item_id), await self._card(review_id, item_id)
+
     async def mine(self, review_id: str, caller: Caller) -> list[Assigned]:
         """All items that the caller has or may take, in the caller's own order."""
         await self.review(review_id)

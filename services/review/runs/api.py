@@ -1,8 +1,9 @@
 """Verdicts, overrides and trials of policies by HTTP."""
 
+import asyncio
 from typing import Annotated, Any, Self
 
-from litestar import Request, Router, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, Parameter
 from pydantic import BaseModel, Field
@@ -17,6 +18,7 @@ from services.review.runs.overriding import Overriding
 from services.review.runs.service import Runs
 from services.review.runs.trials import Trial, Trials
 from shared.events import EvalDone
+from shared.web import NotFound
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -79,6 +81,17 @@ async def verdict(job_id: FromPath[str], runs: NamedDependency[Runs]) -> Verdict
     return await VerdictView.of(await runs.required(job_id), runs)
 
 
+@get("/verdicts/{job_id:str}/samples")
+async def samples(job_id: FromPath[str], runs: NamedDependency[Runs]) -> Response[bytes]:
+    """The answers that the verdict rests on, as JSON Lines: prompt, reference, and each model's answer and scores."""
+    run = await runs.required(job_id)
+    evaluation = await runs.evaluations.basis(run)
+    if evaluation is None or run.status == "proving":
+        raise NotFound(f"no checkpoint of the job {job_id!r} was asked the test split yet")
+    content = await asyncio.to_thread(runs.proving.files.read, evaluation.samples)
+    return Response(content, media_type="application/jsonl")
+
+
 @post("/verdicts/{job_id:str}/override", status_code=200)
 async def override(
     request: AnyRequest,
@@ -103,5 +116,5 @@ async def trial(
 
 
 routes = Router(
-    "/v1", route_handlers=[verdict, override, trial], guards=[allow_any("review", "train")], tags=["verdicts"]
+    "/v1", route_handlers=[verdict, samples, override, trial], guards=[allow_any("review", "train")], tags=["verdicts"]
 )

@@ -30,7 +30,7 @@ function show(markup) {
 }
 
 function complain(text) {
-  const problem = document.getElementById("problem");
+  const problem = document.getElementById("unsaved");
   problem.textContent = text;
   problem.hidden = false;
 }

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.review.ownership import Caller
+from services.review.ownership import Caller, NotOwner
 from services.review.policies.domain.evidence import HumanEvidence
 from services.review.policies.domain.policy import Policy
 from shared.events import Candidate
@@ -68,6 +68,16 @@ class Review(BaseModel):
         """Raise `OwnJob` where the caller owns the job and the policy forbids it."""
         if self.candidate.owner in caller.ids and not self.policy.own_job:
             raise OwnJob(f"the policy {self.policy.name!r} forbids that people decide over their own job")
+
+    def adjudicated_by(self, caller: Caller) -> bool:
+        """Whether the caller may decide about items on which reviewers differ."""
+        named = self.policy.adjudicators
+        return caller.admin or not named or not caller.ids.isdisjoint(named)
+
+    def require_adjudicator(self, caller: Caller) -> None:
+        """Raise `NotOwner` unless the policy lets the caller decide about disputed items."""
+        if not self.adjudicated_by(caller):
+            raise NotOwner(f"the policy {self.policy.name!r} names who decides about disputed items; you are not named")
 
     def moved(self, status: Status, entry: Entry, *allowed: Status) -> Self | None:
         """With another status, noted in the log; None where it is there already. Raises `WrongState`."""

@@ -44,6 +44,9 @@ class PolicyContent(Data):
     adjudicate_from: int | None = Field(default=None, ge=1, le=100)
     """The difference between scores of one item, in points, from which a further person decides."""
 
+    adjudicators: tuple[Person, ...] = Field(default=(), max_length=100)
+    """Who decides about items on which reviewers differ, beside `admin`; empty for every reviewer."""
+
     calibration: str | None = Field(default=None, pattern=POLICY_NAME)
     """The question set with known scores that each reviewer scores first."""
     calibration_tolerance: float = Field(default=1.0, ge=0, le=100)

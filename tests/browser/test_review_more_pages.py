@@ -1,0 +1,143 @@
+"""Pairs on a phone, question sets, policies, and the management of reviews and verdicts, in the browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.checks import assert_accessible, assert_no_sideways_scroll, check_page, english_left
+from tests.browser.review_data import REVIEW, review_site, reviewer
+from tests.browser.site import Site
+
+GOOD = "id,prompt,expected,tags\n007,How long is the warranty?,two years,policy\n1E5,<b>Where</b> are you?,in York,\n"
+BAD = "id,prompt,expected\n1,Who?,\n1,Where?,\n"
+SETS, POLICIES = "/console/review/question-sets", "/console/review/policies"
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with review_site(tmp_path_factory.mktemp("review")) as site:
+        yield site
+
+
+@pytest.fixture
+def lead(site: Site, browser: Browser) -> Iterator[Page]:
+    page = reviewer(browser, site, "Lea", "admin")
+    yield page
+    page.context.close()
+
+
+def test_a_third_reviewer_compares_pairs_on_a_phone(site: Site, browser: Browser) -> None:
+    page = reviewer(browser, site, "Cem", "review", viewport={"width": 390, "height": 800})
+    page.goto(site.url + REVIEW + "/pairs")
+    expect(page.get_by_text("Pair 1 of 3")).to_be_visible()
+    assert_accessible(page)
+    assert_no_sideways_scroll(page)
+    shown = page.locator(".ans").all_inner_texts()
+    assert "Old." in shown
+    assert len(shown) == 2
+    page.locator("#comment").fill("shorter, a and b are letters of the comment")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(page.get_by_text("Pair 2 of 3")).to_be_visible()
+    page.get_by_role("button", name="Equal").click()
+    expect(page.get_by_text("Pair 3 of 3")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="B is better").click()
+    expect(page.get_by_text("You have compared all pairs.")).to_be_visible()
+    expect(page.get_by_text("a tie counts a half; 3 pairs")).to_be_visible()
+    assert_no_sideways_scroll(page)
+    page.context.close()
+
+
+def test_a_preference_without_a_choice_is_refused_and_the_comment_stays(site: Site, lead: Page) -> None:
+    lead.goto(site.url + REVIEW + "/pairs")
+    check_page(lead)
+    lead.locator("#comment").fill("both are long")
+    lead.evaluate("document.querySelector('button[value=tie]').value = 'neither'")
+    lead.get_by_role("button", name="Equal").click()
+    expect(lead.get_by_role("alert").filter(has_text="choose one of the two answers")).to_be_visible()
+    assert lead.locator("#comment").input_value() == "both are long"
+
+
+def test_questions_are_imported_shown_as_text_and_versioned(site: Site, lead: Page) -> None:
+    lead.goto(site.url + SETS)
+    expect(lead.get_by_text("There is no question set yet.")).to_be_visible()
+    lead.get_by_label("Name").fill("shop")
+    lead.get_by_label("File").set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": BAD.encode()})
+    lead.get_by_role("button", name="Import").click()
+    expect(lead.get_by_text("the id '1' stands in row 1 too")).to_be_visible()
+    assert lead.get_by_label("Name").input_value() == "shop"
+    check_page(lead)
+    for name, content in (("first.csv", GOOD), ("second.csv", GOOD + "2031-02-03,When?,now,\n")):
+        lead.goto(site.url + SETS)
+        lead.get_by_label("Name").fill("shop")
+        lead.get_by_label("File").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content.encode()})
+        lead.get_by_role("button", name="Import").click()
+        expect(lead.get_by_role("heading", name="shop")).to_be_visible()
+    expect(lead.get_by_text("3 questions, revision 2")).to_be_visible()
+    expect(lead.get_by_text("<b>Where</b> are you?")).to_be_visible()
+    check_page(lead)
+    lead.goto(f"{site.url}{SETS}/shop?revision=1")
+    expect(lead.get_by_text("2031-02-03")).to_have_count(0)
+    lead.goto(f"{site.url}{SETS}/none")
+    expect(lead.get_by_text("there is no question set 'none'")).to_be_visible()
+
+
+def test_a_policy_is_tried_over_past_jobs_and_saved_under_another_name(site: Site, lead: Page) -> None:
+    lead.goto(site.url + POLICIES)
+    check_page(lead)
+    lead.get_by_role("link", name="quick").click()
+    lead.locator("#content").fill('{"mode": "automatic", "gates": [{"metric": "exact_match"}]}')
+    lead.get_by_role("button", name="What would it have decided?").click()
+    expect(lead.get_by_text("a gate has exactly one of")).to_be_visible()
+    assert "exact_match" in lead.locator("#content").input_value(), "the text stays"
+    lead.locator("#content").fill(
+        '{"mode": "automatic", "gates": [{"metric": "exact_match", "at_least": 0.95}], "items_per_review": 7}'
+    )
+    lead.get_by_role("button", name="What would it have decided?").click()
+    row = lead.get_by_role("row", name="job-0")
+    expect(row.get_by_text("Approved")).to_be_visible()
+    expect(row.get_by_text("exact_match 0.90 < 0.95")).to_be_visible()
+    check_page(lead)
+    lead.get_by_label("Save as").fill("strict")
+    lead.get_by_role("button", name="Save", exact=True).click()
+    expect(lead.get_by_role("heading", name="strict")).to_be_visible()
+    assert '"at_least": 0.95' in lead.locator("#content").input_value()
+
+
+def test_an_administrator_decides_otherwise_and_manages_a_review(site: Site, lead: Page) -> None:
+    lead.goto(site.url + "/console/review/verdicts/job-0")
+    expect(lead.get_by_role("heading", name="Approved")).to_be_visible()
+    check_page(lead)
+    lead.get_by_label("Why").fill("the questions were too easy")
+    lead.get_by_role("button", name="Reject").click()
+    expect(lead.get_by_role("heading", name="Rejected")).to_be_visible()
+    lead.goto(site.url + REVIEW + "/panel")
+    lead.get_by_label("Why").fill("no")
+    lead.get_by_role("button", name="Cancel the review").click()
+    expect(lead.get_by_text("give a reason of 3 to 2000 characters")).to_be_visible()
+    assert lead.get_by_label("Why").input_value() == "no"
+    lead.get_by_label("Deadline in hours from now").fill("12")
+    lead.get_by_role("button", name="Set the deadline").click()
+    expect(lead.get_by_role("row", name="deadline")).to_be_visible()
+    check_page(lead)
+
+
+def test_the_pages_of_policies_pairs_and_questions_speak_chinese(site: Site, browser: Browser) -> None:
+    page = reviewer(browser, site, "安娜", "admin", locale="zh-CN")
+    for path in (SETS, POLICIES, POLICIES + "/quick", REVIEW + "/pairs", REVIEW + "/panel"):
+        page.goto(site.url + path)
+        allowed = ["people", "quick", "strict", "shop", "Old.", "Excel", "JSON", "CSV", "Esc"]
+        assert [text for text in english_left(page, allowed) if len(text) > 3] == []
+    page.context.close()
+
+
+def test_another_origin_cannot_send_the_forms(site: Site, browser: Browser) -> None:
+    page = reviewer(browser, site, "Lea", "admin")
+    path = f"{site.url}{POLICIES}/quick"
+    form = {"content": "{}", "name": "quick", "do": "save"}
+    answer = page.request.post(path, form=form, headers={"origin": "https://elsewhere.example"})
+    assert answer.status == 403
+    page.context.close()
