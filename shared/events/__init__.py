@@ -30,7 +30,15 @@ from shared.events.requests import (
     TrainingRequested,
     TrainingResumeRequested,
 )
-from shared.events.review import ModelApproved, ModelRejected, ReviewOpened, ReviewScored, RuleOutcome, Verdict
+from shared.events.review import (
+    ModelApproved,
+    ModelRejected,
+    ReviewOpened,
+    ReviewScored,
+    ReviewWaiting,
+    RuleOutcome,
+    Verdict,
+)
 from shared.events.routing import PoolChanged, RoutingChanged, TrafficRule, TrafficShadow, TrafficShare
 from shared.events.serving import ModelDeployed, ModelDeploymentFailed, ModelRolledBack
 from shared.events.templates import Decoding, PromptTemplate, TemplatePublished, TemplateRef
@@ -76,6 +84,7 @@ __all__ = [
     "PromptTemplate",
     "ReviewOpened",
     "ReviewScored",
+    "ReviewWaiting",
     "RoutingChanged",
     "RowError",
     "RuleOutcome",

@@ -49,6 +49,26 @@ class ReviewOpened(EventData):
         return self.review_id
 
 
+class ReviewWaiting(EventData):
+    """Items of an open review wait for people again: reviewers who score, or adjudicators where scores differ.
+
+    `review.opened` says the same for the first time. `at` is in Unix seconds.
+    """
+
+    type: ClassVar[str] = "review.waiting"
+    review_id: Id
+    candidate: Candidate
+    waits_for: Literal["reviewers", "adjudicators"]
+    items: int = Field(ge=0)
+    at: int = Field(ge=0)
+
+    def aggregate_id(self) -> str:
+        return self.review_id
+
+    def natural_key(self) -> str:
+        return f"{self.review_id}/{self.waits_for}/{self.at}"
+
+
 class ReviewScored(EventData):
     """The evidence about one checkpoint is complete. `score` is 0 to 100, None without reviewers."""
 

@@ -1,7 +1,7 @@
 """Review over memory, as its pages show it: a run that waits for people, and one that rules decided."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,13 +64,14 @@ REVIEW = f"/console/review/reviews/{review_id(candidate(10))}"
 class Service:
     """The use cases of review over memory, with one run that waits for people."""
 
-    def __init__(self, folder: Path) -> None:
-        store, self.artifacts = MemoryStore("review"), Artifacts(str(folder / "artifacts"))
+    def __init__(self, folder: Path, policies: Mapping[str, Policy] | None = None) -> None:
+        self.store = store = MemoryStore("review")
+        self.artifacts = Artifacts(str(folder / "artifacts"))
         self.records = Records.of(store)
         catalog = PolicyCatalog(
             policies=store.collection("policies", NamedPolicy),
             bindings=store.collection("bindings", Binding),
-            shipped={"people": POLICY, "quick": QUICK},
+            shipped=policies or {"people": POLICY, "quick": QUICK},
             files=self.artifacts,
             default="people",
             jobs_using=self._none,
@@ -91,10 +92,11 @@ class Service:
         self.panels = Panels.of(
             self.records, decide=self.runs.people_decided, run_reopened=self.runs.reopened, known_items=self._known
         )
+        self.overriding = Overriding(self.runs)
         self.dependencies = {
             "runs": self.runs,
             "trials": Trials(runs, evaluations),
-            "overriding": Overriding(self.runs),
+            "overriding": self.overriding,
             "catalog": catalog,
             "questions": QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=self.artifacts),
             "pairs": Pairs(pairs=store.collection("pairs", Pair), assignments=self.panels.assignments),

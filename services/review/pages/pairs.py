@@ -1,6 +1,6 @@
 """The page on which reviewers compare two answers side by side."""
 
-from typing import Any, cast
+from typing import Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -10,7 +10,7 @@ from services.review.access import caller_of
 from services.review.ownership import Caller
 from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest, fields, see_other
 from services.review.pages.texts import messages
-from services.review.pairs.domain.pair import Pair, Side
+from services.review.pairs.domain.pair import Pair
 from services.review.pairs.domain.win_rate import win_rate
 from services.review.pairs.service import Pairs
 from services.review.panels.domain.scorecard import place_for
@@ -33,7 +33,7 @@ async def prefer(request: AnyRequest, review_id: FromPath[str], pairs: NamedDepe
     if side not in SIDES:
         return await _page(request, review_id, pairs, comment, "choose one of the two answers, or a tie", 422)
     try:
-        await pairs.prefer(review_id, form.get("pair", ""), caller, cast(Side, side), comment)
+        await pairs.prefer(review_id, form.get("pair", ""), caller, side, comment)
     except REFUSALS as refusal:
         return await _page(request, review_id, pairs, comment, str(refusal), 409)
     return see_other(f"/console/review/reviews/{review_id}/pairs")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.review.panels.domain.review import UNFINISHED, Entry, Review, Status
@@ -10,6 +10,7 @@ from services.review.panels.domain.scorecard import Scorecard
 from services.review.panels.domain.scoring import human_evidence, item_scores
 from services.review.policies.domain.evidence import HumanEvidence
 from shared import telemetry
+from shared.cloudevents import EventData
 from shared.store import Collection
 
 _log = telemetry.logger(__name__)
@@ -87,12 +88,13 @@ class Closing:
 
         for card in await self.scorecards.find(review_id=review.id, sealed=False):
             await self.scorecards.change(card.id, seal)
-        if await self._disputed(review):
-            return await self._move(review, "adjudicating", "reviewers differ on some items", "sealing")
+        if disputed := await self._disputed(review):
+            why = f"reviewers differ on {disputed} items"
+            return await self._move(review, "adjudicating", why, "sealing", waiting=disputed)
         return await self._move(review, "scored", "the scores are sealed", "sealing")
 
-    async def _disputed(self, review: Review) -> bool:
-        return bool(await self.scorecards.find(review_id=review.id, disputed=True, limit=1))
+    async def _disputed(self, review: Review) -> int:
+        return len(await self.scorecards.find(review_id=review.id, disputed=True))
 
     async def _decide(self, review: Review) -> None:
         cards = await self.scorecards.find(review_id=review.id)
@@ -101,17 +103,21 @@ class Closing:
         now = int(self.now())
 
         def close(known: Review) -> tuple[Review, tuple[()]] | None:
-            moved = known.moved("closed", Entry(at=now, by=SYSTEM, action="closed"), "scored")
-            return None if moved is None else (moved.model_copy(update={"human": human, "closed_at": now}), ())
+            # A person may have decided meanwhile, which ended the review.
+            if known.status != "scored":
+                return None
+            ended = known.ended("closed", Entry(at=now, by=SYSTEM, action="closed"))
+            return ended.model_copy(update={"human": human, "closed_at": now}), ()
 
         await self.reviews.change(review.id, close)
 
-    async def _move(self, review: Review, status: Status, reason: str, *allowed: Status) -> Review:
+    async def _move(self, review: Review, status: Status, reason: str, *allowed: Status, waiting: int = 0) -> Review:
         entry = Entry(at=int(self.now()), by=SYSTEM, action=status, reason=reason)
 
-        def move(known: Review) -> tuple[Review, tuple[()]] | None:
+        def move(known: Review) -> tuple[Review, Sequence[EventData]] | None:
             # Another replica may have taken the same step.
             moved = known.moved(status, entry, *allowed) if known.status in allowed else None
-            return None if moved is None else (moved, ())
+            events = [known.waiting("adjudicators", waiting, entry.at)] if waiting else []
+            return None if moved is None else (moved, events)
 
         return await self.reviews.change(review.id, move) or review

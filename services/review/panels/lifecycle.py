@@ -1,13 +1,14 @@
 """Cancel, reopen, extend and reassign a review."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from services.review.ownership import Caller, NotOwner
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.review import Entry, Review, Status, WrongState
 from services.review.panels.domain.scorecard import Scorecard
+from shared.cloudevents import EventData
 
 Reopener = Callable[[str], Awaitable[None]]
 
@@ -30,8 +31,8 @@ class Lifecycle:
         review = await self._require_manager(review_id, caller)
         if review.status not in ("closed", "cancelled", "open"):
             raise WrongState(f"a review that is {review.status} cannot be reopened")
-        if review.status == "closed":
-            await self.run_reopened(review.job_id)
+        # Scores for a run that was decided meanwhile would count for nothing.
+        await self.run_reopened(review.job_id)
         changes = {"sealed": False, "disputed": False, "decision": None}
         for card in await self.assignments.cards(review_id):
             await self.assignments.scorecards.change(card.id, lambda known: (known.model_copy(update=changes), ()))
@@ -75,9 +76,10 @@ class Lifecycle:
     async def _move(self, review_id: str, status: Status, reason: str, caller: Caller, *allowed: Status) -> Review:
         entry = Entry(at=int(self.now()), by=caller.id, action=status, reason=reason)
 
-        def move(known: Review) -> tuple[Review, tuple[()]] | None:
+        def move(known: Review) -> tuple[Review, Sequence[EventData]] | None:
             moved = known.moved(status, entry, *allowed)
-            return None if moved is None else (moved, ())
+            events = [known.waiting("reviewers", known.items, entry.at)] if status == "open" else []
+            return None if moved is None else (moved, events)
 
         changed = await self.assignments.reviews.change(review_id, move)
         assert changed is not None

@@ -8,8 +8,9 @@ from services.review.ownership import Caller
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
-from services.review.panels.domain.reviewer_quality import Finding, Scored, break_due, findings
+from services.review.panels.domain.reviewer_quality import Finding, break_due, findings
 from services.review.panels.domain.scorecard import Scorecard
+from services.review.panels.domain.scored import Scored
 from services.review.panels.domain.scoring import agreement_by_criterion, reviewers_of
 from services.review.policies.domain.evidence import Agreement
 
@@ -72,7 +73,9 @@ def _findings(review: Review, cards: Sequence[Scorecard], members: Sequence[Memb
     panel: dict[str, list[Scored]] = {name: [] for name in reviewers_of(cards)}
     for card in cards:
         for name, score in card.scores.items():
-            row = Scored(item_id=card.item_id, percent=rubric.percent(score.points), at=score.at, seconds=score.seconds)
+            points = tuple(float(score.points[criterion]) for criterion in rubric.names)
+            percent = rubric.percent(score.points)
+            row = Scored(item_id=card.item_id, percent=percent, at=score.at, points=points, seconds=score.seconds)
             panel[name].append(row)
     first = {(name, row.item_id): row.percent for name, rows in panel.items() for row in rows}
     repeats = {

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from services.review.ownership import Caller, NotOwner
 from services.review.policies.domain.evidence import HumanEvidence
 from services.review.policies.domain.policy import Policy
-from shared.events import Candidate
+from shared.events import Candidate, ReviewWaiting
 
 Status = Literal["open", "sealing", "adjudicating", "scored", "closed", "cancelled", "superseded"]
 UNFINISHED: tuple[Status, ...] = ("open", "sealing", "adjudicating", "scored")
@@ -86,6 +86,10 @@ class Review(BaseModel):
         if self.status not in allowed:
             raise WrongState(f"a review that is {self.status} cannot become {status}")
         return self.ended(status, entry)
+
+    def waiting(self, waits_for: Literal["reviewers", "adjudicators"], items: int, at: int) -> ReviewWaiting:
+        """The event that items of this review wait for people."""
+        return ReviewWaiting(review_id=self.id, candidate=self.candidate, waits_for=waits_for, items=items, at=at)
 
     def ended(self, status: Status, entry: Entry) -> Self:
         """With another status, noted in the log."""

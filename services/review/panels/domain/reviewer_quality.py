@@ -1,16 +1,16 @@
 """Reviewers whose scores need a look: they rush, drift, give one score always, differ at random, or are biased."""
 
-import math
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist, fmean, median
+from statistics import fmean, median
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
+from services.review.panels.domain.reviewer_correlation import Correlation, correlation_with_others
+from services.review.panels.domain.scored import LEAST_ITEMS, Scored
+
 Kind = Literal["rushes", "drifts", "constant", "careless", "strict", "lenient", "inconsistent"]
-LEAST_ITEMS = 10
 SIGNIFICANCE = 0.001
 """Per test, so that a panel of five is falsely suspected in well under 5 % of reviews."""
 LEAST_BIAS = 0.14
@@ -30,24 +30,13 @@ class Finding(BaseModel):
     reason: str
 
 
-class Scored(BaseModel):
-    """One reviewer's score of one item from 0 to 100, in the order in which they were given."""
-
-    model_config = ConfigDict(frozen=True)
-
-    item_id: str
-    percent: float
-    at: float
-    seconds: float | None = None
-
-
 def findings(
     panel: Mapping[str, Sequence[Scored]], repeats: Mapping[str, Sequence[float]] | None = None
 ) -> list[Finding]:
     """All findings over a panel. `repeats` are each reviewer's distances between first and second score, in percent."""
     found: list[Finding] = []
-    correlations = {name: _correlation(_paired(panel, name)) for name in panel}
-    careless = {name: _careless(name, correlations, len(panel[name])) for name in panel}
+    correlations = {name: correlation_with_others(panel, name) for name in panel}
+    careless = {name: _careless(name, correlations) for name in panel}
     # Scores at random say nothing about the level of the others.
     careful = {name: rows for name, rows in panel.items() if careless[name] is None}
     for reviewer, scored in sorted(panel.items()):
@@ -81,15 +70,6 @@ def _paired(panel: Mapping[str, Sequence[Scored]], reviewer: str) -> Pairs:
     return [(row.percent, median(others[row.item_id])) for row in ordered if row.item_id in others]
 
 
-def _correlation(pairs: Pairs) -> float | None:
-    if len(pairs) < LEAST_ITEMS:
-        return None
-    mine, theirs = np.array(pairs).T
-    if np.ptp(mine) == 0 or np.ptp(theirs) == 0:
-        return None
-    return float(np.corrcoef(mine, theirs)[0, 1])
-
-
 def _constant(scored: Sequence[Scored], pairs: Pairs) -> Found:
     varied = len({theirs for _, theirs in pairs}) > 1
     if varied and len({row.percent for row in scored}) == 1:
@@ -97,16 +77,16 @@ def _constant(scored: Sequence[Scored], pairs: Pairs) -> Found:
     return None
 
 
-def _careless(reviewer: str, correlations: Mapping[str, float | None], n: int) -> Found:
-    """Fisher's z: the correlation with the others is clearly below its share of the panel's."""
+def _careless(reviewer: str, correlations: Mapping[str, Correlation | None]) -> Found:
+    """The correlation with the others is clearly below its share of the panel's."""
     own = correlations[reviewer]
-    others = [value for name, value in correlations.items() if name != reviewer and value is not None]
+    others = [found.value for name, found in correlations.items() if name != reviewer and found is not None]
     if own is None or not others or (expected := CARELESS_SHARE * median(others)) <= 0:
         return None
-    z = (math.atanh(min(own, 0.999)) - math.atanh(min(expected, 0.999))) * math.sqrt(n - 3)
-    if NormalDist().cdf(z) < CARELESS_SIGNIFICANCE:
-        return "careless", f"correlates {own:.2f} with the others over {n} items; theirs is {median(others):.2f}"
-    return None
+    if not own.clearly_below(expected, CARELESS_SIGNIFICANCE):
+        return None
+    theirs = median(others)
+    return "careless", f"correlates {own.value:.2f} with the others over {own.items} items; theirs is {theirs:.2f}"
 
 
 def _bias(panel: Mapping[str, Sequence[Scored]], reviewer: str) -> Found:
