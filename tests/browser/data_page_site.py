@@ -148,7 +148,7 @@ class DataPages:
 
 
 @contextmanager
-def data_site(data: DataPages, folder: Path) -> Generator[Site]:
+def data_site(data: DataPages, folder: Path, *, relayed: bool = True) -> Generator[Site]:
     """The pages, ingest's API, and the gateway's files and events at one origin, as behind the gateway."""
     handlers = {**error_responses.HANDLERS, **api.PROBLEMS}
     shown = [routes, *api.routes, files_api.routes, events_api.routes]
@@ -156,7 +156,7 @@ def data_site(data: DataPages, folder: Path) -> Generator[Site]:
         shown,
         folder,
         lambda _keyring, _store: data.use_cases(),
-        lifespan=[data.relaying],
+        lifespan=[data.relaying] if relayed else [],
         exception_handlers=handlers,
         request_max_body_size=2**24,
     ) as site:

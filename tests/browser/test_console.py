@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from services.evaluator.pages.routes import routes as evaluator
 from services.gateway.common.api import error_responses
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.pages import routes, sign_in
 from services.gateway.console.service.sign_in_links import SignInLinks
+from services.ingest.pages.routes import routes as ingest
 from services.review.pages import routes as review
 from services.trainer.pages.routes import routes as trainer
 from shared.security import Keyring, Scope
@@ -215,7 +217,7 @@ def test_the_scores_of_another_persons_job_are_not_found(site: Site, page: Page)
 
 
 def test_no_link_of_the_navigation_leads_nowhere(site: Site, page: Page) -> None:
-    known = {routes.routes.path, trainer.path, review.path}
+    known = {routes.routes.path, trainer.path, review.path, evaluator.path, ingest.path, f"{ingest.path}/templates"}
     site.sign_in(page.context, "admin")
     page.goto(f"{site.url}/console/")
     hrefs = page.locator("header a[href^='/']").evaluate_all("links => links.map(link => link.getAttribute('href'))")

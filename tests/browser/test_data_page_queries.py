@@ -1,0 +1,178 @@
+"""Lists of data cost the same number of queries and bytes, whatever there is to list."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from services.ingest.domain.dataset import Dataset
+from services.ingest.pages.data_sets import PAGE_SIZE
+from services.ingest.pages.prompt_templates import PAGE_SIZE as TEMPLATES_PER_PAGE
+from services.ingest.pages.row_list import PAGE_SIZE as ROWS_PER_PAGE
+from services.ingest.report import Counts, Report
+from services.ingest.row_index import RowIndex
+from services.ingest.service.rows import Rows
+from shared.artifacts import Artifacts
+from shared.events import Artifact, DatasetUploaded, PromptTemplate
+from shared.store.memory import MemoryDocuments
+from tests.browser.data_page_site import DataPages, data_site
+from tests.browser.site import Site, at_once
+
+DATA_SETS, ROWS = 10_000, 500_000
+ABSENT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
+
+
+@dataclass
+class Counted:
+    """Queries of the database, and the documents that they read."""
+
+    queries: int = 0
+    documents: int = 0
+
+
+@dataclass
+class CountingFiles:
+    """Artifacts, with the bytes that were read of them."""
+
+    artifacts: Artifacts
+    read: int = 0
+
+    def fetch_file(self, artifact: Artifact, target: Any) -> None:
+        self.artifacts.fetch_file(artifact, target)
+
+    def open(self, artifact: Artifact) -> Any:
+        return _CountingFile(self.artifacts.open(artifact), self)
+
+
+@dataclass
+class _CountingFile:
+    file: Any
+    files: CountingFiles
+
+    def __enter__(self) -> "_CountingFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def seek(self, place: int) -> None:
+        self.file.seek(place)
+
+    def read(self, size: int) -> bytes:
+        self.files.read += size
+        return self.file.read(size)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    get, find = MemoryDocuments.get, MemoryDocuments.find
+
+    async def counting_get(self: MemoryDocuments, *args: Any, **options: Any) -> Any:
+        counted.queries += 1
+        return await get(self, *args, **options)
+
+    async def counting_find(self: MemoryDocuments, *args: Any, **options: Any) -> Any:
+        counted.queries += 1
+        found = await find(self, *args, **options)
+        counted.documents += len(found)
+        return found
+
+    monkeypatch.setattr(MemoryDocuments, "get", counting_get)
+    monkeypatch.setattr(MemoryDocuments, "find", counting_find)
+    return counted
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataPages:
+    data = DataPages(tmp_path_factory.mktemp("data"))
+    for number in range(DATA_SETS):
+        upload = DatasetUploaded(file_id=f"file-{number}", filename="x.jsonl", artifact=ABSENT, created_at=number + 1)
+        at_once(data.datasets.datasets.create(Dataset(id=upload.file_id, upload=upload, status="rejected")))
+    return data
+
+
+@pytest.fixture(scope="module")
+def files(data: DataPages, tmp_path_factory: pytest.TempPathFactory) -> CountingFiles:
+    """Half a million rows in one data set, and the bytes that are read of them."""
+    files = CountingFiles(data.artifacts)
+    data.rows = Rows(files, tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.mktemp("rows")
+    line = b'{"messages":[{"role":"user","content":"Question %07d?"},{"role":"assistant","content":"Answer."}]}\n'
+    (folder / "rows.jsonl").write_bytes(b"".join(line % number for number in range(ROWS)))
+    digests = np.arange(ROWS, dtype=np.uint64)
+    ends = (digests + 1) * np.uint64(len(line % 0))
+    none, places = np.zeros(ROWS, np.uint8), np.arange(1, ROWS + 1, dtype=np.uint32)
+    RowIndex(places, none, none, ends, np.stack([digests, digests], axis=1), digests).save(folder / "index.npz")
+    report = Report(
+        kind="chat",
+        counts=Counts(rows=ROWS, train=ROWS),
+        rows=data.artifacts.put_file(folder / "rows.jsonl"),
+        index=data.artifacts.put_file(folder / "index.npz"),
+    )
+    upload = DatasetUploaded(file_id="file-large", filename="large.jsonl", artifact=ABSENT)
+    at_once(data.datasets.datasets.create(Dataset(id="file-large", upload=upload, status="ready", report=report)))
+    return files
+
+
+@pytest.fixture(scope="module")
+def site(data: DataPages, files: CountingFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with data_site(data, tmp_path_factory.mktemp("site"), relayed=False) as site:
+        yield site
+
+
+def page_of(site: Site, path: str) -> str:
+    secret = site.keyring.create("counting", ("admin",))
+    url = f"{site.url}/console/ingest/{path}"
+    answer = httpx.get(url, headers={"authorization": f"Bearer {secret}"}, timeout=60)
+    return answer.raise_for_status().text
+
+
+@pytest.mark.parametrize("path", ["", "?after=file-5000", "?status=rejected&after=file-40"])
+def test_a_page_of_ten_thousand_data_sets_takes_two_queries(site: Site, counted: Counted, path: str) -> None:
+    text = page_of(site, path)
+    assert text.count('<tr><th scope="row">') == PAGE_SIZE
+    assert counted.queries == (2 if "after" in path else 1)
+    assert counted.documents <= PAGE_SIZE + 2
+
+
+def test_the_page_of_a_data_set_takes_two_queries(site: Site, counted: Counted) -> None:
+    page_of(site, "datasets/file-77")
+    assert counted.queries == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["", "after=499000", "split=train&after=250000", "text=Question+0499999&after=499000"]
+)
+def test_a_page_of_half_a_million_rows_reads_little_of_them(
+    site: Site, counted: Counted, files: CountingFiles, query: str
+) -> None:
+    files.read = 0
+    text = page_of(site, f"datasets/file-large/rows?{query}")
+    assert text.count("<article") == (1 if "text" in query else ROWS_PER_PAGE)
+    assert counted.queries == 1
+    assert files.read < 1_000_000
+
+
+def test_a_search_in_half_a_million_rows_reads_them_at_most_once(
+    site: Site, counted: Counted, files: CountingFiles
+) -> None:
+    files.read = 0
+    assert "No row is like that" in page_of(site, "datasets/file-large/rows?text=nowhere")
+    assert counted.queries == 1
+    assert files.read <= 60_000_000
+
+
+def test_the_lists_of_templates_take_a_fixed_number_of_queries(site: Site, data: DataPages, counted: Counted) -> None:
+    secret = site.keyring.create("writer", ("train",))
+    person = site.keyring.authenticate(f"Bearer {secret}").person
+    for number in range(60):
+        at_once(data.templates.publish(person, PromptTemplate(name=f"t{number}", version=1), None))
+    counted.queries = 0
+    url = f"{site.url}/console/ingest/templates/"
+    text = httpx.get(url, headers={"authorization": f"Bearer {secret}"}).raise_for_status().text
+    assert text.count('<tr><th scope="row">') == TEMPLATES_PER_PAGE
+    assert counted.queries == 2
