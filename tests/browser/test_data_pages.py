@@ -10,9 +10,11 @@ import openpyxl
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from services.ingest.domain.suite import Suite
+from services.ingest.suites.questions import SuiteQuestion, write
 from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.data_page_site import DataPages, data_site
-from tests.browser.site import Site
+from tests.browser.site import Site, at_once
 from tests.prepared import chat, filler, jsonl
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -37,6 +39,10 @@ def bad_file() -> bytes:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> DataPages:
     data = DataPages(tmp_path_factory.mktemp("data"))
+    asked = SuiteQuestion("faq", "How long does the delivery of a parcel take please")
+    questions = data.artifacts.put_bytes(write(iter([asked])))
+    suite = Suite(id=f"shop {HOSTILE}", number=3, questions=questions, count=1)
+    at_once(data.datasets.suites.suites.create(suite))
     data.check("file-good", good_file(), f"questions {HOSTILE}.jsonl", created_at=100, dataset="shop")
     data.check(
         "file-more",
@@ -86,6 +92,7 @@ def test_the_page_of_a_data_set_shows_what_was_found(site: Site, admin: Page) ->
     expect(main.locator("#twins")).to_contain_text("both stay in one split")
     expect(main.locator("#twins")).to_contain_text("In the north.")
     expect(main.locator("#rows article")).to_have_count(4)
+    expect(main.locator("#suites")).to_contain_text(f"shop {HOSTILE}, faq")
     check_page(admin)
 
 
@@ -264,6 +271,8 @@ def test_chinese_leaves_no_word_in_english(site: Site, admin: Page) -> None:
         "files/file-none",
     ):
         admin.goto(f"{site.url}/console/ingest/{path}?language=zh")
+        if not path.startswith("files/"):
+            admin.wait_for_load_state("networkidle")
         admin.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
         # Names and rows are in the language of their writers.
         admin.evaluate("document.querySelectorAll('.words').forEach((one) => one.remove())")

@@ -94,6 +94,7 @@ def test_the_list_shows_own_templates_alone_in_both_languages(site: Site, person
     check_page(page)
     for path in ("templates/", "templates/support", "new-template"):
         page.goto(f"{site.url}/console/ingest/{path}?language=zh")
+        page.wait_for_load_state("networkidle")
         # Names and rows are in the language of their writers.
         page.evaluate("document.querySelectorAll('.words').forEach((one) => one.remove())")
         assert english_left(page, OWN) == [], path
