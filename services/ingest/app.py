@@ -13,7 +13,9 @@ from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.domain.used_file import UsedFile
 from services.ingest.pages.routes import routes as pages
+from services.ingest.service.artifact_cleanup import ArtifactCleanup
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from services.ingest.service.pools import Pools
@@ -39,8 +41,11 @@ def build(settings: Settings) -> Litestar:
     kept = store.collection("datasets", Dataset, indexes=indexes)
     suites = Suites(store.collection("suites", Suite), artifacts)
     pools = Pools(store.collection("pools", Pool))
-    datasets = Datasets(kept, templates, suites, pools, worker)
-    renderings = Renderings(store.collection("renderings", Rendering, indexes=("file_id",)), kept, templates, worker)
+    rendered = store.collection("renderings", Rendering, indexes=("file_id",))
+    used = store.collection("used_files", UsedFile)
+    cleanup = ArtifactCleanup(kept, rendered, used, artifacts)
+    datasets = Datasets(kept, templates, suites, pools, worker, cleanup)
+    renderings = Renderings(rendered, kept, templates, worker, used)
     handlers.subscribe(bus, datasets, suites, pools, renderings)
     return web.build(
         "ingest",

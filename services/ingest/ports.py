@@ -71,6 +71,12 @@ class Files(Protocol):
     def open(self, artifact: Artifact) -> Any: ...
 
 
+class DeletableFiles(Protocol):
+    """Artifacts that can be deleted."""
+
+    def delete(self, artifact: Artifact) -> None: ...
+
+
 class StoredFiles(Files, Protocol):
     """Artifacts that are read as a whole, and stored."""
 

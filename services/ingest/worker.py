@@ -3,6 +3,7 @@
 A file that takes too much memory ends this process and no other.
 """
 
+import errno
 import hashlib
 import resource
 from collections.abc import Mapping
@@ -32,18 +33,24 @@ def main(parent: Parent) -> None:
     """Answer one request."""
     limit = int(parent.request["memory_gib"] * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    artifacts = Artifacts(parent.request["artifacts"])
-    scratch = Path(parent.request["scratch"])
-    if "render" in parent.request:
-        result = render(RenderRequest.model_validate(parent.request["render"]), artifacts, scratch)
-        parent.send(result.model_dump(mode="json"))
-        return
+    parent.send(answer(parent.request))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The result for a request to check or to render; `{"disk_full": reason}` where the disk is full."""
+    artifacts, scratch = Artifacts(request["artifacts"]), Path(request["scratch"])
     try:
-        asked = PreparationRequest.model_validate(parent.request["request"])
-        checked = check(asked, artifacts, scratch, parent.request)
+        if "render" in request:
+            result = render(RenderRequest.model_validate(request["render"]), artifacts, scratch)
+        else:
+            result = check(PreparationRequest.model_validate(request["request"]), artifacts, scratch, request)
     except MemoryError:
-        checked = _too_large(parent.request["memory_gib"])
-    parent.send(checked.model_dump(mode="json"))
+        result = _too_large(request["memory_gib"])
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return {"disk_full": str(error)}
+    return result.model_dump(mode="json")
 
 
 def render(asked: RenderRequest, artifacts: Artifacts, scratch: Path) -> RenderResult:

@@ -21,10 +21,13 @@ from services.gateway.fine_tuning.app import FineTuning, fine_tuning
 from services.ingest import api, worker
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.pool import Pool
+from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.domain.used_file import UsedFile
 from services.ingest.pages.routes import routes
 from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.service.artifact_cleanup import ArtifactCleanup
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from services.ingest.service.pools import Pools
@@ -87,7 +90,13 @@ class DataPages:
         suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         pools = Pools(self.store.collection("pools", Pool))
         datasets = self.store.collection("datasets", Dataset)
-        self.datasets = Datasets(datasets, self.templates, suites, pools, InProcess(self.artifacts))
+        cleanup = ArtifactCleanup(
+            datasets,
+            self.store.collection("renderings", Rendering),
+            self.store.collection("used_files", UsedFile),
+            self.artifacts,
+        )
+        self.datasets = Datasets(datasets, self.templates, suites, pools, InProcess(self.artifacts), cleanup)
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self._gateway_store),

@@ -21,6 +21,10 @@ _PREFIX = "assay-ingest-"
 _log = telemetry.logger(__name__)
 
 
+class DiskFull(Exception):
+    """The file is not to blame: its event is delivered again, when there may be room."""
+
+
 @dataclass
 class WorkerProcess:
     """Starts one process a file; one more waits ready where the settings say so."""
@@ -65,7 +69,10 @@ class WorkerProcess:
             child = await self._children.start({**self._document(scratch), **asked})
             self._warming = asyncio.create_task(self.warm())
             try:
-                return await child.reply()
+                answer = await child.reply()
+                if "disk_full" in answer:
+                    raise DiskFull(answer["disk_full"])
+                return answer
             finally:
                 await child.kill()
 

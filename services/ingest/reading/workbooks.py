@@ -1,12 +1,15 @@
 """Excel (xlsx) and OpenDocument (ods) workbooks: checked before they are loaded, for they are loaded as a whole."""
 
 import datetime
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import python_calamine as calamine
+from openpyxl.utils.exceptions import InvalidFileException
 
 from services.ingest.reading.containers import guarded
 from services.ingest.reading.delimited import header, record
@@ -16,6 +19,7 @@ from services.ingest.reading.refusal import FileRefused
 
 _ROWS_IN_BLOCK = 1000
 _MAX_COLUMNS = 1000
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 
 
 def kind(path: Path) -> str | None:
@@ -34,11 +38,12 @@ def kind(path: Path) -> str | None:
 
 def read(path: Path, sheet: str, detected: Detected, limits: Limits) -> Iterator[Block]:
     """The rows of one sheet: the one asked for, else the first that has rows."""
-    _refuse_bombs(path, limits)
+    has_formulas = _refuse_bombs(path, limits)
     try:
         workbook: Any = calamine.CalamineWorkbook.from_path(str(path))
         detected.sheets = [str(name)[:100] for name in workbook.sheet_names][:100]
-        rows = iter(_open(workbook, sheet, detected).iter_rows())
+        opened = _open(workbook, sheet, detected)
+        rows = _with_formulas(path, str(opened.name), detected) if has_formulas else iter(opened.iter_rows())
     except calamine.CalamineError as error:
         reason = f"the workbook cannot be read: {str(error)[:200]}"
         raise FileRefused("damaged_workbook", reason, "save it again, without a password") from None
@@ -62,6 +67,22 @@ def _open(workbook: Any, sheet: str, detected: Detected) -> Any:
     if found.width > _MAX_COLUMNS:
         raise FileRefused("too_many_columns", f"the sheet has {found.width} columns", "remove the empty ones")
     return found
+
+
+def _with_formulas(path: Path, sheet: str, detected: Detected) -> Iterator[list[Any]]:
+    """The rows with the text of each formula: calamine gives its last result, or nothing where there is none."""
+    count = 0
+    try:
+        with path.open("rb") as file:
+            # openpyxl judges a path by its ending.
+            for row in openpyxl.load_workbook(file, read_only=True)[sheet].iter_rows():
+                count += sum(cell.data_type == "f" for cell in row)
+                yield [getattr(cell.value, "text", cell.value) for cell in row]
+    except (InvalidFileException, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"the workbook cannot be read: {str(error)[:200]}"
+        raise FileRefused("damaged_workbook", reason, "save it again by a spreadsheet") from None
+    if count:
+        detected.notes.append(f"{count} cells are formulas: their text was read, not their result")
 
 
 def _records(rows: Iterator[list[Any]], detected: Detected, limits: Limits) -> Iterator[Block]:
@@ -88,8 +109,8 @@ def _records(rows: Iterator[list[Any]], detected: Detected, limits: Limits) -> I
 
 def text(cell: Any) -> str:
     """A cell as text: 7.0 is `7`, a truth value is `TRUE`, a date is in ISO form."""
-    if isinstance(cell, str):
-        return cell
+    if cell is None or isinstance(cell, str):
+        return cell or ""
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
@@ -99,9 +120,12 @@ def text(cell: Any) -> str:
     return str(cell)
 
 
-def _refuse_bombs(path: Path, limits: Limits) -> None:
-    """Unpack every part once, counting: a declared size can lie, and an entity can expand."""
-    total = 0
+def _refuse_bombs(path: Path, limits: Limits) -> bool:
+    """Unpack every part once, counting: a declared size can lie, and an entity can expand.
+
+    Returns whether a sheet of an xlsx file has formulas.
+    """
+    total, has_formulas = 0, False
     archive = guarded("zip", lambda: zipfile.ZipFile(path))
     for member in archive.infolist():
         if member.flag_bits & 1:
@@ -117,4 +141,7 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
                     raise FileRefused("workbook_too_large", reason, "save the sheet as CSV: it is read as a stream")
                 if b"<!DOCTYPE" in tail + chunk or b"<!ENTITY" in tail + chunk:
                     raise FileRefused("entities", "the workbook defines XML entities", "save it again by a spreadsheet")
+                in_sheet = member.filename.startswith("xl/worksheets/")
+                has_formulas |= in_sheet and _FORMULA.search(tail + chunk) is not None
                 tail = chunk[-16:]
+    return has_formulas

@@ -6,6 +6,7 @@ from typing import Any
 from services.ingest.domain.dataset import Dataset
 from services.ingest.ports import PreparationRequest, PreparationResult, Preparer, SuiteToCompare
 from services.ingest.report import Report
+from services.ingest.service.artifact_cleanup import ArtifactCleanup
 from services.ingest.service.pools import Pools
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
@@ -23,6 +24,7 @@ class Datasets:
     suites: Suites
     pools: Pools
     preparer: Preparer
+    cleanup: ArtifactCleanup
 
     async def check(self, upload: DatasetUploaded) -> None:
         """Make a data set of an uploaded file, or refuse it with its bad rows; once for each file."""
@@ -74,8 +76,12 @@ class Datasets:
         return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)
 
     async def delete(self, dataset_id: str) -> bool:
-        """Remove a data set. Its artifacts are collected once nothing refers to them."""
-        return await self.datasets.delete(dataset_id)
+        """Delete a data set with its artifacts; the splits stay if a job named the file."""
+        found = await self.datasets.get(dataset_id)
+        if found is None or not await self.datasets.delete(dataset_id):
+            return False
+        await self.cleanup.after(found)
+        return True
 
     async def _template(self, upload: DatasetUploaded) -> PromptTemplate | None:
         asked = upload.options.template

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.used_file import UsedFile
 from services.ingest.ports import Renderer, RenderRequest
 from services.ingest.service.templates import Templates
 from shared.events import DatasetRendered, Failure, TrainingRequested
@@ -18,9 +19,13 @@ class Renderings:
     datasets: Collection[Dataset]
     templates: Templates
     renderer: Renderer
+    used: Collection[UsedFile]
 
     async def requested(self, event: TrainingRequested) -> None:
-        """Render the files of a job that names a template of its own."""
+        """Note the files of a job, and render them if it names a template of its own."""
+        named = (event.training_file, event.validation_file, event.spec.hyperparameters.general_file)
+        for file_id in filter(None, dict.fromkeys(named)):
+            await self.used.create(UsedFile(id=file_id))
         if event.spec.template is None:
             return
         for file_id in filter(None, dict.fromkeys((event.training_file, event.validation_file))):

@@ -1,5 +1,8 @@
 """Uploads by the official SDK and by HTTP: options, limits, broken forms, deletion."""
 
+import asyncio
+import errno
+import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +12,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
+from services.gateway.fine_tuning.api.upload_form import _FormParts
 from shared.cloudevents import EventData
 from shared.events import (
     Artifact,
@@ -191,6 +195,34 @@ async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
     for place in range(0, len(content), 65536):
         yield content[place : place + 65536]
     yield b"\r\n" + END
+
+
+async def test_a_full_disk_is_503_and_leaves_nothing(app, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_FormParts, "data", full)
+        async with app.http("train") as http:
+            form = {"purpose": "fine-tune"}
+            answer = await http.post("/v1/files", data=form, files={"file": ("a.jsonl", rows(2))})
+            assert (answer.status_code, "disk of this server is full" in answer.text) == (503, True)
+            assert (await http.get("/v1/files")).json()["data"] == []
+    assert left_on_disk() == set()
+
+
+async def test_two_uploads_of_one_file_at_once_are_two_files_with_one_content(app, sdk) -> None:
+    content = rows(3) * 1000
+
+    async def upload() -> str:
+        return (await sdk.files.create(file=("a.jsonl", content), purpose="fine-tune")).id
+
+    ids = await asyncio.gather(*(upload() for _ in range(4)))
+    assert len(set(ids)) == 4
+    artifacts = {(await announced(app, file_id)).artifact.sha256 for file_id in ids}
+    assert artifacts == {hashlib.sha256(content).hexdigest()}
+    assert (await sdk.files.content(ids[0])).content == content
+    assert left_on_disk() == set()
 
 
 async def test_the_same_idempotency_key_with_other_options_is_refused(app) -> None:

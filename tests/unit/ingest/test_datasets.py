@@ -1,38 +1,24 @@
-"""Uploads become data sets once; series, templates and pages of rows, over a store in memory."""
+"""Uploads become data sets once; series, templates, pages of rows and deletion, over a store in memory."""
 
+import asyncio
 import json
 from pathlib import Path
 
-from services.ingest.adapters.worker_process import WorkerProcess
-from services.ingest.config import Settings
+import pytest
+
 from services.ingest.domain.dataset import Dataset
-from services.ingest.domain.pool import Pool
-from services.ingest.domain.suite import Suite
-from services.ingest.domain.template_version import TemplateVersion
-from services.ingest.service.datasets import Datasets
-from services.ingest.service.pools import Pools
-from services.ingest.service.rows import RowFilter, Rows
-from services.ingest.service.suites import Suites
-from services.ingest.service.templates import Templates
+from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.service.rows import RowFilter
 from shared.artifacts import Artifacts
-from shared.events import DatasetUploaded, PromptTemplate
+from shared.events import Artifact, DatasetReady, PromptTemplate, TrainingRequested, TrainingSpec
 from shared.prompts import render
-from shared.settings import CommonSettings
-from shared.store import MemoryStore
+from tests.ingest import Ingest
+from tests.prepared import filler, jsonl
 
 
 async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(tmp_path: Path) -> None:
-    settings = Settings(common=CommonSettings(artifacts=str(tmp_path / "a")), work_dir=tmp_path, keep_ready=False)
-    artifacts, store = Artifacts(settings.common.artifacts), MemoryStore("ingest")
-    templates = Templates(store.collection("templates", TemplateVersion))
-    suites = Suites(store.collection("suites", Suite), artifacts)
-    datasets = Datasets(
-        store.collection("datasets", Dataset),
-        templates,
-        suites,
-        Pools(store.collection("pools", Pool)),
-        WorkerProcess(settings),
-    )
+    service = Ingest(tmp_path)
+    artifacts, templates, datasets, rows = service.artifacts, service.templates, service.datasets, service.rows
     asked = PromptTemplate(name="support", version=1, system="你是客服。", user="地点:{place}\n问题:{input}")
     first = await templates.publish("key_1", asked, None)
     assert (await templates.publish("key_1", asked, None)).version == first.version == 1
@@ -42,15 +28,8 @@ async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(
         return "\n".join(["问题,答案,place", *rows]).encode()
 
     for number, start in enumerate((0, 5)):
-        upload = DatasetUploaded.model_validate(
-            {
-                "file_id": f"file-{number}",
-                "filename": "rows.csv",
-                "artifact": artifacts.put_bytes(table(start)).model_dump(),
-                "owner": "key_1",
-                "dataset": "shop",
-                "options": {"template": {"name": "support"}},
-            }
+        upload = service.upload(
+            f"file-{number}", table(start), dataset="shop", options={"template": {"name": "support"}}
         )
         await datasets.check(upload)
         await datasets.check(upload)
@@ -59,7 +38,6 @@ async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(
     assert after is not None
     assert after.ready is not None
     assert (after.number, after.previous) == (2, "file-0")
-    rows = Rows(artifacts, tmp_path / "cache")
     added, removed = rows.index(after).difference(rows.index(before))
     assert (len(added), len(removed)) == (5, 5)
     trained = [json.loads(line) for line in artifacts.read(after.ready.splits.train.artifact).splitlines()]
@@ -70,3 +48,74 @@ async def test_a_series_with_a_template_is_rendered_for_training_as_for_serving(
         assert after.ready.template is not None
         served = render(after.ready.template, raw["content"]["messages"][:1], {"place": place})
         assert served == row["messages"][:2]
+
+
+class Interrupted:
+    """A preparer whose service is killed while it checks a file."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+
+    async def prepare(self, request: PreparationRequest) -> PreparationResult:
+        self.started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_killed_ingest_finishes_after_its_restart_and_a_repeated_upload_makes_no_second_data_set(
+    tmp_path: Path,
+) -> None:
+    preparer = Interrupted()
+    killed = Ingest(tmp_path, preparer)
+    upload = killed.upload("file-1", jsonl(filler(40)), filename="rows.jsonl")
+    check = asyncio.create_task(killed.datasets.check(upload))
+    await preparer.started.wait()
+    check.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await check
+    assert await killed.datasets.get("file-1") is None
+    again = Ingest(tmp_path, store=killed.store)
+    for _time in range(2):
+        await again.datasets.check(upload)
+    [document] = await again.store.documents("datasets").find([])
+    assert [event["type"] for event in document["outbox"]] == [DatasetReady.type]
+
+
+def stored(artifacts: Artifacts, dataset: Dataset) -> dict[str, bool]:
+    """Which artifacts of a data set are there."""
+    assert dataset.ready is not None
+    splits, report = dataset.ready.splits, dataset.report
+    found: dict[str, Artifact | None] = {"rows": report.rows, "index": report.index, "train": splits.train.artifact}
+    return {name: one is not None and artifacts.contains(one) for name, one in found.items()}
+
+
+async def test_a_deleted_data_set_takes_its_artifacts_along(tmp_path: Path) -> None:
+    service = Ingest(tmp_path)
+    rows = ["prompt,completion", *(f"question {n * 7919},answer {n}" for n in range(40))]
+    content = "\n".join(rows).encode()
+    first, second = await service.checked("file-1", content), await service.checked("file-2", content)
+    await service.datasets.delete("file-1")
+    assert await service.datasets.get("file-1") is None
+    # The other data set has the same rows.
+    assert stored(service.artifacts, second) == {"rows": True, "index": True, "train": True}
+    await service.datasets.delete("file-2")
+    assert stored(service.artifacts, first) == {"rows": False, "index": False, "train": False}
+    assert service.artifacts.contains(second.upload.artifact), "the gateway owns the uploaded file"
+
+
+async def test_the_splits_of_a_file_that_a_job_named_stay(tmp_path: Path) -> None:
+    service = Ingest(tmp_path)
+    # Canonical already: its rows are the uploaded file itself.
+    dataset = await service.checked("file-1", _compact(40), filename="rows.jsonl")
+    assert dataset.report.rows is not None
+    assert dataset.report.rows.sha256 == dataset.upload.artifact.sha256
+    spec = TrainingSpec(base_model="base")
+    await service.renderings.requested(TrainingRequested(job_id="job", training_file="file-1", spec=spec))
+    await service.datasets.delete("file-1")
+    assert stored(service.artifacts, dataset) == {"rows": True, "index": False, "train": True}
+
+
+def _compact(count: int) -> bytes:
+    return b"".join(
+        json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for row in filler(count)
+    )

@@ -8,8 +8,12 @@ import time
 import zipfile
 
 import pytest
+from openpyxl import Workbook
 
+from services.ingest.exports.cells import neutralised
+from services.ingest.reading import json_lines
 from services.ingest.reading.limits import MIB, Limits
+from services.ingest.reading.raw_rows import LineBlock
 from tests.prepared import Checked, chat, check, filler, jsonl
 
 SMALL = Limits(unpacked=4 * MIB, workbook=4 * MIB)
@@ -124,3 +128,38 @@ def test_a_million_columns_and_a_million_messages_stay_small_in_the_report() -> 
     many = json.dumps({"messages": [{"role": "king"}] * 30_000}).encode()
     checked = check(many)
     assert len(checked.report.errors) == 100
+
+
+class LongLine(io.RawIOBase):
+    """A stream whose first line has so many bytes; they are made as they are read."""
+
+    def __init__(self, size: int, rest: bytes) -> None:
+        self._left, self._rest = size, io.BytesIO(b"\n" + rest)
+
+    def read(self, size: int = -1) -> bytes:
+        count = min(size, self._left)
+        self._left -= count
+        return b"a" * count if count else self._rest.read(size)
+
+
+def test_a_line_of_two_gigabytes_is_passed_over_in_little_memory() -> None:
+    started = time.monotonic()
+    found = list(json_lines.read(LongLine(2 * 1024 * MIB, b'{"text": "x"}\n'), "utf-8", Limits(row=64 * 1024)))
+    [too_long] = found[0]
+    assert (too_long.line, too_long.problem.code) == (1, "row_too_long")
+    assert found[1:] == [LineBlock(2, b'{"text": "x"}\n')]
+    assert time.monotonic() - started < 20
+
+
+def test_the_text_of_a_formula_is_kept_and_exported_without_running() -> None:
+    book = Workbook()
+    book.active.append(["prompt", "completion"])
+    for number in range(12):
+        # The spreadsheet that wrote this file never computed the formula.
+        book.active.append([f"question {number * 7919}", f"=HYPERLINK({number})"])
+    content = io.BytesIO()
+    book.save(content)
+    checked = check(content.getvalue(), "rows.xlsx")
+    assert [row["messages"][1]["content"] for row in checked.rows] == [f"=HYPERLINK({n})" for n in range(12)]
+    assert "12 cells are formulas: their text was read, not their result" in checked.report.detected["notes"]
+    assert neutralised(checked.rows[0]["messages"][1]["content"]) == "'=HYPERLINK(0)"

@@ -8,55 +8,26 @@ import pytest
 
 from services.gateway.inference.domain import chat_request
 from services.gateway.inference.domain.prompt_template import applied
-from services.ingest.adapters.worker_process import WorkerProcess
-from services.ingest.config import Settings
-from services.ingest.domain.dataset import Dataset
-from services.ingest.domain.pool import Pool
-from services.ingest.domain.rendering import Rendering
-from services.ingest.domain.suite import Suite
-from services.ingest.domain.template_version import TemplateVersion
-from services.ingest.service.datasets import Datasets
-from services.ingest.service.pools import Pools
-from services.ingest.service.renderings import Renderings
-from services.ingest.service.suites import Suites
-from services.ingest.service.templates import Templates
-from shared.artifacts import Artifacts
 from shared.events import (
     DatasetRendered,
-    DatasetUploaded,
     PromptTemplate,
     TemplateRef,
     TrainingRequested,
     TrainingSpec,
 )
-from shared.settings import CommonSettings
-from shared.store import MemoryStore
 from tests.gateway import candidate
+from tests.ingest import Ingest
 
 ASKED = PromptTemplate(name="support", version=1, system="你是客服。", user="地点：{place}\n问题：{input}")
 HEADER = "问题,答案,place"
 ROWS = [f'"{{input}} {n * 7919} 怎么退货，用“标签”{n}",标签{n},第{n}店' for n in range(40)]
 
 
-class Service:
-    """Ingest over a store in memory."""
+class Service(Ingest):
+    """Ingest with one file and its jobs."""
 
-    def __init__(self, folder: Path) -> None:
-        settings = Settings(common=CommonSettings(artifacts=str(folder / "a")), work_dir=folder, keep_ready=False)
-        store, worker = MemoryStore("ingest"), WorkerProcess(settings)
-        self.artifacts = Artifacts(settings.common.artifacts)
-        self.templates = Templates(store.collection("templates", TemplateVersion))
-        datasets = store.collection("datasets", Dataset)
-        suites = Suites(store.collection("suites", Suite), self.artifacts)
-        self.datasets = Datasets(datasets, self.templates, suites, Pools(store.collection("pools", Pool)), worker)
-        self.asked = store.collection("renderings", Rendering)
-        self.renderings = Renderings(self.asked, datasets, self.templates, worker)
-
-    async def upload(self, rows: list[str], header: str = HEADER) -> None:
-        artifact = self.artifacts.put_bytes("\n".join([header, *rows]).encode())
-        await self.datasets.check(
-            DatasetUploaded(file_id="file", filename="r.csv", artifact=artifact, owner="key_1", drop_bad_rows=True)
-        )
+    async def add_file(self, rows: list[str], header: str = HEADER) -> None:
+        await self.checked("file", "\n".join([header, *rows]).encode(), drop_bad_rows=True)
         await self.renderings.file_checked("file")
 
     async def request(self, job_id: str = "job", template: str = "support", version: int = 1) -> None:
@@ -70,7 +41,7 @@ class Service:
         assert found is not None
         return found.done
 
-    def rows(self, event: DatasetRendered) -> list[dict[str, Any]]:
+    def rendered(self, event: DatasetRendered) -> list[dict[str, Any]]:
         assert event.splits is not None
         splits = (event.splits.train, event.splits.validation, event.splits.test)
         lines = [self.artifacts.read(split.artifact).splitlines() for split in splits]
@@ -90,13 +61,13 @@ async def test_a_jobs_template_renders_the_rows_as_requests_are_rendered(service
     if job_first:
         await service.request()
         assert await service.done() is None
-    await service.upload(ROWS)
+    await service.add_file(ROWS)
     if not job_first:
         await service.request()
     event = await service.done()
     assert event is not None
     assert event.template is not None
-    rows = service.rows(event)
+    rows = service.rendered(event)
     assert len(rows) == len(ROWS)
     served_by = candidate("job").model_copy(update={"template": event.template})
     for row in rows:
@@ -115,7 +86,7 @@ def _bytes(messages: list[dict[str, Any]]) -> bytes:
 
 
 async def test_a_row_without_a_field_of_the_template_is_named_by_its_line(service: Service) -> None:
-    await service.upload([*ROWS[:12], "你好 123？,标签99,", *ROWS[12:]])
+    await service.add_file([*ROWS[:12], "你好 123？,标签99,", *ROWS[12:]])
     await service.request()
     event = await service.done()
     assert event is not None
@@ -125,7 +96,7 @@ async def test_a_row_without_a_field_of_the_template_is_named_by_its_line(servic
 
 async def test_an_unknown_template_and_one_of_another_owner_are_refused(service: Service) -> None:
     await service.templates.publish("key_2", ASKED.model_copy(update={"name": "secret"}), None)
-    await service.upload(ROWS)
+    await service.add_file(ROWS)
     for job_id, name, version in (("one", "secret", 1), ("two", "support", 7)):
         await service.request(job_id, name, version)
         event = await service.done(job_id)
@@ -135,7 +106,7 @@ async def test_an_unknown_template_and_one_of_another_owner_are_refused(service:
 
 
 async def test_a_template_on_rows_that_are_not_conversations_is_refused(service: Service) -> None:
-    await service.upload([f"第{n * 7919}篇文章" for n in range(40)], "text")
+    await service.add_file([f"第{n * 7919}篇文章" for n in range(40)], "text")
     await service.request()
     event = await service.done()
     assert event is not None

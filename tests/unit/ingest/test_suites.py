@@ -6,22 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.adapters.worker_process import WorkerProcess
-from services.ingest.config import Settings
-from services.ingest.domain.dataset import Dataset
-from services.ingest.domain.pool import Pool
-from services.ingest.domain.suite import Suite
-from services.ingest.domain.template_version import TemplateVersion
-from services.ingest.service.datasets import Datasets
-from services.ingest.service.pools import Pools
-from services.ingest.service.suites import Suites
-from services.ingest.service.templates import Templates
 from services.ingest.suites.overlaps import KnownSuite
 from services.ingest.suites.questions import SuiteQuestion
-from shared.artifacts import Artifacts
-from shared.events import DatasetUploaded, SuiteDeleted, SuiteOverlap, SuitePublished
-from shared.settings import CommonSettings
-from shared.store import MemoryStore
+from shared.events import SuiteDeleted, SuiteOverlap, SuitePublished
+from tests.ingest import Ingest
 from tests.prepared import Checked, chat, check, filler, jsonl
 
 QUESTION = "Which street leads from the old harbour to the market square?"
@@ -83,17 +71,8 @@ def test_the_rows_of_other_splits_are_not_reported() -> None:
     assert compared(rows, *held).report.suites[0].seen == 0
 
 
-class Service:
-    """Ingest over a store in memory, with suites from facts."""
-
-    def __init__(self, folder: Path) -> None:
-        settings = Settings(common=CommonSettings(artifacts=str(folder / "a")), work_dir=folder, keep_ready=False)
-        self.artifacts, self.store = Artifacts(settings.common.artifacts), MemoryStore("ingest")
-        self.suites = Suites(self.store.collection("suites", Suite), self.artifacts)
-        templates = Templates(self.store.collection("templates", TemplateVersion))
-        datasets = self.store.collection("datasets", Dataset)
-        self.pools = Pools(self.store.collection("pools", Pool))
-        self.datasets = Datasets(datasets, templates, self.suites, self.pools, WorkerProcess(settings))
+class Service(Ingest):
+    """Ingest with suites from facts."""
 
     async def publish(self, name: str, revision: int, content: dict, owner: str = "") -> None:
         stored = self.artifacts.put_bytes(json.dumps(content).encode())
@@ -103,12 +82,7 @@ class Service:
         return [(one.id, one.number, one.count) for one in await self.suites.compared_with(owner)]
 
     async def overlaps(self, file_id: str, rows: Sequence[object]) -> tuple[SuiteOverlap, ...]:
-        artifact = self.artifacts.put_bytes(jsonl(rows))
-        await self.datasets.check(
-            DatasetUploaded(file_id=file_id, filename="r.jsonl", artifact=artifact, owner="key_1")
-        )
-        found = await self.datasets.get(file_id)
-        assert found is not None
+        found = await self.checked(file_id, jsonl(rows), filename="r.jsonl")
         assert found.ready is not None
         return found.ready.suites
 

@@ -1,12 +1,15 @@
 """A file is checked in a process of its own, whose death or hunger for memory ends no other."""
 
+import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.ingest.adapters.worker_process import WorkerProcess
+from services.ingest import worker
+from services.ingest.adapters.worker_process import DiskFull, WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.ports import PreparationRequest
 from shared.artifacts import Artifacts
@@ -63,3 +66,33 @@ def test_what_killed_processes_left_is_removed_at_start(settings: Settings) -> N
     kept.mkdir()
     WorkerProcess(settings).clean()
     assert [folder.name for folder in settings.work_dir.iterdir()] == [kept.name]
+
+
+def test_a_full_disk_is_not_the_files_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(worker, "check", full)
+    asked = request(settings, jsonl(filler(12))).model_dump(mode="json")
+    settled = {"request": asked, "artifacts": settings.common.artifacts, "scratch": str(settings.work_dir)}
+    assert worker.answer(settled) == {"disk_full": "[Errno 28] No space left on device"}
+
+
+class FullDisk:
+    """Children of which each finds the disk full."""
+
+    async def start(self, _request: dict[str, Any]) -> "FullDisk":
+        return self
+
+    async def reply(self) -> dict[str, Any]:
+        return {"disk_full": "No space left on device"}
+
+    async def kill(self) -> None:
+        pass
+
+
+async def test_a_check_that_found_the_disk_full_is_tried_again_later(settings: Settings) -> None:
+    process = WorkerProcess(settings)
+    process._children = FullDisk()  # type: ignore[assignment]
+    with pytest.raises(DiskFull):
+        await process.prepare(request(settings, jsonl(filler(12))))

@@ -1,0 +1,9 @@
+"""A file that a job named."""
+
+from pydantic import BaseModel
+
+
+class UsedFile(BaseModel):
+    """`id` is the file's. Its splits stay when its data set is deleted: runs and evaluations read them."""
+
+    id: str

@@ -1,0 +1,66 @@
+"""Deletes the artifacts of a data set that nothing else refers to."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.used_file import UsedFile
+from services.ingest.ports import DeletableFiles
+from shared.events import Artifact, Splits
+from shared.store import Collection
+
+_REPORT = ("rows", "fields", "index", "findings")
+_SPLITS = ("train", "validation", "test")
+_OF_DATASETS = (
+    "upload__artifact",
+    *(f"report__{name}" for name in _REPORT),
+    *(f"ready__splits__{name}__artifact" for name in _SPLITS),
+)
+_OF_RENDERINGS = tuple(f"done__splits__{name}__artifact" for name in _SPLITS)
+
+
+@dataclass(frozen=True)
+class ArtifactCleanup:
+    """Equal content is stored once, so another data set, or an uploaded file, may need it."""
+
+    datasets: Collection[Dataset]
+    renderings: Collection[Rendering]
+    used: Collection[UsedFile]
+    files: DeletableFiles
+
+    async def after(self, deleted: Dataset) -> None:
+        """Delete what only this data set, which is deleted already, referred to."""
+        found = list(_own(deleted))
+        if deleted.ready is not None and await self.used.get(deleted.id) is None:
+            found += _of(deleted.ready.splits)
+        # The gateway owns the uploaded file, which may have the same content as its rows.
+        kept = {deleted.upload.artifact.sha256}
+        for artifact in {one.sha256: one for one in found if one.bytes and one.sha256 not in kept}.values():
+            if not await self._needed(artifact):
+                await asyncio.to_thread(self.files.delete, artifact)
+
+    async def _needed(self, artifact: Artifact) -> bool:
+        if await _any(self.datasets, _OF_DATASETS, artifact):
+            return True
+        return await _any(self.renderings, _OF_RENDERINGS, artifact)
+
+
+async def _any(collection: Collection[Any], fields: Iterable[str], artifact: Artifact) -> bool:
+    for field in fields:
+        if await collection.find(**{f"{field}__sha256": artifact.sha256}, limit=1):
+            return True
+    return False
+
+
+def _own(dataset: Dataset) -> Iterator[Artifact]:
+    """What ingest alone reads."""
+    for name in _REPORT:
+        if (artifact := getattr(dataset.report, name)) is not None:
+            yield artifact
+
+
+def _of(splits: Splits) -> list[Artifact]:
+    return [splits.train.artifact, splits.validation.artifact, splits.test.artifact]
