@@ -9,6 +9,7 @@ width of characters and punctuation do not count. The last two rules keep apart 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,8 @@ ROWS_PER_BAND = 4
 _PERMUTATIONS = BANDS * ROWS_PER_BAND
 _SEED = 20_261_128
 _SHINGLE = 3
-_NOT_WORDS = re.compile(r"[^\w]+|_+")
+_NOT_WORDS = re.compile(r"[\W_]+")
+_ONLY_WORDS = {code: " " for code in range(128) if not chr(code).isalnum()}
 _WORDS = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[^\W\d_]")
 _BETWEEN_WIDE = re.compile(r"(?<=[\u2e80-\uffef]) (?=[\u2e80-\uffef])")
 _CLOSE = 0.34
@@ -43,7 +45,8 @@ def signatures(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
     """MinHash signatures of normalized texts, one row each."""
     hashes, offsets = _flat_shingles(texts)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, _PERMUTATIONS, _SEED)
-    return np.array(matrix.to_rows(), dtype=np.uint32).reshape(len(texts), _PERMUTATIONS)
+    flat = chain.from_iterable(matrix.to_rows())
+    return np.fromiter(flat, np.uint32, len(texts) * _PERMUTATIONS).reshape(len(texts), _PERMUTATIONS)
 
 
 def band_keys(signed: npt.NDArray[np.uint32]) -> Hashes:
@@ -126,8 +129,10 @@ def _is_typing_error(before: str, after: str) -> bool:
 
 def _bare(text: str) -> str:
     """Words with one space between them; none between characters of scripts without spaces, such as Chinese."""
-    bare = _NOT_WORDS.sub(" ", text).strip()
-    return f" {bare} " if bare.isascii() else f" {_BETWEEN_WIDE.sub('', bare)} "
+    if text.isascii():
+        # Several times faster than the expression.
+        return f" {' '.join(text.translate(_ONLY_WORDS).split())} "
+    return f" {_BETWEEN_WIDE.sub('', ' '.join(_NOT_WORDS.sub(' ', text).split()))} "
 
 
 def _shingles(text: str) -> set[str]:
