@@ -1,0 +1,98 @@
+"""`make screenshots`: pictures of the console's pages for the documentation, taken from the running local stack.
+
+Run `make demo` first: the pages show its job. Each page is taken in the light and in the dark theme, as
+`docs/pages/<name>.png` and `docs/pages/<name>-dark.png`.
+"""
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from deploy.local import stack
+from deploy.local.settings import LocalSettings
+from tests.browser import chromium
+
+FOLDER = Path(__file__).parent / "pages"
+WIDTH, HEIGHT, TALLEST = 1280, 800, 1600
+COLOURS = 128
+PAGES = {
+    "home": "/console/",
+    "data": "/console/ingest/",
+    "dataset": "/console/ingest/datasets/{file}",
+    "upload": "/console/ingest/upload",
+    "templates": "/console/ingest/templates/",
+    "jobs": "/console/trainer/",
+    "new-job": "/console/trainer/new",
+    "run": "/console/trainer/jobs/{job}",
+    "evaluate": "/console/evaluator/",
+    "suites": "/console/evaluator/suites",
+    "review": "/console/review/",
+    "verdict": "/console/review/verdicts/{job}",
+    "serve": "/console/serve/",
+    "playground": "/console/playground",
+    "keys": "/console/admin/keys",
+    "events": "/console/admin/events",
+}
+
+
+def main() -> int:
+    settings = LocalSettings()
+    places = _newest_job(settings)
+    FOLDER.mkdir(exist_ok=True)
+    found = chromium.find()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found.path, args=found.arguments, env=dict(found.environment) or None
+        )
+        for theme in ("light", "dark"):
+            _take_all(browser, settings, theme, places)
+        browser.close()
+    return 0
+
+
+def _newest_job(settings: LocalSettings) -> dict[str, str]:
+    key = settings.admin_key_file.read_text().strip()
+    jobs = httpx.get(
+        f"{settings.gateway_url}/v1/fine_tuning/jobs?limit=20", headers={"authorization": f"Bearer {key}"}, timeout=30
+    ).json()["data"]
+    job = next(job for job in jobs if job["status"] == "succeeded")
+    return {"job": job["id"], "file": job["training_file"]}
+
+
+def _take_all(browser: Browser, settings: LocalSettings, theme: str, places: Mapping[str, str]) -> None:
+    context = browser.new_context(
+        viewport={"width": WIDTH, "height": HEIGHT}, locale="en-GB", color_scheme="dark" if theme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(stack.sign_in_link(settings))
+    # A sign-in link is a form, so that a program that looks at links does not use it up.
+    page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).first.click()
+    page.wait_for_url("**/console/**")
+    for name, path in PAGES.items():
+        answer = page.goto(settings.gateway_url + path.format(**places))
+        if answer is None or answer.status != 200:
+            print(f"{name}: {urlsplit(page.url).path} answered {answer and answer.status}; no picture")
+            continue
+        page.wait_for_load_state("networkidle")
+        target = FOLDER / f"{name}{'-dark' if theme == 'dark' else ''}.png"
+        _save(page, target)
+        print(f"{target.relative_to(Path.cwd())}: {target.stat().st_size // 1024} kB")
+    context.close()
+
+
+def _save(page: Page, target: Path) -> None:
+    """The page's beginning, with few colours, which text and charts do not need more of."""
+    tall = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
+    taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": max(tall, HEIGHT)}, full_page=True)
+    picture = Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture.save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
