@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down link status logs lint test test-fast test-long lock contract conformance docs
+.PHONY: help setup demo up down link status logs lint test test-fast test-long lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ conformance: setup ## write docs/conformance.md from the types of the installed 
 
 docs: setup ## build the documentation into site/, offline; a broken link is an error
 	@$(BIN)/python -m docs.site
+
+screenshots: setup ## pictures of the console's pages for the docs; run `make demo` first
+	@$(BIN)/python -m docs.screenshots
 
 bench-%: setup ## a side-by-side benchmark: bench-gateway, ...
 	@$(BIN)/python -m bench.$*
