@@ -85,12 +85,14 @@ async def test_a_parameter_that_can_harm_the_engine_is_refused_by_name(gateway, 
         assert refused(await http.post("/v1/chat/completions", json={**CHAT, **extra}), 400)["param"] == param
 
 
-async def test_without_an_engine_callers_are_told_to_come_back_and_readyz_names_the_pool(gateway) -> None:
-    async with gateway.http("infer") as http:
+async def test_without_an_engine_callers_get_retry_after_and_an_operator_the_pools_name(gateway) -> None:
+    async with gateway.http("infer") as http, gateway.http("admin") as operator:
         answer = await http.post("/v1/chat/completions", json=CHAT)
         refused(answer, 503)
         assert int(answer.headers["retry-after"]) > 0
-        ready = await http.get("/readyz")
+        outside = await http.get("/readyz")
+        assert (outside.status_code, outside.json()) == (503, {"status": "not ready"})
+        ready = await operator.get("/readyz")
         assert ready.status_code == 503
         assert BASE in ready.json()["engines"]
         assert {ready.json()[name] for name in ("mongo", "nats", "artifacts")} == {"ok"}

@@ -253,4 +253,6 @@ async def test_reviews_need_the_scope_review(client, keyring) -> None:
     trainer = headers_of(keyring, "trainer", "train")
     assert (await client.get("/v1/reviews", headers=trainer)).status_code == 403
     assert (await client.get("/v1/reviews", headers={"authorization": ""})).status_code == 401
-    assert (await client.get("/readyz")).json() == {"mongo": "ok", "nats": "ok", "artifacts": "ok"}
+    assert (await client.get("/readyz", headers=trainer)).json() == {"status": "ready"}
+    operator = headers_of(keyring, "operator", "admin")
+    assert (await client.get("/readyz", headers=operator)).json() == {"mongo": "ok", "nats": "ok", "artifacts": "ok"}
