@@ -1,10 +1,12 @@
 """Pairs on a phone, question sets, policies, and the management of reviews and verdicts, in the browser."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from shared.store import Collection
 from tests.browser.checks import assert_accessible, assert_no_sideways_scroll, check_page, english_left
 from tests.browser.review_data import REVIEW, review_site, reviewer
 from tests.browser.site import Site
@@ -132,6 +134,29 @@ def test_the_pages_of_policies_pairs_and_questions_speak_chinese(site: Site, bro
         allowed = ["people", "quick", "strict", "shop", "Old.", "Excel", "JSON", "CSV", "Esc"]
         assert [text for text in english_left(page, allowed) if len(text) > 3] == []
     page.context.close()
+
+
+def test_the_lists_make_few_queries_whatever_their_length(
+    site: Site, lead: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("get", "find"):
+        monkeypatch.setattr(Collection, name, counted(asked, name, getattr(Collection, name)))
+    for path, most in (("/console/review/", 2), (SETS, 1), (POLICIES, 1), (f"{POLICIES}/quick", 1)):
+        asked.clear()
+        lead.goto(site.url + path)
+        # The loop that closes reviews looks for open ones every two seconds.
+        assert len(asked) <= most + 2, f"{path}: {asked}"
+
+
+def counted(asked: list[str], name: str, query: Any) -> Any:
+    """The query, noted each time."""
+
+    async def ask(self: Any, *arguments: Any, **where: Any) -> Any:
+        asked.append(f"{name} {arguments} {where}")
+        return await query(self, *arguments, **where)
+
+    return ask
 
 
 def test_another_origin_cannot_send_the_forms(site: Site, browser: Browser) -> None:

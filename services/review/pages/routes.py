@@ -32,7 +32,7 @@ async def my_reviews(
     caller, now = caller_of(request), time.time()
     newest = await assignments.reviews.find(newest_first="opened_at", limit=SHOWN)
     waiting = [each for each in newest if each.status == "open"]
-    rows = [(review, await progress.own(review.id, caller, now)) for review in waiting]
+    rows = list(zip(waiting, await progress.own_in(waiting, caller, now), strict=True))
     others = [each for each in newest if each.status != "open"]
     return PAGES.page(request, "reviews.html.j2", at="review", rows=rows, others=others)
 

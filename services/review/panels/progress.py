@@ -45,12 +45,14 @@ class Progress:
 
     async def own(self, review_id: str, caller: Caller, now: float) -> OwnProgress:
         """The caller's progress and pace."""
-        cards = await self.assignments.cards(review_id)
-        given = sorted((c.scores[caller.id] for c in cards if caller.id in c.scores), key=lambda score: score.at)
-        seconds = [score.seconds for score in given if score.seconds is not None]
-        left = sum(caller.id not in card.scores and card.open_to(caller.id, now) for card in cards)
-        mean = sum(seconds) / len(seconds) if seconds else None
-        return OwnProgress(len(given), left, mean, break_due(seconds))
+        return _own(await self.assignments.cards(review_id), caller, now)
+
+    async def own_in(self, reviews: Sequence[Review], caller: Caller, now: float) -> list[OwnProgress]:
+        """The caller's progress in each of several reviews, by one query."""
+        cards: dict[str, list[Scorecard]] = {review.id: [] for review in reviews}
+        for card in await self.assignments.scorecards.find(review_id__in=tuple(cards)) if cards else []:
+            cards[card.review_id].append(card)
+        return [_own(cards[review.id], caller, now) for review in reviews]
 
     async def panel(self, review_id: str, caller: Caller) -> Panel:
         """The panel's state. While people still score, only admin sees agreement and findings."""
@@ -66,6 +68,14 @@ class Progress:
             agreement=await asyncio.to_thread(agreement_by_criterion, cards, review.policy) if shown else None,
             findings=tuple(_findings(review, cards, members)) if shown else None,
         )
+
+
+def _own(cards: Sequence[Scorecard], caller: Caller, now: float) -> OwnProgress:
+    given = sorted((c.scores[caller.id] for c in cards if caller.id in c.scores), key=lambda score: score.at)
+    seconds = [score.seconds for score in given if score.seconds is not None]
+    left = sum(caller.id not in card.scores and card.open_to(caller.id, now) for card in cards)
+    mean = sum(seconds) / len(seconds) if seconds else None
+    return OwnProgress(len(given), left, mean, break_due(seconds))
 
 
 def _findings(review: Review, cards: Sequence[Scorecard], members: Sequence[Member]) -> list[Finding]:
