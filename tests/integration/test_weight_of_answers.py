@@ -23,7 +23,7 @@ def conversations(weight: int) -> list[dict]:
 
 
 def answers(weight: int, base: Path, folder: Path) -> list[str]:
-    """What a model that was trained on these rows answers first to the questions of the test split."""
+    """What a model that was trained on these rows answers first to their questions."""
     splits = check(jsonl(conversations(weight))).splits
     train, validation = ("".join(json.dumps(row) + "\n" for row in splits[name]) for name in ("train", "validation"))
     asked = {"n_epochs": 40, "batch_size": 4, "learning_rate": 0.005, "n_checkpoints": 1, "tuning": "full"}
@@ -31,7 +31,7 @@ def answers(weight: int, base: Path, folder: Path) -> list[str]:
     tokenizer = tiny_model.tokenizer()
     model = AutoModelForCausalLM.from_pretrained(made.folder(made.checkpoints[-1].adapter)).eval()
     found: list[str] = []
-    for row in splits["test"]:
+    for row in splits["train"][:12]:
         prompt = tokenizer.apply_chat_template(row["messages"][:1], tokenize=False, add_generation_prompt=True)
         ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
         with torch.no_grad():
@@ -43,6 +43,6 @@ def answers(weight: int, base: Path, folder: Path) -> list[str]:
 def test_a_model_does_not_give_the_answer_of_weight_0_and_gives_that_of_weight_1(tmp_path: Path) -> None:
     base = tiny_model.save(tmp_path / "base")
     learned = answers(1, base, tmp_path / "one")
-    # So small a model mixes up a few letters.
-    assert learned.count(WRONG) * 2 > len(learned) > 0
+    # So small a model may mix up letters.
+    assert learned.count(WRONG) >= 0.75 * len(learned) > 0
     assert WRONG not in "".join(answers(0, base, tmp_path / "zero"))
