@@ -12,6 +12,7 @@ import pytest
 from services.evaluator.config import Settings
 from services.evaluator.suites import api as suites_api
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.ingest.suites.questions import questions_of
 from shared import web
 from shared.artifacts import Artifacts
 from shared.events import SuiteDeleted, SuitePublished
@@ -145,7 +146,12 @@ async def test_each_change_of_a_suite_is_published(service: Service) -> None:
     stored = json.loads(service.catalog.files.read(second.content))
     assert stored["tasks"][0]["metrics"] == ["fuzzy"]
     assert SuiteDeleted.model_validate(sent["suite.deleted", "shop", 2]).author == service.ids["owner"]
-    assert SuitePublished.model_validate(sent["suite.published", "general", 1]).owner == ""
+    shipped = SuitePublished.model_validate(sent["suite.published", "general", 1])
+    assert shipped.owner == ""
+    # Ingest reads the questions, and not the files of this service.
+    published = json.loads(service.catalog.files.read(shipped.content))
+    questions = questions_of(published, service.catalog.files)
+    assert {one.task for one in questions} == {task["name"] for task in published["tasks"]}
 
 
 SEPARATORS = b'{"question": "Read this: line\\u0085two\\u2028three", "answer": "three lines"}\n'.decode(
