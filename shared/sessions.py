@@ -172,6 +172,15 @@ async def _answered(call: Any) -> Any:
         raise SessionsUnreachable(f"NATS does not answer: {type(error).__name__}: {error}") from error
 
 
+def cookie_of(header: str | None) -> str | None:
+    """The session's cookie in a `Cookie` header; None if there is none."""
+    for part in (header or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return None
+
+
 def check_origin(method: str, headers: Mapping[str, str]) -> None:
     """Raise `NotAllowed` for an unsafe request of a browser that another site's page sent."""
     if method in _SAFE_METHODS:

@@ -40,13 +40,23 @@ def build(settings: Settings) -> FastPath:
         splits=splits,
         loads_on_demand="serving" in enabled,
     )
+    followed = events(resources, tuning, may_call=asked.resolver.resolve)
     built: dict[str, Part] = {
         "inference": asked.part,
         "serving": served.part,
         "fine_tuning": tuning.part,
         "access": allowed.part,
-        "events": events(resources, tuning, may_call=asked.resolver.resolve),
-        "console": console(resources, fine_tuning=tuning, serving=served, fleet=fleet),
+        "events": followed.part,
+        "console": console(
+            resources,
+            fine_tuning=tuning,
+            serving=served,
+            access=allowed,
+            events=followed,
+            fleet=fleet,
+            splits=splits,
+            traffic_splits=asked.traffic_splits,
+        ),
     }
     parts = [built[name] for name in enabled]
     if "serving" not in enabled:

@@ -15,13 +15,16 @@ class Section:
     station: bool = True
 
 
-# A section is listed as soon as its first page exists: serve and admin have none yet.
+# A section is listed as soon as its first page exists.
 SECTIONS = (
     Section("data", "/console/ingest/", ("train",)),
     Section("train", "/console/trainer/", ("train",)),
     Section("evaluate", "/console/evaluator/", ("train",)),
     Section("review", "/console/review/", ("review", "train")),
+    Section("serve", "/console/serve/", ("infer", "train")),
     Section("templates", "/console/ingest/templates/", ("train",), station=False),
+    # Everybody has keys and usage to look at.
+    Section("admin", "/console/admin/", ("",), station=False),
 )
 
 

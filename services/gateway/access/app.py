@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 from services.gateway.access import handlers
 from services.gateway.access.adapters.nats_keys import NatsKeyStore
-from services.gateway.access.api import audit, keys, usage
+from services.gateway.access.api import audit, keys, people, usage
 from services.gateway.access.domain.audit_entry import AuditEntry
+from services.gateway.access.domain.invitation import Invitation
 from services.gateway.access.domain.limits import Tally
 from services.gateway.access.domain.usage import Usage
 from services.gateway.access.service.audit_log import AuditLog
+from services.gateway.access.service.invitations import Invitations
 from services.gateway.access.service.keys import Keys
+from services.gateway.access.service.people import People
 from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.common.app import Part, Resources
 from shared.keys import SharedKeys
+from shared.sessions import NatsSessionStore
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Access:
     part: Part
     ledger: UsageLedger
     audit_log: AuditLog
+    keys: Keys
+    people: People
+    invitations: Invitations
 
 
 def access(resources: Resources) -> Access:
@@ -31,10 +38,26 @@ def access(resources: Resources) -> Access:
         flush_s=resources.settings.settle_s,
     )
     audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, ["at", "key_id"]))
-    key_use_cases = Keys(store=NatsKeyStore(SharedKeys(resources.bus, resources.keyring)))
+    key_store = NatsKeyStore(SharedKeys(resources.bus, resources.keyring))
+    key_use_cases = Keys(store=key_store)
+    person_use_cases = People(store=key_store, sessions=NatsSessionStore(resources.bus))
+    invitations = Invitations(invitations=resources.collection("invitations", Invitation, ["at"]), keys=key_store)
     part = Part(
-        routes=[keys.routes, usage.routes, audit.routes],
-        dependencies={"ledger": ledger, "audit_log": audit_log, "keys": key_use_cases},
+        routes=[keys.routes, people.routes, people.invitation_routes, usage.routes, audit.routes],
+        dependencies={
+            "ledger": ledger,
+            "audit_log": audit_log,
+            "keys": key_use_cases,
+            "people": person_use_cases,
+            "invitations": invitations,
+        },
         subscribe=lambda: handlers.subscribe(resources.bus, audit_log),
     )
-    return Access(part=part, ledger=ledger, audit_log=audit_log)
+    return Access(
+        part=part,
+        ledger=ledger,
+        audit_log=audit_log,
+        keys=key_use_cases,
+        people=person_use_cases,
+        invitations=invitations,
+    )

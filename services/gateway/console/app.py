@@ -3,15 +3,21 @@
 from litestar import Response, get
 from litestar.response import Redirect
 
+from services.gateway.access.app import Access
 from services.gateway.common.app import Part, Resources
 from services.gateway.console.adapters.upstream import Upstream
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.api.proxy import proxy_routes
-from services.gateway.console.pages import PAGES, sign_in
+from services.gateway.console.pages import PAGES, invitation, sign_in
 from services.gateway.console.pages import routes as signed_in_pages
+from services.gateway.console.service.engine_changes import EngineChanges
 from services.gateway.console.service.overview import Overviews
+from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.console.service.sign_in_links import SignInLinks
+from services.gateway.events.app import Events
 from services.gateway.fine_tuning.app import FineTuning
+from services.gateway.inference.service.split_plans import SplitPlans
+from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
 from services.gateway.serving.domain.fleet import Fleet
 from shared.pages.static_files import static_route
@@ -23,7 +29,17 @@ def start() -> Response[None]:
     return Redirect("/console/", status_code=302)
 
 
-def console(resources: Resources, *, fine_tuning: FineTuning, serving: Serving, fleet: Fleet) -> Part:
+def console(
+    resources: Resources,
+    *,
+    fine_tuning: FineTuning,
+    serving: Serving,
+    access: Access,
+    events: Events,
+    fleet: Fleet,
+    splits: SplitPlans,
+    traffic_splits: TrafficSplits,
+) -> Part:
     """The part; the other services are those of the setting `console_services`."""
     overviews = Overviews(
         jobs=fine_tuning.jobs,
@@ -32,6 +48,13 @@ def console(resources: Resources, *, fine_tuning: FineTuning, serving: Serving, 
         directory=serving.directory,
         fleet=fleet,
     )
+    serving_overviews = ServingOverviews(
+        directory=serving.directory,
+        splits=splits,
+        deployments=serving.directory.deployments,
+        splits_of_names=splits.splits,
+        pools=serving.pools,
+    )
     upstream = Upstream()
     links = SignInLinks(store=NatsSessionStore(resources.bus), keyring=resources.keyring)
     return Part(
@@ -39,10 +62,27 @@ def console(resources: Resources, *, fine_tuning: FineTuning, serving: Serving, 
             start,
             static_route(),
             sign_in.routes,
-            signed_in_pages.routes,
+            invitation.routes,
+            *signed_in_pages.ROUTES,
             sign_in_links.routes,
             *proxy_routes(upstream, resources.settings.console_services, PAGES),
         ],
-        dependencies={"sign_in_links": links, "overviews": overviews},
+        dependencies={
+            "sign_in_links": links,
+            "overviews": overviews,
+            "serving": serving_overviews,
+            "engines": EngineChanges(pools=serving.pools),
+            "splits": traffic_splits,
+            "versions": serving.versions,
+            "jobs": fine_tuning.job_use_cases,
+            "publisher": events.publisher,
+            "dead_letters": events.dead_letters,
+            "webhooks": events.webhooks,
+            "keys": access.keys,
+            "people": access.people,
+            "invitations": access.invitations,
+            "ledger": access.ledger,
+            "audit_log": access.audit_log,
+        },
         lifespan=[upstream.running],
     )

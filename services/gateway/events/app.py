@@ -1,5 +1,7 @@
 """Builds the events part: posting and following events, webhooks, dead letters."""
 
+from dataclasses import dataclass
+
 from services.gateway.common.api.lifespans import background
 from services.gateway.common.app import Part, Resources
 from services.gateway.events.adapters.nats_events import NatsEventStream
@@ -21,7 +23,18 @@ from services.gateway.events.service.webhooks import Webhooks
 from services.gateway.fine_tuning.app import FineTuning
 
 
-def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) -> Part:
+@dataclass(frozen=True)
+class Events:
+    """The part, and what the console uses of it."""
+
+    part: Part
+    publisher: EventPublisher
+    dead_letters: DeadLetters
+    subscriptions: EventSubscriptions
+    webhooks: Webhooks
+
+
+def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) -> Events:
     settings = resources.settings
     stream = NatsEventStream(resources.bus)
     owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
@@ -47,13 +60,16 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
         posted=resources.collection("posted_events", PostedEvent, ["at"]),
         may_call=may_call,
     )
-    return Part(
+    letters = DeadLetters(stream=stream)
+    subscriptions = EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams)
+    webhook_use_cases = Webhooks(views=endpoints, deliveries=deliveries, client=client)
+    part = Part(
         routes=[events_api.routes, dead_letters.routes, webhooks.routes, webhooks.type_routes],
         dependencies={
             "publisher": publisher,
-            "dead_letters": DeadLetters(stream=stream),
-            "subscriptions": EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams),
-            "webhooks": Webhooks(views=endpoints, deliveries=deliveries, client=client),
+            "dead_letters": letters,
+            "subscriptions": subscriptions,
+            "webhooks": webhook_use_cases,
         },
         lifespan=[
             client.running,
@@ -61,4 +77,11 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
             background(dispatcher.run_delivering),
             background(StreamFill(stream).run),
         ],
+    )
+    return Events(
+        part=part,
+        publisher=publisher,
+        dead_letters=letters,
+        subscriptions=subscriptions,
+        webhooks=webhook_use_cases,
     )

@@ -21,6 +21,7 @@ from services.gateway.inference.service.target_resolver import TargetResolver
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
 from services.gateway.serving.domain.fleet import Fleet
+from shared.sessions import NatsSessionStore, Sessions
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class InferencePart:
 
     part: Part
     resolver: TargetResolver
+    traffic_splits: TrafficSplits
     fast_handlers: Mapping[str, FastHandler]
 
 
@@ -68,6 +70,7 @@ def inference(
     handler = ChatHandler(
         inference=use_case,
         keyring=resources.keyring,
+        sessions=Sessions(NatsSessionStore(resources.bus), resources.keyring),
         max_choices=settings.max_choices,
         max_body_bytes=settings.max_body_bytes,
         metrics=chat_metrics(),
@@ -87,4 +90,4 @@ def inference(
         chat_request.PATH: handler,
         completion_request.PATH: replace(handler, admit=completion_request.admit),
     }
-    return InferencePart(part=part, resolver=resolver, fast_handlers=handlers)
+    return InferencePart(part=part, resolver=resolver, traffic_splits=traffic_splits, fast_handlers=handlers)

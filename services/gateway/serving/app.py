@@ -42,6 +42,7 @@ class Serving:
     models: ModelList
     versions: Versions
     deletion: ModelDeletion
+    pools: Pools
     changed: asyncio.Event
 
 
@@ -136,5 +137,6 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         models=models,
         versions=version_use_cases,
         deletion=deletion,
+        pools=pool_use_cases,
         changed=changed,
     )

@@ -33,6 +33,8 @@ class KeyRequest(Limits):
 
     name: str = Field(min_length=1, max_length=64)
     scopes: list[Scope] = Field(min_length=1, max_length=4)
+    person_id: str = Field(default="", max_length=80)
+    """The person that the key belongs to; empty for a key that is a person by itself."""
 
 
 class KeyChange(Limits):

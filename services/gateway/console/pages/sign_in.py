@@ -47,8 +47,7 @@ async def sign_in(request: AnyRequest, sign_in_links: NamedDependency[SignInLink
     except NotAuthenticated as error:
         return _form(request, wanted=wanted, refusal=str(error), status=401)
     request.state.key = key
-    cookie = await _sessions(request).start(key)
-    return _redirect(local_path(wanted), _cookie(request, cookie, SESSION_S))
+    return signed_in_at(local_path(wanted), await session_of(request, key))
 
 
 @post("/sign-out", status_code=303, guards=[signed_in()])
@@ -60,9 +59,22 @@ async def sign_out(request: AnyRequest) -> Response[Any]:
 
 @post("/sign-out-everywhere", status_code=303, guards=[signed_in()])
 async def sign_out_everywhere(request: AnyRequest) -> Response[Any]:
-    """End every session of this person."""
-    await _sessions(request).end_all(request.state.key.id)
+    """End every session of this person, by whichever of their keys it was started."""
+    person = request.state.key.person
+    known: tuple[Key, ...] = request.app.state.keyring.keys()
+    for key_id in {person, *(key.id for key in known if key.person == person)}:
+        await _sessions(request).end_all(key_id)
     return _redirect("/console/sign-in", _cookie(request, "", 0))
+
+
+async def session_of(request: AnyRequest, key: Key) -> Cookie:
+    """Start a session with a key; returns its cookie."""
+    return _cookie(request, await _sessions(request).start(key), SESSION_S)
+
+
+def signed_in_at(path: str, cookie: Cookie) -> Response[Any]:
+    """Send the browser to a page with the cookie of its session."""
+    return _redirect(path, cookie)
 
 
 def _form(

@@ -24,10 +24,12 @@ from services.gateway.inference.service.inference import Inference
 from services.gateway.inference.service.served_answer import ServedAnswer
 from services.gateway.serving.ports import EngineUnreachable
 from shared import security, telemetry
-from shared.security import Keyring
+from shared.security import Key, Keyring
+from shared.sessions import Sessions, check_origin, cookie_of
 
 # As nginx logs it; the answer reaches no one.
 CALLER_LEFT = 499
+_ORIGIN = (b"origin", b"host", b"sec-fetch-site")
 _STREAM = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -41,6 +43,7 @@ class ChatHandler:
 
     inference: Inference
     keyring: Keyring
+    sessions: Sessions
     max_choices: int
     max_body_bytes: int
     metrics: ChatMetrics
@@ -65,7 +68,7 @@ class ChatHandler:
             self.metrics.ended(cycle.status, began_at)
 
     async def _answer(self, cycle: RequestCycle) -> None:
-        key = self.keyring.authenticate(cycle.text(b"authorization"))
+        key = await self._key(cycle)
         security.require(key, "infer")
         asked = self.admit(parsed(await cycle.body(self.max_body_bytes)), self.max_choices)
         served = await self.inference.chat(asked, key, cycle.headers)
@@ -75,6 +78,16 @@ class ChatHandler:
             return
         cycle.start_stream(200, *_STREAM, version, *served.headers)
         await _stream(served, cycle)
+
+    async def _key(self, cycle: RequestCycle) -> Key:
+        """The caller's key, or that of the console's session; a session's requests must come from the console."""
+        authorization = cycle.text(b"authorization")
+        cookie = cookie_of(cycle.text(b"cookie")) if authorization is None else None
+        if cookie is None:
+            return self.keyring.authenticate(authorization)
+        named = ((name.decode(), cycle.text(name)) for name in _ORIGIN)
+        check_origin("POST", {name: value for name, value in named if value is not None})
+        return await self.sessions.key_of(cookie)
 
 
 async def _stream(served: ServedAnswer, cycle: RequestCycle) -> None:

@@ -1,0 +1,53 @@
+"""Tokens by day as a picture: a column for each day, prompts below and answers above."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT, FOOT, LEFT = 918, 180, 22, 64
+
+
+@dataclass(frozen=True)
+class Day:
+    """What was used in one day, which is an ISO date in UTC."""
+
+    day: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def usage_chart(days: Sequence[Day], words: Mapping[str, str]) -> Markup:
+    """The columns with the highest day as the top of the axis; `words` has `title`, `prompt` and `completion`."""
+    most = max((day.prompt_tokens + day.completion_tokens for day in days), default=0) or 1
+    step = (WIDTH - LEFT) / max(len(days), 1)
+    columns = [_column(day, LEFT + index * step, step, most, words) for index, day in enumerate(days)]
+    axis = Markup(
+        '<text x="{x}" y="12" class="e">{most}</text><text x="{x}" y="{base}" class="e">0</text>'
+        '<path d="M{left} {base}H{width}" class="ax"/><text x="{left}" y="{foot}">{first}</text>'
+        '<text x="{width}" y="{foot}" class="e">{last}</text>'
+    ).format(
+        x=LEFT - 8,
+        most=f"{most:,}",
+        base=HEIGHT - FOOT,
+        left=LEFT,
+        width=WIDTH,
+        foot=HEIGHT - 4,
+        first=days[0].day if days else "",
+        last=days[-1].day if days else "",
+    )
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        WIDTH, HEIGHT, words["title"], axis, Markup("").join(columns)
+    )
+
+
+def _column(day: Day, x: float, step: float, most: int, words: Mapping[str, str]) -> Markup:
+    room = HEIGHT - FOOT - 8
+    below, above = room * day.prompt_tokens / most, room * day.completion_tokens / most
+    base = HEIGHT - FOOT
+    told = f"{day.day}: {day.prompt_tokens:,} {words['prompt']}, {day.completion_tokens:,} {words['completion']}"
+    return Markup(
+        '<g><title>{told}</title><rect x="{x:.1f}" y="{y1:.1f}" width="{w:.1f}" height="{h1:.1f}" class="k-prod k"/>'
+        '<rect x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}" class="k-cand k"/></g>'
+    ).format(told=told, x=x + 1, w=max(step - 2, 1), y1=base - below, h1=below, y2=base - below - above, h2=above)
