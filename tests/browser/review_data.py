@@ -66,6 +66,7 @@ class Service:
 
     def __init__(self, folder: Path, policies: Mapping[str, Policy] | None = None) -> None:
         self.store = store = MemoryStore("review")
+        self.answered: list[EvaluationAnswered] = []
         self.artifacts = Artifacts(str(folder / "artifacts"))
         self.records = Records.of(store)
         catalog = PolicyCatalog(
@@ -109,8 +110,8 @@ class Service:
     async def _no_revision(self, _name: str) -> None:
         return None
 
-    async def _not_asked(self, _event: EvaluationAnswered) -> None:
-        return None
+    async def _not_asked(self, event: EvaluationAnswered) -> None:
+        self.answered.append(event)
 
     async def _known(self, _name: str) -> list[KnownItem]:
         return [KNOWN]

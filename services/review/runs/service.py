@@ -67,6 +67,9 @@ class Runs:
         run = await self.runs.get(event.job_id) if event.job_id else None
         if run is not None and run.awaits(event.evaluation_id):
             await self._prove(run, event)
+        elif run is not None and run.status != "in_review":
+            # A person decided, or a newer version was approved, while the question set was answered.
+            return
         elif (found := await self.answered(event)) is not None and found[1] is not None:
             await self._refuse(await self.required(found[0]), f"people cannot review it: {found[1]}")
 

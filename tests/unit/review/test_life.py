@@ -12,7 +12,7 @@ from services.review.panels.domain.scorecard import Score
 from services.review.policies.domain.policy import Policy
 from services.review.policies.domain.verdict import Ruling
 from services.review.runs.domain.run import Run
-from shared.events import Interval, RuleOutcome
+from shared.events import EvaluationAnswered, Interval, RuleOutcome
 from shared.events import Score as Figure
 from tests.browser.review_data import Service
 from tests.unit.review.evidence import candidate, evaluation, finish, sample_lines
@@ -90,6 +90,16 @@ async def test_an_override_ends_the_open_review_and_a_second_one_is_published_to
     assert len(ids) == len(set(ids)) == 2
     with pytest.raises(WrongState, match="only an undecided one"):
         await world.panels.lifecycle.reopen(review, "once more", ADMIN)
+
+
+async def test_answers_to_a_question_set_open_no_review_once_a_person_has_decided(tmp_path: Path) -> None:
+    world = World(tmp_path, people=HUMAN)
+    await world.job("job-1", "people")
+    answered = EvaluationAnswered(evaluation_id="questions", job_id="job-1")
+    await world.runs.evaluation_answered(answered)
+    await world.service.overriding.override("job-1", True, "we looked at it", ADMIN)
+    await world.runs.evaluation_answered(answered)
+    assert world.service.answered == [answered]
 
 
 async def test_a_reopened_review_publishes_its_second_evidence_under_another_id(tmp_path: Path) -> None:
