@@ -10,7 +10,7 @@ from litestar.testing import AsyncTestClient
 from services.review.app import build
 from services.review.config import Settings
 from shared.artifacts import Artifacts
-from shared.events import ModelApproved, ModelRejected, ReviewOpened, ReviewScored
+from shared.events import ModelApproved, ModelRejected, ReviewOpened, ReviewScored, ReviewWaiting
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.review import (
@@ -202,8 +202,9 @@ async def test_too_little_agreement_leaves_the_verdict_undecided_until_more_peop
     assert (await client.post("/v1/verdicts/job-1/override", json=override, headers=admin)).status_code == 200
     decided = await eventually_status(client, "/v1/verdicts/job-1", admin, "approved")
     assert decided["verdict"]["override"]["reason"] == override["reason"]
-    kinds = (ReviewOpened, ReviewScored, ReviewScored, ModelApproved)
-    *_, first_scored, second_scored, approved = await eventually_published(bus_settings, *kinds)
+    kinds = (ReviewOpened, ReviewScored, ReviewWaiting, ReviewScored, ModelApproved)
+    _, first_scored, waiting, second_scored, approved = await eventually_published(bus_settings, *kinds)
+    assert (waiting.waits_for, waiting.items) == ("reviewers", 3)
     assert (first_scored.decision, second_scored.decision, approved.decision) == (0, 1, 1)
     assert approved.verdict.reason.startswith(f"approved by {id_of(keyring, 'admin')}: we talked about")
 
