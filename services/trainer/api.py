@@ -1,7 +1,7 @@
 """HTTP API: runs with their plans, curves and diagnoses."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Any
 
 from litestar import Request, Router, get
@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from services.trainer.domain.curve.diagnosis import Diagnosis, diagnose
 from services.trainer.domain.curve.loss_curve import smooth
 from services.trainer.domain.training_run import TrainingRun
-from services.trainer.service.live_curve import live_curve
+from services.trainer.service.live_runs import LiveRuns
 from services.trainer.service.run_store import RunStore
 from shared.events import TrainingMetrics
 from shared.security import Key
 from shared.web import NotFound, allow
 
 AnyRequest = Request[Any, Any, Any]
+_HEARTBEAT_S = 15.0
 
 
 class RunDetail(BaseModel):
@@ -45,6 +46,7 @@ async def live(
     request: AnyRequest,
     job_id: FromPath[str],
     store: NamedDependency[RunStore],
+    live_runs: NamedDependency[LiveRuns],
     last_step: Annotated[int, Parameter(header="Last-Event-ID", ge=0, required=False)] = 0,
 ) -> ServerSentEvent:
     """A run's progress as server-sent events: `metrics` for each step (its number is the event's id), then `end`.
@@ -52,15 +54,31 @@ async def live(
     The header `Last-Event-ID` resumes the stream after any step.
     """
     await _detail(job_id, store, request.state.key)
-    return ServerSentEvent(_messages(job_id, store, request.state.key, last_step))
+    return ServerSentEvent(_messages(job_id, live_runs, last_step))
 
 
-async def _messages(job_id: str, store: RunStore, key: Key, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
-    async for point in live_curve(store, job_id, last_step):
-        yield ServerSentEventMessage(event="metrics", id=str(point.step), data=point.model_dump_json(exclude_none=True))
-    detail = await _detail(job_id, store, key)
-    end = {"status": detail.run.status, "diagnoses": [diagnosis.model_dump() for diagnosis in detail.diagnoses]}
+async def _messages(job_id: str, live_runs: LiveRuns, last_step: int) -> AsyncIterator[ServerSentEventMessage]:
+    version, position = 0, 0
+    async with live_runs.watch(job_id) as view:
+        while (watched := await view.after(version, _HEARTBEAT_S)) is None or not watched.run.ended:
+            if watched is None:
+                yield ServerSentEventMessage(comment="still here")
+                continue
+            version = watched.version
+            for message in _points(watched.log[position:], last_step):
+                yield message
+            position = len(watched.log)
+        for message in _points(watched.log[position:], last_step):
+            yield message
+    end = {"status": watched.run.status, "diagnoses": [found.model_dump() for found in diagnose(watched.curve)]}
     yield ServerSentEventMessage(event="end", data=json.dumps(end))
+
+
+def _points(log: Sequence[TrainingMetrics], last_step: int) -> Iterator[ServerSentEventMessage]:
+    for point in log:
+        if point.step > last_step:
+            data = point.model_dump_json(exclude_none=True)
+            yield ServerSentEventMessage(event="metrics", id=str(point.step), data=data)
 
 
 async def _detail(job_id: str, store: RunStore, key: Key) -> RunDetail:

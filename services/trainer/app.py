@@ -1,5 +1,7 @@
 """Composition root of the trainer."""
 
+import platform
+
 import psutil
 from litestar import Litestar
 
@@ -9,8 +11,12 @@ from services.trainer.adapters.run_archive import FileRunArchive
 from services.trainer.adapters.worker_processes import WorkerProcesses
 from services.trainer.config import Settings
 from services.trainer.pages import routes as pages
+from services.trainer.pages.run_stream import DrawnRuns
 from services.trainer.service.admission import Admission
 from services.trainer.service.curve_cache import CurveCache
+from services.trainer.service.job_options import JobOptions
+from services.trainer.service.job_preview import JobPreview
+from services.trainer.service.live_runs import LiveRuns
 from services.trainer.service.run_control import RunControl
 from services.trainer.service.run_metrics import RunMetrics
 from services.trainer.service.run_queue import RunQueue
@@ -49,7 +55,8 @@ def build(settings: Settings) -> Litestar:
         organization=settings.organization,
         shutdown_grace_s=settings.shutdown_grace_s,
     )
-    handlers.subscribe(bus, control, supervisor)
+    options = JobOptions(store)
+    handlers.subscribe(bus, control, options, supervisor)
     return web.build(
         "trainer",
         settings,
@@ -58,5 +65,13 @@ def build(settings: Settings) -> Litestar:
         # Left in reverse order: the supervisor needs the bus and the store to release its runs.
         lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
         audited=database,
-        dependencies={"store": store, "curves": CurveCache(store)},
+        dependencies={
+            "store": store,
+            "curves": CurveCache(store),
+            "live_runs": LiveRuns(store),
+            "drawn_runs": DrawnRuns(),
+            "options": options,
+            "previews": JobPreview(store=store, admission=admission, machine=platform.node()),
+            "base_models": tuple(settings.base_models),
+        },
     )

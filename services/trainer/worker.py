@@ -1,6 +1,7 @@
 """The worker: a child process that trains one job. It gets a request and sends progress and checkpoints."""
 
 import os
+import platform
 import signal
 import time
 from itertools import accumulate
@@ -116,7 +117,8 @@ def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | No
     progress.trainer = _trainer(request, tokenizer, train, validation, start, precision)
     progress.trainer.add_callback(progress)
     progress.trainer.early_stop = progress.early_stop
-    _send(parent, Prepared(trainable_share=trainable_share(progress.trainer.model), precision=precision))
+    share = trainable_share(progress.trainer.model)
+    _send(parent, Prepared(trainable_share=share, precision=precision, machine=platform.node()))
     # An attempt can end after the last checkpoint was saved but before that was reported.
     if request.resume_step < progress.last_step:
         progress.trainer.train(resume_from_checkpoint=str(start.weights) if request.resume_state else None)

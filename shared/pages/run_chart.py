@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 WIDTH, LEFT, RIGHT = 1184, 46, 178
 MOST_POINTS = 300
 LABEL_PX = 34
+_NAME_PX = 150
 Point = tuple[int, float]
 
 
@@ -24,6 +25,7 @@ class RunPanel:
     high: float
     top: int = 12
     bottom: int = 190
+    _named_until: float = 0.0
     _parts: list[Markup] = field(default_factory=list[Markup])
     _labels: list[tuple[float, str, str, str]] = field(default_factory=list[tuple[float, str, str, str]])
 
@@ -79,6 +81,32 @@ class RunPanel:
             bottom=self.bottom,
             role=role,
             dash=Markup('stroke-dasharray="4 3"') if dashed else "",
+        )
+
+    def flag(self, step: int, role: str, name: str) -> None:
+        """Something that happened at a step: a diamond on the rail above the panel, its name, and a line down.
+
+        A name that would touch the one before it is in the title alone; the page lists all of them in words.
+        """
+        x, rail = self.x(step), self.top - 14
+        near_end = x > WIDTH - RIGHT - _NAME_PX
+        start = x - _NAME_PX if near_end else x
+        words = Markup("")
+        if start >= self._named_until:
+            words = Markup('<text x="{:.1f}" y="{}" class="k w k-{}{}">{}</text>').format(
+                x - 8 if near_end else x + 8, rail + 4, role, " e" if near_end else "", name
+            )
+            self._named_until = start + _NAME_PX
+        self.add(
+            '<g class="k-{role}"><title>{name}</title><path d="M{x:.1f} {a}l5 5l-5 5l-5 -5z" fill="currentColor"/>'
+            '<path d="M{x:.1f} {b}V{bottom}" stroke="currentColor" stroke-width="1.3"/>{words}</g>',
+            role=role,
+            name=name,
+            x=x,
+            a=rail - 5,
+            b=rail + 5,
+            bottom=self.bottom,
+            words=words,
         )
 
     def line(self, points: Sequence[Point], role: str, width: float = 1.8, extra: str = "") -> None:

@@ -61,7 +61,9 @@ def first_screen(page: Page) -> Iterator[dict[str, int]]:
 
     page.on("response", keep)
     yield counted
-    page.wait_for_load_state("networkidle")
+    # Not until the network is idle: a page with a stream never is.
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)
     page.remove_listener("response", keep)
     for response in responses:
         if response.request.resource_type in ("document", "script", "stylesheet", "image", "font"):

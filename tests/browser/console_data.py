@@ -84,7 +84,7 @@ class ConsoleData:
             files=self.files,
             checkpoints=self.checkpoints,
             log=JobEventLog(views=self.store.collection("messages", JobEvent)),
-            start_checkpoints=StartCheckpoints(base_models=(), jobs=self.jobs, checkpoints=self.checkpoints),
+            start_checkpoints=StartCheckpoints(base_models=(BASE,), jobs=self.jobs, checkpoints=self.checkpoints),
             max_lora_rank=16,
             aliases=AliasOwnership(views=self.store.collection("claims", AliasOwner)),
             checks=JobChecks(Configurations(self.store.collection("configurations", Configuration))),

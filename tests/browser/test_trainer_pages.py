@@ -5,13 +5,25 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.interruption import Interruption
 from services.trainer.pages.routes import routes
 from services.trainer.service.run_store import RunStore
 from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.site import Site, at_once, serving
-from tests.browser.trainer_data import HOSTILE, add, fill, point, run, store_of_runs, use_cases
+from tests.browser.trainer_data import HOSTILE, add, checkpoint, fill, plan, point, run, store_of_runs, use_cases
 
-OWN = ("ftjob-", "file-", "shop-assistant", "invoice-fields", "smollm2-135m-instruct", "LoRA", "Ana Ruiz", "admin")
+OWN = (
+    "ftjob-",
+    "all-linear",
+    "file-",
+    "shop-assistant",
+    "invoice-fields",
+    "smollm2-135m-instruct",
+    "LoRA",
+    "Ana Ruiz",
+    "admin",
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,19 +89,76 @@ def test_the_page_of_a_run_that_trains(site: Site, admin: Page) -> None:
     check_page(admin)
 
 
-def test_the_page_goes_on_by_itself_and_keeps_what_was_opened(site: Site, store: RunStore, admin: Page) -> None:
-    add(store, run("ftjob-grows", "running", started_at=1), 40)
+def test_the_page_goes_on_by_itself_until_the_run_has_ended(site: Site, store: RunStore, admin: Page) -> None:
+    growing = run("ftjob-grows", "running", started_at=1)
+    add(store, growing, 40)
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-grows")
     expect(admin.locator("main")).to_contain_text("Step 40 of 620")
+    admin.get_by_role("link", name="Train again").focus()
     for step in (41, 42):
         at_once(store.add_point(point("ftjob-grows", step, 620)))
-    expect(admin.locator("#head")).to_contain_text("Step 42 of 620", timeout=10_000)
+    expect(admin.locator("#head")).to_contain_text("Step 42 of 620", timeout=20_000)
+    expect(admin.get_by_role("link", name="Train again")).to_be_focused()
+    ended = growing.model_copy(update={"status": "succeeded", "checkpoints": (checkpoint(42),)})
+    at_once(store.runs.change(growing.id, lambda _: (ended, ())))
+    expect(admin.locator("#head")).to_contain_text("trained", timeout=20_000)
+    expect(admin.locator("#live")).to_contain_text("Go on from here")
+    expect(admin.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+def test_a_page_that_is_open_when_the_session_ends_says_so(site: Site, store: RunStore, admin: Page) -> None:
+    add(store, run("ftjob-open", "running", started_at=1), 3)
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-open")
+    expect(admin.locator("#head")).to_contain_text("Step 3 of 620")
+    site.store.records.clear()
+    expect(admin.locator("#signed-out")).to_be_visible(timeout=40_000)
+
+
+def test_crashes_pauses_and_early_stops_are_marked_on_the_curve_and_told_in_words(
+    site: Site, store: RunStore, admin: Page
+) -> None:
+    causes = (("crash", 20), ("pause", 100), ("trainer_left", 180))
+    interruptions = tuple(Interruption(step=step, cause=cause, at=1) for cause, step in causes)  # type: ignore[arg-type]
+    validations = tuple(Validation(step=step, loss=0.5, accuracy=0.9) for step in (50, 100, 150, 200))
+    planned = plan("ftjob-marked", 620, (310, 620)).model_copy(update={"early_stopping": True})
+    facts = {"interruptions": interruptions, "validations": validations, "plan": planned}
+    add(store, run("ftjob-marked", "succeeded", stop_reason="the validation loss did not improve", **facts), 230)
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-marked")
+    live = admin.locator("#live")
+    for words in ("recovered from a crash, step 20", "paused and resumed, step 100", "another trainer took over"):
+        expect(live).to_contain_text(words)
+    expect(live).to_contain_text("lowers the learning rate to zero until step 230")
+    expect(live).to_contain_text("390 planned steps were saved")
+    expect(live.locator("svg[role=img] g title")).to_have_count(5)
+    check_page(admin)
+
+
+def test_a_checkpoint_leads_to_a_job_that_goes_on_from_it(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-done")
+    admin.get_by_role("link", name="Go on from here, step 310").click()
+    expect(admin.locator("#start_step")).to_have_value("310")
+    expect(admin.locator("input[name=start_job]")).to_have_value("ftjob-done")
+    expect(admin.get_by_label("Rank of LoRA")).to_have_value("8")
+
+
+def test_two_runs_are_compared_and_what_differs_is_marked(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/trainer/")
+    for job_id in ("ftjob-live", "ftjob-done"):
+        admin.get_by_label(f"Choose {job_id}").check()
+    admin.get_by_role("button", name="Compare the chosen ones").click()
+    expect(admin.get_by_role("img", name="Losses of the runs by step")).to_be_visible()
+    expect(admin.locator("thead th")).to_have_count(3)
+    check_page(admin)
+    admin.get_by_role("link", name="Remove ftjob-live").click()
+    expect(admin.locator("thead th")).to_have_count(2)
+    admin.goto(f"{site.url}/console/trainer/compare")
+    expect(admin.locator("main")).to_contain_text("No run is chosen")
 
 
 def test_a_run_that_has_ended_is_not_asked_for_again(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-done")
     expect(admin.locator("#live")).to_be_visible()
-    assert admin.locator("#live").get_attribute("hx-get") is None
+    assert admin.locator("[hx-sse\\:connect]").count() == 0
     expect(admin.locator("main")).to_contain_text("after 47 min of training")
     check_page(admin)
 
@@ -120,8 +189,14 @@ def test_pause_and_cancel_are_asked_of_the_jobs_api(site: Site, admin: Page) -> 
 
 
 def test_chinese_leaves_no_word_in_english(site: Site, admin: Page) -> None:
-    for path in ("", "jobs/ftjob-live", "jobs/ftjob-done", "jobs/ftjob-paused"):
-        admin.goto(f"{site.url}/console/trainer/{path}?language=zh")
+    for path in (
+        "",
+        "jobs/ftjob-live",
+        "jobs/ftjob-done",
+        "jobs/ftjob-paused",
+        "compare?job=ftjob-live&job=ftjob-done",
+    ):
+        admin.goto(f"{site.url}/console/trainer/{path}{'&' if '?' in path else '?'}language=zh")
         assert english_left(admin, OWN) == [], path
 
 
@@ -132,9 +207,13 @@ def test_a_run_of_another_person_is_not_found(site: Site, page: Page) -> None:
     assert response.status == 404
 
 
-def test_ten_thousand_steps_make_a_page_of_the_same_size(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_ten_thousand_steps_and_200_checkpoints_make_a_page_of_the_same_size(
+    page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     store = store_of_runs()
-    add(store, run("ftjob-long", "running", total=10_000, started_at=1), 10_000)
+    checkpoints = tuple(checkpoint(step) for step in range(50, 10_001, 50))
+    long = run("ftjob-long", "running", total=10_000, started_at=1, checkpoints=checkpoints)
+    add(store, long, 10_000)
     with serving([routes], tmp_path_factory.mktemp("site"), lambda *_: use_cases(store)) as site:
         site.sign_in(page.context, "admin")
         page.route("**/console/jobs/**", lambda route: route.fulfill(body="<p></p>"))

@@ -2,19 +2,40 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from services.trainer.domain.curve.curve_point import CurvePoint
+from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.tuning import Tuning
 from services.trainer.domain.worker_messages import CheckpointWritten
+from services.trainer.pages.run_stream import DrawnRuns
+from services.trainer.ports import BaseModel, UnknownBaseModel
+from services.trainer.service.admission import Admission
 from services.trainer.service.curve_cache import CurveCache
+from services.trainer.service.job_options import JobOptions
+from services.trainer.service.job_preview import JobPreview
+from services.trainer.service.live_runs import LiveRuns
 from services.trainer.service.run_store import RunStore
-from shared.events import Artifact, Failure, Hyperparameters, TrainingMetrics, TrainingRequested, TrainingSpec
+from shared.events import (
+    Artifact,
+    DatasetReady,
+    DatasetUploaded,
+    Failure,
+    Hyperparameters,
+    Split,
+    Splits,
+    TrainingMetrics,
+    TrainingRequested,
+    TrainingSpec,
+)
 from shared.store import MemoryStore
 from tests.browser.site import at_once
 
+MACHINE = "test-machine"
 BASE = "smollm2-135m-instruct"
 HOSTILE = '</text><script>alert(1)</script>"'
 ARTIFACT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
@@ -24,8 +45,53 @@ def store_of_runs() -> RunStore:
     return RunStore.of(MemoryStore("trainer"))
 
 
+class OneBaseModel:
+    """Knows one name."""
+
+    async def find(self, name: str) -> BaseModel:
+        if name != BASE:
+            raise UnknownBaseModel(f"the base model {name!r} cannot be trained here; known base models: {BASE}")
+        return BaseModel(name=name, path="/nowhere", hidden_size=576, blocks=30, context=8192)
+
+
+class NoArchive:
+    """Has no ended run."""
+
+    async def keep(self, run: TrainingRun, curve: Sequence[TrainingMetrics]) -> None: ...
+
+    async def find(self, job_id: str) -> None: ...
+
+
 def use_cases(store: RunStore) -> dict[str, Any]:
-    return {"store": store, "curves": CurveCache(store)}
+    admission = Admission(store, NoArchive(), OneBaseModel(), "assay", memory_bytes=2**34)
+    return {
+        "store": store,
+        "curves": CurveCache(store),
+        "live_runs": LiveRuns(store),
+        "drawn_runs": DrawnRuns(),
+        "options": JobOptions(store),
+        "previews": JobPreview(store, admission, MACHINE),
+        "base_models": (BASE,),
+    }
+
+
+def dataset(store: RunStore, file_id: str, filename: str, rows: int, owner: str = "") -> None:
+    """A checked file with a tenth of its rows for validation and for the test."""
+
+    def split(count: int) -> Split:
+        return Split(artifact=Artifact(uri="memory://x", sha256="0" * 64, bytes=400 * count), rows=count)
+
+    splits = Splits(train=split(rows * 8 // 10), validation=split(rows // 10), test=split(rows // 10))
+    ready = DatasetReady(file_id=file_id, rows=rows, dropped_rows=3, splits=splits, owner=owner)
+    at_once(store.datasets.create(DatasetCheck(id=file_id, ready=ready)))
+    uploaded = DatasetUploaded(file_id=file_id, filename=filename, artifact=ARTIFACT, owner=owner, created_at=rows)
+    at_once(JobOptions(store).uploaded(uploaded))
+
+
+def data_of(store: RunStore, file_id: str) -> RunData:
+    """What a run over this file reads."""
+    check = at_once(store.datasets.get(file_id))
+    return RunData(**check.ready.splits.model_dump())
 
 
 def plan(job_id: str, total: int, steps: tuple[int, ...]) -> TrainingPlan:

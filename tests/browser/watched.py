@@ -19,8 +19,9 @@ class Watched:
         assert not self.found, "\n".join(self.found)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # A refused request is also written to the console; tests look at its status themselves.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        # A refused request and a lost stream are also written to the console; tests look at what the page says.
+        expected = ("Failed to load resource", "htmx:sse:error")
+        if message.type == "error" and not any(each in message.text for each in expected):
             self.found.append(f"console: {message.text}")
 
     def _on_request(self, request: Request) -> None:

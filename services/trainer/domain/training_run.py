@@ -1,19 +1,20 @@
 """A training run: the state of one fine-tuning job in the trainer, and its state transitions."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from services.trainer.domain.names import checkpoint_name
 from services.trainer.domain.precision import Precision
 from services.trainer.domain.rows.run_data import RunData
-from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.auto_stop import EarlyStop, Validation, early_stop
 from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
+from services.trainer.domain.stopping.interruption import Cause, Interruption
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
-from shared.events import Candidate, Failure, TrainingFinished, TrainingQueued, TrainingRequested, Value
+from shared.events import Failure, TrainingFinished, TrainingQueued, TrainingRequested, Value
 from shared.lease import Lease
 
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 MAX_CRASHES_WITHOUT_PROGRESS = 3
+_MAX_INTERRUPTIONS = 50
 LEASE_S = 15.0
 """Lifetime of a trainer's lease on a run; well below the 20 s after which its event is delivered again."""
 
@@ -54,6 +55,11 @@ class TrainingRun(Value):
     """Share of the model's parameters (adapters included) that is trained; None before the first step."""
     precision: Precision | None = None
     """Number formats of the newest attempt."""
+    interruptions: tuple[Interruption, ...] = ()
+    interrupted_by: Cause = "trainer_left"
+    """Why the next attempt will be needed, unless the run ends before."""
+    machine: str = ""
+    """The name of the machine of the newest attempt."""
     error: Failure | None = None
     created_at: int = 0
     started_at: int | None = None
@@ -82,6 +88,11 @@ class TrainingRun(Value):
     @property
     def crashed_too_often(self) -> bool:
         return self.crashes > MAX_CRASHES_WITHOUT_PROGRESS
+
+    @property
+    def auto_stop(self) -> EarlyStop | None:
+        """What its validations decided; None if it goes on to its last step."""
+        return early_stop(self.validations, self.plan.total_steps) if self.plan and self.plan.early_stopping else None
 
     @property
     def files(self) -> dict[str, str]:
@@ -124,7 +135,16 @@ class TrainingRun(Value):
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""
         lease = self.lease.claim(leased_by, now, LEASE_S)
         assert lease is not None, "only a claimable run is started"
-        return self._with(lease).model_copy(update={"status": "running", "started_at": self.started_at or int(now)})
+        started: dict[str, Any] = {
+            "status": "running",
+            "started_at": self.started_at or int(now),
+            "interrupted_by": "trainer_left",
+        }
+        if self.attempt:
+            step = self.resume_from.step if self.resume_from else 0
+            interruption = Interruption(step=step, cause=self.interrupted_by, at=int(now))
+            started["interruptions"] = (*self.interruptions, interruption)[-_MAX_INTERRUPTIONS:]
+        return self._with(lease).model_copy(update=started)
 
     def claim(self, leased_by: str, now: float) -> Self:
         """A trainer claims a waiting run: it starts, or a pending stop or pause request is carried out."""
@@ -174,7 +194,9 @@ class TrainingRun(Value):
         return self.model_copy(update={"cancel_requested": True})
 
     def pause(self, now: int) -> Self:
-        return self.model_copy(update={"status": "paused", "paused_at": now, "leased_until": 0.0})
+        return self.model_copy(
+            update={"status": "paused", "paused_at": now, "leased_until": 0.0, "interrupted_by": "pause"}
+        )
 
     def add_saved_state(self, saved: StateSaved) -> Self:
         return self.model_copy(update={"saved": saved})
@@ -193,10 +215,11 @@ class TrainingRun(Value):
 
     def prepared(self, worker: Prepared) -> Self:
         """The worker of the newest attempt has loaded the model."""
-        return self.model_copy(update={"trainable_share": worker.trainable_share, "precision": worker.precision})
+        loaded = {"trainable_share": worker.trainable_share, "precision": worker.precision, "machine": worker.machine}
+        return self.model_copy(update=loaded)
 
     def add_crash(self) -> Self:
-        return self.model_copy(update={"crashes": self.crashes + 1})
+        return self.model_copy(update={"crashes": self.crashes + 1, "interrupted_by": "crash"})
 
     def succeed(self, usage: JobFinished, now: int) -> Self:
         used = {"trained_tokens": usage.trained_tokens, "peak_memory_bytes": usage.peak_memory_bytes}
@@ -217,25 +240,6 @@ class TrainingRun(Value):
         until = self.paused_at or now
         duration_s = until - self.started_at - self.paused_s if self.started_at is not None else 0.0
         return self.model_copy(update={"status": status, "finished_at": now, "duration_s": duration_s})
-
-    def candidate(self, written: CheckpointWritten, organization: str) -> Candidate:
-        """A checkpoint in the form in which it is evaluated, reviewed and served."""
-        spec = self.request.spec
-        assert self.plan is not None
-        return Candidate(
-            job_id=self.id,
-            step=written.step,
-            base_model=spec.base_model,
-            model_name=checkpoint_name(spec.base_model, organization, spec.suffix, self.id, written.step),
-            adapter=written.adapter,
-            lora_rank=self.plan.tuning.rank if self.plan.tuning.makes_an_adapter else 0,
-            suffix=spec.suffix,
-            policy=spec.policy,
-            suite=spec.metadata.get("suite"),
-            tuning=self.plan.tuning.published_as,
-            owner=self.request.owner,
-            template=self.data.template if self.data is not None else None,
-        )
 
     def finished_event(self) -> TrainingFinished:
         """Raises `ValueError` unless the run has ended."""

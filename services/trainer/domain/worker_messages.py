@@ -10,11 +10,15 @@ from shared.events import Artifact, TrainingMetrics, Value
 
 
 class Prepared(Value):
-    """The model is loaded; `trainable_share` is the share of its parameters (adapters included) that is trained."""
+    """The model is loaded; `trainable_share` is the share of its parameters (adapters included) that is trained.
+
+    `machine` is the name of the machine that trains.
+    """
 
     type: Literal["prepared"] = "prepared"
     trainable_share: float
     precision: Precision | None = None
+    machine: str = ""
 
 
 class StepDone(Value):

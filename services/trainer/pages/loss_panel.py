@@ -1,12 +1,13 @@
 """The losses of a run as a picture, and the figures of its four small curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from services.trainer.domain.curve.loss_curve import smooth
 from services.trainer.domain.training_run import TrainingRun
+from services.trainer.pages.reactions import flags_of
 from shared.events import TrainingMetrics
 from shared.pages.run_chart import Point, RunPanel, round_ticks, thinned
 
@@ -24,6 +25,8 @@ class LossWords:
     training: str
     validation: str
     smoothed: str
+    flags: Mapping[str, str]
+    """The name of each kind of flag."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,19 @@ class Losses:
 
 
 def loss_panel(run: TrainingRun, losses: Losses, words: LossWords) -> Markup:
-    """Training and validation loss over the planned steps, with a hairline at each checkpoint."""
+    """Training and validation loss over the planned steps, with a hairline at each checkpoint, and flags above."""
     total = run.plan.total_steps if run.plan else max(losses.last_step, 1)
     values = [value for _, value in (*losses.smoothed, *losses.valid)]
     low, high = min(values), max(values)
-    panel = RunPanel(total, max(0.0, low - 0.1 * (high - low)), high + 0.05 * (high - low) or 1.0)
+    flags = flags_of(run, losses.last_step)
+    low, high = max(0.0, low - 0.1 * (high - low)), high + 0.05 * (high - low) or 1.0
+    panel = RunPanel(total, low, high, top=40 if flags else 12, bottom=218 if flags else 190)
     panel.wash(losses.last_step, words.not_trained)
     panel.grid(round_ticks(panel.low, panel.high))
     for checkpoint in run.checkpoints:
         panel.hairline(checkpoint.step)
-    if run.best_step:
-        panel.hairline(run.best_step, "k-cand")
+    for flag in flags:
+        panel.flag(flag.step, flag.role, words.flags[flag.name])
     panel.line(thinned(losses.train), "train", 1, 'opacity=".4"')
     panel.line(thinned(losses.smoothed), "train")
     panel.line(thinned(losses.valid), "valid")

@@ -62,7 +62,7 @@ class Admission:
     ) -> None:
         try:
             asked = {use: file.in_place_of(datasets[use], use) for use, file in rendered.items()}
-            queued = await self._planned(run, {**datasets, **asked})
+            queued = await self.planned(run, {**datasets, **asked})
         except UnknownBaseModel as error:
             await self._fail(run.id, Failure(code="model_not_found", message=str(error), param="model"))
             return
@@ -80,7 +80,7 @@ class Admission:
 
         await self.store.runs.change(run.id, decide)
 
-    async def _planned(self, run: TrainingRun, datasets: dict[str, DatasetReady]) -> TrainingRun:
+    async def planned(self, run: TrainingRun, datasets: dict[str, DatasetReady]) -> TrainingRun:
         """The run with plan and data; raises `UnknownBaseModel` or `PlanRefused`."""
         spec = run.request.spec
         name = model_name(spec.base_model, self.organization, spec.suffix, run.id)

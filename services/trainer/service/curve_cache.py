@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.trainer.domain.training_run import TrainingRun
 from services.trainer.service.run_store import RunStore
 from shared.events import TrainingMetrics
 
@@ -13,7 +14,10 @@ _MOST_RUNS = 32
 
 @dataclass
 class CurveCache:
-    """The curve of each run as it was read last; it is read again after `FRESH_S`, whatever the number of viewers."""
+    """The curve of each run as it was read last, whatever the number of viewers.
+
+    It is read again after `FRESH_S`; that of an ended run does not change any more.
+    """
 
     store: RunStore
     now: Callable[[], float] = time.monotonic
@@ -21,12 +25,13 @@ class CurveCache:
         default_factory=dict[str, tuple[float, list[TrainingMetrics]]]
     )
 
-    async def curve(self, job_id: str) -> list[TrainingMetrics]:
-        read_at, curve = self._curves.pop(job_id, (float("-inf"), []))
-        if self.now() - read_at >= FRESH_S:
-            read_at, curve = self.now(), await self.store.curve(job_id)
+    async def curve(self, run: TrainingRun) -> list[TrainingMetrics]:
+        fresh_until, curve = self._curves.pop(run.id, (float("-inf"), []))
+        if self.now() >= fresh_until:
+            curve = await self.store.curve(run.id)
+            fresh_until = float("inf") if run.ended else self.now() + FRESH_S
         # The run that was asked for last stands last; the first one leaves.
-        self._curves[job_id] = (read_at, curve)
+        self._curves[run.id] = (fresh_until, curve)
         if len(self._curves) > _MOST_RUNS:
             del self._curves[next(iter(self._curves))]
         return curve

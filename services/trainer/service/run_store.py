@@ -1,10 +1,11 @@
-"""Runs, their curves and the checks of their datasets in the database."""
+"""Runs, their curves, the checks of their datasets, and what new jobs can name, in the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.trainer.domain.curve.curve_point import CurvePoint, curve_of
 from services.trainer.domain.engine_limits import PoolLimits
+from services.trainer.domain.new_job.job_options import NamedOption, UploadedName
 from services.trainer.domain.rows.dataset_check import DatasetCheck
 from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.training_run import TrainingRun
@@ -22,6 +23,8 @@ class RunStore:
     points: Collection[CurvePoint]
     rendered: Collection[RenderedFile]
     pools: Collection[PoolLimits]
+    names: Collection[UploadedName]
+    options: Collection[NamedOption]
 
     @classmethod
     def of(cls, store: BaseStore) -> "RunStore":
@@ -31,6 +34,8 @@ class RunStore:
             rendered=store.collection("rendered", RenderedFile),
             pools=store.collection("pools", PoolLimits, indexes=("base_model",)),
             points=store.collection("points", CurvePoint, indexes=("job_id",)),
+            names=store.collection("names", UploadedName, indexes=("owner", "created_at")),
+            options=store.collection("options", NamedOption, indexes=("kind",)),
         )
 
     async def waiting_for(self, file_id: str) -> list[TrainingRun]:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from services.trainer.domain.candidate import candidate_of
 from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.worker_messages import (
@@ -92,7 +93,7 @@ class WorkerMessageHandler:
         assert run.plan is not None
         assert run.data is not None
         event = CheckpointSaved(
-            candidate=run.candidate(written, self.organization),
+            candidate=candidate_of(run, written, self.organization),
             total_steps=run.plan.total_steps,
             metrics=written.metrics,
             test=run.data.test,

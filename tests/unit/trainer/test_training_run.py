@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.trainer.domain.auto_hyperparameters import BaseShape
+from services.trainer.domain.candidate import candidate_of
 from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.stopping.early_stopping import CheckpointScores
 from services.trainer.domain.training_plan import plan_training
@@ -51,6 +52,13 @@ def test_an_attempt_resumes_from_the_last_checkpoint(queued: TrainingRun) -> Non
     assert run.resume_from == written(6)
 
 
+def test_each_new_attempt_records_where_it_went_on_and_what_had_stopped_the_one_before(queued: TrainingRun) -> None:
+    run = queued.start("a", 1).add_checkpoint(written(3)).add_crash().release().start("b", 100)
+    run = run.start("c", 200).add_checkpoint(written(6)).request_pause(1, 250).pause(300)
+    run = run.request_resume(2, 350).start("d", 400)
+    assert [(each.step, each.cause) for each in run.interruptions] == [(3, "crash"), (3, "trainer_left"), (6, "pause")]
+
+
 def test_a_repeated_checkpoint_is_recorded_once(queued: TrainingRun) -> None:
     run = queued.start("a", 1).add_checkpoint(written(3))
     assert run.add_checkpoint(written(3)) == run
@@ -77,7 +85,7 @@ def test_the_finished_event_has_the_results_of_the_run(queued: TrainingRun) -> N
 
 
 def test_a_candidate_has_name_method_rank_and_adapter(queued: TrainingRun) -> None:
-    candidate = queued.candidate(written(3), "org")
+    candidate = candidate_of(queued, written(3), "org")
     assert candidate.model_name.startswith("ft:base:org:mine:")
     assert candidate.model_name.endswith(":ckpt-step-3")
     assert (candidate.tuning, candidate.lora_rank, candidate.adapter) == ("lora", 8, artifact("a"))
@@ -87,7 +95,7 @@ def test_a_candidate_has_name_method_rank_and_adapter(queued: TrainingRun) -> No
     ("asked", "tuning"), [({"tuning": "freeze"}, "freeze"), ({"tuning": "full"}, "full"), ({"use_dora": True}, "full")]
 )
 def test_a_whole_model_has_no_rank(asked: dict[str, Any], tuning: str) -> None:
-    candidate = run_of(asked).candidate(written(3), "org")
+    candidate = candidate_of(run_of(asked), written(3), "org")
     assert (candidate.tuning, candidate.lora_rank) == (tuning, 0)
 
 

@@ -1,6 +1,7 @@
 """Figures that describe a loss curve."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -54,12 +55,25 @@ def highest_spike(losses: Sequence[float]) -> tuple[int, float, float] | None:
     """
     size = window(len(losses))
     found: tuple[int, float, float] | None = None
-    for at in range(size, len(losses)):
+    for at in _window_records(losses, size):
         before = losses[at - size : at]
         middle = median(before)
         deviation = median(abs(loss - middle) for loss in before)
         above = losses[at] - middle
-        is_spike = losses[at] > max(before) and above > max(6 * deviation, middle / 2)
-        if is_spike and (found is None or above > found[1] - found[2]):
+        if above > max(6 * deviation, middle / 2) and (found is None or above > found[1] - found[2]):
             found = at, losses[at], middle
     return found
+
+
+def _window_records(losses: Sequence[float], size: int) -> Iterator[int]:
+    """Indices of losses above the whole window before them; few, so that medians are needed for these alone."""
+    highest: deque[int] = deque()
+    for at, loss in enumerate(losses):
+        if highest and highest[0] < at - size:
+            highest.popleft()
+        if at >= size and loss > losses[highest[0]]:
+            yield at
+        # Of the window only losses that no later one exceeds can become its maximum.
+        while highest and losses[highest[-1]] <= loss:
+            highest.pop()
+        highest.append(at)

@@ -1,0 +1,47 @@
+"""What the templates of a run show."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from services.trainer.domain.curve.diagnosis import diagnose
+from services.trainer.domain.training_run import TrainingRun
+from services.trainer.pages.loss_panel import Losses, LossWords, loss_panel, small_curve
+from services.trainer.pages.reactions import flags_of
+from shared.events import TrainingMetrics
+
+SMALL = ("learning_rate", "grad_norm", "tokens_per_s", "memory_bytes")
+SHOWN_CHECKPOINTS = 12
+# Beyond a year the first steps were not typical.
+_LONGEST_S = 365 * 24 * 3600
+
+
+def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics]) -> dict[str, Any]:
+    """The variables of `run.html.j2` and its parts."""
+    losses = Losses.of(curve)
+
+    def picture(flags: Mapping[str, str], **words: str) -> Markup:
+        return loss_panel(run, losses, LossWords(flags=flags, **words))
+
+    return {
+        "run": run,
+        "losses": losses,
+        "picture": picture if losses.smoothed else None,
+        "small": {name: small_curve(curve, name) for name in SMALL},
+        "diagnoses": diagnose(curve),
+        "flags": flags_of(run, losses.last_step),
+        "checkpoints": run.checkpoints[::-1][:SHOWN_CHECKPOINTS],
+        "ends_at": _expected_end(run, losses.last_step, time.time()),
+    }
+
+
+def _expected_end(run: TrainingRun, step: int, now: float) -> float | None:
+    """By the mean pace so far, without pauses; None while nothing is known or nothing is left."""
+    if run.status != "running" or run.plan is None or run.started_at is None or step < 2:
+        return None
+    trained_s = now - run.started_at - run.paused_s
+    last_step = run.auto_stop.last_step if run.auto_stop else run.plan.total_steps
+    left_s = trained_s / step * (last_step - step)
+    return now + left_s if left_s < _LONGEST_S else None
