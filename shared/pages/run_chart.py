@@ -4,14 +4,15 @@ The server draws them from thinned curves: a run of ten thousand steps makes the
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from shared.pages.chart_layout import apart, path, pushed_apart
 
 WIDTH, LEFT, RIGHT = 1184, 46, 178
 MOST_POINTS = 300
-LABEL_PX = 34
 _NAME_PX = 150
 Point = tuple[int, float]
 
@@ -113,7 +114,7 @@ class RunPanel:
         if len(points) > 1:
             self.add(
                 '<path d="{d}" class="k-{role}" fill="none" stroke="currentColor" stroke-width="{width}" {extra}/>',
-                d=_path([(self.x(step), self.y(value)) for step, value in points]),
+                d=path([(self.x(step), self.y(value)) for step, value in points]),
                 role=role,
                 width=width,
                 extra=Markup(extra),  # noqa: S704
@@ -175,7 +176,7 @@ class RunPanel:
 
     def axis(self, steps: Iterable[int], bold: int | None = None) -> None:
         self.add('<path d="M{a} {y}H{b:.1f}" class="ax"/>', a=LEFT, y=self.bottom, b=self.x(self.total_steps))
-        for step in _apart(sorted(set(steps)), self.x):
+        for step in apart(sorted(set(steps)), self.x):
             self.add(
                 '<path d="M{x:.1f} {y}v5" class="ax"/><text x="{x:.1f}" y="{t}" class="c{bold}">{step:,}</text>',
                 x=self.x(step),
@@ -197,7 +198,7 @@ class RunPanel:
 
     def _draw_labels(self) -> None:
         labels = sorted(self._labels)
-        places = _pushed_apart([place for place, *_ in labels], self.bottom - 18)
+        places = pushed_apart([place for place, *_ in labels], self.bottom - 18)
         for place, (_, role, name, words) in zip(places, labels, strict=True):
             self.add(
                 '<text x="{x}" y="{y:.1f}" class="k w k-{role}">{name}</text><text x="{x}" y="{z:.1f}">{words}</text>',
@@ -231,27 +232,3 @@ def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     step = next(size * factor for factor in (1, 2, 5, 10) if span / (size * factor) <= wanted)
     first = math.ceil(low / step - 1e-9)
     return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _pushed_apart(wanted: Sequence[float], lowest: float) -> list[float]:
-    """Places from top to bottom with room for two lines each; the last one is not below `lowest`."""
-    places: list[float] = []
-    for place in wanted:
-        places.append(max(place + 4, places[-1] + LABEL_PX if places else float("-inf")))
-    for index in range(len(places) - 1, -1, -1):
-        limit = lowest if index == len(places) - 1 else places[index + 1] - LABEL_PX
-        places[index] = min(places[index], limit)
-    return places
-
-
-def _apart(steps: Sequence[int], x: Callable[[float], float]) -> list[int]:
-    """The steps whose labels do not touch; the last one always stays."""
-    kept: list[int] = []
-    for step in reversed(steps):
-        if not kept or x(kept[-1]) - x(step) > 44:
-            kept.append(step)
-    return kept[::-1]
-
-
-def _path(points: Sequence[tuple[float, float]]) -> Markup:
-    return escape("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points))

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from services.gateway.common.api.error_responses import HANDLERS
 from services.gateway.fine_tuning.api.jobs import routes as jobs_api
+from services.gateway.fine_tuning.domain.configuration import Configuration, configuration_id
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.trainer.domain.new_job.job_options import NamedOption
 from services.trainer.pages.routes import routes
@@ -36,6 +37,10 @@ def store() -> RunStore:
 @pytest.fixture(scope="module")
 def gateway() -> ConsoleData:
     data = ConsoleData()
+    configurations = data.store.collection("configurations", Configuration)
+    for kind, name in (("suite", "shop"), ("suite", "general"), ("policy", "careful")):
+        made = Configuration(id=configuration_id(kind, name), number=1)  # type: ignore[arg-type]
+        at_once(configurations.create(made))
     for file_id in ("file-faq", "file-hostile"):
         uploaded = DatasetUploaded(file_id=file_id, filename="faq.jsonl", artifact=ARTIFACT)
         at_once(data.files.create(UploadedFile(id=file_id, at=1, known=True, upload=uploaded)))

@@ -50,7 +50,7 @@ async def compare(
     chosen = list(dict.fromkeys(name for name in job or () if name))
     runs = [await own_run(store, job_id, key) for job_id in chosen]
     compared = [Compared(run, Losses.of(await curves.curve(run)), role) for run, role in zip(runs, ROLES, strict=False)]
-    offered = await store.newest(_OFFERED, None if key.allows("admin") else key.id)
+    offered = await store.newest(_OFFERED, None if key.allows("admin") else key.person)
     values: dict[str, Any] = {
         "compared": compared,
         "offered": [run for run in offered if run.id not in chosen and run.plan],

@@ -25,7 +25,7 @@ HYPERPARAMETERS = (
     "general_file",
     "general_share",
 )
-_OTHERS = ("training_file", "model", "suffix", "policy", "other_suites", "priority")
+_OTHERS = ("training_file", "model", "suffix", "policy", "other_suites", "priority", "template", "allow_contaminated")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class JobForm:
         values = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in asked.items()}
         values |= {"training_file": run.request.training_file, "model": spec.base_model, "suffix": spec.suffix or ""}
         values |= {"policy": spec.policy or "", "other_suites": spec.metadata.get("suite", "")}
+        values |= {name: spec.metadata.get(name, "") for name in ("template", "allow_contaminated", "priority")}
         return cls(dict.fromkeys((*_OTHERS, *HYPERPARAMETERS), "") | values | changes)
 
     def spec(self) -> TrainingSpec:
@@ -58,6 +59,7 @@ class JobForm:
             {
                 "base_model": self.values["model"],
                 "suffix": self.values["suffix"] or None,
+                "allow_contaminated": self.values["allow_contaminated"] == "true",
                 "hyperparameters": Hyperparameters.model_validate(asked),
             }
         )

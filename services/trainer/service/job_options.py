@@ -61,7 +61,7 @@ class JobOptions:
 
     async def datasets(self, key: Key) -> list[CheckedDataset]:
         """The newest checked files of this key (for an administrator, of all keys) that can be trained on."""
-        of_owner = {} if key.allows("admin") else {"owner": key.id}
+        of_owner = {} if key.allows("admin") else {"owner": key.person}
         names = await self.store.names.find(**of_owner, deleted=False, newest_first="created_at", limit=_NEWEST)
         found = await self.store.datasets.find(id__in=[name.id for name in names])
         ready = {check.id: check.ready for check in found if check.ready is not None}

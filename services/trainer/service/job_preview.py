@@ -37,7 +37,7 @@ class JobPreview:
 
     async def of(self, training_file: str, spec: TrainingSpec, key: Key) -> Preview:
         """Raises `PlanRefused`."""
-        asked = TrainingRequested(job_id="preview", training_file=training_file, spec=spec, owner=key.id)
+        asked = TrainingRequested(job_id="preview", training_file=training_file, spec=spec, owner=key.person)
         run = TrainingRun(id=asked.job_id, request=asked)
         datasets = {use: await self._dataset(file_id, use, key) for use, file_id in run.files.items()}
         try:
