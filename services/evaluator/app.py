@@ -9,7 +9,7 @@ from litestar import Litestar
 from services.evaluator import handlers
 from services.evaluator.comparison import api as comparison_api
 from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
-from services.evaluator.comparison.service import Comparisons
+from services.evaluator.comparison.service import Comparisons, RequestedComparisons
 from services.evaluator.config import Settings
 from services.evaluator.evaluation.adapters.tfidf_search import TfidfSearch
 from services.evaluator.evaluation.api import evaluations as evaluations_api
@@ -17,6 +17,7 @@ from services.evaluator.evaluation.api import explanations as explanations_api
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
+from services.evaluator.evaluation.service.evaluation_requests import EvaluationRequests
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
@@ -28,6 +29,7 @@ from services.evaluator.judging.domain.agreement import ReviewRatings
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.judging.service.paraphrasing import Paraphrasing
 from services.evaluator.pages.routes import routes as pages
+from services.evaluator.scoring.adapters.engine_models import EngineModels
 from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.adapters.worker_process import WorkerScorer
@@ -60,8 +62,13 @@ def build(settings: Settings) -> Litestar:
     catalog = _suite_catalog(settings, store, artifacts)
     evaluations = _evaluations(settings, store, artifacts, scorer, catalog)
     agreements = _agreements(settings, store, artifacts, judge, evaluations.store)
+    requests = EvaluationRequests(
+        store=store.collection("requested_evaluations", RequestedEvaluation, indexes=["owner", "created_at"]),
+        evaluations=evaluations,
+        engines=EngineModels([settings.engine_url, *settings.engine_urls.values()], settings.engine_api_key),
+    )
     requested = RequestedEvaluations(
-        store=store.collection("requested_evaluations", RequestedEvaluation),
+        store=requests.store,
         scorings=evaluations.runner.scorings,
         suite_catalog=catalog,
         files=artifacts,
@@ -82,6 +89,8 @@ def build(settings: Settings) -> Litestar:
             "suite_catalog": catalog,
             "suite_tables": SuiteTables(catalog, catalog.folders, artifacts, read_table),
             "comparisons": Comparisons(evaluations, artifacts, {"csv": as_csv, "xlsx": as_xlsx}),
+            "requests": requests,
+            "requested_comparisons": RequestedComparisons(artifacts),
             "agreements": agreements,
             "explanations": Explanations(evaluations, TfidfSearch(artifacts)),
             "paraphrasing": Paraphrasing(catalog, judge, partial(table_rows, artifacts)),

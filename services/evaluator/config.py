@@ -18,6 +18,8 @@ class Settings(ServiceSettings):
     engine_url: str = "http://127.0.0.1:8000"
     engine_mode: Literal["adapters", "weights"] = "adapters"
     """`adapters`: a shared engine that loads adapters; `weights`: a dedicated engine whose weights are replaced."""
+    engine_urls: dict[str, str] = Field(default_factory=dict)
+    """Engines of further base models, by the name of the model, as a JSON object; all have the same API key."""
     engine_api_key: str = ""
     concurrency: int = Field(default=32, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
@@ -40,3 +42,7 @@ class Settings(ServiceSettings):
     """How long a scoring waits for an unavailable engine before the event is redelivered later."""
     lease_s: float = Field(default=30, gt=0)
     """How long a scoring stays leased to an evaluator that no longer renews the lease."""
+
+    def engine_of(self, base_model: str) -> str:
+        """The URL of the engine that serves a base model."""
+        return self.engine_urls.get(base_model, self.engine_url)

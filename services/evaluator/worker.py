@@ -67,7 +67,7 @@ async def score(settings: Settings, target: Target) -> Scored:
     except ArtifactError as error:
         raise CannotBeScored("artifact_damaged", str(error)) from None
     items = questions.items
-    async with _engine(settings) as engine:
+    async with _engine(settings, target) as engine:
         collector = AnswerCollector(engine, settings.concurrency, settings.engine_wait_s)
         answers = await collector.answers(target.base_model, adapter, items, questions.max_tokens)
     measured = questions.measure(answers, settings.metrics)
@@ -88,15 +88,15 @@ async def _harness(
     # Takes seconds to import.
     from services.evaluator.suites.adapters.lm_eval_runner import LmEvalRunner
 
-    async with _engine(settings) as engine:
+    async with _engine(settings, target) as engine:
         collector = AnswerCollector(engine, settings.concurrency, settings.engine_wait_s)
         async with collector.model(target.base_model, adapter) as model:
             result = await LmEvalRunner(engine, model, settings.lm_eval_tasks).run(task)
     return result.scored(artifacts.put_bytes(result.lines), time.monotonic() - started)
 
 
-def _engine(settings: Settings) -> Vllm:
-    server = settings.engine_url, settings.engine_api_key, settings.request_timeout_s
+def _engine(settings: Settings, target: Target) -> Vllm:
+    server = settings.engine_of(target.base_model), settings.engine_api_key, settings.request_timeout_s
     if settings.engine_mode == "weights":
         return MergedVllm(*server, settings.common.cache_dir.resolve())
     return Vllm(*server, confidence=True)

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from services.evaluator.comparison.adapters.spreadsheet import as_csv, as_xlsx
-from services.evaluator.comparison.service import Comparisons
+from services.evaluator.comparison.service import Comparisons, RequestedComparisons
 from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
+from services.evaluator.evaluation.service.evaluation_requests import EvaluationRequests
+from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import SuiteContent
@@ -32,6 +35,7 @@ from tests.browser.site import MemorySessionStore
 from tests.evaluator import AUTHOR, evaluations_over
 
 BASE = "qwen2.5-7b-instruct"
+OTHER_BASE = "smollm2-135m-instruct"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 FAQ = [{"question": f"When does parcel {n} arrive?", "answer": f"Parcel {n} arrives on day {n}."} for n in range(24)]
 CHINESE = {"question": "羽绒服洗了以后结块了怎么办？", "answer": "请低温烘干，并轻轻拍打。"}
@@ -67,6 +71,13 @@ def says(version: str | None, place: int, item: Item) -> str:
     return item.reference if (place + 1) % _WRONG_EVERY[version] else f"You get it back within {place} days."
 
 
+class Engines:
+    """Two engines, each with a base model."""
+
+    async def base_models(self) -> list[str]:
+        return [BASE, OTHER_BASE]
+
+
 class EvaluatorData:
     """The evaluator's use cases over memory. `filled` is the lifespan that evaluates."""
 
@@ -74,12 +85,26 @@ class EvaluatorData:
         self.store, self.files = MemoryStore("evaluator"), Artifacts(str(folder / "artifacts"))
         self.evaluations = evaluations_over(self.store, self.files, says)
         self.catalog = self.evaluations.suite_catalog
+        self.requests = EvaluationRequests(
+            store=self.store.collection("requested_evaluations", RequestedEvaluation),
+            evaluations=self.evaluations,
+            engines=Engines(),
+        )
+        self.requested = RequestedEvaluations(
+            store=self.requests.store,
+            scorings=self.evaluations.runner.scorings,
+            suite_catalog=self.catalog,
+            files=self.files,
+            protocol="p",
+        )
         self.comparisons = Comparisons(self.evaluations, self.files, {"csv": as_csv, "xlsx": as_xlsx})
 
     def provide(self, _keyring: Keyring, _sessions: MemorySessionStore) -> dict[str, Any]:
         return {
             "evaluations": self.evaluations,
             "comparisons": self.comparisons,
+            "requests": self.requests,
+            "requested_comparisons": RequestedComparisons(self.files),
             "suite_catalog": self.catalog,
             "suite_tables": SuiteTables(self.catalog, self.catalog.folders, self.files, read_table),
         }
@@ -92,7 +117,7 @@ class EvaluatorData:
         )
         await self.catalog.put("shop", SuiteContent(tasks=tasks), AUTHOR)
         deployed = ModelDeployed(candidate=PRODUCTION, alias="shop", replicas=1, duration_s=1)
-        await self.evaluations.deployed(deployed)
+        await self.evaluations.deployed(deployed, at=1)
         for made in (FIRST, BEST, candidate(496, owner="key_other", suffix=HOSTILE)):
             await self.evaluate(made)
         yield

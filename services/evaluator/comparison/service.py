@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
+from services.evaluator.comparison.domain.requested_results import requested_results
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
+from shared.events import EvaluationAnswered
 
 MAX_MODELS = 12
 _KEPT_IN_MEMORY = 8
@@ -76,8 +78,7 @@ class Comparisons:
         key = (tuple(each.id for each in evaluations), request.base, request.production, request.against)
         if key not in self._known:
             found = await asyncio.to_thread(self._compared, evaluations, request)
-            while len(self._known) >= _KEPT_IN_MEMORY:
-                del self._known[next(iter(self._known))]
+            _make_room(self._known)
             self._known[key] = found
         return self._known[key]
 
@@ -113,6 +114,35 @@ class Comparisons:
             sides.append(ModelResults("production", rows, *figures, done.production))
         mine = ModelResults(evaluation.id, own, done.scores, done.intervals, done.candidate.version)
         return [*sides, mine]
+
+
+@dataclass(frozen=True)
+class RequestedComparisons:
+    """Compares the models of an evaluation on request."""
+
+    files: Files
+    _known: dict[tuple[str, str], CompleteComparison] = field(
+        default_factory=dict[tuple[str, str], CompleteComparison], repr=False
+    )
+
+    async def complete(self, answered: EvaluationAnswered, against: str = "") -> CompleteComparison:
+        """Figures and items, with the model `against` as the baseline; raises `NotComparable`."""
+        key = (answered.evaluation_id, against)
+        if key not in self._known:
+            _make_room(self._known)
+            self._known[key] = await asyncio.to_thread(self._compared, answered, against)
+        return self._known[key]
+
+    def _compared(self, answered: EvaluationAnswered, against: str) -> CompleteComparison:
+        if answered.report is not None:
+            answered = EvaluationAnswered.model_validate_json(self.files.read(answered.report))
+        samples = read_lines(self.files.read(answered.samples)) if answered.samples else []
+        return compared(requested_results(answered.results, samples), against)
+
+
+def _make_room(known: dict[Any, CompleteComparison]) -> None:
+    while len(known) >= _KEPT_IN_MEMORY:
+        del known[next(iter(known))]
 
 
 def compared(sides: Sequence[ModelResults], against: str = "") -> CompleteComparison:

@@ -18,6 +18,12 @@ class AdapterGone(Exception):
     """The engine does not know the adapter, for instance after a restart."""
 
 
+class BaseModels(Protocol):
+    """The base models that can be asked now."""
+
+    async def base_models(self) -> list[str]: ...
+
+
 class Scorer(Protocol):
     """Scores one target."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel
 
@@ -11,7 +11,7 @@ from services.evaluator.scoring.domain.answer import item_scores, read_lines, to
 from services.evaluator.scoring.domain.paired_test import comparisons, value_pairs
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
-from shared.events import Artifact, Comparison, EvaluatedModel, EvaluationAnswered, ModelScores
+from shared.events import Artifact, Comparison, EvaluatedModel, EvaluationAnswered, EvaluationRequested, ModelScores
 
 
 class RequestedEvaluation(BaseModel):
@@ -19,9 +19,16 @@ class RequestedEvaluation(BaseModel):
 
     id: str
     owner: str = ""
+    created_at: int = 0
+    """In Unix seconds."""
+    requested: EvaluationRequested | None = None
     done: int = 0
     total: int = 0
     answered: EvaluationAnswered | None = None
+
+    @classmethod
+    def of(cls, event: EvaluationRequested) -> Self:
+        return cls(id=event.evaluation_id, owner=event.owner, created_at=event.created_at, requested=event)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class RequestedEvaluations:
         answered = answered.model_copy(update={"duration_s": self.clock() - started})
         answered = await asyncio.to_thread(self._within_bounds, answered)
         await self.store.upsert(
-            RequestedEvaluation(id=event.evaluation_id, owner=event.owner),
+            RequestedEvaluation.of(event),
             lambda stored: (stored.model_copy(update={"answered": answered}), [answered]),
         )
 
@@ -145,7 +145,7 @@ class RequestedEvaluations:
             progress = EvaluationProgress(evaluation_id=event.evaluation_id, done=done, total=total, message=message)
             return stored.model_copy(update={"done": done, "total": total}), [progress]
 
-        await self.store.upsert(RequestedEvaluation(id=event.evaluation_id, owner=event.owner), decide)
+        await self.store.upsert(RequestedEvaluation.of(event), decide)
 
     def _answered(self, event: EvaluationRequested, tasks: Sequence[AskedTask]) -> EvaluationAnswered:
         return EvaluationAnswered(

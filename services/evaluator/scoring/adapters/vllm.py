@@ -55,17 +55,24 @@ class Vllm:
         if self._session is not None:
             await self._session.close()
 
+    async def base_models(self) -> list[str]:
+        """The names of the models that are not adapters."""
+        return [str(model["id"]) for model in await self._bases()]
+
     async def served_name(self, base_model: str) -> str:
-        status, body = await self._call("GET", "/v1/models", None, CONTROL_TIMEOUT_S)
-        if status != 200:
-            raise EngineUnavailable(f"the engine does not list its models: {reason_of(status, body)}")
-        bases = [model for model in body["data"] if not model.get("parent")]
+        bases = await self._bases()
         for model in bases:
             if base_model in (model["id"], model.get("root")):
                 self._weights = (Path(str(model.get("root"))),)
                 return str(model["id"])
         names = ", ".join(str(model["id"]) for model in bases)
         raise EngineUnavailable(f"the engine serves {names}, not {base_model!r}")
+
+    async def _bases(self) -> list[dict[str, Any]]:
+        status, body = await self._call("GET", "/v1/models", None, CONTROL_TIMEOUT_S)
+        if status != 200:
+            raise EngineUnavailable(f"the engine does not list its models: {reason_of(status, body)}")
+        return [model for model in body["data"] if not model.get("parent")]
 
     async def load(self, name: str, folder: Path, base: str) -> None:
         content = {"lora_name": name, "lora_path": str(folder)}

@@ -1,0 +1,90 @@
+"""Base models compared before any training: asked in a form, followed, and shown side by side."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pytest
+from litestar import post
+from litestar.params import FromPath
+from playwright.sync_api import Page, expect
+
+from services.evaluator.pages.routes import routes
+from services.evaluator.suites.adapters import prompt_template
+from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.evaluator_data import BASE, OTHER_BASE, EvaluatorData
+from tests.browser.site import Site, serving
+
+OWN = ("shop", "faq", "intent", "fuzzy", "accuracy", "Ana Ruiz", "admin", BASE, OTHER_BASE, "ftjob-", "general")
+
+
+def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = EvaluatorData(tmp_path_factory.mktemp("data"))
+
+    @post("/answer/{evaluation_id:str}")
+    async def answer(evaluation_id: FromPath[str]) -> dict[str, Any]:
+        """What the handler of `evaluation.requested` does."""
+        found = await data.requests.get(evaluation_id)
+        assert found is not None
+        assert found.requested is not None
+        await data.requested.requested(found.requested)
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        # The deadline of a template needs the main thread, which is not the one that serves here.
+        patch.setattr(prompt_template, "_deadline", _no_deadline)
+        folder = tmp_path_factory.mktemp("site")
+        with serving([routes, answer], folder, data.provide, lifespan=[data.filled]) as site:
+            yield site
+
+
+def test_base_models_are_asked_followed_and_compared(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "admin")
+    with first_screen(page) as counted:
+        page.goto(f"{site.url}/console/evaluator/requests")
+    assert counted["sent"] < PAGE_BYTES
+    check_page(page)
+    page.get_by_label(BASE, exact=True).check()
+    page.get_by_label("Suite").select_option("shop")
+    page.get_by_role("button", name="Ask them").click()
+    expect(page.get_by_role("alert").filter(has_text="That was not asked")).to_contain_text("2 to 4 models")
+    expect(page.get_by_label(BASE, exact=True)).to_be_checked()
+    expect(page.get_by_label("Suite")).to_have_value("shop")
+    page.get_by_label(OTHER_BASE, exact=True).check()
+    page.get_by_label("ftjob-3e91c7/310").check()
+    page.get_by_role("button", name="Ask them").click()
+    expect(page.locator("main")).to_contain_text("Waits for an evaluator")
+    check_page(page)
+    page.request.post(f"{site.url}/answer/{page.url.rpartition('/')[2]}", headers={"origin": site.url}, timeout=60_000)
+    # The page goes on by itself.
+    expect(page.locator("main")).to_contain_text("What the tests say", timeout=15_000)
+    expect(page.locator(".cmp")).to_contain_text("shop.intent.accuracy")
+    expect(page.locator(".cmp")).to_contain_text("no difference")
+    check_page(page)
+    page.get_by_role("link", name=OTHER_BASE).first.click()
+    expect(page.locator(".seg").first.locator("[aria-current]")).to_have_text(OTHER_BASE)
+    page.goto(f"{page.url.partition('?')[0]}?language=zh")
+    assert english_left(page, OWN) == []
+    page.goto(f"{site.url}/console/evaluator/requests")
+    assert english_left(page, OWN) == []
+
+
+def test_the_evaluation_of_another_person_is_not_found(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "train")
+    page.goto(f"{site.url}/console/evaluator/requests")
+    expect(page.locator("main")).not_to_contain_text("Asked before")
+    page.get_by_label(BASE, exact=True).check()
+    page.get_by_label(OTHER_BASE, exact=True).check()
+    page.get_by_label("Suite").select_option("general")
+    page.get_by_role("button", name="Ask them").click()
+    address = page.url
+    page.context.clear_cookies()
+    site.sign_in(page.context, "train", name="Jonas Weber")
+    answer = page.goto(address)
+    assert answer is not None
+    assert answer.status == 404
