@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,9 @@ class EvaluatorData:
             {"name": "faq", "data": {"rows": [CHINESE, *FAQ]}, "metrics": ["fuzzy"], "weight": 2},
             {"name": "intent", "data": {"rows": INTENTS}, "metrics": ["accuracy"]},
         )
-        await self.catalog.put("shop", SuiteContent(tasks=tasks), AUTHOR)
+        await self.catalog.put("shop", SuiteContent(tasks=tasks, readers=("*",)), AUTHOR)
         deployed = ModelDeployed(candidate=PRODUCTION, alias="shop", replicas=1, duration_s=1)
-        await self.evaluations.deployed(deployed, at=1)
+        await self.evaluations.deployed(deployed, at=datetime.fromtimestamp(1, UTC))
         for made in (FIRST, BEST, candidate(496, owner="key_other", suffix=HOSTILE)):
             await self.evaluate(made)
         yield

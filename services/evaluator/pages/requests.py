@@ -104,7 +104,7 @@ async def _form(
         "newest": await requests.newest(key, SHOWN),
         "base_models": await requests.engines.base_models(),
         "checkpoints": await requests.newest_checkpoints(key),
-        "suites": [each.name for each in await catalog.visible(key) if each.tasks],
+        "suites": [each.name for each in await catalog.visible(key) if each.tasks and each.readable_by(key.person)],
         "chosen": chosen,
         "problem": problem,
         "most": MAX_MODELS,

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.evaluator.comparison.service import RequestedComparisons
 from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
+from services.evaluator.evaluation.service.evaluation_requests import EvaluationRequests, RequestRefused
+from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.suites.domain.suite import SuiteContent
@@ -158,3 +161,46 @@ async def test_a_permanent_failure_is_published(service: Service, rows, suite, c
     answered = await service.answered(questions=service.stored(rows) if rows else None, suite=suite)
     assert answered.error is not None
     assert (answered.error.code, answered.results) == (code, ())
+
+
+class Engines:
+    async def base_models(self) -> list[str]:
+        return ["base", "other"]
+
+
+def requests_over(service: Service, evaluations: Evaluations) -> EvaluationRequests:
+    return EvaluationRequests(store=service.requests.store, evaluations=evaluations, engines=Engines())
+
+
+async def test_base_models_are_asked_before_any_training(service: Service):
+    requests = requests_over(service, evaluations_over(service.store, service.files, says))
+    made = await requests.request(["base", "other", "base"], "general", AUTHOR)
+    assert made.requested is not None
+    assert [model.candidate for model in made.requested.models] == [None, None]
+    unsent = await service.store.unsent_events()
+    assert [event.type for _name, _id, events in unsent for event in events] == ["evaluation.requested"]
+    assert [each.id for each in await requests.newest(AUTHOR, 5)] == [made.id]
+    await service.requests.requested(made.requested)
+    found = await requests.get(made.id)
+    assert found is not None
+    assert found.answered is not None
+    assert found.created_at == made.created_at
+    compared = await RequestedComparisons(service.files).complete(found.answered, "other")
+    assert compared.figures.models == ("other", "base")
+    assert len(compared.items) == 260
+
+
+@pytest.mark.parametrize(
+    ("models", "suite", "why"),
+    [
+        (["base"], "general", "choose 2 to 4 models"),
+        (["base", "unknown"], "general", "neither a base model that an engine serves"),
+        (["base", "other"], "none", "there is no suite"),
+    ],
+)
+async def test_a_request_that_cannot_be_answered_is_refused_at_once(
+    service: Service, models: list[str], suite: str, why: str
+):
+    requests = requests_over(service, evaluations_over(service.store, service.files, says))
+    with pytest.raises(RequestRefused, match=why):
+        await requests.request(models, suite, AUTHOR)

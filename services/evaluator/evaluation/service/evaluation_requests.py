@@ -37,9 +37,12 @@ class EvaluationRequests:
         if not 2 <= len(names) <= MAX_MODELS:
             raise RequestRefused(f"choose 2 to {MAX_MODELS} models, not {len(names)}")
         try:
-            await self.evaluations.suite_catalog.get(suite, key)
+            found = await self.evaluations.suite_catalog.get(suite, key)
         except SuiteNotFound as error:
             raise RequestRefused(f"choose a suite: {error}") from None
+        if not found.readable_by(key.person):
+            # An administrator sees all suites, but an evaluation uses those of the person that asks for it.
+            raise RequestRefused(f"the suite {suite!r} is not shared: let its owner make it readable for everyone")
         served = await self.engines.base_models()
         asked = EvaluationRequested(
             evaluation_id=f"eval-{uuid4().hex[:12]}",
