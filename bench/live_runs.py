@@ -12,9 +12,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -28,12 +29,12 @@ from services.trainer.domain.auto_hyperparameters import BaseShape
 from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import TrainingRun
-from services.trainer.pages.routes import routes
-from services.trainer.pages.run_stream import DrawnRuns
-from services.trainer.service.curve_cache import CurveCache
+from services.trainer.pages import PAGES
+from services.trainer.pages.run_stream import DrawnRuns, run_stream
 from services.trainer.service.live_runs import LiveRuns
 from services.trainer.service.run_store import RunStore
 from shared.events import Hyperparameters, TrainingMetrics, TrainingRequested, TrainingSpec
+from shared.pages import pages_router
 from shared.security import Keyring
 from shared.store import MemoryStore
 
@@ -91,7 +92,7 @@ def _cpu_s(pid: int) -> float:
 def serve() -> None:
     """The trainer's pages over a run that grows."""
     store = RunStore.of(MemoryStore("trainer"))
-    given = {"store": store, "curves": CurveCache(store), "live_runs": LiveRuns(store), "drawn_runs": DrawnRuns()}
+    given = {"store": store, "live_runs": LiveRuns(store), "drawn_runs": DrawnRuns()}
 
     @asynccontextmanager
     async def growing(_app: Litestar) -> AsyncGenerator[None]:
@@ -103,12 +104,16 @@ def serve() -> None:
         growth.cancel()
 
     app = Litestar(
-        [routes],
+        [pages_router("/console/trainer", [run_stream], PAGES, scopes=["train"])],
         state=State({"keyring": Keyring(Path(os.environ[_KEY]))}),
-        dependencies={name: Provide(lambda value=value: value, sync_to_thread=False) for name, value in given.items()},
+        dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in given.items()},
         lifespan=[growing],
     )
     uvicorn.run(app, port=int(os.environ[_PORT]), log_level="warning")
+
+
+def _give(value: object) -> Callable[[], Any]:
+    return lambda: value
 
 
 async def _grow(store: RunStore) -> None:
