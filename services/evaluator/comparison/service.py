@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
+from services.evaluator.comparison.domain.model_facts import Fact, facts_of
 from services.evaluator.comparison.domain.requested_results import requested_results
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
@@ -46,6 +47,8 @@ class CompleteComparison:
 
     figures: SideBySide
     items: Sequence[ItemDifference]
+    facts: Mapping[str, Mapping[Fact, str | None]] = field(default_factory=dict[str, Mapping[Fact, str | None]])
+    """How each checkpoint was made; the base model, production and models of a request have none."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ class Comparisons:
         for evaluation in evaluations:
             first = not sides
             sides += self._sides(evaluation, request.base and first, request.production and first)
-        return compared(sides, request.against)
+        facts = {each.id: facts_of(each) for each in evaluations}
+        return replace(compared(sides, request.against), facts=facts)
 
     async def _evaluation(self, name: str, request: ComparisonRequest) -> Evaluation:
         evaluation = await self.evaluations.by_id(name)

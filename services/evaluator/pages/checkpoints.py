@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.domain.unread_answers import UnreadWarning, unread_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.pages import PAGES
 from services.evaluator.pages.models import MAX_SHOWN
@@ -36,6 +37,7 @@ class EvaluatedCheckpoint:
     interval: Interval | None
     base: Score | None
     against_base: Comparison | None
+    warnings: tuple[UnreadWarning, ...]
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "EvaluatedCheckpoint":
@@ -56,6 +58,7 @@ class EvaluatedCheckpoint:
             interval=done.intervals.get(metric or ""),
             base=done.base_scores.get(metric or ""),
             against_base=tests.get(metric or ""),
+            warnings=tuple(unread_warnings(done)),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
+from services.evaluator.comparison.domain.model_facts import FactLine, fact_lines
 from services.evaluator.comparison.service import CompleteComparison
 from services.evaluator.pages.conversation import turns
 from services.evaluator.pages.models import MOST_BARS, MOST_IN_RADAR, ShownModel, shown_models
@@ -51,6 +52,15 @@ class ComparisonView:
         self.looked_at = choice.model if choice.model in others else next(iter([*named, *others]))
         self.models = shown_models(found.figures.models, found.figures.details, self.looked_at, checkpoints=checkpoints)
         self.counts = verdict_counts(found.figures)
+
+    @cached_property
+    def checkpoints(self) -> list[ShownModel]:
+        return [model for model in self.models if model.name in self.found.facts]
+
+    @cached_property
+    def facts(self) -> list[FactLine]:
+        """How the checkpoints were made; what differs comes first."""
+        return fact_lines([self.found.facts[model.name] for model in self.checkpoints])
 
     @cached_property
     def lines(self) -> list[ScoreLine]:

@@ -1,10 +1,13 @@
 """What a comparison's page makes of its figures: the order of lines, marked differences, pictures."""
 
 from services.evaluator.comparison.domain.item_difference import difference_of, passes
+from services.evaluator.comparison.domain.model_facts import fact_lines, facts_of
 from services.evaluator.comparison.domain.side_by_side import ModelResults
 from services.evaluator.comparison.service import CompleteComparison, compared
+from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.pages.comparison_view import ComparisonView, ItemChoice
 from services.evaluator.pages.word_diff import MOST_WORDS, word_diff
+from shared.events import Artifact, Candidate, EvalDone
 
 
 def rows(*right: bool, task: str = "accuracy") -> list[dict[str, object]]:
@@ -64,3 +67,17 @@ def test_answers_are_compared_by_words_and_by_signs_in_chinese():
 
 def test_texts_that_are_too_long_are_not_compared():
     assert word_diff("a " * MOST_WORDS, "b") is None
+
+
+def checkpoint(job: str, step: int, rank: int, rows: str) -> Evaluation:
+    artifact = Artifact(uri="memory://x", sha256=rows * 64, bytes=1)
+    candidate = Candidate(job_id=job, step=step, base_model="b", model_name="m", adapter=artifact, lora_rank=rank)
+    done = EvalDone(candidate=candidate, suite="s", scores={}, base_scores={}, samples=artifact)
+    return Evaluation(id=f"{job}/{step}", job_id=job, step=step, evaluated_at=1, done=done, train=artifact)
+
+
+def test_what_differs_between_jobs_comes_first():
+    lines = fact_lines([facts_of(checkpoint("j", 10, 8, "a")), facts_of(checkpoint("k", 10, 16, "b"))])
+    differing = {line.fact: line.values for line in lines if line.differs}
+    assert differing == {"training_rows": ("a" * 12, "b" * 12), "lora_rank": ("8", "16")}
+    assert [line.differs for line in lines] == [True, True, *[False] * 5]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from services.evaluator.evaluation.domain.confusion_matrix import ConfusionMatrix, NotLabels, confusion_matrix
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
+from services.evaluator.evaluation.domain.unread_answers import unread_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
 from shared.security import Key
@@ -48,6 +49,8 @@ class EvaluationView(BaseModel):
     subjects: dict[str, dict[str, Score]]
     task_errors: dict[str, Failure]
     contamination: tuple[Contamination, ...]
+    unreadable: dict[str, int]
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Self:
@@ -68,6 +71,8 @@ class EvaluationView(BaseModel):
             subjects=done.subjects,
             task_errors=done.task_errors,
             contamination=done.contamination,
+            unreadable=done.unreadable,
+            warnings=tuple(each.words for each in unread_warnings(done)),
         )
 
 

@@ -17,7 +17,15 @@ from shared.events import Artifact, Comparison, Contamination, EvalDone, Interva
 
 MAX_METRICS = 200
 MAX_SHORTENED_COMPARISONS = 300
-_BY_METRIC = ("scores", "base_scores", "production_scores", "intervals", "base_intervals", "production_intervals")
+_BY_METRIC = (
+    "scores",
+    "base_scores",
+    "production_scores",
+    "intervals",
+    "base_intervals",
+    "production_intervals",
+    "unreadable",
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,13 @@ def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored |
     """One model's intervals, under the names of its scores."""
     scored = [(each, of(each)) for each in results]
     return {each.full_name(name): found for each, own in scored if own for name, found in own.intervals.items()}
+
+
+def unreadable(results: Sequence[TaskResult]) -> dict[str, int]:
+    """The checkpoint's answers that do not have the form that a metric reads, by metric."""
+    return {
+        each.full_name(name): count for each in results for name, count in each.checkpoint.unreadable.items() if count
+    }
 
 
 def contamination(result: TaskResult, training: TrainingPrompts) -> Contamination:

@@ -190,6 +190,7 @@ class Evaluations:
             item_errors=sum(each.checkpoint.item_errors for each in results),
             base_item_errors=sum(each.base.item_errors for each in results),
             judge_invalid=sum(each.checkpoint.judge_invalid for each in results),
+            unreadable=report.unreadable(results),
             subjects=report.subjects(results),
             task_samples={each.name: self._samples(each) for each in results[1:]},
             task_errors={name: why for _plan, outcome in suites for name, why in outcome.failures.items()},

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
@@ -25,6 +25,8 @@ class Measured:
     items: tuple[float | None, ...]
     score: Score
     interval: Interval | None
+    unreadable: int = 0
+    """Answers that do not have the form that the metric reads; they count as wrong."""
 
 
 Metric = Callable[[Sequence[str], Sequence[str]], Measured | None]
@@ -41,7 +43,12 @@ def json_fields(answers: Sequence[str], references: Sequence[str]) -> Measured |
     References that are not JSON objects are left out; None if all are left out.
     """
     items = tuple(_field_share(_json(a), _json(r)) for a, r in zip(answers, references, strict=True))
-    return mean(items) if any(value is not None for value in items) else None
+    if all(value is None for value in items):
+        return None
+    unreadable = sum(
+        value is not None and not isinstance(_json(answer), dict) for value, answer in zip(items, answers, strict=True)
+    )
+    return replace(mean(items), unreadable=unreadable)
 
 
 def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:

@@ -23,6 +23,8 @@ class Scored(BaseModel):
     duration_s: float
     intervals: dict[str, Interval] = Field(default_factory=dict)
     item_errors: int = 0
+    unreadable: dict[str, int] = Field(default_factory=dict)
+    """Answers that do not have the form that a metric reads, by metric; only metrics that met some."""
     judge_invalid: int = 0
     """Invalid replies of the judge; each request was repeated."""
     versions: dict[str, str] = Field(default_factory=dict)
@@ -45,6 +47,7 @@ def scored(
         duration_s=duration_s,
         intervals={name: value.interval for name, value in measured.items() if value.interval is not None},
         item_errors=sum(answer.error is not None for answer in answers),
+        unreadable={name: value.unreadable for name, value in measured.items() if value.unreadable},
         subjects=_by_subject([item.subject for item in items], measured),
     )
 

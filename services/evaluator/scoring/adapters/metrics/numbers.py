@@ -26,6 +26,9 @@ class Numbers(TextMetric):
     def error(self, off: float) -> float:
         return abs(off)
 
+    def readable(self, answer: str) -> bool:
+        return _number(answer) is not None
+
     def items(self, answers: Sequence[str], references: Sequence[str]) -> list[float]:
         said, wanted = _numbers(answers, references)
         return [-self.error(said_one - wanted_one) for said_one, wanted_one in zip(said, wanted, strict=True)]
@@ -100,6 +103,9 @@ class RocAuc(TextMetric):
     source = "Fawcett 2006, by scikit-learn"
     range = "0 to 1, 1 is best, 0.5 is chance"
     averaged = False
+
+    def readable(self, answer: str) -> bool:
+        return _number(answer) is not None
 
     def items(self, answers: Sequence[str], references: Sequence[str]) -> list[float]:
         said, wanted = _numbers(answers, _labels(references))

@@ -83,10 +83,13 @@ def _measure(metric: Callable[[], Any]) -> Metric:
         def figure(drawn: Sequence[int]) -> float:
             return made.figure([answers[at] for at in drawn], [references[at] for at in drawn])
 
+        # A metric of another package may not say which answers it can read.
+        readable = getattr(made, "readable", lambda _answer: True)
+        unreadable = sum(not readable(answer) for answer in answers)
         if made.averaged:
             score = Score(value=sum(items) / len(items), n=len(items))
-            return Measured(items, score, statistics.mean_interval(items))
+            return Measured(items, score, statistics.mean_interval(items), unreadable)
         score = Score(value=figure(range(len(items))), n=len(items))
-        return Measured(items, score, statistics.statistic_interval(figure, len(items)))
+        return Measured(items, score, statistics.statistic_interval(figure, len(items)), unreadable)
 
     return measure

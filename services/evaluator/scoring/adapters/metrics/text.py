@@ -37,6 +37,10 @@ class TextMetric(evaluate.Metric):
         """One item's value."""
         raise NotImplementedError
 
+    def readable(self, answer: str) -> bool:
+        """Whether the answer has the form that the metric reads; one that has not is counted, and scored as wrong."""
+        return True
+
     def items(self, answers: Sequence[str], references: Sequence[str]) -> list[float]:
         """Each item's value."""
         return list(map(self.item, answers, references))
