@@ -45,7 +45,7 @@ class EvalDone(EventData):
     intervals: Intervals = Field(default_factory=dict)
     base_intervals: Intervals = Field(default_factory=dict)
     comparisons: Annotated[tuple[Comparison, ...], MaxEntries(300)] = ()
-    unreadable: Annotated[dict[Metric, int], MaxEntries(200, cut=True)] = Field(default_factory=dict)
+    unreadable: Annotated[dict[Metric, int], MaxEntries(20, cut=True)] = Field(default_factory=dict)
     """The checkpoint's answers that do not have the form that a metric reads, by metric; they count as wrong."""
     item_errors: int = Field(default=0, ge=0)
     base_item_errors: int = Field(default=0, ge=0)
