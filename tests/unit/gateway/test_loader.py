@@ -80,6 +80,6 @@ async def test_an_artifact_that_was_changed_in_the_store_is_refused_by_its_diges
             path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(ArtifactError, match="damaged"):
         await load(loader, candidate("changed", adapter=adapter))
-    shutil.rmtree(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "sha256")
     with pytest.raises(ArtifactError, match="missing"):
         await load(loader, candidate("changed", adapter=adapter))
