@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.console.service.overview import Overviews
+from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.configuration import Configuration
@@ -98,6 +99,7 @@ class ConsoleData:
             checkpoints=self.checkpoints,
             directory=self.directory,
             fleet=self.fleet,
+            stream_fill=StreamFill(stream=None, shares={"ASSAY_EVENTS": 0.81}),  # type: ignore[arg-type]
         )
 
 

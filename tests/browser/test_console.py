@@ -158,6 +158,16 @@ def test_home_shows_each_job_with_its_state_and_what_is_wrong(site: Site, page: 
     check_page(page)
 
 
+def test_home_tells_administrators_that_a_stream_fills_up(page: Page, tmp_path: Path) -> None:
+    data = filled()
+    with site_with(data, tmp_path) as site:
+        site.sign_in(page.context, "admin")
+        page.goto(f"{site.url}/console/")
+        expect(page.locator("main")).to_contain_text("A stream of events is 81\u00a0% full")
+        expect(page.get_by_role("link", name="Engines")).to_have_attribute("href", "/console/serve/")
+        check_page(page)
+
+
 def test_home_in_chinese_leaves_no_word_in_english(site: Site, page: Page) -> None:
     site.sign_in(page.context, "admin")
     page.goto(f"{site.url}/console/?language=zh")

@@ -47,6 +47,7 @@ def console(
         checkpoints=fine_tuning.checkpoints,
         directory=serving.directory,
         fleet=fleet,
+        stream_fill=events.fill,
     )
     serving_overviews = ServingOverviews(
         directory=serving.directory,

@@ -32,6 +32,7 @@ class Events:
     dead_letters: DeadLetters
     subscriptions: EventSubscriptions
     webhooks: Webhooks
+    fill: StreamFill
 
 
 def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) -> Events:
@@ -63,6 +64,7 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
     letters = DeadLetters(stream=stream)
     subscriptions = EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams)
     webhook_use_cases = Webhooks(views=endpoints, deliveries=deliveries, client=client)
+    fill = StreamFill(stream)
     part = Part(
         routes=[events_api.routes, dead_letters.routes, webhooks.routes, webhooks.type_routes],
         dependencies={
@@ -75,7 +77,7 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
             client.running,
             background(dispatcher.run_enqueuing),
             background(dispatcher.run_delivering),
-            background(StreamFill(stream).run),
+            background(fill.run),
         ],
     )
     return Events(
@@ -84,4 +86,5 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
         dead_letters=letters,
         subscriptions=subscriptions,
         webhooks=webhook_use_cases,
+        fill=fill,
     )

@@ -1,12 +1,13 @@
 """What the home page shows: the newest jobs with their scores, the names that are served, and what is wrong."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.gateway.common.domain.ownership import within_reach
 from services.gateway.console.domain.best_score import BestScore, best_score
 from services.gateway.console.domain.job_line import JobLine, State, job_line
+from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
@@ -52,6 +53,8 @@ class Overview:
     """Stable names that are served."""
     engines: int
     away: Sequence[EngineAway]
+    nearly_full: Mapping[str, float]
+    """Streams that soon refuse new events, with their used share; for administrators alone."""
 
     @property
     def running(self) -> JobRow | None:
@@ -72,6 +75,7 @@ class Overviews:
     checkpoints: Collection[Checkpoint]
     directory: Directory
     fleet: Fleet
+    stream_fill: StreamFill | None = None
 
     async def of(self, key: Key) -> Overview:
         reach = within_reach(key)
@@ -90,6 +94,7 @@ class Overviews:
             names=self._names(key),
             engines=len(self.fleet.replicas),
             away=[EngineAway(r.base, r.url, r.reason) for r in self.fleet.replicas if not r.up],
+            nearly_full=self.stream_fill.nearly_full if self.stream_fill and key.allows("admin") else {},
         )
 
     def _names(self, key: Key) -> list[str]:
