@@ -12,10 +12,23 @@ from playwright.sync_api import Page, expect
 from services.evaluator.pages.routes import routes
 from services.evaluator.suites.adapters import prompt_template
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
-from tests.browser.evaluator_data import BASE, OTHER_BASE, EvaluatorData
+from tests.browser.evaluator_data import BASE, HOSTILE, OTHER_BASE, EvaluatorData
 from tests.browser.site import Site, serving
 
-OWN = ("shop", "faq", "intent", "fuzzy", "accuracy", "Ana Ruiz", "admin", BASE, OTHER_BASE, "ftjob-", "general")
+OWN = (
+    "shop",
+    "faq",
+    "intent",
+    "fuzzy",
+    "accuracy",
+    "Ana Ruiz",
+    "admin",
+    BASE,
+    OTHER_BASE,
+    "ftjob-",
+    "general",
+    HOSTILE,
+)
 
 
 def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:

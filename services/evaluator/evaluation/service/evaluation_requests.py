@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from services.evaluator.evaluation.domain.evaluation import Evaluation
@@ -60,12 +61,12 @@ class EvaluationRequests:
 
     async def newest(self, key: Key, count: int) -> list[RequestedEvaluation]:
         """Those that people asked for; the proofs and question sets of jobs are on the jobs' pages."""
-        owners = {} if key.allows("admin") else {"owner__in": [key.id, key.person]}
-        found = {"created_at__gt": 0, "requested__job_id": None, **owners}
+        owners: dict[str, Any] = {} if key.allows("admin") else {"owner__in": [key.id, key.person]}
+        found: dict[str, Any] = {"created_at__gt": 0, "requested__job_id": None, **owners}
         return await self.store.find(**found, newest_first="created_at", limit=count)
 
     async def newest_checkpoints(self, key: Key) -> list[Evaluation]:
-        owners = {} if key.allows("admin") else {"done__candidate__owner__in": [key.id, key.person]}
+        owners: dict[str, Any] = {} if key.allows("admin") else {"done__candidate__owner__in": [key.id, key.person]}
         return await self.evaluations.store.find(**owners, newest_first="evaluated_at", limit=CHECKPOINTS_OFFERED)
 
     async def _model(self, name: str, served: Sequence[str], key: Key) -> EvaluatedModel:
