@@ -93,6 +93,7 @@ def test_unsearchable_training_rows_are_refused_with_the_reason(files, content, 
 
 
 def test_missing_or_too_large_training_rows_are_refused_with_the_reason(files) -> None:
+    files.put_bytes(b"the store exists")
     gone = Artifact(uri="file:///gone", sha256="0" * 64, bytes=1)
     with pytest.raises(NotExplained, match=r"cannot be read: .*missing from the store"):
         TfidfSearch(files).nearest(gone, "a", 5)
