@@ -35,7 +35,7 @@ PAGES = {
     "review": "/console/review/",
     "verdict": "/console/review/verdicts/{job}",
     "serve": "/console/serve/",
-    "playground": "/console/playground",
+    "playground": "/console/serve/playground",
     "keys": "/console/admin/keys",
     "events": "/console/admin/events",
 }
