@@ -87,9 +87,9 @@ def _person(key: Key) -> dict[str, Any]:
 
 
 def _invitation(invitation: Invitation) -> dict[str, Any]:
-    told = invitation.model_dump(mode="json", exclude={"at", "expires_at", "used_at", "revoked"})
+    fields = invitation.model_dump(mode="json", exclude={"at", "expires_at", "used_at", "revoked"})
     times = {"created_at": int(invitation.at), "expires_at": int(invitation.expires_at)}
-    return {"object": "invitation", **told, **times, "status": invitation.state(time.time())}
+    return {"object": "invitation", **fields, **times, "status": invitation.state(time.time())}
 
 
 routes = Router(

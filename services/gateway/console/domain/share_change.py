@@ -1,4 +1,4 @@
-"""A change of shares that an operator considers: two versions of one name, and how requests are told apart."""
+"""A change of shares that an operator considers: two versions of one name, and what keeps a caller on one of them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -34,5 +34,10 @@ def admin_page(
     """A tab's page, after a refused action with its reason."""
     key: Key = request.state.key
     shown = [name for name, scope in TABS.items() if not scope or key.allows(scope)]  # type: ignore[arg-type]
-    told: dict[str, Any] = {"tab": tab, "tabs": shown, "done": done, "refused": refused.message if refused else ""}
-    return PAGES.page(request, f"admin_{tab}.html.j2", status=status, at="admin", **told, **values)
+    page_values: dict[str, Any] = {
+        "tab": tab,
+        "tabs": shown,
+        "done": done,
+        "refused": refused.message if refused else "",
+    }
+    return PAGES.page(request, f"admin_{tab}.html.j2", status=status, at="admin", **page_values, **values)

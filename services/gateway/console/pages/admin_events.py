@@ -74,7 +74,7 @@ async def _page(
     **values: Any,
 ) -> Response[bytes]:
     found = await dead_letters.matching(wanted, before or None, PAGE_SIZE)
-    told: dict[str, Any] = {
+    page_values: dict[str, Any] = {
         "letters": found,
         "shown": [json.dumps(letter.event, indent=2, ensure_ascii=False) for letter in found],
         "more": len(found) == PAGE_SIZE,
@@ -84,7 +84,7 @@ async def _page(
         "consumers": sorted(consumer.name for consumer in CONSUMERS),
         "replayed": replayed,
     }
-    return admin_page(request, "dead_letters", **{**told, **values})
+    return admin_page(request, "dead_letters", **{**page_values, **values})
 
 
 HANDLERS = (events_page, dead_letters_page, replay, replay_all)

@@ -119,7 +119,7 @@ async def _page(
     found = [key for key in known if find.lower() in f"{key.name} {key.id}".lower()]
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     everybody = people.listed() if admin else []
-    told: dict[str, Any] = {
+    page_values: dict[str, Any] = {
         "keys": shown,
         "count": len(found),
         "page": page,
@@ -134,7 +134,7 @@ async def _page(
         "made": None,
         "secret": "",
     }
-    return admin_page(request, "keys", **{**told, **values})
+    return admin_page(request, "keys", **{**page_values, **values})
 
 
 async def _scopes(request: AnyRequest) -> list[str]:

@@ -129,7 +129,7 @@ async def _page(
     request: AnyRequest, people: People, invitations: Invitations, *, find: str = "", page: int = 1, **values: Any
 ) -> Response[bytes]:
     found = [p for p in people.listed() if find.lower() in f"{p.own.name} {p.own.team}".lower()]
-    told: dict[str, Any] = {
+    page_values: dict[str, Any] = {
         "people": found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
         "count": len(found),
         "page": page,
@@ -142,7 +142,7 @@ async def _page(
         "link": "",
         "link_for": "",
     }
-    return admin_page(request, "people", **{**told, **values})
+    return admin_page(request, "people", **{**page_values, **values})
 
 
 async def _scopes(request: AnyRequest) -> list[str]:

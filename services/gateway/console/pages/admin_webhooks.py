@@ -95,7 +95,7 @@ async def _page(
             calls = await webhooks.calls(hook.id, wanted, Cursor(after or None, PAGE_SIZE), key)
         except CursorError:
             after = ""
-    told: dict[str, Any] = {
+    page_values: dict[str, Any] = {
         "webhooks": found.items,
         "more_webhooks": found.has_more,
         "hook": hook,
@@ -109,7 +109,7 @@ async def _page(
         "chosen": ["fine_tuning.job.succeeded", "fine_tuning.job.failed"],
         "secret": "",
     }
-    return admin_page(request, "webhooks", status=status_code, **{**told, **values})
+    return admin_page(request, "webhooks", status=status_code, **{**page_values, **values})
 
 
 HANDLERS = (webhooks_page, add, act)

@@ -46,8 +46,8 @@ def _column(day: Day, x: float, step: float, most: int, words: Mapping[str, str]
     room = HEIGHT - FOOT - 8
     below, above = room * day.prompt_tokens / most, room * day.completion_tokens / most
     base = HEIGHT - FOOT
-    told = f"{day.day}: {day.prompt_tokens:,} {words['prompt']}, {day.completion_tokens:,} {words['completion']}"
+    label = f"{day.day}: {day.prompt_tokens:,} {words['prompt']}, {day.completion_tokens:,} {words['completion']}"
     return Markup(
-        '<g><title>{told}</title><rect x="{x:.1f}" y="{y1:.1f}" width="{w:.1f}" height="{h1:.1f}" class="k-prod k"/>'
+        '<g><title>{label}</title><rect x="{x:.1f}" y="{y1:.1f}" width="{w:.1f}" height="{h1:.1f}" class="k-prod k"/>'
         '<rect x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}" class="k-cand k"/></g>'
-    ).format(told=told, x=x + 1, w=max(step - 2, 1), y1=base - below, h1=below, y2=base - below - above, h2=above)
+    ).format(label=label, x=x + 1, w=max(step - 2, 1), y1=base - below, h1=below, y2=base - below - above, h2=above)
