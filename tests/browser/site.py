@@ -82,6 +82,8 @@ def serving(routes: Sequence[Any], folder: Path, provide: Provider | None = None
     injected = provide(keyring, store) if provide else {}
     dependencies = {name: Provide(_give(value), sync_to_thread=False) for name, value in injected.items()}
     dependencies |= options.pop("dependencies", {})
+    # The plugin adds its handlers to this dictionary, which a service's own application uses too.
+    options["exception_handlers"] = dict(options.get("exception_handlers", {}))
     application = Litestar(
         [*routes, static_route()],
         state=State({"keyring": keyring, "sessions": sessions}),
