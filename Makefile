@@ -47,7 +47,7 @@ test-fast: setup ## unit and contract tests, without a model
 
 test-long: setup ## what `make test` leaves out, minutes each: every method on the example, planted checkpoints, kills
 	$(PYTEST) -v --durations=10 -m long
-	ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 \
+	ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 -m "" \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
 
 contract: setup ## write docs/asyncapi.json from the event classes in shared/

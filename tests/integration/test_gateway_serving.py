@@ -343,6 +343,7 @@ metric_list: [{metric: exact_match}]
 """
 
 
+@pytest.mark.long
 async def test_lm_eval_scores_a_model_through_the_gateway(gateway, tmp_path) -> None:
     questions = [{"question": f"Name colour {n}.", "answer": "red"} for n in range(2)]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, questions)))

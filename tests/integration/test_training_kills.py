@@ -135,6 +135,7 @@ async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rn
     return killed
 
 
+@pytest.mark.long
 async def test_kills_at_random_moments_lose_no_step_and_change_no_loss(trainer: Trainer) -> None:
     await trainer.request("whole")
     await trainer.train("whole")
