@@ -61,8 +61,23 @@ def test_the_model_trained_on_the_example_solves_the_task(local_stack: LocalStac
     assert report["verdict"]["approved"]
     approved = next(c for c in report["checkpoints"] if c["version"] == report["deployment"]["version"])
     assert approved["scores"]["exact_match"]["value"] >= 0.8
+    assert approved["scores"]["exact_match"]["n"] == rows_of(local_stack, job, "validation") >= 30
+
+
+async def test_the_approved_checkpoint_was_proved_on_the_test_split(
+    local_stack: LocalStack, job: FineTuningJob
+) -> None:
+    run = local_stack.get(local_stack.settings.review_port, f"/v1/verdicts/{job.id}").json()["run"]
+    answered = await events_of(local_stack.settings, f"proof-{job.id}-{run['chosen_step']}", "evaluation.answered")
+    [proof] = {event.id: event.data for event in answered}.values()
+    score = proof["results"][0]["scores"]["exact_match"]
+    assert score["n"] == rows_of(local_stack, job, "test") >= 30
+    assert score["value"] >= 0.8
+
+
+def rows_of(local_stack: LocalStack, job: FineTuningJob, split: str) -> int:
     dataset = local_stack.get(local_stack.settings.ingest_port, f"/v1/datasets/{job.training_file}").json()
-    assert approved["scores"]["exact_match"]["n"] == dataset["ready"]["test"]["rows"] >= 30
+    return dataset["ready"]["splits"][split]["rows"]
 
 
 def test_the_sdk_lists_events_and_checkpoints(client: openai.OpenAI, job: FineTuningJob) -> None:

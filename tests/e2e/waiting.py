@@ -43,7 +43,8 @@ async def stream_of(settings: LocalSettings) -> list[bytes]:
     return [message.data or b"" for message in messages]
 
 
-async def events_of(settings: LocalSettings, job_id: str) -> list[Envelope]:
-    """The events about one job, oldest first."""
+async def events_of(settings: LocalSettings, subject: str, event_type: str | None = None) -> list[Envelope]:
+    """The events about one job or another subject, oldest first."""
     envelopes = [Envelope.model_validate_json(data) for data in await stream_of(settings)]
-    return [envelope for envelope in envelopes if envelope.subject == job_id]
+    about = [envelope for envelope in envelopes if envelope.subject == subject]
+    return [envelope for envelope in about if event_type in (None, envelope.type)]
