@@ -10,7 +10,13 @@ from typing import Any, TypeVar, cast
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.annotations import NatsMessage
-from nats.errors import ConnectionClosedError, MaxPayloadError, NoServersError, OutboundBufferLimitError
+from nats.errors import (
+    ConnectionClosedError,
+    ConnectionReconnectingError,
+    MaxPayloadError,
+    NoServersError,
+    OutboundBufferLimitError,
+)
 from nats.js.errors import APIError
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -138,7 +144,11 @@ class Bus:
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self.broker.stop()
+        try:
+            await self.broker.stop()
+        except ConnectionReconnectingError:
+            # Nothing can be drained while NATS is away. JetStream delivers again what was not acknowledged.
+            await self._connection.close()
 
     async def check(self) -> None:
         """Raise an error when NATS does not answer or a consumer of this service is missing."""
@@ -150,8 +160,11 @@ class Bus:
     @property
     def jetstream(self) -> Any:
         """The JetStream context of the open connection; raises `ConnectionError` without one."""
-        client: Any = self.broker.config.broker_config.connection_state.connection
-        return client.jetstream()
+        return self._connection.jetstream()
+
+    @property
+    def _connection(self) -> Any:
+        return self.broker.config.broker_config.connection_state.connection
 
     async def _deliver(self, message: NatsMessage, consumer: Consumer, handler: DatedHandler[Any]) -> None:
         """The delivery policy, for every message of every service."""

@@ -11,8 +11,8 @@ from shared.cloudevents import Envelope
 from shared.events import TrainingCancelRequested
 from shared.outages import Outages
 from shared.settings import CommonSettings
-from shared.store import Store
-from tests.conftest import MongoServer
+from shared.store import MemoryStore, Store
+from tests.conftest import MongoServer, NatsServer
 from tests.ports import free_port
 
 # Each delivery waits 5 s for the database, so this outage is longer than all deliveries that the test allows.
@@ -68,3 +68,16 @@ async def test_an_error_beside_healthy_dependencies_is_not_an_outage() -> None:
 
     assert await Outages({"mongo": answers}).away() == {}
     assert await Outages({"mongo": answers, "nats": refuses}).away() == {"nats": "ConnectionError: refused"}
+
+
+async def test_a_service_stops_while_nats_is_away(
+    common: CommonSettings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = NatsServer(free_port(), tmp_path_factory.mktemp("nats"))
+    server.start()
+    bus = Bus(server.url, "trainer", MemoryStore("trainer"))
+    await bus.start()
+    server.kill()
+    await asyncio.sleep(1)
+    async with asyncio.timeout(15):
+        await bus.stop()
