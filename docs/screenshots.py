@@ -21,6 +21,7 @@ from tests.browser import chromium
 FOLDER = Path(__file__).parent / "pages"
 WIDTH, HEIGHT, TALLEST = 1280, 800, 1600
 COLOURS = 128
+SETTLED_MS = 1500
 PAGES = {
     "home": "/console/",
     "data": "/console/ingest/",
@@ -37,7 +38,6 @@ PAGES = {
     "serve": "/console/serve/",
     "playground": "/console/serve/playground",
     "keys": "/console/admin/keys",
-    "events": "/console/admin/events",
 }
 
 
@@ -79,7 +79,8 @@ def _take_all(browser: Browser, settings: LocalSettings, theme: str, places: Map
         if answer is None or answer.status != 200:
             print(f"{name}: {urlsplit(page.url).path} answered {answer and answer.status}; no picture")
             continue
-        page.wait_for_load_state("networkidle")
+        # Live pages keep a connection open, so the network is never idle.
+        page.wait_for_timeout(SETTLED_MS)
         target = FOLDER / f"{name}{'-dark' if theme == 'dark' else ''}.png"
         _save(page, target)
         print(f"{target.relative_to(Path.cwd())}: {target.stat().st_size // 1024} kB")

@@ -44,7 +44,7 @@ def sparkline(values: list[float], width: int = 60) -> str:
 
 def scores(report: dict[str, Any]) -> Table:
     """Base model and checkpoints side by side, one row per metric."""
-    table = Table(title="Scores on the test split", header_style="bold")
+    table = Table(title="Scores of the checkpoints", header_style="bold")
     for title in ("metric", "base", *(f"step {checkpoint['step']}" for checkpoint in report["checkpoints"])):
         table.add_column(title, justify="left" if title == "metric" else "right")
     for metric, score in report["base_scores"].items():
