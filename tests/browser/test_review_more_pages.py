@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from shared.store import Collection
 from tests.browser.checks import assert_accessible, assert_no_sideways_scroll, check_page, english_left
-from tests.browser.review_data import REVIEW, review_site, reviewer
+from tests.browser.review_data import HOSTILE, REVIEW, review_site, reviewer
 from tests.browser.site import Site
 
 GOOD = "id,prompt,expected,tags\n007,How long is the warranty?,two years,policy\n1E5,<b>Where</b> are you?,in York,\n"
@@ -132,7 +132,8 @@ def test_the_pages_of_policies_pairs_and_questions_speak_chinese(site: Site, bro
     page = reviewer(browser, site, "安娜", "admin", locale="zh-CN")
     for path in (SETS, POLICIES, POLICIES + "/quick", REVIEW + "/pairs", REVIEW + "/panel"):
         page.goto(site.url + path)
-        allowed = ["people", "quick", "strict", "shop", "Old.", "Excel", "JSON", "CSV", "Esc"]
+        # Pairs come in a random order, and one of the answers is `HOSTILE`.
+        allowed = ["people", "quick", "strict", "shop", "Old.", HOSTILE, "Excel", "JSON", "CSV", "Esc"]
         assert [text for text in english_left(page, allowed) if len(text) > 3] == []
     page.context.close()
 
