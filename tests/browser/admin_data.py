@@ -1,7 +1,7 @@
 """Keys, people, usage, audit entries, webhooks and dead letters of a gateway in memory."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,34 +21,12 @@ from services.gateway.events.ports import DeadLetter
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.webhooks import Webhooks
 from shared.cloudevents import Envelope
-from shared.security import Key, Keyring
+from shared.security import Keyring
 from shared.store import MemoryStore
 from tests.browser.site import MemorySessionStore
+from tests.memory_keys import MemoryKeys
 
 HOSTILE = "<script>alert(1)</script>"
-
-
-@dataclass
-class MemoryKeys:
-    """The bucket of keys, in memory, and the keyring that follows it."""
-
-    keyring: Keyring
-
-    def all(self) -> tuple[Key, ...]:
-        return self.keyring.keys()
-
-    async def get(self, key_id: str) -> Key | None:
-        return self.keyring.get(key_id)
-
-    async def create(self, key: Key) -> None:
-        self.keyring.learn([key])
-
-    async def change(self, key_id: str, decide: Callable[[Key], Key]) -> Key | None:
-        known = self.keyring.get(key_id)
-        if known is None or known.deleted:
-            return None
-        self.keyring.learn([decide(known)])
-        return self.keyring.get(key_id)
 
 
 @dataclass

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
 from services.evaluator.comparison.domain.model_facts import FactLine, fact_lines
 from services.evaluator.comparison.service import CompleteComparison
-from services.evaluator.pages.conversation import turns
 from services.evaluator.pages.models import MOST_BARS, MOST_IN_RADAR, ShownModel, shown_models
 from services.evaluator.pages.score_charts import Bar, BarGroup, bars, radar
 from services.evaluator.pages.score_table import ScoreLine, pictured, score_lines, verdict_counts
 from services.evaluator.pages.word_diff import Part, word_diff
 from shared.events import Comparison
+from shared.pages.conversation import turns
 
 PAGE_SIZE = 20
 MOST_GROUPS, MOST_AXES, LEAST_AXES = 5, 8, 3

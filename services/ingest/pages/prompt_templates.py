@@ -12,6 +12,7 @@ from services.ingest.pages import PAGES
 from services.ingest.pages.template_form import TemplateForm
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.templates import Templates
+from shared.pages.forms import see_other
 from shared.store import Cursor
 from shared.web import NotFound
 
@@ -74,8 +75,7 @@ async def saved(
         versions = await templates.of_owner(owner, form.name, _VERSIONS_SHOWN) if form.name else []
         form = replace(form, problems=str(refused).split("; "))
         return await _editor(request, datasets, form, status=422, versions=versions)
-    location = f"/console/ingest/templates/{made.name}"
-    return Response(b"", status_code=303, headers={"location": location, "cache-control": "no-store"})
+    return see_other(f"/console/ingest/templates/{made.name}")
 
 
 async def _editor(

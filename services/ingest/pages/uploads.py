@@ -12,6 +12,7 @@ from services.ingest.pages import PAGES
 from services.ingest.pages.upload_options import option_choices
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.templates import Templates
+from shared.pages.forms import see_other
 from shared.web import NotFound
 
 AnyRequest = Request[Any, Any, Any]
@@ -32,7 +33,7 @@ async def waiting_page(
 ) -> Response[bytes]:
     """What is known of a file until its data set is there; leads to the data set as soon as it is."""
     if await _checked(request, datasets, file_id):
-        return Response(b"", status_code=303, headers={"location": _address(file_id), "cache-control": "no-store"})
+        return see_other(_address(file_id))
     return PAGES.page(request, "waiting.html.j2", at="data", file_id=file_id)
 
 

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from services.review.access import caller_of
 from services.review.pages.panel import panel_page
-from services.review.pages.rendering import REFUSALS, AnyRequest, fields, see_other
+from services.review.pages.rendering import REFUSALS, AnyRequest
 from services.review.pages.verdict import verdict_page
 from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
@@ -18,6 +18,7 @@ from services.review.panels.lifecycle import Lifecycle
 from services.review.panels.progress import Progress
 from services.review.runs.overriding import Overriding
 from services.review.runs.service import Runs
+from shared.pages.forms import fields, see_other
 
 MAX_HOURS = 24 * 365
 LEAST_REASON = 3

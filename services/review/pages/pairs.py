@@ -8,12 +8,13 @@ from litestar.params import FromPath
 
 from services.review.access import caller_of
 from services.review.ownership import Caller
-from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest, fields, see_other
-from services.review.pages.texts import messages
+from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest
 from services.review.pairs.domain.pair import Pair
 from services.review.pairs.domain.win_rate import win_rate
 from services.review.pairs.service import Pairs
 from services.review.panels.domain.scorecard import place_for
+from shared.pages.conversation import turns
+from shared.pages.forms import fields, see_other
 
 SIDES = ("left", "right", "tie")
 MAX_COMMENT = 4000
@@ -50,7 +51,7 @@ async def _page(
         "review": review,
         "pair": pair,
         "shown": pair.shown_to(caller.id) if pair else ("", ""),
-        "turns": messages(pair.prompt) if pair else [],
+        "turns": turns(pair.prompt) if pair else [],
         "done": sum(caller.id in each.preferences for each in every),
         "total": len(every),
         # Who wins is told after one's own last pair alone, so that it sways nobody.

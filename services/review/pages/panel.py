@@ -9,10 +9,10 @@ from litestar.params import FromPath
 
 from services.review.access import caller_of
 from services.review.pages.rendering import PAGES, AnyRequest
-from services.review.pages.texts import messages
 from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
 from services.review.panels.progress import Progress
+from shared.pages.conversation import turns
 
 
 @get("/reviews/{review_id:str}/panel")
@@ -47,6 +47,6 @@ async def panel_page(
         "manages": caller.owns(review.candidate.owner),
         "problem": problem,
         "typed": typed or {},
-        "messages": messages,
+        "messages": turns,
     }
     return PAGES.page(request, "panel.html.j2", status=409 if problem else 200, at="review", **values)

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from services.review.access import caller_of
 from services.review.ownership import NotOwner
-from services.review.pages.rendering import PAGES, AnyRequest, fields, see_other
+from services.review.pages.rendering import PAGES, AnyRequest
 from services.review.policies.catalog import PolicyCatalog, UnknownPolicy
 from services.review.policies.domain.named_policy import NamedPolicy
 from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
 from services.review.runs.trials import Trial, Trials
+from shared.pages.forms import fields, see_other
 from shared.web import NotFound
 
 TRIED = 20

@@ -11,12 +11,13 @@ from litestar.params import FromPath, Parameter
 
 from services.review.access import caller_of
 from services.review.ownership import NotOwner
-from services.review.pages.rendering import PAGES, AnyRequest, see_other
-from services.review.pages.texts import messages
+from services.review.pages.rendering import PAGES, AnyRequest
 from services.review.policies.domain.policy import EVERYBODY, POLICY_NAME
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import BadQuestions
 from services.review.questions.domain.table import Format, read_questions
+from shared.pages.conversation import turns
+from shared.pages.forms import see_other
 from shared.web import NotFound
 
 PAGE_SIZE = 50
@@ -64,7 +65,7 @@ async def question_set_page(
         raise NotFound(f"the question set {name!r} has no revision {revision}")
     every = await questions.questions(chosen)
     rows = every[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    values: dict[str, Any] = {"found": found, "chosen": chosen, "rows": rows, "page": page, "messages": messages}
+    values: dict[str, Any] = {"found": found, "chosen": chosen, "rows": rows, "page": page, "messages": turns}
     values["more"] = len(every) > page * PAGE_SIZE
     return PAGES.page(request, "question_set.html.j2", at="review", **values)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Request
 
 from services.review.ownership import NotOwner
 from services.review.panels.assignments import UnknownReview
@@ -29,13 +29,3 @@ LIKE: dict[type[Exception], type[Exception]] = {
 """Errors of review that are shown as these pages are."""
 REFUSALS: tuple[type[Exception], ...] = (*FORBIDDEN, WrongState, ReviewClosed, NotCalibrated)
 """Errors after which a form is shown again with what was typed."""
-
-
-def see_other(path: str) -> Response[Any]:
-    """After a form that succeeded: the browser asks for this page."""
-    return Response(b"", status_code=303, headers={"location": path, "cache-control": "no-store"})
-
-
-async def fields(request: AnyRequest) -> dict[str, str]:
-    """The text fields of a form."""
-    return {name: value.strip() for name, value in (await request.form()).items() if isinstance(value, str)}

@@ -14,11 +14,11 @@ from services.review.pages.panel import panel
 from services.review.pages.policies import change_policy, policies_page, policy_page
 from services.review.pages.question_sets import import_questions, question_set_page, question_sets_page
 from services.review.pages.rendering import LIKE, PAGES, AnyRequest
-from services.review.pages.texts import messages
 from services.review.pages.verdict import verdict, verdict_item
 from services.review.panels.assignments import Assigned, Assignments
 from services.review.panels.domain.review import Review
 from services.review.panels.progress import OwnProgress, Progress
+from shared.pages.conversation import turns
 from shared.pages.router import pages_router
 
 SHOWN = 50
@@ -89,7 +89,7 @@ def _work(review: Review, found: Assigned | None, own: OwnProgress) -> dict[str,
         "review": review,
         "rubric": review.policy.rubric,
         "item": found.item if found else None,
-        "turns": messages(found.item.prompt) if found else [],
+        "turns": turns(found.item.prompt) if found else [],
         "calibration": found is not None and found.kind == "calibration",
         "given": found.score if found else None,
         "own": own,

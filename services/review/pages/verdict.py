@@ -8,13 +8,13 @@ from litestar.params import FromPath
 
 from services.review.access import caller_of
 from services.review.pages.rendering import PAGES, AnyRequest
-from services.review.pages.texts import messages
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.item import UnknownItem
 from services.review.panels.domain.review import UNFINISHED, review_id
 from services.review.runs.domain.run import Run
 from services.review.runs.service import Runs
 from shared.events import EvalDone
+from shared.pages.conversation import turns
 from shared.security import NotAllowed
 
 
@@ -43,7 +43,7 @@ async def verdict_item(
         raise NotAllowed("people still score; the scores are shown when the review is closed")
     item, card = await assignments.evidence(review.id, item_id)
     values: dict[str, Any] = {"run": run, "review": review, "item": item, "card": card}
-    values |= {"turns": messages(item.prompt), "score": run.item_scores.get(item_id)}
+    values |= {"turns": turns(item.prompt), "score": run.item_scores.get(item_id)}
     return PAGES.page(request, "verdict_item.html.j2", at="review", **values)
 
 

@@ -1,7 +1,6 @@
 """Invitations and people: a link works once, and a person's keys end with the person."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,31 +13,9 @@ from services.gateway.access.service.people import People
 from services.gateway.common.domain.errors import BadRequest, Conflict, Missing, NotPermitted
 from shared.security import Key, Keyring, NotAuthenticated, new_key
 from shared.store import MemoryStore
+from tests.memory_keys import MemoryKeys
 
 DAY_S = 24 * 3600
-
-
-@dataclass
-class MemoryKeys:
-    """The bucket of keys, in memory, and the keyring that follows it."""
-
-    keyring: Keyring
-
-    def all(self) -> tuple[Key, ...]:
-        return self.keyring.keys()
-
-    async def get(self, key_id: str) -> Key | None:
-        return self.keyring.get(key_id)
-
-    async def create(self, key: Key) -> None:
-        self.keyring.learn([key])
-
-    async def change(self, key_id: str, decide: Callable[[Key], Key]) -> Key | None:
-        known = self.keyring.get(key_id)
-        if known is None or known.deleted:
-            return None
-        self.keyring.learn([decide(known)])
-        return self.keyring.get(key_id)
 
 
 @dataclass

@@ -37,7 +37,7 @@ class Keys:
     async def create_own(self, asked: key_request.KeyRequest, person: Key) -> tuple[Key, str]:
         """A key of the caller's own, with no more scopes than the caller has; raises `NotPermitted`.
 
-        A second key of a person makes none: otherwise whoever finds it could make more before it is taken away.
+        Only the key that signs a person in can do this, so that a stolen second key cannot make more keys.
         """
         if person.id != person.person:
             raise NotPermitted("Sign in with your own link to make keys; a key cannot make others.", code="own_key")

@@ -54,7 +54,7 @@ class ServedName:
 def served_name(
     alias: str, deployments: Sequence[Deployment], split: AliasSplit | None, pin: RollbackPin | None
 ) -> ServedName | None:
-    """The name out of all deployments that carry it; None where it has none."""
+    """The name, from all deployments; None if no version of it is deployed, waits or failed."""
     waiting = [deployment for deployment in deployments if deployment.status in ("pending", "failed")]
     lineage = lineages(deployments).get(alias, [])
     if not lineage:

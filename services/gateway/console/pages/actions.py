@@ -1,20 +1,9 @@
-"""What the forms of the console have in common: their fields, and where the browser goes afterwards."""
+"""What the forms of the console have in common: numbers in fields, and the status of a refused action."""
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
-
-from litestar import Request, Response
 
 from services.gateway.common.api.error_responses import encoded
 from services.gateway.common.domain.errors import ApiError
-
-AnyRequest = Request[Any, Any, Any]
-
-
-async def fields(request: AnyRequest) -> dict[str, str]:
-    """The fields of a form without blanks around them; of equal names the last."""
-    return {name: str(value).strip() for name, value in (await request.form()).items()}
 
 
 def whole_number(typed: Mapping[str, str], name: str, default: int = 0) -> int:
@@ -26,10 +15,3 @@ def whole_number(typed: Mapping[str, str], name: str, default: int = 0) -> int:
 def status_of(error: ApiError) -> int:
     """The HTTP status that the API answers with for this error."""
     return encoded(error)[0]
-
-
-def see(path: str, **query: str) -> Response[bytes]:
-    """Send the browser to a page, so that a reload does not repeat the action."""
-    shown = {name: value for name, value in query.items() if value}
-    location = f"{path}?{urlencode(shown)}" if shown else path
-    return Response(b"", status_code=303, headers={"location": location, "cache-control": "no-store"})

@@ -6,7 +6,7 @@ from litestar import Request, Response, get
 
 from services.gateway.common.domain.errors import ApiError
 from services.gateway.console.pages import PAGES
-from services.gateway.console.pages.actions import see
+from shared.pages.forms import see_other
 from shared.security import Key
 
 AnyRequest = Request[Any, Any, Any]
@@ -25,7 +25,7 @@ TABS = {
 @get("/", sync_to_thread=False)
 def admin() -> Response[bytes]:
     """The first tab."""
-    return see("/console/admin/keys")
+    return see_other("/console/admin/keys")
 
 
 def admin_page(

@@ -8,10 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from services.gateway.common.domain.errors import ApiError
-from services.gateway.console.pages.actions import fields, see, status_of, whole_number
+from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.admin import admin_page
 from services.gateway.events.service.dead_letters import DeadLetters, LetterFilter
 from shared.events import EVENTS
+from shared.pages.forms import fields, see_other
 from shared.topology import CONSUMERS
 from shared.web import allow
 
@@ -52,7 +53,7 @@ async def replay(request: AnyRequest, dead_letters: Letters) -> Response[bytes]:
         await dead_letters.replay(whole_number(typed, "place"))
     except ApiError as error:
         return await _page(request, dead_letters, wanted, refused=error, status=status_of(error))
-    return see("/console/admin/dead_letters", replayed="1", type=wanted.event_type, consumer=wanted.consumer)
+    return see_other("/console/admin/dead_letters", replayed="1", type=wanted.event_type, consumer=wanted.consumer)
 
 
 @post("/dead_letters/replay_all", guards=_ADMIN)
@@ -61,7 +62,9 @@ async def replay_all(request: AnyRequest, dead_letters: Letters) -> Response[byt
     typed = await fields(request)
     wanted = LetterFilter(event_type=typed.get("type", ""), consumer=typed.get("consumer", ""))
     count = await dead_letters.replay_all(wanted)
-    return see("/console/admin/dead_letters", replayed=str(count), type=wanted.event_type, consumer=wanted.consumer)
+    return see_other(
+        "/console/admin/dead_letters", replayed=str(count), type=wanted.event_type, consumer=wanted.consumer
+    )
 
 
 async def _page(

@@ -11,8 +11,9 @@ from services.gateway.access.domain import key_request
 from services.gateway.access.service.keys import Keys
 from services.gateway.access.service.people import People
 from services.gateway.common.domain.errors import ApiError
-from services.gateway.console.pages.actions import fields, see, status_of, whole_number
+from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.admin import admin_page
+from shared.pages.forms import fields, see_other
 from shared.security import SCOPES, Key
 from shared.web import allow
 
@@ -99,7 +100,7 @@ async def _acted(
         await act()
     except ApiError as error:
         return await _page(request, keys, people, refused=error, typed=typed, status=status_of(error))
-    return see("/console/admin/keys", done=done, find=typed.get("find", ""))
+    return see_other("/console/admin/keys", done=done, find=typed.get("find", ""))
 
 
 async def _page(
@@ -142,7 +143,7 @@ async def _scopes(request: AnyRequest) -> list[str]:
 
 
 def _asked(typed: dict[str, str], scopes: list[str]) -> dict[str, Any]:
-    """The body of the API's call. An empty limit is no limit."""
+    """The body of the API's call. An empty field means that the key has no such limit."""
     limits = ("requests_per_minute", "tokens_per_minute", "token_budget")
     days = typed.get("days", "")
     return {

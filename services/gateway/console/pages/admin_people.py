@@ -12,10 +12,11 @@ from services.gateway.access.service.invitations import Invitations
 from services.gateway.access.service.people import People
 from services.gateway.common.domain.errors import ApiError
 from services.gateway.console.domain.sign_in_link import SignInLinkRequest
-from services.gateway.console.pages.actions import fields, see, status_of, whole_number
+from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.admin import admin_page
 from services.gateway.console.service.sign_in_links import SignInLinks
 from shared.pages import origin
+from shared.pages.forms import fields, see_other
 from shared.store import Cursor
 from shared.web import allow
 
@@ -122,7 +123,7 @@ async def _acted(
         await act()
     except ApiError as error:
         return await _page(request, people, invitations, refused=error, typed=typed, status=status_of(error))
-    return see("/console/admin/people", done=done)
+    return see_other("/console/admin/people", done=done)
 
 
 async def _page(

@@ -7,10 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.gateway.common.domain.errors import ApiError
-from services.gateway.console.pages.actions import fields, see, status_of
+from services.gateway.console.pages.actions import status_of
 from services.gateway.console.pages.admin import admin_page
 from services.gateway.events.domain.webhook import TYPES, RotationRequest, WebhookRequest, read
 from services.gateway.events.service.webhooks import Webhooks
+from shared.pages.forms import fields, see_other
 from shared.store import Cursor, CursorError, Page
 from shared.web import allow
 
@@ -72,7 +73,7 @@ async def act(request: AnyRequest, what: FromPath[Act], webhooks: WebhookUseCase
         return await _page(request, webhooks, opened=webhook_id, refused=error, status_code=status_of(error))
     if secret:
         return await _page(request, webhooks, opened=webhook_id, secret=secret)
-    return see("/console/admin/webhooks", id=webhook_id, done=what)
+    return see_other("/console/admin/webhooks", id=webhook_id, done=what)
 
 
 async def _page(

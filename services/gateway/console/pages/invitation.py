@@ -10,9 +10,9 @@ from litestar.params import FromQuery
 from services.gateway.access.domain.invitation import Invitation
 from services.gateway.access.service.invitations import Invitations
 from services.gateway.console.pages import PAGES
-from services.gateway.console.pages.actions import fields
 from services.gateway.console.pages.sign_in import session_of, signed_in_at
 from shared.pages import error_pages
+from shared.pages.forms import fields
 from shared.pages.reader import LANGUAGE_COOKIE
 from shared.security import NotAuthenticated
 from shared.sessions import check_origin

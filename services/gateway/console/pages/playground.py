@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from services.gateway.common.domain.validation import bad_request
 from services.gateway.console.domain.blind_vote import BlindVote
 from services.gateway.console.pages import PAGES
-from services.gateway.console.pages.actions import fields, status_of
+from services.gateway.console.pages.actions import status_of
 from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.events.domain import posted_event
 from services.gateway.events.service.publisher import EventPublisher
 from services.gateway.serving.domain.catalog import Target
+from shared.pages.forms import fields
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]

@@ -9,13 +9,14 @@ from litestar.di import NamedDependency
 from services.gateway.common.domain.errors import ApiError, no_model
 from services.gateway.console.domain.served_name import ServedName
 from services.gateway.console.domain.share_change import ShareChange, with_shadow
-from services.gateway.console.pages.actions import fields, see, status_of, whole_number
+from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.serve import serve_page
 from services.gateway.console.service.engine_changes import EngineChanges
 from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.inference.domain.traffic_split import read as read_split
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.service.versions import Versions
+from shared.pages.forms import fields, see_other
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]
@@ -67,16 +68,7 @@ async def add_engine(
     request: AnyRequest, serving: Overviews, engines: NamedDependency[EngineChanges]
 ) -> Response[bytes]:
     """Add an engine to a pool."""
-    typed = await fields(request)
-    request.state.object_id = typed.get("pool", "")
-    author = request.state.key.id
-    return await _acted(
-        request,
-        serving,
-        typed,
-        "engine",
-        lambda: engines.add(typed.get("pool", ""), typed.get("url", ""), author),
-    )
+    return await _engine(request, serving, engines.add, "engine")
 
 
 @post("/engines/remove", guards=_ADMIN)
@@ -84,16 +76,19 @@ async def remove_engine(
     request: AnyRequest, serving: Overviews, engines: NamedDependency[EngineChanges]
 ) -> Response[bytes]:
     """Remove an engine from its pool; it finishes its answers."""
-    typed = await fields(request)
-    request.state.object_id = typed.get("pool", "")
-    author = request.state.key.id
-    return await _acted(
-        request,
-        serving,
-        typed,
-        "engine_gone",
-        lambda: engines.remove(typed.get("pool", ""), typed.get("url", ""), author),
-    )
+    return await _engine(request, serving, engines.remove, "engine_gone")
+
+
+async def _engine(
+    request: AnyRequest,
+    serving: ServingOverviews,
+    change: Callable[[str, str, str], Awaitable[object]],
+    done: str,
+) -> Response[bytes]:
+    """`change` gets the pool, the engine's URL and the id of the key that asks."""
+    typed, author = await fields(request), request.state.key.id
+    request.state.object_id = pool = typed.get("pool", "")
+    return await _acted(request, serving, typed, done, lambda: change(pool, typed.get("url", ""), author))
 
 
 async def _split(
@@ -129,7 +124,7 @@ async def _acted(
         back_to = typed.get("version", "") if done == "rollback" else ""
         kept: dict[str, Any] = {"name": name, "back_to": back_to, "typed": typed}
         return await serve_page(request, serving, refused=error, status=status_of(error), **kept)
-    return see("/console/serve", name=name, done=done)
+    return see_other("/console/serve", name=name, done=done)
 
 
 HANDLERS = (shares, shadow, whole, roll_back, add_engine, remove_engine)

@@ -39,7 +39,7 @@ class EngineRow:
     in_flight: int
     rests_s: float
     holds: Sequence[tuple[str, str]]
-    """Version and stable name, or the model's name where it has none."""
+    """Version and stable name, or the model's name if it has no stable name."""
 
 
 @dataclass(frozen=True)
