@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.console.service.overview import Overviews
+from services.gateway.events.ports import StreamLevel
 from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
@@ -48,6 +49,7 @@ from tests.browser.site import at_once
 
 BASE = "smollm2-135m-instruct"
 HOSTILE = "<script>alert(1)</script>.jsonl"
+LEVELS = {"ASSAY_EVENTS": StreamLevel(0.81, 900), "ASSAY_DEAD": StreamLevel(0.01, 3)}
 ARTIFACT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
 
 
@@ -99,7 +101,7 @@ class ConsoleData:
             checkpoints=self.checkpoints,
             directory=self.directory,
             fleet=self.fleet,
-            stream_fill=StreamFill(stream=None, shares={"ASSAY_EVENTS": 0.81}),  # type: ignore[arg-type]
+            stream_fill=StreamFill(stream=None, levels=LEVELS),  # type: ignore[arg-type]
         )
 
 

@@ -5,22 +5,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from services.evaluator.pages.routes import routes as evaluator
 from services.gateway.common.api import error_responses
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.pages import routes, sign_in
 from services.gateway.console.service.sign_in_links import SignInLinks
+from services.ingest.pages import PAGES as INGEST_PAGES
 from services.ingest.pages.routes import routes as ingest
+from services.ingest.pages.uploads import begin, example
 from services.review.pages import routes as review
+from services.review.pages.rendering import PAGES as REVIEW_PAGES
+from services.review.pages.waiting import waiting
 from services.trainer.pages.routes import routes as trainer
+from shared.events import Failure
+from shared.pages import pages_router
 from shared.security import Keyring, Scope
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
-from tests.browser.console_data import BASE, HOSTILE, ConsoleData, filled
-from tests.browser.site import MemorySessionStore, Site, serving
+from tests.browser.console_data import BASE, HOSTILE, ConsoleData, filled, job
+from tests.browser.review_data import Service
+from tests.browser.site import MemorySessionStore, Site, at_once, serving
 
 ROUTES = [sign_in.routes, sign_in_links.routes, routes.ROUTES[0]]
+# The parts of the home page that other services draw.
+PARTS = [
+    pages_router("/console/review", [waiting], REVIEW_PAGES, scopes=["review", "train"]),
+    pages_router("/console/ingest", [begin, example], INGEST_PAGES, scopes=["train"]),
+]
 
 
 OWN = (
@@ -45,9 +57,10 @@ def site_with(data: ConsoleData, folder: Path) -> Any:
             "sign_in_links": SignInLinks(store=store, keyring=keyring),
             "overviews": data.overviews,
             "jobs": data.job_use_cases,
+            **Service(folder).panels.dependencies(),
         }
 
-    return serving(ROUTES, folder, use_cases, exception_handlers=error_responses.HANDLERS)
+    return serving([*ROUTES, *PARTS], folder, use_cases, exception_handlers=error_responses.HANDLERS)
 
 
 @pytest.fixture(scope="module")
@@ -184,18 +197,64 @@ def test_home_goes_on_by_itself_while_it_is_open(page: Page, tmp_path: Path) -> 
         expect(page.locator("main")).to_contain_text("2 of 2 engines up", timeout=10_000)
 
 
-def test_an_empty_console_says_what_to_do_first(page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_empty_console_offers_the_example_by_one_click(page: Page, tmp_path: Path, language: str) -> None:
+    sent: list[bytes] = []
+
+    def store(route: Route) -> None:
+        sent.append(route.request.post_data_buffer or b"")
+        route.fulfill(status=200, json={"id": "file-example"})
+
+    page.route("**/v1/files", store)
     with site_with(ConsoleData(), tmp_path) as site:
         site.sign_in(page.context, "train")
-        page.goto(f"{site.url}/console/")
-        expect(page.locator(".empty")).to_contain_text("No job yet")
+        page.goto(f"{site.url}/console/?language={language}")
+        expect(page.locator(".empty .btn")).to_have_count(2)
         check_page(page)
+        if language == "zh":
+            assert english_left(page, OWN) == []
+        page.locator("[data-example]").click()
+        page.wait_for_url("**/console/ingest/files/file-example")
+    assert b"address-extraction.jsonl" in sent[0]
+
+
+def test_home_says_what_waits_for_the_person_alone(page: Page, tmp_path: Path) -> None:
+    data = filled()
+    with site_with(data, tmp_path) as site:
+        own = site.keyring.authenticate("Bearer " + site.sign_in(page.context, "train")).id
+        failure = Failure(code="rows_too_long", message="12 rows are too long: shorten them.")
+        at_once(data.jobs.create(job("ftjob-mine", "mine", 30, status="failed", error=failure, owner=own)))
+        page.goto(f"{site.url}/console/")
+        waits = page.locator("section", has=page.get_by_role("heading", name="Waits for you"))
+        expect(waits.get_by_role("listitem")).to_have_count(1)
+        expect(waits).to_contain_text("mine: the job failed")
+        expect(waits).to_contain_text("12 rows are too long: shorten them.")
+        expect(waits).to_contain_text("No review waits for you.")
+        at_once(data.jobs.create(job("ftjob-again", "mine", 10, status="running", started=True, owner=own)))
+        # The list goes on by itself, and review is not asked each time.
+        with page.expect_response("**/console/home/line"):
+            pass
+        expect(waits.get_by_role("listitem")).to_have_count(0)
+        expect(waits).to_contain_text("No review waits for you.")
+
+
+def test_home_leads_operators_to_the_dead_letters(site: Site, page: Page) -> None:
+    site.sign_in(page.context, "admin")
+    page.goto(f"{site.url}/console/")
+    expect(page.get_by_role("link", name="3 events could not be handled")).to_have_attribute(
+        "href", "/console/admin/dead_letters"
+    )
+    page.context.clear_cookies()
+    site.sign_in(page.context, "train")
+    page.goto(f"{site.url}/console/")
+    expect(page.locator("main")).not_to_contain_text("could not be handled")
 
 
 def test_people_see_their_own_jobs_alone(site: Site, page: Page) -> None:
     site.sign_in(page.context, "train")
     page.goto(f"{site.url}/console/")
-    expect(page.locator(".empty")).to_be_visible()
+    expect(page.get_by_role("heading", name="Begin here")).to_be_visible()
+    expect(page.get_by_role("table")).to_have_count(0)
 
 
 INSERT = """async url => {

@@ -1,6 +1,7 @@
 """What the events part needs from the outside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.gateway.events.domain.stream_position import StreamPlace
@@ -35,6 +36,14 @@ class DeadLetter(Entity):
     event: Any
 
 
+@dataclass(frozen=True)
+class StreamLevel:
+    """What a stream holds: the used share of its limit in bytes, and the number of its messages."""
+
+    share: float
+    messages: int
+
+
 class EventStream(Protocol):
     """The events and the dead letters; each call raises `Unavailable` while NATS is away."""
 
@@ -48,8 +57,8 @@ class EventStream(Protocol):
         """Events of these types, or of all, after a place, without end; None when nothing came."""
         ...
 
-    async def fill(self) -> dict[str, float]:
-        """The used share of the limit in bytes of each stream that refuses new messages when it is full."""
+    async def levels(self) -> dict[str, StreamLevel]:
+        """The level of each stream that refuses new messages when it is full, by the stream's name."""
         ...
 
     async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:

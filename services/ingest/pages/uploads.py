@@ -48,6 +48,12 @@ async def check_state(
     return response
 
 
+@get("/begin", sync_to_thread=False)
+def begin(request: AnyRequest) -> Response[bytes]:
+    """How to begin, for the home page of a person without data: an own file, or the example by one click."""
+    return PAGES.fragment(request, "begin.html.j2", example=EXAMPLE.exists())
+
+
 @get("/example", sync_to_thread=True)
 def example() -> Response[bytes]:
     """The example's file, which the page uploads like any other."""

@@ -15,6 +15,7 @@ from services.review.pages.policies import change_policy, policies_page, policy_
 from services.review.pages.question_sets import import_questions, question_set_page, question_sets_page
 from services.review.pages.rendering import LIKE, PAGES, AnyRequest
 from services.review.pages.verdict import verdict, verdict_item
+from services.review.pages.waiting import waiting
 from services.review.panels.assignments import Assigned, Assignments
 from services.review.panels.domain.review import Review
 from services.review.panels.progress import OwnProgress, Progress
@@ -31,8 +32,8 @@ async def my_reviews(
     """What waits for the reader, and what was decided."""
     caller, now = caller_of(request), time.time()
     newest = await assignments.reviews.find(newest_first="opened_at", limit=SHOWN)
-    waiting = [each for each in newest if each.status == "open"]
-    rows = list(zip(waiting, await progress.own_in(waiting, caller, now), strict=True))
+    opened = [each for each in newest if each.status == "open"]
+    rows = list(zip(opened, await progress.own_in(opened, caller, now), strict=True))
     others = [each for each in newest if each.status != "open"]
     return PAGES.page(request, "reviews.html.j2", at="review", rows=rows, others=others)
 
@@ -98,6 +99,7 @@ def _work(review: Review, found: Assigned | None, own: OwnProgress) -> dict[str,
 
 HANDLERS = (
     my_reviews,
+    waiting,
     scoring,
     next_item,
     one_item,

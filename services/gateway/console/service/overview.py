@@ -1,5 +1,6 @@
 """What the home page shows: the newest jobs with their scores, the names that are served, and what is wrong."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from services.gateway.common.domain.ownership import within_reach
 from services.gateway.console.domain.best_score import BestScore, best_score
 from services.gateway.console.domain.job_line import JobLine, State, job_line
+from services.gateway.console.domain.waiting_jobs import waiting_jobs
 from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.job import Job
@@ -55,11 +57,20 @@ class Overview:
     away: Sequence[EngineAway]
     nearly_full: Mapping[str, float]
     """Streams that soon refuse new events, with their used share; for administrators alone."""
+    waiting: Sequence[JobRow] = ()
+    """Jobs of the reader that go on only when the reader does something."""
+    dead_letters: int = 0
+    """Events that could not be handled; for administrators alone."""
 
     @property
     def running(self) -> JobRow | None:
         """The newest job that trains now."""
         return next((row for row in self.jobs if row.line.state == "training"), None)
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether the reader has made nothing yet."""
+        return not self.jobs and not self.files
 
     @property
     def refused_files(self) -> list[UploadedFile]:
@@ -85,6 +96,7 @@ class Overviews:
         scored: dict[str, list[Checkpoint]] = {job.id: [] for job in shown}
         for checkpoint in await self.checkpoints.find(job_id__in=list(scored)) if scored else []:
             scored[checkpoint.job_id].append(checkpoint)
+        fill = self.stream_fill if key.allows("admin") else None
         return Overview(
             jobs=[JobRow(job, job_line(job), best_score(scored[job.id])) for job in shown],
             more_jobs=jobs.has_more,
@@ -94,7 +106,9 @@ class Overviews:
             names=self._names(key),
             engines=len(self.fleet.replicas),
             away=[EngineAway(r.base, r.url, r.reason) for r in self.fleet.replicas if not r.up],
-            nearly_full=self.stream_fill.nearly_full if self.stream_fill and key.allows("admin") else {},
+            nearly_full=fill.nearly_full if fill else {},
+            waiting=[JobRow(job, job_line(job), None) for job in waiting_jobs(jobs.items, key, time.time())],
+            dead_letters=fill.dead_letters if fill else 0,
         )
 
     def _names(self, key: Key) -> list[str]:

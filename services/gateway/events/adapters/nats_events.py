@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from services.gateway.common.domain.errors import BadRequest
 from services.gateway.events.adapters.merged import merged
 from services.gateway.events.domain.stream_position import StreamPlace
-from services.gateway.events.ports import DeadLetter
+from services.gateway.events.ports import DeadLetter, StreamLevel
 from shared import telemetry
 from shared.bus import PUBLISH_TIMEOUT_S, Bus
 from shared.cloudevents import Envelope
@@ -79,9 +79,12 @@ class NatsEventStream:
         await reach(self._js.delete_msg(DEAD_STREAM, place))
         return envelope.type
 
-    async def fill(self) -> dict[str, float]:
+    async def levels(self) -> dict[str, StreamLevel]:
         infos = [await reach(self._js.stream_info(stream)) for stream in (EVENTS_STREAM, DEAD_STREAM)]
-        return {info.config.name: info.state.bytes / info.config.max_bytes for info in infos}
+        return {
+            info.config.name: StreamLevel(info.state.bytes / info.config.max_bytes, info.state.messages)
+            for info in infos
+        }
 
     async def newest(self) -> StreamPlace:
         facts, progress = [(await reach(self._js.stream_info(stream))).state.last_seq for stream in _STREAMS]

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Gauge
 
-from services.gateway.events.ports import EventStream
+from services.gateway.events.ports import EventStream, StreamLevel
 from shared import telemetry
+from shared.topology import DEAD_STREAM
 
 EVERY_S = 15.0
 WARN_ABOVE = 0.8
@@ -16,16 +17,22 @@ _log = telemetry.logger(__name__)
 
 @dataclass(frozen=True)
 class StreamFill:
-    """Reads the fill level of each stream, from 0 to 1, every `EVERY_S` seconds."""
+    """Reads the level of each stream every `EVERY_S` seconds."""
 
     stream: EventStream
-    shares: dict[str, float] = field(default_factory=dict[str, float])
+    levels: dict[str, StreamLevel] = field(default_factory=dict[str, StreamLevel])
     """By stream, as last read."""
 
     @property
     def nearly_full(self) -> dict[str, float]:
         """The streams above `WARN_ABOVE` that refuse new messages when they are full."""
-        return {name: share for name, share in self.shares.items() if share > WARN_ABOVE}
+        return {name: level.share for name, level in self.levels.items() if level.share > WARN_ABOVE}
+
+    @property
+    def dead_letters(self) -> int:
+        """How many events could not be handled and wait for a replay."""
+        level = self.levels.get(DEAD_STREAM)
+        return level.messages if level else 0
 
     async def run(self) -> None:
         """Read until cancelled; an outage of NATS only delays it."""
@@ -37,8 +44,8 @@ class StreamFill:
             await asyncio.sleep(EVERY_S)
 
     async def read(self) -> None:
-        for name, share in (await self.stream.fill()).items():
-            self.shares[name] = share
-            _FILL.labels(name).set(share)
+        for name, level in (await self.stream.levels()).items():
+            self.levels[name] = level
+            _FILL.labels(name).set(level.share)
         for name, share in self.nearly_full.items():
             _log.warning("a stream is nearly full", stream=name, share=round(share, 3))
