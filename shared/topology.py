@@ -111,6 +111,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("gateway", events.SuiteDeleted),
     Consumer("gateway", events.PolicyPublished),
     Consumer("gateway", events.PolicyDeleted),
+    Consumer("gateway", events.AliasBound),
     Consumer("gateway", events.PoolChanged),
 )
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.cloudevents import EventData
-from shared.events.texts import Id, Name
+from shared.events.texts import Id, Metric, Name
 from shared.events.values import Artifact
 
 
@@ -56,9 +56,11 @@ class SuiteDeleted(_Deleted):
 
 
 class PolicyPublished(_Revised):
-    """A policy has a new revision."""
+    """A policy has a new revision; `rank_by` is the metric by which it ranks a job's checkpoints."""
 
     type: ClassVar[str] = "policy.published"
+    rank_by: Metric = ""
+    """Empty in events from before it was told."""
 
 
 class PolicyDeleted(_Deleted):

@@ -18,6 +18,7 @@ from services.gateway.fine_tuning.service.configurations import Configurations
 from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.ranking_metrics import RankingMetrics
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.fleet import Fleet
@@ -94,11 +95,16 @@ class ConsoleData:
         )
 
     @property
+    def metrics(self) -> RankingMetrics:
+        return RankingMetrics(self.store.collection("configurations", Configuration))
+
+    @property
     def overviews(self) -> Overviews:
         return Overviews(
             jobs=self.jobs,
             files=self.files,
             checkpoints=self.checkpoints,
+            metrics=self.metrics,
             directory=self.directory,
             fleet=self.fleet,
             stream_fill=StreamFill(stream=None, levels=LEVELS),  # type: ignore[arg-type]

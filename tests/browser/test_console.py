@@ -57,6 +57,7 @@ def site_with(data: ConsoleData, folder: Path) -> Any:
             "sign_in_links": SignInLinks(store=store, keyring=keyring),
             "overviews": data.overviews,
             "jobs": data.job_use_cases,
+            "metrics": data.metrics,
             **Service(folder).panels.dependencies(),
         }
 

@@ -16,6 +16,7 @@ from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.console.service.sign_in_links import SignInLinks
 from services.gateway.events.app import Events
 from services.gateway.fine_tuning.app import FineTuning
+from services.gateway.fine_tuning.service.ranking_metrics import RankingMetrics
 from services.gateway.inference.service.split_plans import SplitPlans
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
@@ -41,10 +42,12 @@ def console(
     traffic_splits: TrafficSplits,
 ) -> Part:
     """The part; the other services are those of the setting `console_services`."""
+    metrics = RankingMetrics(fine_tuning.configurations.views)
     overviews = Overviews(
         jobs=fine_tuning.jobs,
         files=fine_tuning.files,
         checkpoints=fine_tuning.checkpoints,
+        metrics=metrics,
         directory=serving.directory,
         fleet=fleet,
         stream_fill=events.fill,
@@ -76,6 +79,7 @@ def console(
             "splits": traffic_splits,
             "versions": serving.versions,
             "jobs": fine_tuning.job_use_cases,
+            "metrics": metrics,
             "publisher": events.publisher,
             "dead_letters": events.dead_letters,
             "webhooks": events.webhooks,

@@ -20,6 +20,7 @@ def subscribe(
     bus.subscribe(events.SuiteDeleted, configurations.suite)
     bus.subscribe(events.PolicyPublished, configurations.policy)
     bus.subscribe(events.PolicyDeleted, configurations.policy)
+    bus.subscribe(events.AliasBound, configurations.alias)
     bus.subscribe(events.PoolChanged, configurations.pool)
     bus.subscribe(events.TrainingRequested, projection.requested)
     bus.subscribe(events.TrainingPauseRequested, projection.paused)

@@ -151,4 +151,5 @@ def _published(policy: NamedPolicy, content: Artifact) -> PolicyPublished:
         owner=policy.owner,
         author=newest.author,
         at=newest.created_at,
+        rank_by=newest.rank_by,
     )

@@ -59,7 +59,7 @@ async def refusal(app: FineTuningApp, metadata: dict[str, str] | None = None, **
 
 
 def test_the_policies_that_come_with_review_are_known() -> None:
-    assert set(SHIPPED_POLICIES) == set(shipped_policies())
+    assert dict(SHIPPED_POLICIES) == {name: policy.rank_by for name, policy in shipped_policies().items()}
 
 
 async def test_an_unknown_policy_is_refused_and_a_published_one_is_not(app: FineTuningApp) -> None:

@@ -40,6 +40,21 @@ def test_events_in_any_order_make_the_same_run_and_it_is_complete_only_with_the_
     assert all(run == ends[0] for run in ends)
 
 
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ([0.9], "step 1 is the only checkpoint and passes every gate"),
+        ([0.2], "step 1 is the only checkpoint and does not pass every gate"),
+        ([0.2, 0.9], "step 2 is the only one of 2 checkpoints that passes every gate"),
+        ([0.9, 0.95], "step 2 is the best by exact_match of 2 checkpoints that pass every gate, out of 2"),
+    ],
+)
+def test_the_reason_of_a_choice_holds_for_one_checkpoint_and_for_several(scores: list[float], words: str) -> None:
+    found = choose(AUTOMATIC, [evaluation(step, score) for step, score in enumerate(scores, 1)])
+    assert found is not None
+    assert found[1] == words
+
+
 def test_a_repeated_event_changes_nothing() -> None:
     run = complete_run(evaluation(10, 0.9))
     assert run.evaluated(evaluation(10, 0.2).candidate) == run

@@ -30,6 +30,8 @@ class JobScores:
     base: Score | None
     base_interval: Interval | None
     production: Score | None
+    split: str
+    """The split whose questions were asked; empty where the metric is of a suite."""
     against: str
     """What the paired tests compare with: `production` where there is one, else `base`."""
 
@@ -43,10 +45,10 @@ class JobScores:
         return max(self.scored, key=lambda row: (row.score.value if row.score else 0, -row.step), default=None)
 
 
-def job_scores(checkpoints: Sequence[Checkpoint]) -> JobScores:
-    """Scores by the metric that stands for the job."""
+def job_scores(checkpoints: Sequence[Checkpoint], wanted: str = "") -> JobScores:
+    """Scores by the metric that stands for the job: the `wanted` one where it was measured."""
     done = [found for checkpoint in checkpoints for found in checkpoint.evals.values()]
-    metric = leading_metric({name for found in done for name in found.intervals})
+    metric = leading_metric({name for found in done for name in found.intervals}, wanted)
     measured = [found for found in done if metric in found.scores] if metric else []
     last = measured[-1] if measured else None
     rivals = {comparison.against for found in measured for comparison in found.comparisons}
@@ -57,6 +59,7 @@ def job_scores(checkpoints: Sequence[Checkpoint]) -> JobScores:
         base=last.base_scores.get(metric or "") if last else None,
         base_interval=last.base_intervals.get(metric or "") if last else None,
         production=last.production_scores.get(metric or "") if last else None,
+        split=last.split if last and metric and "." not in metric else "",
         against=against,
     )
 

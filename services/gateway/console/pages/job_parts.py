@@ -10,17 +10,22 @@ from services.gateway.console.domain.job_scores import job_scores
 from services.gateway.console.pages import PAGES
 from services.gateway.console.pages.score_panel import score_panel
 from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.ranking_metrics import RankingMetrics
 
 AnyRequest = Request[Any, Any, Any]
 
 
 @get("/jobs/{job_id:str}/scores")
 async def scores(
-    request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs], total: FromQuery[int] = 0
+    request: AnyRequest,
+    job_id: FromPath[str],
+    jobs: NamedDependency[Jobs],
+    metrics: NamedDependency[RankingMetrics],
+    total: FromQuery[int] = 0,
 ) -> Response[bytes]:
     """Each checkpoint's score with its interval over the steps, and beside base and production."""
     job, checkpoints = await jobs.all_checkpoints(job_id, request.state.key)
-    found = job_scores(checkpoints)
+    found = job_scores(checkpoints, (await metrics.of([job]))[job.id])
 
     def picture(**words: str) -> Any:
         return score_panel(found, max(total, *(row.step for row in found.rows)), words)

@@ -13,6 +13,7 @@ from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
+from services.gateway.fine_tuning.service.ranking_metrics import RankingMetrics
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.service.directory import Directory
 from shared.security import Key
@@ -79,11 +80,12 @@ class Overview:
 
 @dataclass(frozen=True)
 class Overviews:
-    """Reads the home page in three queries, whatever the number of jobs."""
+    """Reads the home page in five queries, whatever the number of jobs."""
 
     jobs: Collection[Job]
     files: Collection[UploadedFile]
     checkpoints: Collection[Checkpoint]
+    metrics: RankingMetrics
     directory: Directory
     fleet: Fleet
     stream_fill: StreamFill | None = None
@@ -96,9 +98,10 @@ class Overviews:
         scored: dict[str, list[Checkpoint]] = {job.id: [] for job in shown}
         for checkpoint in await self.checkpoints.find(job_id__in=list(scored)) if scored else []:
             scored[checkpoint.job_id].append(checkpoint)
+        metrics = await self.metrics.of(shown)
         fill = self.stream_fill if key.allows("admin") else None
         return Overview(
-            jobs=[JobRow(job, job_line(job), best_score(scored[job.id])) for job in shown],
+            jobs=[JobRow(job, job_line(job), best_score(scored[job.id], metrics[job.id])) for job in shown],
             more_jobs=jobs.has_more,
             states=Counter(job_line(job).state for job in jobs.items),
             files=files.items,

@@ -1,10 +1,12 @@
-"""What a job may name: policies, suites, templates and pools, as their owners published them."""
+"""What a job may name: policies, suites, templates and pools, as their owners published them; policies of aliases."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel
 
 from shared.events import (
+    AliasBound,
     PolicyDeleted,
     PolicyPublished,
     PoolChanged,
@@ -13,9 +15,9 @@ from shared.events import (
     TemplatePublished,
 )
 
-Kind = Literal["policy", "suite", "template", "pool"]
-SHIPPED_POLICIES = ("automatic", "guarded", "hybrid")
-"""They come with review, which publishes only those that were changed."""
+Kind = Literal["policy", "suite", "template", "pool", "alias"]
+SHIPPED_POLICIES: Mapping[str, str] = dict.fromkeys(("automatic", "guarded", "hybrid"), "exact_match")
+"""They come with review, which publishes only those that were changed; each with the metric that it ranks by."""
 
 
 class Configuration(BaseModel):
@@ -27,6 +29,10 @@ class Configuration(BaseModel):
     base_model: str = ""
     context_length: int | None = None
     """Of a pool: the tokens that its engines take, if that is known."""
+    rank_by: str = ""
+    """Of a policy: the metric by which it ranks checkpoints, if that is known."""
+    policy: str = ""
+    """Of an alias: the policy of all its jobs; empty for the one that each job names."""
 
     def newest(self, other: Self) -> Self:
         """The later one of two states; of equal numbers a deletion."""
@@ -40,7 +46,14 @@ def configuration_id(kind: Kind, name: str, owner: str = "") -> str:
 
 def of_policy(event: PolicyPublished | PolicyDeleted) -> Configuration:
     deleted = isinstance(event, PolicyDeleted)
-    return Configuration(id=configuration_id("policy", event.name), number=event.revision, deleted=deleted)
+    rank_by = "" if isinstance(event, PolicyDeleted) else event.rank_by
+    return Configuration(
+        id=configuration_id("policy", event.name), number=event.revision, deleted=deleted, rank_by=rank_by
+    )
+
+
+def of_alias(event: AliasBound) -> Configuration:
+    return Configuration(id=configuration_id("alias", event.alias), number=event.at, policy=event.policy or "")
 
 
 def of_suite(event: SuitePublished | SuiteDeleted) -> Configuration:

@@ -7,12 +7,14 @@ from services.gateway.fine_tuning.domain.configuration import (
     Configuration,
     Kind,
     configuration_id,
+    of_alias,
     of_policy,
     of_pool,
     of_suite,
     of_template,
 )
 from shared.events import (
+    AliasBound,
     PolicyDeleted,
     PolicyPublished,
     PoolChanged,
@@ -48,6 +50,9 @@ class Configurations:
 
     async def policy(self, event: PolicyPublished | PolicyDeleted) -> None:
         await self._keep(of_policy(event))
+
+    async def alias(self, event: AliasBound) -> None:
+        await self._keep(of_alias(event))
 
     async def suite(self, event: SuitePublished | SuiteDeleted) -> None:
         await self._keep(of_suite(event))

@@ -19,11 +19,18 @@ def choose(policy: Policy, evaluations: Sequence[EvalDone]) -> tuple[EvalDone, s
     passing = [each for each in ranked if all(rule.passed for rule in judge_gates(policy, each))]
     best = (passing or ranked)[0]
     by = f"the best by {policy.rank_by}{' on the validation split' if best.split == 'validation' else ''}"
+    return best, f"step {best.candidate.step} is {_which(by, len(passing), len(ranked))}"
+
+
+def _which(by: str, passing: int, of: int) -> str:
+    """Why this checkpoint, in words that also hold for a single one."""
+    if of == 1:
+        return f"the only checkpoint and {'passes' if passing else 'does not pass'} every gate"
+    if passing == 1:
+        return f"the only one of {of} checkpoints that passes every gate"
     if passing:
-        which = f"{by} of {len(passing)} checkpoints that pass every gate, out of {len(ranked)}"
-    else:
-        which = f"{by} of {len(ranked)} checkpoints, of which none passes every gate"
-    return best, f"step {best.candidate.step} is {which}"
+        return f"{by} of {passing} checkpoints that pass every gate, out of {of}"
+    return f"{by} of {of} checkpoints, of which none passes every gate"
 
 
 def rank(metric: str, evaluations: Sequence[EvalDone]) -> list[EvalDone]:
