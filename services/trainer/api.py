@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Router, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, Parameter
+from litestar.params import FromPath, HeaderParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pydantic import BaseModel
 
@@ -47,7 +47,7 @@ async def live(
     job_id: FromPath[str],
     store: NamedDependency[RunStore],
     live_runs: NamedDependency[LiveRuns],
-    last_step: Annotated[int, Parameter(header="Last-Event-ID", ge=0, required=False)] = 0,
+    last_step: Annotated[int, HeaderParameter(name="Last-Event-ID", ge=0, required=False)] = 0,
 ) -> ServerSentEvent:
     """A run's progress as server-sent events: `metrics` for each step (its number is the event's id), then `end`.
 

@@ -1,9 +1,10 @@
 """The list of jobs and the page of a run in a browser, over a store in memory."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.stopping.interruption import Interruption
@@ -92,6 +93,7 @@ def test_the_page_of_a_run_that_trains(site: Site, admin: Page) -> None:
 def test_the_page_goes_on_by_itself_until_the_run_has_ended(site: Site, store: RunStore, admin: Page) -> None:
     growing = run("ftjob-grows", "running", started_at=1)
     add(store, growing, 40)
+    admin.route("**/hx-sse.min.js", _after_a_second)
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-grows")
     expect(admin.locator("main")).to_contain_text("Step 40 of 620")
     admin.get_by_role("link", name="Train again").focus()
@@ -104,6 +106,12 @@ def test_the_page_goes_on_by_itself_until_the_run_has_ended(site: Site, store: R
     expect(admin.locator("#head")).to_contain_text("trained", timeout=20_000)
     expect(admin.locator("#live")).to_contain_text("Go on from here")
     expect(admin.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+def _after_a_second(route: Route) -> None:
+    """A script that comes later than all others: the page has to be live all the same."""
+    time.sleep(1)
+    route.continue_()
 
 
 def test_a_page_that_is_open_when_the_session_ends_says_so(site: Site, store: RunStore, admin: Page) -> None:

@@ -200,41 +200,6 @@ async def test_nothing_was_trained_or_scored_twice(local_stack: LocalStack, job:
     assert min(second) == min(c["step"] for c in report["checkpoints"]) + 1, "it did not resume from its checkpoint"
 
 
-def test_hybrid_approval_waits_for_people(local_stack: LocalStack) -> None:
-    """A short training with gates that it passes, and two reviewers: the model can be called after they approve."""
-    client = local_stack.client("admin")
-    review = f"http://127.0.0.1:{local_stack.settings.review_port}"
-    shipped = json.loads((EXAMPLES.parent / "policies" / "people-decide.json").read_text())
-    # A few steps learn too little for the shipped gate.
-    policy = {**shipped, "gates": [{"metric": "rouge_l", "at_least": 0.0}]}
-    assert httpx.put(f"{review}/v1/policies/people-decide", json=policy, headers=_key(client)).status_code < 300
-    with (EXAMPLES / "train.jsonl").open("rb") as file:
-        uploaded = client.files.create(file=file, purpose="fine-tune")
-    job = client.fine_tuning.jobs.create(
-        model=BASE,
-        training_file=uploaded.id,
-        suffix="reviewed",
-        metadata={"policy": "people-decide"},
-        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 0.1, "n_checkpoints": 1}}},
-    )
-    job = finished(client, job.id)
-    assert job.status == "succeeded", job.error
-    question = {"model": "reviewed", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
-    with pytest.raises((openai.PermissionDeniedError, openai.NotFoundError)):
-        client.chat.completions.create(**question)
-    [opened] = [r for r in httpx.get(f"{review}/v1/reviews", headers=_key(client)).json() if r["job_id"] == job.id]
-    for _ in range(2):
-        reviewer = local_stack.client("review")
-        items = httpx.get(f"{review}/v1/reviews/{opened['id']}/items", headers=_key(reviewer)).json()
-        for item in items:
-            scores = {"scores": {"accuracy": 5, "politeness": 4, "usefulness": 5}}
-            path = f"{review}/v1/reviews/{opened['id']}/items/{item['id']}/scores"
-            assert httpx.post(path, json=scores, headers=_key(reviewer)).status_code < 300
-    eventually(lambda: local_stack.report(job.id)["deployment"] is not None, 60, "the reviewed model is deployed")
-    assert client.chat.completions.create(**question).choices[0].message.content
-    assert any("human_score" in rule["rule"] for rule in local_stack.report(job.id)["verdict"]["rules"])
-
-
 def test_vllm_serves_the_approved_version_after_a_restart(local_stack: LocalStack, job: FineTuningJob) -> None:
     client = local_stack.client("infer").with_options(max_retries=0)
     question = {"model": SUFFIX, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8, "temperature": 0}
@@ -265,7 +230,3 @@ def test_a_file_accepted_while_nats_is_away_is_not_lost(local_stack: LocalStack,
     with (EXAMPLES / "train.jsonl").open("rb") as file:
         file_id = client.files.create(file=file, purpose="fine-tune").id
     eventually(lambda: client.files.retrieve(file_id).status == "processed", 60, "the file is processed")
-
-
-def _key(client: openai.OpenAI) -> dict[str, str]:
-    return {"authorization": f"Bearer {client.api_key}"}
