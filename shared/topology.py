@@ -62,6 +62,7 @@ class Consumer:
 
 CONSUMERS: tuple[Consumer, ...] = (
     Consumer("ingest", events.DatasetUploaded),
+    Consumer("ingest", events.FileDeleted),
     Consumer("ingest", events.SuitePublished),
     Consumer("ingest", events.SuiteDeleted),
     Consumer("ingest", events.PoolChanged),

@@ -6,6 +6,7 @@ from typing import Any
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
@@ -39,7 +40,10 @@ class Ingest:
         self.suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         self.pools = Pools(self.store.collection("pools", Pool))
         cleanup = ArtifactCleanup(datasets, self.asked, used, self.artifacts)
-        self.datasets = Datasets(datasets, self.templates, self.suites, self.pools, preparer or worker, cleanup)
+        deleted = self.store.collection("deleted_files", DeletedFile)
+        self.datasets = Datasets(
+            datasets, self.templates, self.suites, self.pools, preparer or worker, cleanup, deleted
+        )
         self.renderings = Renderings(self.asked, datasets, self.templates, worker, used)
         self.rows = Rows(self.artifacts, folder / "cache")
 

@@ -9,6 +9,7 @@ from services.ingest import api, handlers
 from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
@@ -44,7 +45,7 @@ def build(settings: Settings) -> Litestar:
     rendered = store.collection("renderings", Rendering, indexes=("file_id",))
     used = store.collection("used_files", UsedFile)
     cleanup = ArtifactCleanup(kept, rendered, used, artifacts)
-    datasets = Datasets(kept, templates, suites, pools, worker, cleanup)
+    datasets = Datasets(kept, templates, suites, pools, worker, cleanup, store.collection("deleted_files", DeletedFile))
     renderings = Renderings(rendered, kept, templates, worker, used)
     handlers.subscribe(bus, datasets, suites, pools, renderings)
     return web.build(

@@ -20,6 +20,7 @@ from services.gateway.fine_tuning.api import files as files_api
 from services.gateway.fine_tuning.app import FineTuning, fine_tuning
 from services.ingest import api, worker
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
@@ -96,7 +97,9 @@ class DataPages:
             self.store.collection("used_files", UsedFile),
             self.artifacts,
         )
-        self.datasets = Datasets(datasets, self.templates, suites, pools, InProcess(self.artifacts), cleanup)
+        deleted = self.store.collection("deleted_files", DeletedFile)
+        preparer = InProcess(self.artifacts)
+        self.datasets = Datasets(datasets, self.templates, suites, pools, preparer, cleanup, deleted)
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self._gateway_store),

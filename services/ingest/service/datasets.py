@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.domain.dataset import Dataset
+from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.ports import PreparationRequest, PreparationResult, Preparer, SuiteToCompare
 from services.ingest.report import Report
 from services.ingest.service.artifact_cleanup import ArtifactCleanup
@@ -11,7 +12,16 @@ from services.ingest.service.pools import Pools
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.shapes.catalog import SHAPES
-from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PromptTemplate, RowError, Splits, SuiteOverlap
+from shared.events import (
+    DatasetReady,
+    DatasetRejected,
+    DatasetUploaded,
+    FileDeleted,
+    PromptTemplate,
+    RowError,
+    Splits,
+    SuiteOverlap,
+)
 from shared.store import Collection, Cursor, Page
 
 
@@ -25,6 +35,7 @@ class Datasets:
     pools: Pools
     preparer: Preparer
     cleanup: ArtifactCleanup
+    deleted_files: Collection[DeletedFile]
 
     async def check(self, upload: DatasetUploaded) -> None:
         """Make a data set of an uploaded file, or refuse it with its bad rows; once for each file."""
@@ -50,6 +61,8 @@ class Datasets:
             )
             result = await self.preparer.prepare(request)
         await self._save(upload, template, result, previous)
+        if await self.deleted_files.get(upload.file_id) is not None:
+            await self.delete(upload.file_id)
 
     async def get(self, dataset_id: str) -> Dataset | None:
         return await self.datasets.get(dataset_id)
@@ -82,6 +95,11 @@ class Datasets:
             return False
         await self.cleanup.after(found)
         return True
+
+    async def file_deleted(self, event: FileDeleted) -> None:
+        """Delete the data set of a file that was deleted, now or once its check has ended."""
+        await self.deleted_files.create(DeletedFile(id=event.file_id))
+        await self.delete(event.file_id)
 
     async def _template(self, upload: DatasetUploaded) -> PromptTemplate | None:
         asked = upload.options.template

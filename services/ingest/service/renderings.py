@@ -44,14 +44,21 @@ class Renderings:
         for asked in await self.renderings.find(file_id=file_id):
             await self._render(asked)
 
+    async def file_deleted(self, file_id: str) -> None:
+        """End the jobs that wait for the check of a file that is gone."""
+        failure = Failure(code="file_deleted", message=f"the file {file_id} was deleted before its rows were rendered")
+        for asked in await self.renderings.find(file_id=file_id):
+            await self._finish(asked, DatasetRendered(job_id=asked.job_id, file_id=file_id, error=failure))
+
     async def _render(self, asked: Rendering) -> None:
         known = await self.renderings.get(asked.id)
         dataset = await self.datasets.get(asked.file_id)
         # The jobs of a file that was refused fail by that.
         if known is None or known.done is not None or dataset is None or dataset.ready is None:
             return
-        done = await self._rendered(asked, dataset)
+        await self._finish(asked, await self._rendered(asked, dataset))
 
+    async def _finish(self, asked: Rendering, done: DatasetRendered) -> None:
         def decide(current: Rendering) -> Decision[Rendering] | None:
             return None if current.done is not None else (current.model_copy(update={"done": done}), [done])
 

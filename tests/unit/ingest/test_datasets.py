@@ -10,7 +10,7 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.ports import PreparationRequest, PreparationResult
 from services.ingest.service.rows import RowFilter
 from shared.artifacts import Artifacts
-from shared.events import Artifact, DatasetReady, PromptTemplate, TrainingRequested, TrainingSpec
+from shared.events import Artifact, DatasetReady, FileDeleted, PromptTemplate, TrainingRequested, TrainingSpec
 from shared.prompts import render
 from tests.ingest import Ingest
 from tests.prepared import filler, jsonl
@@ -113,6 +113,23 @@ async def test_the_splits_of_a_file_that_a_job_named_stay(tmp_path: Path) -> Non
     await service.renderings.requested(TrainingRequested(job_id="job", training_file="file-1", spec=spec))
     await service.datasets.delete("file-1")
     assert stored(service.artifacts, dataset) == {"rows": True, "index": False, "train": True}
+
+
+@pytest.mark.parametrize("when", ["after the check", "during the check"])
+async def test_a_file_that_is_deleted_takes_its_data_set_along(tmp_path: Path, when: str) -> None:
+    service = Ingest(tmp_path)
+    deleted = FileDeleted(file_id="file-1", owner="key_1", author="key_1", at=1)
+    if when == "during the check":
+        await service.datasets.file_deleted(deleted)
+    dataset = await service.datasets.get("file-1")
+    upload = service.upload("file-1", jsonl(filler(40)), filename="rows.jsonl")
+    await service.datasets.check(upload)
+    if when == "after the check":
+        dataset = await service.datasets.get("file-1")
+        assert dataset is not None
+        await service.datasets.file_deleted(deleted)
+        assert not any(stored(service.artifacts, dataset)[name] for name in ("index", "train"))
+    assert await service.datasets.get("file-1") is None
 
 
 def _compact(count: int) -> bytes:

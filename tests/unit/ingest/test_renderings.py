@@ -112,3 +112,13 @@ async def test_a_template_on_rows_that_are_not_conversations_is_refused(service:
     assert event is not None
     assert event.error is not None
     assert event.error.code == "template_for_other_kind"
+
+
+async def test_a_job_whose_file_is_deleted_before_its_check_does_not_wait(service: Service) -> None:
+    await service.request()
+    assert await service.done() is None
+    await service.renderings.file_deleted("file")
+    done = await service.done()
+    assert done is not None
+    assert done.error is not None
+    assert done.error.code == "file_deleted"

@@ -1,0 +1,9 @@
+"""A file that its owner deleted."""
+
+from pydantic import BaseModel
+
+
+class DeletedFile(BaseModel):
+    """`id` is the file's. A check that ends after the deletion leaves no data set."""
+
+    id: str
