@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from services.trainer.adapters.answer_trainer import AnswerTrainer
-from services.trainer.adapters.cpu.precision import bf16_speedup
+from services.trainer.adapters.bf16_speed import bf16_speedup
 from services.trainer.adapters.pretrained import load_model, load_tokenizer
 from services.trainer.adapters.progress_callback import ProgressCallback
 from services.trainer.adapters.publisher import Publisher, base_dtype

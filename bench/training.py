@@ -33,7 +33,7 @@ from bench.side_by_side import FOLDER, UV, Ratio, environment, show, verdict
 from bench.training_rows import rows
 from deploy.local import processor, set_up
 from deploy.local.base_model import unpack
-from services.trainer.adapters.cpu.precision import bf16_speedup
+from services.trainer.adapters.bf16_speed import bf16_speedup
 from services.trainer.adapters.token_rows import IGNORED, TokenRow, token_rows
 from services.trainer.adapters.worker_processes import ENVIRONMENT
 

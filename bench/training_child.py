@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from bench.training_rows import rows
-from services.trainer.adapters.cpu.precision import bf16_speedup
+from services.trainer.adapters.bf16_speed import bf16_speedup
 from services.trainer.adapters.pretrained import load_model, load_tokenizer
 from services.trainer.adapters.token_rows import IGNORED, token_rows
 from services.trainer.adapters.trainer_factory import build_trainer

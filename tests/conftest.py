@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import nats
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared import topology
 from shared.security import Keyring
@@ -22,6 +23,11 @@ from tests.scheduling import SharedProcessScheduling, place
 __all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
+
+# A busy machine is slow; that is not a fault of the code under test.
+settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if "CI" not in os.environ:
+    settings.load_profile("assay")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedProcessScheduling:

@@ -9,8 +9,8 @@ from services.review.pairs.domain.pair import Pair
 from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
-from services.review.panels.asking import Asked, Asking
-from services.review.panels.parts import Panels, Records
+from services.review.panels.answer_requests import AnswerRequests, Asked
+from services.review.panels.composition import Panels, Records
 from services.review.policies import api as policies_api
 from services.review.policies.catalog import Binding, PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy
@@ -24,9 +24,9 @@ from services.review.runs.advising import Advising
 from services.review.runs.domain.run import UNDECIDED, Run
 from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
+from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
 from services.review.runs.service import Runs
-from services.review.runs.trials import Trials
 from services.review.workbook import api as workbook_api
 from shared import web
 from shared.artifacts import Artifacts
@@ -55,7 +55,7 @@ def build(settings: Settings) -> Litestar:
     )
     question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=artifacts)
     records = Records.of(store)
-    asking = Asking(
+    answer_requests = AnswerRequests(
         opening=records.opening(artifacts),
         asked=store.collection("asked_questions", Asked),
         questions=question_sets.asked,
@@ -68,9 +68,9 @@ def build(settings: Settings) -> Litestar:
         catalog=catalog,
         proving=Proving(artifacts),
         advising=Advising(runs, evaluations),
-        open_review=asking.open,
-        answered=asking.answered,
-        end_review=records.ending().end,
+        open_review=answer_requests.open,
+        answered=answer_requests.answered,
+        end_review=records.withdrawal().end,
         questions_revision=question_sets.newest_revision,
     )
     panels = Panels.of(

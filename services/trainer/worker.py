@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
 from services.trainer.adapters.answer_trainer import AnswerTrainer
-from services.trainer.adapters.cpu.precision import bf16_speedup
+from services.trainer.adapters.bf16_speed import bf16_speedup
 from services.trainer.adapters.failure_codes import failure_code
 from services.trainer.adapters.machine import limit_cpu_use, peak_memory_bytes, share_of_cores
 from services.trainer.adapters.pretrained import load_tokenizer

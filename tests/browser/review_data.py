@@ -16,9 +16,9 @@ from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
 from services.review.panels.calibration import KnownItem
+from services.review.panels.composition import Panels, Records
 from services.review.panels.domain.item import Item
 from services.review.panels.domain.review import review_id
-from services.review.panels.parts import Panels, Records
 from services.review.policies.catalog import Binding, PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy
 from services.review.policies.domain.policy import Policy
@@ -29,9 +29,9 @@ from services.review.runs.advising import Advising
 from services.review.runs.domain.run import Run
 from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
+from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
 from services.review.runs.service import Runs
-from services.review.runs.trials import Trials
 from shared.artifacts import Artifacts
 from shared.events import EvaluationAnswered
 from shared.pages.rendering import Pages
@@ -85,7 +85,7 @@ class Service:
             catalog=catalog,
             proving=Proving(self.artifacts),
             advising=Advising(runs, evaluations),
-            end_review=self.records.ending().end,
+            end_review=self.records.withdrawal().end,
             questions_revision=self._no_revision,
             open_review=self.records.opening(self.artifacts).open,
             answered=self._not_asked,

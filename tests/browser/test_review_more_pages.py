@@ -155,7 +155,7 @@ def counted(asked: list[str], name: str, query: Any) -> Any:
 
     async def ask(self: Any, *arguments: Any, **where: Any) -> Any:
         task = asyncio.current_task()
-        if task is None or "Closing.run" not in repr(task.get_coro()):
+        if task is None or "Completion.run" not in repr(task.get_coro()):
             asked.append(f"{name} {arguments} {where}")
         return await query(self, *arguments, **where)
 

@@ -14,7 +14,7 @@ from services.gateway.inference.api.chat_metrics import chat_metrics
 from services.gateway.inference.api.fast_path import FastHandler
 from services.gateway.inference.domain import chat_request, completion_request
 from services.gateway.inference.service.inference import Inference
-from services.gateway.inference.service.replica_requests import ReplicaRequests
+from services.gateway.inference.service.replica_attempt import ReplicaAttempt
 from services.gateway.inference.service.shadow import ShadowTraffic
 from services.gateway.inference.service.split_plans import SplitPlans
 from services.gateway.inference.service.target_resolver import TargetResolver
@@ -56,7 +56,7 @@ def inference(
     )
     use_case = Inference(
         resolver=resolver,
-        requests=ReplicaRequests(engine=serving.engine, chat_engine=engine, changed=serving.changed),
+        requests=ReplicaAttempt(engine=serving.engine, chat_engine=engine, changed=serving.changed),
         splits=splits,
         shadow=ShadowTraffic(engine=engine, fleet=fleet, metrics=routing_metrics()),
         fleet=fleet,

@@ -13,7 +13,7 @@ from services.review.pages.rendering import PAGES, AnyRequest
 from services.review.policies.catalog import PolicyCatalog, UnknownPolicy
 from services.review.policies.domain.named_policy import NamedPolicy
 from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
-from services.review.runs.trials import Trial, Trials
+from services.review.runs.policy_trials import Trial, Trials
 from shared.pages.forms import fields, see_other
 from shared.web import NotFound
 

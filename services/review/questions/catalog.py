@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.review.ownership import Caller
-from services.review.panels.asking import AskedQuestion
+from services.review.panels.answer_requests import AskedQuestion
 from services.review.panels.calibration import KnownItem
 from services.review.panels.domain.item import Item
 from services.review.questions.domain.question_set import Question, QuestionSet, Revision, check_questions

@@ -15,8 +15,8 @@ from services.review.policies.domain.policy import PolicyContent
 from services.review.policies.domain.verdict import Ruling
 from services.review.runs.domain.run import Run, Status
 from services.review.runs.overriding import Overriding
+from services.review.runs.policy_trials import Trial, Trials
 from services.review.runs.service import Runs
-from services.review.runs.trials import Trial, Trials
 from shared.events import EvalDone
 from shared.web import NotFound
 

@@ -48,7 +48,7 @@ class World:
     async def score(self, review: str, caller: Caller, points: dict[str, int], items: int = 2) -> None:
         for number in range(1, items + 1):
             await self.panels.assignments.score(review, f"item-{number}", caller, points, Score(points={}))
-        await self.panels.closing.advance(review)
+        await self.panels.completion.advance(review)
 
     async def status(self, job_id: str) -> str:
         return (await self.runs.required(job_id)).status
@@ -109,7 +109,7 @@ async def test_a_reopened_review_publishes_its_second_evidence_under_another_id(
     await world.score(review, ANA, BEST)
     await world.panels.assignments.score(review, "item-1", BEN, WORST, Score(points={}))
     await world.panels.assignments.score(review, "item-2", BEN, BEST, Score(points={}))
-    await world.panels.closing.advance(review)
+    await world.panels.completion.advance(review)
     assert await world.status("job-1") == "undecided"
     await world.panels.lifecycle.reopen(review, "a third opinion", ADMIN)
     await world.score(review, Caller(id="cem"), BEST)

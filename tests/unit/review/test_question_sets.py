@@ -8,8 +8,8 @@ import pytest
 from openpyxl import Workbook
 
 from services.review.ownership import Caller, NotOwner
-from services.review.panels.asking import Asked, Asking
-from services.review.panels.parts import Records
+from services.review.panels.answer_requests import AnswerRequests, Asked
+from services.review.panels.composition import Records
 from services.review.policies.domain.policy import Policy
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import BadQuestions, Question, QuestionSet
@@ -91,7 +91,7 @@ async def test_a_review_of_a_question_set_opens_with_the_answers_and_the_sets_ow
     await catalog.put("shop", questions, ("*",), ANA)
     store, files = MemoryStore("review"), Artifacts(str(tmp_path))
     records = Records.of(store)
-    asking = Asking(
+    answer_requests = AnswerRequests(
         opening=records.opening(files),
         asked=store.collection("asked", Asked),
         questions=catalog.asked,
@@ -99,19 +99,22 @@ async def test_a_review_of_a_question_set_opens_with_the_answers_and_the_sets_ow
     )
     policy = Policy.model_validate({"name": "p", "mode": "human", "questions": "shop"})
     run, done = Run(job_id="job-1", policy=policy, policy_name="p"), evaluation(10, 0.9)
-    assert await asking.open(run, done) is None
-    assert await asking.open(run, done) is None, "asked once"
+    assert await answer_requests.open(run, done) is None
+    assert await answer_requests.open(run, done) is None, "asked once"
     [[_, _, [request]]] = await store.unsent_events()
     assert request.type == "evaluation.requested"
     name = done.candidate.model_name
     rows = [{"prompt": [], "reference": "r", "answers": {name: f"a{n}"}, "scores": {}} for n in range(3)]
     samples = files.put_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     event = EvaluationAnswered(evaluation_id=request.data["evaluation_id"], samples=samples)
-    assert await asking.answered(event) == ("job-1", None)
+    assert await answer_requests.answered(event) == ("job-1", None)
     items = {each.item.id: each.item.answer for each in await records.items.find()}
     assert items == {"007": "a0", "1E5": "a1", "2031-02-03": "a2"}
     failed = event.model_copy(update={"error": Failure(code="engine_away", message="the engine is away")})
-    assert await asking.answered(failed) == ("job-1", "its questions were not answered: the engine is away")
-    assert await asking.answered(event.model_copy(update={"evaluation_id": "another"})) is None
+    assert await answer_requests.answered(failed) == ("job-1", "its questions were not answered: the engine is away")
+    assert await answer_requests.answered(event.model_copy(update={"evaluation_id": "another"})) is None
     missing = policy.model_copy(update={"questions": "none"})
-    assert await asking.open(run.model_copy(update={"policy": missing}), done) == "there is no question set 'none'"
+    assert (
+        await answer_requests.open(run.model_copy(update={"policy": missing}), done)
+        == "there is no question set 'none'"
+    )

@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from services.gateway.common.domain.errors import BadRequest
-from services.gateway.events.adapters.merged import merged
+from services.gateway.events.adapters.merged_sources import merged
 from services.gateway.events.domain.stream_position import StreamPlace
 from services.gateway.events.ports import DeadLetter, StreamLevel
 from shared import telemetry

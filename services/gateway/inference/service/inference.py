@@ -9,7 +9,7 @@ from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.common.domain.errors import Busy, NoReplica
 from services.gateway.inference.domain.chat_request import ChatRequest
 from services.gateway.inference.domain.split_plan import RequestTraits, SplitPlan
-from services.gateway.inference.service.replica_requests import ReplicaRequests
+from services.gateway.inference.service.replica_attempt import ReplicaAttempt
 from services.gateway.inference.service.served_answer import ServedAnswer
 from services.gateway.inference.service.shadow import ShadowTraffic
 from services.gateway.inference.service.split_plans import SplitPlans
@@ -32,7 +32,7 @@ class Inference:
     """The use case of API clients. At most `max_in_flight` requests are answered at once."""
 
     resolver: TargetResolver
-    requests: ReplicaRequests
+    requests: ReplicaAttempt
     splits: SplitPlans
     shadow: ShadowTraffic
     fleet: Fleet

@@ -1,4 +1,4 @@
-"""Sends one chat request to one replica, and judges the replica by its answer."""
+"""Sends one chat request to one replica, and judges the replica by its answer: one try of several."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from services.gateway.serving.ports import Engine, EngineError, EngineUnreachabl
 
 
 @dataclass(frozen=True)
-class ReplicaRequests:
+class ReplicaAttempt:
     """`changed` wakes the loop that looks at replicas."""
 
     engine: Engine

@@ -61,7 +61,7 @@ class Asked(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asking:
+class AnswerRequests:
     """The use cases of question sets in reviews. `questions` are those of a set's revision, None for the newest."""
 
     opening: Opening

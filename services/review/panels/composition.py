@@ -11,15 +11,15 @@ from litestar import Litestar
 from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
 from services.review.panels.calibration import Calibration, KnownItems
-from services.review.panels.closing import Closing, Decider
+from services.review.panels.completion import Completion, Decider
 from services.review.panels.domain.item import StoredItem
 from services.review.panels.domain.member import Member
 from services.review.panels.domain.review import Review
 from services.review.panels.domain.scorecard import Scorecard
-from services.review.panels.ending import Ending
 from services.review.panels.lifecycle import Lifecycle, Reopener
 from services.review.panels.opening import Files, Opening
 from services.review.panels.progress import Progress
+from services.review.panels.withdrawal import Withdrawal
 from shared.store import Collection
 from shared.store.outgoing import BaseStore
 
@@ -42,9 +42,9 @@ class Records:
             members=store.collection("members", Member, ["review_id"]),
         )
 
-    def ending(self) -> Ending:
+    def withdrawal(self) -> Withdrawal:
         """Ends reviews whose scores no longer count."""
-        return Ending(reviews=self.reviews)
+        return Withdrawal(reviews=self.reviews)
 
     def opening(self, files: Files) -> Opening:
         """The use case that runs need of the panels."""
@@ -59,25 +59,25 @@ class Panels:
     adjudication: Adjudication
     lifecycle: Lifecycle
     progress: Progress
-    closing: Closing
+    completion: Completion
 
     @classmethod
     def of(cls, records: Records, *, decide: Decider, run_reopened: Reopener, known_items: KnownItems) -> "Panels":
-        closing = Closing(reviews=records.reviews, scorecards=records.scorecards, decide=decide)
+        completion = Completion(reviews=records.reviews, scorecards=records.scorecards, decide=decide)
         assignments = Assignments(
             reviews=records.reviews,
             items=records.items,
             scorecards=records.scorecards,
             members=records.members,
             calibration=Calibration(members=records.members, known_items=known_items),
-            scored=closing.scored,
+            scored=completion.scored,
         )
         return cls(
             assignments=assignments,
-            adjudication=Adjudication(assignments=assignments, decided=closing.scored),
+            adjudication=Adjudication(assignments=assignments, decided=completion.scored),
             lifecycle=Lifecycle(assignments=assignments, run_reopened=run_reopened),
             progress=Progress(assignments),
-            closing=closing,
+            completion=completion,
         )
 
     def dependencies(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Panels:
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncGenerator[None]:
         """Close reviews in the background."""
-        task = asyncio.create_task(self.closing.run())
+        task = asyncio.create_task(self.completion.run())
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ SYSTEM = "assay"
 
 
 @dataclass(frozen=True)
-class Closing:
+class Completion:
     """Closes reviews whose scores are complete. `decide` gives the verdict, once however often it is called."""
 
     reviews: Collection[Review]

@@ -1,4 +1,4 @@
-"""Ends reviews whose scores no longer count: a person decided in their place, or a newer version was approved."""
+"""Takes reviews back whose scores no longer count: a person decided, or a newer version was approved."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from shared.store import Collection
 
 
 @dataclass(frozen=True)
-class Ending:
-    """The use case of ending a review from outside the panel."""
+class Withdrawal:
+    """Takes a review back from its panel."""
 
     reviews: Collection[Review]
     now: Callable[[], float] = time.time
