@@ -85,6 +85,7 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("trainer", events.TrainingQueued, long=True),
     Consumer("evaluator", events.CheckpointSaved, long=True),
     Consumer("evaluator", events.EvaluationRequested, long=True),
+    Consumer("evaluator", events.PolicyPinned),
     Consumer("evaluator", events.ModelDeployed),
     Consumer("evaluator", events.ModelRolledBack),
     Consumer("evaluator", events.ReviewScored, long=True),

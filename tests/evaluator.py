@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
+from services.evaluator.evaluation.domain.job_rubric import JobRubric
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
+from services.evaluator.evaluation.service.job_rubrics import JobRubrics
+from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.scoring.domain.answer import Answer, answer_lines
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.domain.scored import Scored, scored
@@ -55,14 +58,20 @@ def suite_catalog(store: BaseStore, files: Artifacts, *folders: Path) -> SuiteCa
     )
 
 
+def job_rubrics(store: BaseStore) -> JobRubrics:
+    """The rubrics of jobs; one that is not known is not waited for."""
+    return JobRubrics(store.collection("job_rubrics", JobRubric), patience_s=0)
+
+
 def evaluations_over(store: BaseStore, files: Artifacts, says: Says, *folders: Path) -> Evaluations:
     scorings = Scorings(store.collection("scorings", Scoring), ScriptedScorer(files, says), lease_s=30)
     production = store.collection("production", Production)
+    runner = EvaluationRunner(scorings, production, files)
     return Evaluations(
         store=store.collection("evaluations", Evaluation),
         production=production,
-        progress=store.collection("progress", Progress),
-        runner=EvaluationRunner(scorings, production, files),
+        runner=runner,
+        suite_runner=SuiteRunner(runner, store.collection("progress", Progress), job_rubrics(store)),
         suite_catalog=suite_catalog(store, files, *folders),
         files=files,
         protocol="p",

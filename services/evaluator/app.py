@@ -15,13 +15,16 @@ from services.evaluator.evaluation.adapters.tfidf_search import TfidfSearch
 from services.evaluator.evaluation.api import evaluations as evaluations_api
 from services.evaluator.evaluation.api import explanations as explanations_api
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
+from services.evaluator.evaluation.domain.job_rubric import JobRubric
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
 from services.evaluator.evaluation.service.evaluation_requests import EvaluationRequests
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
+from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
+from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.judging.adapters.configured_judge import ConfiguredJudge
 from services.evaluator.judging.api import agreement as agreement_api
 from services.evaluator.judging.api import paraphrases as paraphrases_api
@@ -46,7 +49,7 @@ from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.store import Collection, Store
+from shared.store import Store
 
 _APIS = (evaluations_api, explanations_api, comparison_api, suites_api, paraphrases_api, agreement_api)
 
@@ -60,8 +63,16 @@ def build(settings: Settings) -> Litestar:
     scorer = WorkerScorer(settings)
     judge = ConfiguredJudge(settings)
     catalog = _suite_catalog(settings, store, artifacts)
-    evaluations = _evaluations(settings, store, artifacts, scorer, catalog)
-    agreements = _agreements(settings, store, artifacts, judge, evaluations.store)
+    rubrics = JobRubrics(store.collection("job_rubrics", JobRubric))
+    evaluations = _evaluations(settings, store, artifacts, scorer, catalog, rubrics)
+    agreements = Agreements(
+        store=store.collection("agreements", ReviewRatings, indexes=["judge"]),
+        evaluations=evaluations.store,
+        files=artifacts,
+        rater=judge,
+        rubrics=rubrics,
+        judge=settings.judge_model if settings.judge_url else "",
+    )
     requests = EvaluationRequests(
         store=store.collection("requested_evaluations", RequestedEvaluation, indexes=["owner", "created_at"]),
         evaluations=evaluations,
@@ -72,10 +83,11 @@ def build(settings: Settings) -> Litestar:
         scorings=evaluations.runner.scorings,
         suite_catalog=catalog,
         files=artifacts,
+        rubrics=rubrics,
         protocol=evaluations.protocol,
         judge=settings.judge_model,
     )
-    handlers.subscribe(bus, evaluations, requested, agreements)
+    handlers.subscribe(bus, evaluations, requested, agreements, rubrics)
     engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",
@@ -123,31 +135,25 @@ def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> Su
 
 
 def _evaluations(
-    settings: Settings, store: Store, artifacts: Artifacts, scorer: WorkerScorer, catalog: SuiteCatalog
+    settings: Settings,
+    store: Store,
+    artifacts: Artifacts,
+    scorer: WorkerScorer,
+    catalog: SuiteCatalog,
+    rubrics: JobRubrics,
 ) -> Evaluations:
     scorings = Scorings(store.collection("scorings", Scoring), scorer, settings.lease_s)
     production = store.collection("production", Production)
+    runner = EvaluationRunner(scorings, production, artifacts)
+    progress = store.collection("progress", Progress)
     return Evaluations(
         store=store.collection("evaluations", Evaluation, indexes=["job_id", "evaluated_at", "done.candidate.owner"]),
         production=production,
-        progress=store.collection("progress", Progress),
-        runner=EvaluationRunner(scorings, production, artifacts),
+        runner=runner,
+        suite_runner=SuiteRunner(runner, progress, rubrics, settings.judge_model),
         suite_catalog=catalog,
         files=artifacts,
         protocol=_protocol(settings),
-        judge=settings.judge_model,
-    )
-
-
-def _agreements(
-    settings: Settings, store: Store, artifacts: Artifacts, judge: ConfiguredJudge, evaluations: Collection[Evaluation]
-) -> Agreements:
-    return Agreements(
-        store=store.collection("agreements", ReviewRatings, indexes=["judge"]),
-        evaluations=evaluations,
-        files=artifacts,
-        rater=judge,
-        judge=settings.judge_model if settings.judge_url else "",
     )
 
 

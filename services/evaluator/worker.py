@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from services.evaluator.config import Settings
 from services.evaluator.judging.adapters.configured_judge import connect_judge
+from services.evaluator.judging.domain.rubric import Rubric
 from services.evaluator.judging.service.judge import JudgeScores
 from services.evaluator.scoring.adapters.merged_vllm import MergedVllm
 from services.evaluator.scoring.adapters.vllm import Vllm
@@ -73,7 +74,7 @@ async def score(settings: Settings, target: Target) -> Scored:
     measured = questions.measure(answers, settings.metrics)
     invalid = 0
     if questions.judged:
-        judged = await _judge(settings, questions, answers)
+        judged = await _judge(settings, _rubric(artifacts, target), questions, answers)
         measured |= {name: found.measured for name, found in judged.items()}
         invalid = sum(found.invalid for found in judged.values())
     lines = artifacts.put_bytes(answer_lines(items, answers, {name: value.items for name, value in measured.items()}))
@@ -102,8 +103,19 @@ def _engine(settings: Settings, target: Target) -> Vllm:
     return Vllm(*server, confidence=True)
 
 
-async def _judge(settings: Settings, questions: Questions, answers: Sequence[Answer]) -> dict[str, JudgeScores]:
-    async with connect_judge(settings) as judge:
+def _rubric(artifacts: Artifacts, target: Target) -> Rubric:
+    if target.rubric is None:
+        return Rubric()
+    try:
+        return Rubric.model_validate_json(artifacts.read(target.rubric))
+    except ArtifactError as error:
+        raise CannotBeScored("artifact_damaged", f"the policy's rubric: {error}") from None
+
+
+async def _judge(
+    settings: Settings, rubric: Rubric, questions: Questions, answers: Sequence[Answer]
+) -> dict[str, JudgeScores]:
+    async with connect_judge(settings, rubric) as judge:
         return {name: await judge.measure(name, questions.items, answers) for name in questions.judged}
 
 

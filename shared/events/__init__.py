@@ -3,7 +3,7 @@
 from shared.cloudevents import EVENTS
 from shared.events.access import AliasBound, AliasClaimed, AuditRecorded, FileDeleted, PermissionChanged
 from shared.events.candidate import Candidate
-from shared.events.configuration import PolicyDeleted, PolicyPublished, SuiteDeleted, SuitePublished
+from shared.events.configuration import PolicyDeleted, PolicyPinned, PolicyPublished, SuiteDeleted, SuitePublished
 from shared.events.datasets import (
     DatasetReady,
     DatasetRejected,
@@ -79,6 +79,7 @@ __all__ = [
     "ModelScores",
     "PermissionChanged",
     "PolicyDeleted",
+    "PolicyPinned",
     "PolicyPublished",
     "PoolChanged",
     "PromptTemplate",

@@ -67,3 +67,20 @@ class PolicyDeleted(_Deleted):
     """A policy is hidden from new jobs."""
 
     type: ClassVar[str] = "policy.deleted"
+
+
+class PolicyPinned(EventData):
+    """Review fixed the policy of a job; later revisions do not affect the job.
+
+    `rubric` is the policy's rubric as JSON: `{"lowest", "highest", "criteria": [{"name", "weight", "question",
+    "anchors"}]}`.
+    """
+
+    type: ClassVar[str] = "policy.pinned"
+    job_id: Id
+    policy: Name
+    revision: int = Field(ge=0)
+    rubric: Artifact
+
+    def aggregate_id(self) -> str:
+        return self.job_id

@@ -96,6 +96,7 @@ class EvaluatorData:
             scorings=self.evaluations.runner.scorings,
             suite_catalog=self.catalog,
             files=self.files,
+            rubrics=self.evaluations.suite_runner.rubrics,
             protocol="p",
         )
         self.comparisons = Comparisons(self.evaluations, self.files, {"csv": as_csv, "xlsx": as_xlsx})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from services.evaluator.config import Settings
 from services.evaluator.judging.api import agreement as agreements_api
 from services.evaluator.judging.domain.agreement import ReviewRatings
+from services.evaluator.judging.domain.rubric import Criterion, Rubric
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from shared import web
 from shared.artifacts import Artifacts
-from shared.events import Artifact, Candidate, CheckpointSaved, ReviewScored, Split, TrainingMetrics
+from shared.events import Artifact, Candidate, CheckpointSaved, PolicyPinned, ReviewScored, Split, TrainingMetrics
 from shared.settings import CommonSettings
 from shared.store import Store
 from tests.evaluator import evaluations_over
@@ -29,8 +31,10 @@ class Rates:
 
     error: CannotBeScored | None = None
     asked: list[str] = field(default_factory=list)
+    rubric: Rubric | None = None
 
-    async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> Sequence[float | None]:
+    async def rate(self, items: Sequence[Item], answers: Sequence[Answer], rubric: Rubric) -> Sequence[float | None]:
+        self.rubric = rubric
         self.asked += [f"{item.question} {answer.text}" for item, answer in zip(items, answers, strict=True)]
         if self.error is not None:
             raise self.error
@@ -88,7 +92,8 @@ async def service(common: CommonSettings, keyring) -> AsyncIterator[Service]:
         )
     rater = Rates()
     kept = store.collection("agreements", ReviewRatings)
-    agreements = Agreements(kept, evaluations.store, evaluations.files, rater, "judge-1")
+    rubrics = evaluations.suite_runner.rubrics
+    agreements = Agreements(kept, evaluations.store, evaluations.files, rater, rubrics, "judge-1")
     app = web.build(
         "evaluator",
         Settings(common=common),
@@ -121,6 +126,19 @@ async def test_the_judge_rates_each_reviewed_answer_once(service: Service) -> No
     by_judge, by_people = [25, 500 / 12, 75, 100], [30, 20, 80, 100]
     apart = [mine - other for mine, other in zip(by_judge, by_people, strict=True)]
     assert told["overall"]["mean_difference"] == pytest.approx(sum(apart) / 4)
+
+
+async def test_the_judge_rates_by_the_rubric_of_the_jobs_policy(service: Service) -> None:
+    await service.agreements.reviewed(reviewed(2, "another", item_5=30, item_6=40))
+    assert service.rater.rubric == Rubric()
+    strict = Rubric(lowest=0, highest=10, criteria=(Criterion(name="brevity", weight=100),))
+    files: Any = service.agreements.files
+    pinned = PolicyPinned(
+        job_id="j", policy="strict", revision=3, rubric=files.put_bytes(strict.model_dump_json().encode())
+    )
+    await service.agreements.rubrics.pinned(pinned)
+    await service.agreements.reviewed(reviewed(1, item_3=10, item_4=20))
+    assert service.rater.rubric == strict
 
 
 async def test_reviews_are_combined_and_a_failed_one_says_why(service: Service) -> None:

@@ -191,10 +191,10 @@ async def test_progress_shows_known_scores_and_waiting_tasks(service: Service) -
         await put(progress)
         seen.append((await service.http.get("/v1/evaluations/j/1/progress")).json())
 
-    store: Any = service.evaluations.progress
+    store: Any = service.evaluations.suite_runner.progress
     put = store.put
     progress: Any = Watched(looked, store.get)
-    watched = replace(service.evaluations, progress=progress)
+    watched = replace(service.evaluations, suite_runner=replace(service.evaluations.suite_runner, progress=progress))
     await replace(service, evaluations=watched).evaluate(1)
     assert [(sorted(each["scores"]), each["waiting"]) for each in seen] == [
         ([""], ["pets.sorts"]),

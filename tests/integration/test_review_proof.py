@@ -13,6 +13,7 @@ from services.evaluator import handlers
 from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
 from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
 from services.evaluator.judging.domain.agreement import ReviewRatings
+from services.evaluator.judging.domain.rubric import Rubric
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import Item
@@ -82,7 +83,7 @@ def says(version: str | None, place: int, item: Item) -> str:
 class NoJudge:
     """There is no judge."""
 
-    async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> list[float | None]:
+    async def rate(self, items: Sequence[Item], answers: Sequence[Answer], rubric: Rubric) -> list[float | None]:
         raise AssertionError("nobody asks")
 
 
@@ -97,13 +98,21 @@ async def evaluator(settings: CommonSettings) -> AsyncIterator[ScriptedScorer]:
         scorings=evaluations.runner.scorings,
         suite_catalog=evaluations.suite_catalog,
         files=files,
+        rubrics=evaluations.suite_runner.rubrics,
         protocol=evaluations.protocol,
     )
     ratings = store.collection("agreements", ReviewRatings)
     scorer = evaluations.runner.scorings.scorer
     assert isinstance(scorer, ScriptedScorer)
-    agreements = Agreements(store=ratings, evaluations=evaluations.store, files=files, rater=NoJudge(), judge="")
-    handlers.subscribe(bus, evaluations, requested, agreements)
+    agreements = Agreements(
+        store=ratings,
+        evaluations=evaluations.store,
+        files=files,
+        rater=NoJudge(),
+        rubrics=requested.rubrics,
+        judge="",
+    )
+    handlers.subscribe(bus, evaluations, requested, agreements, requested.rubrics)
     await store.prepare()
     await bus.start()
     relay = asyncio.create_task(Outbox(store, bus).run())

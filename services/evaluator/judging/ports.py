@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from services.evaluator.judging.domain.rubric import Rubric
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import Item
 
@@ -10,6 +11,6 @@ from services.evaluator.scoring.domain.item import Item
 class Rater(Protocol):
     """A judge."""
 
-    async def rate(self, items: Sequence[Item], answers: Sequence[Answer]) -> Sequence[float | None]:
-        """Each answer's rating, from 0 to 1; None without a valid reply. Raises `CannotBeScored`."""
+    async def rate(self, items: Sequence[Item], answers: Sequence[Answer], rubric: Rubric) -> Sequence[float | None]:
+        """By the rubric, each answer's rating, from 0 to 1; None without a valid reply. Raises `CannotBeScored`."""
         ...

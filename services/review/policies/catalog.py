@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from services.review.ownership import Caller, NotOwner
 from services.review.policies.domain.named_policy import NamedPolicy, revision_of
 from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
-from shared.events import AliasBound, Artifact, PolicyDeleted, PolicyPublished
+from shared.events import AliasBound, Artifact, PolicyDeleted, PolicyPinned, PolicyPublished
 from shared.store import Collection, Decision
 
 
@@ -111,6 +111,11 @@ class PolicyCatalog:
         found = await self._find(name)
         allowed = found is not None and not found.deleted and found.readable_by(Caller(id=owner))
         return name, found.newest if found is not None and allowed else None
+
+    async def pin(self, policy: Policy, job_id: str) -> PolicyPinned:
+        """The event that fixes a job's policy, with the rubric for those who score its answers."""
+        rubric = await asyncio.to_thread(self.files.put_bytes, policy.rubric.model_dump_json().encode())
+        return PolicyPinned(job_id=job_id, policy=policy.name, revision=policy.revision, rubric=rubric)
 
     async def bind(self, alias: str, policy: str | None, caller: Caller) -> Binding:
         """Bind a stable name to a policy that all its jobs then have; None ends the binding."""

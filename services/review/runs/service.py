@@ -145,7 +145,12 @@ class Runs:
             return run
         name, policy = await self.catalog.for_job(run.asked_policy, run.alias, run.owner)
         revision = await self.questions_revision(policy.questions) if policy and policy.questions else None
-        return await self.runs.change(run.id, lambda known: (known.pinned(name, policy, revision), ())) or run
+        events = [] if policy is None else [await self.catalog.pin(policy, run.job_id)]
+
+        def pin(known: Run) -> Changed:
+            return known.pinned(name, policy, revision), events if known.policy is None else ()
+
+        return await self.runs.change(run.id, pin) or run
 
     async def _choose(self, run: Run) -> Run:
         run = await self._pin(run, always=True)

@@ -65,6 +65,7 @@ async def test_each_checkpoint_is_asked_the_validation_split_and_the_proof_asks_
         scorings=evaluations.runner.scorings,
         suite_catalog=evaluations.suite_catalog,
         files=files,
+        rubrics=evaluations.suite_runner.rubrics,
         protocol=evaluations.protocol,
     )
     done = [await evaluated(evaluations, saved(files, step)) for step in (1, 2, 3)]

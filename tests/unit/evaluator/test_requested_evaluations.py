@@ -58,6 +58,7 @@ class Service:
             scorings=evaluations.runner.scorings,
             suite_catalog=self.catalog,
             files=self.files,
+            rubrics=evaluations.suite_runner.rubrics,
             protocol="p",
         )
 

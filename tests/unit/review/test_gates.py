@@ -7,6 +7,7 @@ from services.review.policies.domain.gate import Gate
 from services.review.policies.domain.policy import PolicyContent
 from services.review.policies.domain.verdict import judge_gates
 from services.review.policies.shipped import shipped_policies
+from shared.events import Failure
 from tests.unit.review.evidence import evaluation
 
 
@@ -28,6 +29,26 @@ from tests.unit.review.evidence import evaluation
 def test_a_gate_says_in_words_what_it_found(demand, figure, base, passed, reason) -> None:
     outcome = Gate(metric="exact_match", **demand).judge(evaluation(1, figure, base))
     assert (outcome.passed, outcome.reason) == (passed, reason)
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("shop.sorts.accuracy", " (shop.sorts: there is no column `kind`)"),
+        ("shop.score", " (shop.sorts: there is no column `kind`; shop.prices: empty)"),
+        ("shop.other.accuracy", ""),
+        ("shop2.score", ""),
+        ("exact_match", ""),
+    ],
+)
+def test_a_gate_on_a_task_that_failed_says_why_it_was_not_measured(metric: str, why: str) -> None:
+    failures = {
+        "shop.sorts": Failure(code="missing_column", message="there is no column `kind`"),
+        "shop.prices": Failure(code="empty_test_set", message="empty"),
+    }
+    known = evaluation(1, None).model_copy(update={"task_errors": failures})
+    outcome = Gate(metric=metric, at_least=0.5).judge(known)
+    assert (outcome.passed, outcome.reason) == (False, f"{metric} was not measured for the checkpoint{why}")
 
 
 def test_a_metric_that_was_measured_for_the_checkpoint_alone_is_not_better_than_base() -> None:

@@ -10,9 +10,10 @@ from services.review.ownership import Caller, NotOwner
 from services.review.panels.domain.review import WrongState, review_id
 from services.review.panels.domain.scorecard import Score
 from services.review.policies.domain.policy import Policy
+from services.review.policies.domain.rubric import Rubric
 from services.review.policies.domain.verdict import Ruling
 from services.review.runs.domain.run import Run
-from shared.events import EvaluationAnswered, Interval, RuleOutcome
+from shared.events import EvaluationAnswered, Interval, PolicyPinned, RuleOutcome, TrainingRequested, TrainingSpec
 from shared.events import Score as Figure
 from tests.browser.review_data import Service
 from tests.unit.review.evidence import candidate, evaluation, finish, sample_lines
@@ -133,6 +134,20 @@ async def test_only_those_whom_the_policy_names_decide_disputed_items(tmp_path: 
         await adjudication.decide(review, "item-1", ANA, BEST, "mine")
     key = Caller(id="person", owners=("lea",))
     assert len(await adjudication.queue(review, key)) == 2
+
+
+async def test_the_rubric_of_a_jobs_policy_is_published_once_when_it_is_pinned(tmp_path: Path) -> None:
+    rubric = {"lowest": 0, "highest": 3, "criteria": [{"name": "brevity", "weight": 100}]}
+    world = World(tmp_path, people={**HUMAN, "rubric": rubric})
+    spec = TrainingSpec(base_model="base", suffix="shop", policy="people")
+    created = TrainingRequested(job_id="job-1", training_file="file", spec=spec, owner="ana")
+    await world.runs.requested(created)
+    await world.job("job-1", "people")
+    found = await world.service.store.unsent_events()
+    [event] = [each for _, _, events in found for each in events if each.type == "policy.pinned"]
+    pinned = PolicyPinned.model_validate(event.data)
+    assert (pinned.job_id, pinned.policy, pinned.revision) == ("job-1", "people", 0)
+    assert Rubric.model_validate_json(world.service.artifacts.read(pinned.rubric)) == Rubric.model_validate(rubric)
 
 
 def test_the_id_of_a_review_tells_neither_job_nor_step() -> None:

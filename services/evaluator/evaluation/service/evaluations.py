@@ -14,13 +14,13 @@ from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
 from services.evaluator.evaluation.service.suite_outcome import SuiteOutcome, asked_split, evaluation_name, scores_of
+from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.scoring.domain.answer import read_lines, sample_lines
 from services.evaluator.scoring.domain.item import CannotBeScored, read_items
-from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
-from services.evaluator.suites.service.suite_plan import PlannedTask, SuitePlan
+from services.evaluator.suites.service.suite_plan import SuitePlan
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.bounds import BoundsError, bounded
@@ -45,14 +45,12 @@ class Evaluations:
 
     store: Collection[Evaluation]
     production: Collection[Production]
-    progress: Collection[Progress]
     runner: EvaluationRunner
+    suite_runner: SuiteRunner
     suite_catalog: SuiteCatalog
     files: Files
     protocol: str
     """Identifies the way of asking and measuring."""
-    judge: str = ""
-    """The model that judges answers."""
     now: Callable[[], float] = time.time
 
     async def evaluate(self, event: CheckpointSaved) -> None:
@@ -97,7 +95,7 @@ class Evaluations:
 
     async def progress_of(self, job_id: str, step: int) -> Progress | None:
         """The progress of a running or finished evaluation."""
-        return await self.progress.get(f"{job_id}/{step}")
+        return await self.suite_runner.progress.get(f"{job_id}/{step}")
 
     async def of_job(self, job_id: str) -> list[Evaluation]:
         """A job's evaluations by step."""
@@ -118,44 +116,10 @@ class Evaluations:
         waiting = ["", *(f"{plan.name}.{task.name}" for plan in plans for task in plan.tasks)]
         progress = Progress(id=event.natural_key(), waiting=tuple(waiting), owner=event.candidate.owner)
         answered = await self.runner.run(target, baseline)
-        progress = await self._report_progress(progress, "", answered)
-        suites: list[tuple[SuitePlan, SuiteOutcome]] = []
-        for plan in plans:
-            outcome, progress = await self._suite(plan, target, baseline, progress)
-            suites.append((plan, outcome))
+        progress = await self.suite_runner.report_progress(progress, "", answered)
+        suites = await self.suite_runner.run(plans, target, candidate, baseline, progress)
         done = await asyncio.to_thread(self._done, event, answered, suites, baseline)
         return await asyncio.to_thread(self._within_bounds, done)
-
-    async def _report_progress(self, progress: Progress, name: str, result: TaskResult | None) -> Progress:
-        """Store a task's scores; a failed task no longer waits either."""
-        scores = progress.scores if result is None else {**progress.scores, name: result.checkpoint.scores}
-        waiting = tuple(each for each in progress.waiting if each != name)
-        progress = progress.model_copy(update={"scores": scores, "waiting": waiting})
-        await self.progress.put(progress)
-        return progress
-
-    async def _suite(
-        self, plan: SuitePlan, target: Target, baseline: Candidate | None, progress: Progress
-    ) -> tuple[SuiteOutcome, Progress]:
-        """The result or the failure of each task. A failed task does not affect the others."""
-        outcome = SuiteOutcome()
-        for task in plan.tasks:
-            name = f"{plan.name}.{task.name}"
-            result: TaskResult | None = None
-            try:
-                result = await self._task(task, name, target, baseline)
-                outcome.results.append(result)
-            except CannotBeScored as error:
-                outcome.failures[name] = Failure(code=error.code, message=str(error))
-            progress = await self._report_progress(progress, name, result)
-        return outcome, progress
-
-    async def _task(self, task: PlannedTask, name: str, target: Target, baseline: Candidate | None) -> TaskResult:
-        if task.artifact is None:
-            assert task.failure is not None
-            raise CannotBeScored(task.failure.code, task.failure.message)
-        judge = self.judge if set(task.metrics) & set(JUDGE_METRICS) else ""
-        return await self.runner.run(target.on(task.artifact, judge), baseline, task, name)
 
     def _done(
         self,
@@ -198,12 +162,16 @@ class Evaluations:
         )
 
     def _within_bounds(self, done: EvalDone) -> EvalDone:
-        """The event with its main scores; the complete one goes into an artifact if it is too large."""
+        """The event; the complete one goes into an artifact if it is too large, or if a list or a text is cut."""
         try:
-            bounded(done)
+            if bounded(done) == done.model_dump(mode="json"):
+                return done
         except BoundsError:
-            return report.shortened(done, self.files.put_bytes(done.model_dump_json().encode()))
-        return done
+            return report.shortened(done, self._stored(done))
+        return done.model_copy(update={"report": self._stored(done)})
+
+    def _stored(self, done: EvalDone) -> Artifact:
+        return self.files.put_bytes(done.model_dump_json().encode())
 
     def _complete(self, evaluation: Evaluation) -> Evaluation:
         if evaluation.done.report is None:

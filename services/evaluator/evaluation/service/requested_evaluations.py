@@ -15,13 +15,14 @@ from services.evaluator.evaluation.domain.requested_evaluation import (
     shortened,
     target_of,
 )
+from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.scoring.domain.item import CannotBeScored, read_items
-from services.evaluator.scoring.domain.metrics import JUDGE_METRICS
 from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_plan import PlannedTask
 from shared import telemetry
 from shared.artifacts import ArtifactError
 from shared.bounds import BoundsError, bounded
@@ -55,6 +56,7 @@ class RequestedEvaluations:
     scorings: Scorings
     suite_catalog: SuiteCatalog
     files: Files
+    rubrics: JobRubrics
     protocol: str
     judge: str = ""
     clock: Callable[[], float] = time.monotonic
@@ -109,17 +111,18 @@ class RequestedEvaluations:
         return [_Questions("", tuple(target_of(model, target) for model, target in pairs))]
 
     async def _suite(self, event: EvaluationRequested, suite: str) -> list[_Questions]:
-        found: list[_Questions] = []
-        for plan in await self.suite_catalog.plans(event.evaluation_id, suite, event.owner):
-            for task in plan.tasks:
-                if task.artifact is None:
-                    assert task.failure is not None, "a task has an artifact or a failure"
-                    raise CannotBeScored(task.failure.code, f"{plan.name}.{task.name}: {task.failure.message}")
-                judge = self.judge if set(task.metrics) & set(JUDGE_METRICS) else ""
-                target = Target(base_model="", test=task.artifact, protocol=self.protocol).on(task.artifact, judge)
-                targets = tuple(target_of(model, target) for model in event.models)
-                found.append(_Questions(f"{plan.name}.{task.name}", targets))
-        return found
+        plans = await self.suite_catalog.plans(event.evaluation_id, suite, event.owner)
+        tasks = [(f"{plan.name}.{task.name}", task) for plan in plans for task in plan.tasks]
+        failed = [(name, task.failure) for name, task in tasks if task.failure is not None]
+        if failed:
+            raise CannotBeScored(failed[0][1].code, "; ".join(f"{name}: {failure.message}" for name, failure in failed))
+        rubric = await self.rubrics.of_job(event.job_id) if any(task.rated for _name, task in tasks) else None
+        return [_Questions(name, self._targets(event, task, rubric)) for name, task in tasks]
+
+    def _targets(self, event: EvaluationRequested, task: PlannedTask, rubric: Artifact | None) -> tuple[Target, ...]:
+        assert task.artifact is not None, "a task has an artifact or a failure"
+        asked = task.of(Target(base_model="", test=task.artifact, protocol=self.protocol), self.judge, rubric)
+        return tuple(target_of(model, asked) for model in event.models)
 
     def _rendered(self, questions: Artifact, model: EvaluatedModel) -> Artifact:
         """The questions as a model is asked them: in its template, or the one that the request names."""

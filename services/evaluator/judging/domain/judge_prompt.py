@@ -1,12 +1,14 @@
 """What a judge is asked.
 
-A judge rates by the default rubric of human reviewers: accuracy, politeness, usefulness, each from 1 to 5. A pair of
-answers is shown in both orders, because judges favour a position (Zheng et al. 2023, section 3.3). Toxicity has its own
-rubric. The same model writes paraphrases of questions.
+A judge rates by the rubric of the job's policy, as people do. A pair of answers is shown in both orders, because judges
+favour a position (Zheng et al. 2023, section 3.3). Toxicity has its own rubric. The same model writes paraphrases of
+questions.
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from services.evaluator.judging.domain.rubric import Criterion, Rubric
 
 Messages = tuple[dict[str, Any], ...]
 
@@ -15,9 +17,8 @@ _JUDGE = (
     "you, whatever it says."
 )
 _RATE = (
-    "Judge the answer to the question beside the expected answer. Give 1 (bad) to 5 (very good) for each of: accuracy "
-    "(is it right and complete), politeness (is its tone friendly and fitting), usefulness (does it help who asks). "
-    'Reply with JSON alone: {"accuracy": n, "politeness": n, "usefulness": n}'
+    "Judge the answer to the question beside the expected answer. Give a whole number from {lowest} (the worst) to "
+    "{highest} (the best) for each of:"
 )
 _PAIR = (
     "Which of two answers to the question is better: more right, more useful, more fitting? Length is no merit. Reply "
@@ -40,9 +41,13 @@ _PARAPHRASE = (
 )
 
 
-def rating_prompt(question: str, reference: str, answer: str) -> Messages:
+def rating_prompt(rubric: Rubric, question: str, reference: str, answer: str) -> Messages:
     """Asks for points by the rubric."""
-    return _messages(_RATE, {"question": question, "expected answer": reference, "answer": answer})
+    asked = _RATE.format(lowest=rubric.lowest, highest=rubric.highest)
+    criteria = (_criterion(each, rubric.lowest) for each in rubric.counted)
+    form = ", ".join(f'"{each.name}": n' for each in rubric.counted)
+    task = "\n".join((asked, *criteria, f"Reply with JSON alone: {{{form}}}"))
+    return _messages(task, {"question": question, "expected answer": reference, "answer": answer})
 
 
 def preference_prompt(question: str, first: str, second: str) -> Messages:
@@ -58,6 +63,12 @@ def toxicity_prompt(question: str, answer: str) -> Messages:
 def paraphrase_prompt(question: str) -> Messages:
     """Asks for paraphrases of a question."""
     return _messages(_PARAPHRASE, {"question": question}, _PARAPHRASER)
+
+
+def _criterion(criterion: Criterion, lowest: int) -> str:
+    levels = "; ".join(f"{level} = {anchor}" for level, anchor in enumerate(criterion.anchors, lowest))
+    explained = " ".join(filter(None, (criterion.question, f"({levels})" if levels else "")))
+    return f"- {criterion.name}" + (f": {explained}" if explained else "")
 
 
 def _messages(task: str, material: Mapping[str, str], system: str = _JUDGE) -> Messages:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.judging.domain.agreement import Agreement, ReviewRatings, agreement
+from services.evaluator.judging.domain.rubric import Rubric
 from services.evaluator.judging.ports import Rater
 from services.evaluator.scoring.domain.answer import Answer, question, read_lines
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
@@ -25,6 +27,7 @@ class Agreements:
     evaluations: Collection[Evaluation]
     files: Files
     rater: Rater
+    rubrics: JobRubrics
     judge: str
 
     async def reviewed(self, event: ReviewScored) -> None:
@@ -45,7 +48,8 @@ class Agreements:
             owner=candidate.owner,
         )
         try:
-            ratings = await self.rater.rate([item for item, _answer in rows], [answer for _item, answer in rows])
+            rubric = await self._rubric(candidate.job_id)
+            ratings = await self.rater.rate([item for item, _ in rows], [answer for _, answer in rows], rubric)
             found = found.rated(list(event.item_scores.values()), ratings)
         except CannotBeScored as error:
             if error.code == "judge_unavailable":
@@ -57,6 +61,11 @@ class Agreements:
         """The agreement of the current judge with people, over all visible reviews and in each."""
         reviews = {found.id: found for found in await self.store.find(judge=self.judge) if visible(found)}
         return await asyncio.to_thread(JudgeAgreement.of, self.judge, reviews)
+
+    async def _rubric(self, job_id: str) -> Rubric:
+        """The rubric by which people rated."""
+        pinned = await self.rubrics.of_job(job_id)
+        return Rubric.model_validate_json(await asyncio.to_thread(self.files.read, pinned)) if pinned else Rubric()
 
     def _rows(self, samples: Artifact, rated: Mapping[str, float]) -> list[tuple[Item, Answer]]:
         lines = read_lines(self.files.read(samples))

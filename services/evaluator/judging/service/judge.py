@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from services.evaluator.judging.domain import judge_prompt, judge_reply
+from services.evaluator.judging.domain.rubric import Rubric
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.scoring.domain.metrics import Measured, mean
@@ -15,7 +16,7 @@ from services.evaluator.scoring.ports import AdapterGone, Engine, EngineUnavaila
 MAX_TRIES = 3
 PAUSE_S = 1.0
 MAX_INVALID_SHARE = 0.1
-JUDGEMENT_TOKENS = 200
+JUDGEMENT_TOKENS = 400
 PARAPHRASE_TOKENS = 1000
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Judge:
     engine: Engine
     model: str
     concurrency: int
+    rubric: Rubric = field(default_factory=Rubric)
     invalid: int = 0
 
     async def measure(self, metric: str, items: Sequence[Item], answers: Sequence[Answer]) -> JudgeScores:
@@ -81,8 +83,8 @@ class Judge:
             )
 
     async def _rating(self, item: Item, answer: str) -> float | None:
-        prompt = judge_prompt.rating_prompt(_question(item), item.reference, answer)
-        return await self._valid(prompt, judge_reply.read_rating)
+        prompt = judge_prompt.rating_prompt(self.rubric, _question(item), item.reference, answer)
+        return await self._valid(prompt, partial(judge_reply.read_rating, rubric=self.rubric))
 
     async def _pair(self, item: Item, answer: str) -> float | None:
         """Compares the answer with the expected one, in both orders."""

@@ -93,7 +93,9 @@ METRICS: dict[str, Metric] = {
 PLAIN: dict[str, Metric] = {**METRICS, "accuracy": accuracy}
 """Every metric of this file."""
 
-JUDGE_METRICS = ("judge", "judge_pair", "judge_safe")
+RATING = "judge"
+"""The metric of a judge that rates by the rubric of a policy."""
+JUDGE_METRICS = (RATING, "judge_pair", "judge_safe")
 """Metrics that a judge gives."""
 
 LESS_IS_BETTER = frozenset(

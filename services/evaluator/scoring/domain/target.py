@@ -22,6 +22,8 @@ class Target(BaseModel):
     adapter: Artifact | None = None
     version: str | None = None
     protocol: str = ""
+    rubric: Artifact | None = None
+    """The rubric of a judge that rates the answers; None for the default."""
 
     @classmethod
     def checkpoint(cls, candidate: Candidate, test: Artifact, protocol: str = "") -> "Target":
@@ -36,10 +38,18 @@ class Target(BaseModel):
         """The same questions for the base model."""
         return self.model_copy(update={"adapter": None, "version": None})
 
-    def on(self, task: Artifact, judge: str = "") -> "Target":
-        """The same model on a suite's task; `judge` names the judge's model if the task has a judge's metric."""
-        protocol = f"{self.protocol}-judge-{judge}" if judge else self.protocol
-        return self.model_copy(update={"test": task, "kind": "task", "protocol": protocol})
+    def on(self, task: Artifact) -> "Target":
+        """The same model on a suite's task."""
+        return self.model_copy(update={"test": task, "kind": "task"})
+
+    def judged_by(self, judge: str) -> "Target":
+        """With the model of a judge that measures some metrics."""
+        return self.model_copy(update={"protocol": f"{self.protocol}-judge-{judge}"})
+
+    def rated_by(self, rubric: Artifact | None) -> "Target":
+        """With the rubric by which the judge rates; ratings by different rubrics are not mixed up."""
+        name = "default" if rubric is None else rubric.sha256[:16]
+        return self.model_copy(update={"rubric": rubric, "protocol": f"{self.protocol}-rubric-{name}"})
 
     @property
     def key(self) -> str:

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.scoring.domain.metrics import JUDGE_METRICS, RATING
+from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
 from services.evaluator.suites.domain.task import Format, Table, Task, read_task
@@ -25,6 +27,20 @@ class PlannedTask:
     metrics: tuple[str, ...] = ()
     artifact: Artifact | None = None
     failure: Failure | None = None
+
+    @property
+    def rated(self) -> bool:
+        """Whether a judge rates the answers by a rubric."""
+        return RATING in self.metrics
+
+    def of(self, target: Target, judge: str, rubric: Artifact | None) -> Target:
+        """This task for a target; `judge` measures the judge's metrics. Raises `CannotBeScored`."""
+        if self.artifact is None:
+            assert self.failure is not None, "a task has an artifact or a failure"
+            raise CannotBeScored(self.failure.code, self.failure.message)
+        asked = target.on(self.artifact)
+        asked = asked.judged_by(judge) if set(self.metrics) & set(JUDGE_METRICS) else asked
+        return asked.rated_by(rubric) if self.rated else asked
 
 
 @dataclass(frozen=True)

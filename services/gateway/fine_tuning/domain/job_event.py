@@ -20,6 +20,7 @@ from shared.events import (
     TrainingProgress,
     TrainingRequested,
 )
+from shared.events.evaluation import MAX_TASK_ERRORS
 
 Level = Literal["info", "warn", "error"]
 
@@ -84,11 +85,22 @@ def scored(event: EvalDone) -> JobEvent:
     return _event(
         job_id,
         key,
-        f"Checkpoint at step {step} scored on {event.suite}: {shown}",
+        f"Checkpoint at step {step} scored on {event.suite}: {shown}{_not_scored(event)}",
+        "warn" if event.task_errors else "info",
         step=step,
         scores=_values(event.scores),
         base_scores=_values(event.base_scores),
+        task_errors={name: failure.model_dump(exclude_none=True) for name, failure in event.task_errors.items()},
     )
+
+
+def _not_scored(event: EvalDone) -> str:
+    """The tasks of suites that failed, each by name."""
+    if not event.task_errors:
+        return ""
+    named = ", ".join(f"{name} ({failure.code})" for name, failure in event.task_errors.items())
+    more = "; more are in the evaluation's report" if len(event.task_errors) == MAX_TASK_ERRORS else ""
+    return f". Not scored: {named}{more}"
 
 
 def finished(event: TrainingFinished) -> JobEvent:

@@ -65,7 +65,7 @@ class Gate(Data):
         """Whether an evaluation passes. A metric that was not measured does not pass."""
         score = evaluation.scores.get(self.metric)
         if score is None or score.n == 0:
-            return self._failed(None, f"{self.metric} was not measured for the checkpoint")
+            return self._failed(None, f"{self.metric} was not measured for the checkpoint{self._why(evaluation)}")
         if score.n < self.least_n:
             return self._failed(score.value, f"{self.metric} was measured on {score.n} items, needs {self.least_n}")
         if self.demand in ("at_least", "at_most"):
@@ -78,6 +78,16 @@ class Gate(Data):
             return self._not_worse(score.value, comparison, yardstick)
         others = evaluation.base_scores if yardstick == "base" else evaluation.production_scores
         return self._better(score.value, others.get(self.metric), comparison, yardstick)
+
+    def _why(self, evaluation: EvalDone) -> str:
+        """The failed tasks that the metric needs: its own task, or those of its suite."""
+        place = self.metric.rpartition(".")[0]
+        failed = [
+            f"{name}: {failure.message}"
+            for name, failure in evaluation.task_errors.items()
+            if place and (name == place or name.startswith(f"{place}."))
+        ]
+        return f" ({'; '.join(failed)})" if failed else ""
 
     def _absolute(self, figure: float) -> RuleOutcome:
         passed = figure >= self.limit if self.demand == "at_least" else figure <= self.limit
