@@ -17,7 +17,7 @@ from tests.unit.review.evidence import evaluation, finish, sample_lines
 BEST = {"accuracy": 5, "politeness": 5, "usefulness": 5}
 WORST = {"accuracy": 1, "politeness": 1, "usefulness": 1}
 GATE = {"metric": "exact_match", "at_least": 0.5}
-CONFIGURATION = ("policy.published", "policy.deleted", "policy.pinned", "alias.bound", "audit.recorded")
+CONFIGURATION = ("policy.published", "policy.deleted", "alias.bound", "policy.pinned", "audit.recorded")
 
 
 def headers_of(keyring: Keyring, name: str, *scopes: Any) -> dict[str, str]:
