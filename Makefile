@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down link status logs lint test test-fast test-long lock contract conformance docs screenshots
+.PHONY: help setup demo up down link status logs lint test test-fast test-long chaos lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,10 @@ test-long: setup ## what `make test` leaves out, minutes each: every method on t
 	$(PYTEST) -v --durations=10 -m long
 	ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 -m "" \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
+
+FAULTS ?= 200
+chaos: setup ## faults under load, then checks: make chaos FAULTS=200 SEED=7
+	@$(BIN)/python -m tests.chaos --faults $(FAULTS) $(if $(SEED),--seed $(SEED)) $(if $(PLAYED),--played)
 
 contract: setup ## write docs/asyncapi.json from the event classes in shared/
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json

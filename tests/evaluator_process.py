@@ -22,6 +22,7 @@ from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split,
 from shared.settings import CommonSettings
 from tests.jetstream import jetstream
 from tests.ports import free_port
+from tests.process import environment_of
 
 
 def _wait_until_ready(url: str, timeout_s: float) -> None:
@@ -53,7 +54,7 @@ def evaluator(
     port = free_port()
     environment = {
         **os.environ,
-        **{f"ASSAY_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()},
+        **environment_of(settings),
         "ASSAY_INSTANCE": instance,
         "EVALUATOR_HTTP_PORT": str(port),
         "EVALUATOR_ENGINE_URL": engine_url,

@@ -1,9 +1,7 @@
 """`kill -9` of a gateway, its engine, or both, at random moments of swaps; each runs in a separate process."""
 
 import asyncio
-import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +18,8 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import Store
 from tests.gateway import approved, eventually
-from tests.ports import free_port, wait_for_port, wait_until_free
+from tests.ports import free_port
+from tests.process import Process, environment_of
 from tests.versioned_engine import CHAT
 
 # What a caller may see while something is dead: it can come back.
@@ -29,33 +28,6 @@ RIGHT_WITHIN_S = 60.0
 CALLERS = 8
 # Until somebody who got no answer asks again.
 AGAIN_S = 0.1
-
-
-@dataclass
-class Process:
-    """A process that is killed and restarted on the same port; it must listen again within a limit."""
-
-    command: Sequence[str]
-    port: int
-    environment: dict[str, str] = field(default_factory=dict)
-    start_s: float = 30.0
-    running: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        environment = {**os.environ, **self.environment}
-        self.running = subprocess.Popen(
-            self.command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def wait(self) -> None:
-        wait_for_port(self.port, self.start_s)
-
-    def kill(self) -> None:
-        assert self.running is not None
-        self.running.kill()
-        self.running.wait()
-        # Of several processes the first one's end is not yet the last one's.
-        wait_until_free(self.port)
 
 
 @dataclass(frozen=True)
@@ -167,12 +139,7 @@ async def _killed_and_back(killed: Sequence[Process], chance: random.Random) -> 
 async def _gateway(settings: CommonSettings, replica: Replica) -> AsyncIterator[Process]:
     port = free_port()
     environment = {
-        "ASSAY_NATS_URL": settings.nats_url,
-        "ASSAY_MONGO_URL": settings.mongo_url,
-        "ASSAY_DATABASE_PREFIX": settings.database_prefix,
-        "ASSAY_ARTIFACTS": settings.artifacts,
-        "ASSAY_CACHE_DIR": str(settings.cache_dir),
-        "ASSAY_KEYS_FILE": str(settings.keys_file),
+        **environment_of(settings),
         "GATEWAY_HTTP_PORT": str(port),
         "GATEWAY_ENGINES": f'{{"{replica.pool}": ["http://127.0.0.1:{replica.process.port}"]}}',
         **replica.gateway,

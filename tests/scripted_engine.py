@@ -1,8 +1,9 @@
 """A scripted engine: an HTTP server with vLLM's API that says which weights answered."""
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,12 @@ class ScriptedEngine:
     asked: Counter[str] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     say: Callable[[str], str] = lambda model: f"{' '.join(WORDS)} {model}"
+    pause_s: float = 0
+    """The time between two chunks of a stream."""
+
+    def words(self, body: dict[str, Any]) -> Sequence[str]:
+        """The chunks of a streamed answer."""
+        return WORDS
 
     async def health(self, _request: web.Request) -> web.Response:
         return web.Response()
@@ -64,11 +71,14 @@ class ScriptedEngine:
         answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await answer.prepare(request)
         head = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
-        chunks = [{"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]} for word in WORDS]
+        chunks = [
+            {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]} for word in self.words(body)
+        ]
         if (body.get("stream_options") or {}).get("include_usage"):
             chunks.append({"choices": [], "usage": usage()})
         for chunk in chunks:
             await answer.write(b"data: " + json.dumps({**head, **chunk}).encode() + b"\n\n")
+            await asyncio.sleep(self.pause_s)
         await answer.write(b"data: [DONE]\n\n")
         return answer
 
@@ -80,7 +90,15 @@ def usage() -> dict[str, int]:
 @asynccontextmanager
 async def scripted_engine(engine: ScriptedEngine | None = None) -> AsyncIterator[ScriptedEngine]:
     """The engine, listening on a free port."""
-    engine, app = engine or ScriptedEngine(), web.Application()
+    engine = engine or ScriptedEngine()
+    async with serve(engine):
+        yield engine
+
+
+@asynccontextmanager
+async def serve(engine: ScriptedEngine, port: int = 0) -> AsyncIterator[None]:
+    """Let the engine listen; port 0 is a free one."""
+    app = web.Application()
     app.router.add_get("/health", engine.health)
     app.router.add_get("/v1/models", engine.models)
     app.router.add_post("/v1/load_lora_adapter", engine.load)
@@ -89,11 +107,11 @@ async def scripted_engine(engine: ScriptedEngine | None = None) -> AsyncIterator
         app.router.add_post(path, engine.complete)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     assert site._server is not None
     engine.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    yield engine
+    yield
     await runner.cleanup()
 
 

@@ -24,8 +24,9 @@ from shared.artifacts import Artifacts
 from shared.events import Candidate
 from tests.gateway import BASE
 from tests.integration.test_gateway_swaps import ALIAS, ASK, POOL, adapter
-from tests.kills import Process, Replica, in_swaps
+from tests.kills import Replica, in_swaps
 from tests.ports import free_port
+from tests.process import Process
 from tests.weights import MODULE
 
 KILLS, VLLM_KILLS = int(os.environ.get("KILLS", "0")), int(os.environ.get("VLLM_KILLS", "0"))

@@ -18,6 +18,7 @@ from shared.events import ModelApproved, ReviewOpened, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.ports import free_port, wait_for_port
+from tests.process import environment_of
 from tests.review import BEST, eventually_published, eventually_status, headers_of, opened_review, score
 
 ITEMS, REVIEWERS, WANTED = 20, 10, 5
@@ -37,7 +38,7 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        common = {f"ASSAY_{name.upper()}": str(value) for name, value in self.settings.model_dump(mode="json").items()}
+        common = environment_of(self.settings)
         environment = {**os.environ, **common, "ASSAY_INSTANCE": str(self.port), "REVIEW_HTTP_PORT": str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

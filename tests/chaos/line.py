@@ -1,0 +1,129 @@
+"""All processes of the line on free ports: NATS, the laptop's MongoDB, an engine, and the services."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import nats
+
+from shared import topology
+from shared.security import Keyring, Scope
+from shared.settings import CommonSettings
+from tests.conftest import MongoServer, NatsServer
+from tests.gateway import BASE
+from tests.ports import free_port
+from tests.process import Process, environment_of
+
+SERVICES = ("ingest", "evaluator", "review", "gateway")
+
+
+class Program(Protocol):
+    """A process of the line; `start` after `kill` brings it back with its data."""
+
+    process: object
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Line:
+    """`programs` are by name. With `base_model`, a folder, the trainer runs too; without, the load plays its part."""
+
+    folder: Path
+    settings: CommonSettings
+    programs: dict[str, Program]
+    services: dict[str, Process]
+
+    @property
+    def artifacts(self) -> Path:
+        return Path(self.settings.artifacts)
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.services[service].port}"
+
+    def client(self, service: str, *scopes: Scope) -> httpx.AsyncClient:
+        """A client of one service with a new key."""
+        key = Keyring(self.settings.keys_file).create("chaos", scopes)
+        headers = {"authorization": f"Bearer {key}"}
+        return httpx.AsyncClient(base_url=self.url(service), headers=headers, timeout=10)
+
+
+def make(folder: Path, base_model: Path | None) -> Line:
+    """The line, not started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("nats", "mongo", "artifacts"):
+        (folder / name).mkdir()
+    nats_server, mongo = NatsServer(free_port(), folder / "nats"), MongoServer(free_port(), folder / "mongo")
+    settings = CommonSettings(
+        nats_url=nats_server.url,
+        mongo_url=mongo.url,
+        artifacts=str(folder / "artifacts"),
+        cache_dir=folder / "cache",
+        keys_file=folder / "keys.json",
+    )
+    engine_port = free_port()
+    engine = Process([sys.executable, "-m", "tests.chaos.engine", str(engine_port)], engine_port)
+    names = SERVICES if base_model is None else (*SERVICES, "trainer")
+    own = _settings_of_services(f"http://127.0.0.1:{engine_port}", base_model)
+    services = {name: _service(name, settings, folder, own.get(name, {})) for name in names}
+    return Line(folder, settings, {"nats": nats_server, "mongo": mongo, "engine": engine, **services}, services)
+
+
+@asynccontextmanager
+async def started(line: Line) -> AsyncIterator[Line]:
+    """The line with declared streams, all services ready; in the end everything is killed."""
+    try:
+        for program in line.programs.values():
+            await asyncio.to_thread(program.start)
+            if isinstance(program, NatsServer):
+                await _declare(line.settings)
+        await asyncio.gather(*(_ready(line.url(name)) for name in line.services))
+        yield line
+    finally:
+        for program in reversed(line.programs.values()):
+            if program.process is not None:
+                program.kill()
+
+
+def _settings_of_services(engine_url: str, base_model: Path | None) -> dict[str, dict[str, str]]:
+    base_models = json.dumps({BASE: str(base_model)} if base_model else {})
+    return {
+        "evaluator": {"EVALUATOR_ENGINE_URL": engine_url, "EVALUATOR_LEASE_S": "6"},
+        "gateway": {"GATEWAY_ENGINES": json.dumps({BASE: [engine_url]}), "GATEWAY_RECONCILE_S": "0.5"},
+        "trainer": {"TRAINER_BASE_MODELS": base_models, "TRAINER_THREADS": "1"},
+    }
+
+
+def _service(name: str, settings: CommonSettings, folder: Path, own: dict[str, str]) -> Process:
+    port = free_port()
+    environment = {**environment_of(settings), f"{name.upper()}_HTTP_PORT": str(port), "HF_HUB_OFFLINE": "1", **own}
+    command = [sys.executable, "-m", f"services.{name}"]
+    return Process(command, port, environment, start_s=60, log=folder / f"{name}.log")
+
+
+async def _declare(settings: CommonSettings) -> None:
+    client = await nats.connect(settings.nats_url)
+    await topology.declare(client.jetstream(timeout=30), settings)
+    await client.close()
+
+
+async def _ready(url: str, timeout_s: float = 90) -> None:
+    async with asyncio.timeout(timeout_s), httpx.AsyncClient() as client:
+        while not await is_ready(client, url):
+            await asyncio.sleep(0.2)
+
+
+async def is_ready(client: httpx.AsyncClient, url: str) -> bool:
+    """Whether the service answers that it can work."""
+    try:
+        return (await client.get(f"{url}/readyz", timeout=5)).status_code == 200
+    except httpx.TransportError:
+        return False
