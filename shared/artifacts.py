@@ -113,7 +113,7 @@ class Artifacts:
     def _check_present(self) -> None:
         """An empty folder in place of a missing store would make every artifact look deleted."""
         if self._local and not Path(self._root).is_dir():
-            raise ArtifactStoreAway(f"the artifact store {self._root} is not there; is its file system mounted?")
+            raise ArtifactStoreAway(f"the artifact store {self._root} does not exist; is its file system mounted?")
 
     def _store(self, source: Path, digest: str, size: int) -> Artifact:
         if not self._was_present:
@@ -183,4 +183,4 @@ def _refuse_pickle(path: Path) -> None:
         raise ArtifactError(f"{path.name}: only {', '.join(sorted(_FOLDER_SUFFIXES))} files are stored, never pickles")
     with path.open("rb") as file:
         if file.read(4).startswith(_PICKLE_STARTS):
-            raise ArtifactError(f"{path.name}: holds a pickle or an archive under another name")
+            raise ArtifactError(f"{path.name}: a pickle or an archive under another name; such files are not stored")

@@ -206,7 +206,7 @@ class Bus:
             except Exception as error:
                 if not (away := await self.outages.away()):
                     raise
-                _log.warning("handled again after an outage", consumer=consumer.name, away=away, exc_info=error)
+                _log.warning("to be handled again after an outage", consumer=consumer.name, away=away, exc_info=error)
             await self.outages.end()
 
     async def _handle(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:

@@ -45,7 +45,7 @@ class Lease(BaseModel):
     def renew(self, holder: str, now: float, lease_s: float) -> Self:
         """A longer lease of the same holder, expired or not; raises `LeaseLost` when it has another holder."""
         if self.holder != holder:
-            raise LeaseLost(f"the lease belongs to {self.holder or 'nobody'}, not to {holder}")
+            raise LeaseLost(f"the lease is held by {self.holder or 'no process'}, not by {holder}")
         return self.model_copy(update={"expires_at": now + lease_s})
 
     def release(self, holder: str) -> Self:

@@ -43,7 +43,7 @@ class Outbox:
             try:
                 await self.relay()
             except Exception as error:
-                _log.warning("events wait in the outbox", error=f"{type(error).__name__}: {error}")
+                _log.warning("events not published; will be retried", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.sweep_s)
                 continue
             try:

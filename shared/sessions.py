@@ -78,7 +78,7 @@ class Sessions:
             raise NotAuthenticated("this session has ended; sign in again")
         key = self.keyring.get(session.key_id)
         if key is None:
-            raise NotAuthenticated("the key of this session is not known here; sign in again")
+            raise NotAuthenticated("the key of this session no longer exists; sign in again")
         return self.keyring.accepted(key, key.sha256)
 
     async def end(self, cookie: str) -> None:
@@ -199,5 +199,5 @@ def _name(cookie: str) -> str:
     """The record's name: the key's id, so that all sessions of one key can be ended, and the secret's digest."""
     key_id, _, secret = cookie.partition(".")
     if not key_id.replace("_", "").replace("-", "").isalnum() or not key_id.isascii():
-        raise NotAuthenticated("this session is not known here; sign in again")
+        raise NotAuthenticated("this session does not exist; sign in again")
     return f"session.{key_id}.{hashlib.sha256(secret.encode()).hexdigest()}"

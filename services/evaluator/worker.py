@@ -127,7 +127,9 @@ def _adapter(artifacts: Artifacts, target: Target, settings: Settings) -> Adapte
     if (folder / "config.json").is_file():
         if settings.engine_mode == "weights":
             return Adapter(target.adapter_name, folder)
-        raise CannotBeScored("whole_model", "a full model needs an engine in the mode `weights`")
+        raise CannotBeScored(
+            "whole_model", "a whole model needs an engine with merged weights: set EVALUATOR_ENGINE_MODE=weights"
+        )
     if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
         raise CannotBeScored("adapter_damaged", f"the adapter lacks {' and '.join(missing)}")
     return Adapter(target.adapter_name, folder)

@@ -105,7 +105,7 @@ def _refusal(request: Request, checker: RowChecker) -> FileRefused | None:
         reason = f"{checker.bad_rows} of {checker.rows} rows are bad"
         return FileRefused("bad_rows", reason, "correct these rows, or upload with on_error=drop to leave them out")
     if request.template is not None and checker.kind not in ("", "chat"):
-        reason = f"a prompt template is for conversations; these rows are of the kind {checker.kind}"
+        reason = f"prompt templates apply to conversations only; these rows are of the kind {checker.kind}"
         return FileRefused("template_for_other_kind", reason, "upload the file without a template")
     return None
 
@@ -158,7 +158,7 @@ def _note_left_out(store: RowStore, parts: Numbers, log: FindingLog) -> None:
     reason = "is left out: its question is near to rows of two splits"
     for row in np.flatnonzero(parts == LEFT_OUT).tolist():
         place = int(store.numbers("place")[row])
-        log.add([Finding("notice", "near_two_splits", place, "", "", reason, "nothing; or change its question")])
+        log.add([Finding("notice", "near_two_splits", place, "", "", reason, "leave it out, or change its question")])
 
 
 def _flags(duplicates: Numbers, near: Iterable[tuple[int, int]]) -> Numbers:

@@ -45,7 +45,7 @@ class EvaluationRequested(EventData):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if sum(source is not None for source in (self.questions, self.suite, self.split)) != 1:
-            raise ValueError("an evaluation has exactly one of questions, suite and split")
+            raise ValueError("give exactly one of questions, suite and split")
         return self
 
     def aggregate_id(self) -> str:

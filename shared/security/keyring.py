@@ -56,7 +56,7 @@ class Keyring:
             return key
         person = self._by_id.get(key.person)
         if person is None or person.refusal(person.sha256, self.now()):
-            raise NotAuthenticated("the person of this API key was removed or may not sign in now")
+            raise NotAuthenticated("the person of this API key was removed or disabled; ask an administrator")
         kept = tuple(scope for scope in key.scopes if person.allows(scope))
         return key if kept == key.scopes else key.model_copy(update={"scopes": kept})
 

@@ -52,7 +52,7 @@ def _tensor(entry: Any) -> Tensor:
     tensor = Tensor(entry["dtype"], tuple(entry["shape"]), start, end)
     numbers = (*tensor.shape, start, end)
     if tensor.dtype not in _ITEM_BYTES or not all(type(n) is int and n >= 0 for n in numbers):
-        raise ValueError(f"no tensor: {entry!r:.100}")
+        raise ValueError(f"not a tensor: {entry!r:.100}")
     return tensor
 
 

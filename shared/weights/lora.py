@@ -16,7 +16,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     if config.get("use_dora"):
         raise UnfitWeights("DoRA adapters are not served: engines cannot compute them, and merging would change them")
     if config.get("modules_to_save") or config.get("bias", "none") != "none":
-        raise UnfitWeights("the adapter changes more than LoRA matrices (modules_to_save or bias)")
+        raise UnfitWeights("the adapter has more than LoRA matrices (modules_to_save or bias); train it without them")
     alpha: Any = config.get("lora_alpha")
     if type(alpha) not in (int, float) or not 0 < alpha < 1e6:
         raise UnfitWeights("the adapter's lora_alpha is not a positive number")

@@ -81,7 +81,7 @@ class _Updates:
         a, b = self._pairs[name]
         shape = (b.shape[0], a.shape[1])
         if tensor.dtype not in _TYPES or tensor.shape != shape:
-            raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; {shape} cannot be added")
+            raise UnfitWeights(f"{name!r:.200} is {tensor.dtype} {tensor.shape}; a {shape} update cannot be added")
         down, up = (to_floats(_view(self._data, matrix), matrix.dtype) for matrix in (a, b))
         return down, up * np.float32(scale(self._config, a.shape[0]))
 

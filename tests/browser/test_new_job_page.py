@@ -157,7 +157,7 @@ def test_data_of_another_person_is_not_offered_and_cannot_be_planned(site: Site,
     page.goto(f"{site.url}/console/trainer/new")
     expect(page.locator("main")).to_contain_text("No checked data yet")
     page.goto(f"{site.url}/console/trainer/new?training_file=file-faq&model={BASE}")
-    expect(page.locator("#out-training_file")).to_have_text("file-faq is not a checked data set of yours")
+    expect(page.locator("#out-training_file")).to_have_text("you have no checked dataset file-faq")
 
 
 def test_the_form_in_chinese_leaves_no_word_in_english(site: Site, form: Page) -> None:

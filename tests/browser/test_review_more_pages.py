@@ -94,7 +94,7 @@ def test_a_policy_is_tried_over_past_jobs_and_saved_under_another_name(site: Sit
     lead.get_by_role("link", name="quick").click()
     lead.locator("#content").fill('{"mode": "automatic", "gates": [{"metric": "exact_match"}]}')
     lead.get_by_role("button", name="What would it have decided?").click()
-    expect(lead.get_by_text("a gate has exactly one of")).to_be_visible()
+    expect(lead.get_by_text("a gate must have exactly one of")).to_be_visible()
     assert "exact_match" in lead.locator("#content").input_value(), "the text stays"
     lead.locator("#content").fill(
         '{"mode": "automatic", "gates": [{"metric": "exact_match", "at_least": 0.95}], "items_per_review": 7}'

@@ -171,9 +171,9 @@ async def test_an_uploaded_table_becomes_a_task_and_bad_suites_are_refused(evalu
     assert done.task_errors == {}
     assert {"shop.faq.exact_match", "shop.faq.rouge_l", "shop.score", "shop.kept"} <= set(done.scores)
     for name, tasks, said in [
-        ("Shop", (GOOD,), "at most 20 lower-case letters"),
+        ("Shop", (GOOD,), "1 to 20 lower-case letters"),
         ("general", (GOOD,), "cannot be changed by HTTP"),
-        ("shop", (GOOD, GOOD), "two tasks are named good|task-2"),
+        ("shop", (GOOD, GOOD), "two tasks are named good; rename one|task-2"),
         ("shop", ({**GOOD, "metrics": ["blue"]},), "unknown metric blue"),
         ("shop", ({"name": "f", "data": {"file": "x.csv"}},), "cannot name files"),
     ]:

@@ -197,7 +197,7 @@ async def test_a_job_goes_on_from_a_fine_tuned_model_or_a_checkpoint_by_its_name
         assert asked.spec.base_model == following.model == BASE
         assert (asked.spec.hyperparameters.start_job, asked.spec.hyperparameters.start_step) == (job.id, step)
     twice = {"type": "supervised", "supervised": {"hyperparameters": {"start_job": job.id}}}
-    with pytest.raises(openai.BadRequestError, match="already says what to start from"):
+    with pytest.raises(openai.BadRequestError, match="already names the checkpoint to start from"):
         await sdk.fine_tuning.jobs.create(model=model, training_file=file, method=twice)
     stranger = gateway.sdk("train")
     for name in (model, early.model_name):

@@ -156,7 +156,7 @@ class RowChecker:
         if kind != self.kind:
             reason = f"is a row of another kind ({kind}) than the rows before it ({self.kind})"
             report.error(
-                "mixed_kinds", "", reason, "upload each kind in a file of its own: they are learned differently"
+                "mixed_kinds", "", reason, "upload each kind in a separate file: each kind is trained differently"
             )
         return kind == self.kind
 

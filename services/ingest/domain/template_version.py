@@ -35,9 +35,9 @@ def with_fields(template: PromptTemplate, declared: tuple[str, ...] | None) -> P
     if INPUT not in placeholders(template.user):
         raise TemplateRefused("`user` must contain {input}, where the message of the user is put")
     if INPUT in placeholders(template.system):
-        raise TemplateRefused("`system` stands once and cannot contain {input}")
+        raise TemplateRefused("`system` cannot contain {input}: put it into `user`")
     if declared is not None and (unused := [name for name in declared if name not in found]):
-        raise TemplateRefused(f"the field {unused[0]!r} is not in the template")
+        raise TemplateRefused(f"the declared field {unused[0]!r} is not in the template")
     fields = tuple(name for name in found if name != INPUT) if declared is None else declared
     made = PromptTemplate.model_validate({**template.model_dump(), "fields": fields})
     if len(made.model_dump_json().encode()) > MAX_BYTES:

@@ -22,5 +22,5 @@ async def visible(request: AnyRequest, datasets: Datasets, dataset_id: str) -> D
     """A data set of the reader; 404 for those of other keys."""
     found = await datasets.get(dataset_id)
     if found is None or not request.state.key.owns(found.upload.owner):
-        raise NotFound(f"there is no data set {dataset_id!r}")
+        raise NotFound(f"there is no dataset {dataset_id!r}")
     return found

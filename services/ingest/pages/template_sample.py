@@ -58,7 +58,7 @@ async def sample_part(
 def sample(template: PromptTemplate, number: int, row: Row, fields: Mapping[str, Any]) -> SampleRow:
     """One row rendered by the function that renders training rows and requests."""
     if not isinstance(row, Conversation):
-        return SampleRow(number, problem="a template is for conversations, and this row is none")
+        return SampleRow(number, problem="this row is not a conversation; templates apply to conversations only")
     messages = [{"role": one.role, "content": _wrapped(one.content)} for one in row.messages]
     try:
         made = render(template, messages, {name: _wrapped(str(value)) for name, value in fields.items()})

@@ -58,7 +58,7 @@ def begin(request: AnyRequest) -> Response[bytes]:
 def example() -> Response[bytes]:
     """The example's file, which the page uploads like any other."""
     if not EXAMPLE.exists():
-        raise NotFound("the example is not on this machine")
+        raise NotFound("the example file is not installed on this server")
     headers = {"content-disposition": 'attachment; filename="address-extraction.jsonl"'}
     return Response(EXAMPLE.read_bytes(), media_type="application/jsonl", headers=headers)
 

@@ -50,7 +50,7 @@ def unpack(path: Path, containers: list[str], limits: Limits) -> tuple[Any, str]
         else:
             return stream, name
         if len(containers) > 2:
-            raise FileRefused("nested_archives", "the archive holds an archive in an archive", "unpack it once")
+            raise FileRefused("nested_archives", "the archive has archives on three levels", "unpack it once")
 
 
 class Unpacked(io.RawIOBase):

@@ -30,7 +30,7 @@ def read(text: io.TextIOBase, dialect: Dialect, detected: Detected, limits: Limi
             if "field larger" in str(error):
                 yield rows
                 fix = "a cell may lack its closing quote: quote cells with line breaks, and double quotes inside them"
-                raise FileRefused("cell_too_long", f"a cell from line {line} on does not end", fix) from None
+                raise FileRefused("cell_too_long", f"a cell that begins on line {line} does not end", fix) from None
             continue
         if cells is None:
             break

@@ -71,7 +71,7 @@ def parse_text(text: str) -> dict[str, Any] | Problem:
     if _depth(value) > _MAX_DEPTH:
         return _too_deep()
     if "\\u0000" in text or "\x00" in text:
-        return Problem("nul", "holds a NUL character", "remove the character: no tokenizer and no table can hold it")
+        return Problem("nul", "holds a NUL character", "remove the character: tokenizers and tables cannot store it")
     return _unwrapped(value)
 
 

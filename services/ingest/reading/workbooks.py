@@ -65,7 +65,8 @@ def _open(workbook: Any, sheet: str, detected: Detected) -> Any:
     if not sheet and len(names) > 1:
         detected.notes.append(f"the workbook has {len(names)} sheets; {detected.sheet!r} was read")
     if found.width > _MAX_COLUMNS:
-        raise FileRefused("too_many_columns", f"the sheet has {found.width} columns", "remove the empty ones")
+        reason = f"the sheet has {found.width} columns; at most {_MAX_COLUMNS} are allowed"
+        raise FileRefused("too_many_columns", reason, "remove empty columns")
     return found
 
 
@@ -80,7 +81,7 @@ def _with_formulas(path: Path, sheet: str, detected: Detected) -> Iterator[list[
                 yield [getattr(cell.value, "text", cell.value) for cell in row]
     except (InvalidFileException, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"the workbook cannot be read: {str(error)[:200]}"
-        raise FileRefused("damaged_workbook", reason, "save it again by a spreadsheet") from None
+        raise FileRefused("damaged_workbook", reason, "save it again with a spreadsheet program") from None
     if count:
         detected.notes.append(f"{count} cells are formulas: their text was read, not their result")
 
@@ -140,7 +141,9 @@ def _refuse_bombs(path: Path, limits: Limits) -> bool:
                     reason = f"the workbook unpacks to more than {limits.workbook // MIB} MiB"
                     raise FileRefused("workbook_too_large", reason, "save the sheet as CSV: it is read as a stream")
                 if b"<!DOCTYPE" in tail + chunk or b"<!ENTITY" in tail + chunk:
-                    raise FileRefused("entities", "the workbook defines XML entities", "save it again by a spreadsheet")
+                    raise FileRefused(
+                        "entities", "the workbook defines XML entities", "save it again with a spreadsheet program"
+                    )
                 in_sheet = member.filename.startswith("xl/worksheets/")
                 has_formulas |= in_sheet and _FORMULA.search(tail + chunk) is not None
                 tail = chunk[-16:]

@@ -174,5 +174,7 @@ def _wrong_option(upload: DatasetUploaded, template: PromptTemplate | None) -> R
         return RowError(line=0, field="shape", reason=reason, code="unknown_shape", fix=f"one of {', '.join(SHAPES)}")
     if options.template is not None and template is None:
         reason = f"there is no template {options.template.name!r} of this version"
-        return RowError(line=0, field="template", reason=reason, code="unknown_template", fix="make it first")
+        return RowError(
+            line=0, field="template", reason=reason, code="unknown_template", fix="create it first: POST /v1/templates"
+        )
     return None

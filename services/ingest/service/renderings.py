@@ -71,7 +71,7 @@ class Renderings:
             reason = f"there is no template {asked.template.name!r} of this version"
             return event.model_copy(update={"error": Failure(code="unknown_template", message=reason)})
         if report.kind != "chat" or report.rows is None or report.index is None:
-            reason = f"a prompt template is for conversations; these rows are of the kind {report.kind}"
+            reason = f"prompt templates apply to conversations only; these rows are of the kind {report.kind}"
             return event.model_copy(update={"error": Failure(code="template_for_other_kind", message=reason)})
         request = RenderRequest(rows=report.rows, fields=report.fields, index=report.index, template=template)
         result = await self.renderer.render(request)

@@ -33,12 +33,12 @@ def _call(value: Any, field: str, report: RowReport) -> ToolCall | None:
         report.error("bad_call", f"{field}.function.name", "is missing", _CALL_FIX)
         return None
     if not isinstance(value.get("id"), str) or not value["id"]:
-        report.error("bad_call", f"{field}.id", "is missing: results name it", _CALL_FIX)
+        report.error("bad_call", f"{field}.id", "is missing: tool results refer to it", _CALL_FIX)
         return None
     if isinstance(arguments, dict):
         arguments = json.dumps(arguments, ensure_ascii=False)
     if not isinstance(arguments, str) or not _is_object(arguments):
-        report.error("bad_arguments", f"{field}.function.arguments", "is not a JSON object in a text", _CALL_FIX)
+        report.error("bad_arguments", f"{field}.function.arguments", "is not a JSON object written as text", _CALL_FIX)
         return None
     return ToolCall(id=value["id"], type="function", function=FunctionCall(name=name, arguments=arguments))
 

@@ -44,7 +44,7 @@ def _check_turns(messages: Sequence[Message], report: RowReport, field: str) -> 
             return False
         if message.role == "tool" and message.tool_call_id not in open_calls:
             fix = "name the id of a call in the assistant's message before it"
-            report.error("unknown_call", f"{field}[{place}].tool_call_id", "answers no open call", fix)
+            report.error("unknown_call", f"{field}[{place}].tool_call_id", "does not answer an open call", fix)
             return False
         if message.role == "assistant":
             open_calls = {call.id for call in message.tool_calls}

@@ -42,7 +42,7 @@ def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions
     if labels and min(labels.values()) < _RARE_LABEL:
         rare = min(labels, key=lambda one: labels[one])
         share = f"{labels[rare]:.1%} of the rows"
-        text = f"the label {rare[:60]!r} stands in {share}: add rows of it, or it is rarely learned"
+        text = f"the label {rare[:60]!r} is in {share}: add rows of it, or it is rarely learned"
         made.append(Advice(topic="balance", value=labels[rare], text=text, warns=True))
     if contradictions:
         text = f"{contradictions} questions have several answers: keep one answer each, unless several are right"

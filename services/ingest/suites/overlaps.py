@@ -48,7 +48,7 @@ def find_overlaps(
         report = RowReport(int(index.places[twin.row]))
         reason = f"contains a question of the suite {suite.name!r}, task {asked.task!r}"
         reason += f" (similarity {twin.similarity:.2f}): {shortened(asked.text, 200)}"
-        fix = "remove the row: a model that learned the question gets a score that means nothing"
+        fix = "remove the row: the score of a model that learned the question means nothing"
         report.notice("in_suite", "", reason, fix)
         log.add(report)
     return [_report(suite, [t for t in found if places[t.question][0] is suite], places, index) for suite in suites]

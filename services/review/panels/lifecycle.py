@@ -70,7 +70,7 @@ class Lifecycle:
         """The owner of the job and admin manage its review."""
         review = await self.assignments.review(review_id)
         if not caller.owns(review.candidate.owner):
-            raise NotOwner("only the owner of the job and admin manage its review")
+            raise NotOwner("only the job's owner and keys with the scope 'admin' can manage this review")
         return review
 
     async def _move(self, review_id: str, status: Status, reason: str, caller: Caller, *allowed: Status) -> Review:

@@ -25,9 +25,9 @@ class Overriding:
         evaluation = await self.runs.evaluations.basis(run)
         _require_overrider(run, caller)
         if evaluation is None or run.policy is None:
-            raise WrongState("there is no chosen checkpoint yet that a decision could be about")
+            raise WrongState("no checkpoint has been chosen yet; override the verdict after that")
         if run.status == "proving":
-            raise WrongState("the chosen checkpoint is being asked the test split; decide when its figures are there")
+            raise WrongState("the chosen checkpoint is being asked the test split; wait for the result, then decide")
         override = Override(approved=approved, by=caller.id, reason=reason, at=int(self.now()))
 
         def apply(known: Run) -> tuple[Run, Sequence[EventData]] | None:
@@ -45,6 +45,6 @@ class Overriding:
 def _require_overrider(run: Run, caller: Caller) -> None:
     allowed = caller.admin or (run.policy is not None and not caller.ids.isdisjoint(run.policy.overriders))
     if not allowed:
-        raise NotOwner("only admin and those whom the policy names as overriders may override a verdict")
+        raise NotOwner("only the policy's overriders and keys with the scope 'admin' can override a verdict")
     if run.policy is not None and not run.policy.own_job and run.owner in caller.ids:
-        raise OwnJob(f"the policy {run.policy.name!r} forbids that people decide over their own job")
+        raise OwnJob(f"the policy {run.policy.name!r} does not allow people to decide over their own job")

@@ -106,7 +106,7 @@ class Runs:
             if run.status == "in_review":
                 return None
             if run.status != "undecided":
-                raise WrongState(f"the run is {run.status}: only an undecided one goes back into review")
+                raise WrongState(f"the run is {run.status}: only an undecided run can be reviewed again")
             return run.model_copy(update={"status": "in_review"}), ()
 
         await self.runs.change(job_id, reopen)

@@ -83,7 +83,7 @@ def _row(cells: Any, columns: dict[str, int], rubric: Rubric, seen: dict[str, st
 
 def _id(cell: Any) -> str:
     if not isinstance(cell.value, str):
-        shown = "empty" if cell.value is None else f"{cell.value!r}, no longer a text"
+        shown = "empty" if cell.value is None else f"{cell.value!r}, not a text any more"
         raise _refused(cell, f"the id is {shown}: copy it from the workbook as it was handed out")
     return cell.value
 

@@ -34,13 +34,15 @@ class NamedBaseModels:
             raise UnknownBaseModel(f"the base model {name!r} cannot be read: {error}") from error
         if "auto_map" in config:
             raise UnknownBaseModel(
-                f"the base model {name!r} needs its own Python code (auto_map in its config.json), which is never run "
-                "here: name a model that transformers supports"
+                f"the base model {name!r} needs its own Python code (auto_map in its config.json), which is never "
+                "run here: use a model that transformers supports"
             )
         width = _number(config, _WIDTHS)
         if width is None:
             names = ", ".join(_WIDTHS)
-            raise UnknownBaseModel(f"the config.json of the base model {name!r} states no width (one of {names})")
+            raise UnknownBaseModel(
+                f"the config.json of the base model {name!r} has none of the fields for its width ({names})"
+            )
         shape = {"blocks": _number(config, _BLOCKS) or 1, "context": _number(config, _CONTEXTS)}
         return BaseModel(name=name, path=path, hidden_size=width, **shape)
 

@@ -90,7 +90,8 @@ def plan_training(
     requested hyperparameters contradict each other.
     """
     if rows < 1:
-        raise PlanRefused("empty_training_split", "the dataset's training split has no rows", "training_file")
+        message = "the dataset's training split has no rows; upload a file with more rows"
+        raise PlanRefused("empty_training_split", message, "training_file")
     asked = spec.hyperparameters
     reasons: dict[str, str] = {}
     general = general_row_count(asked, rows, reasons)

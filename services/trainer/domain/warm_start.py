@@ -17,7 +17,9 @@ def warm_start(earlier: TrainingRun | None, asked: TrainingRequested) -> tuple[W
     if earlier is None or earlier.request.owner != asked.owner or earlier.plan is None:
         raise PlanRefused("start_not_found", f"there is no job {wanted.start_job!r} to start from", "start_job")
     if earlier.request.spec.base_model != asked.spec.base_model:
-        message = f"job {earlier.id} trained {earlier.request.spec.base_model}, not {asked.spec.base_model}"
+        message = (
+            f"job {earlier.id} trained {earlier.request.spec.base_model}, but this job names {asked.spec.base_model}"
+        )
         raise PlanRefused("invalid_hyperparameter", message, "start_job")
     tuning = earlier.plan.tuning
     # An adapter that was trained over another job's model is incomplete without it; its published model is merged.

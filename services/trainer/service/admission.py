@@ -127,7 +127,9 @@ def _data(run: TrainingRun, datasets: dict[str, DatasetReady]) -> RunData:
     """The splits that a run reads; of a validation file and of a general file it reads the largest split."""
     for use, dataset in datasets.items():
         if dataset.kind in ("preference", "unpaired"):
-            message = f"{dataset.file_id} has preferences, which cannot be trained on yet: name a file of conversations"
+            message = (
+                f"{dataset.file_id} has preferences, which cannot be used for training yet; use a file of conversations"
+            )
             raise PlanRefused("unsupported_rows", message, use)
     if not run.request.spec.allow_contaminated:
         refuse_suite_questions(datasets["training_file"])

@@ -57,7 +57,7 @@ class JobPreview:
     async def _dataset(self, file_id: str, use: str, key: Key) -> DatasetReady:
         check = await self.store.datasets.get(file_id)
         if check is None or check.ready is None or not key.owns(check.ready.owner):
-            raise PlanRefused("dataset_not_found", f"{file_id} is not a checked data set of yours", use)
+            raise PlanRefused("dataset_not_found", f"you have no checked dataset {file_id}", use)
         return check.ready
 
     async def _earlier(self, plan: TrainingPlan) -> list[TrainingRun]:

@@ -92,7 +92,7 @@ class TrainingSupervisor:
             async for message in worker.messages():
                 if await handler.on_message(parse_message(message)):
                     return
-            raise ChildDied(0, "it ended without a last message")
+            raise ChildDied(0, "it ended without reporting a result")
         except ChildDied as death:
             # A worker that is still loading cannot save: the signal ends it, which is not a crash.
             if not self._shutting_down:

@@ -108,7 +108,7 @@ class WorkerMessageHandler:
     async def _on_stopped(self, message: JobStopped) -> None:
         # A saved state without a request means that this trainer is shutting down: the run stays claimable.
         if not await self._carry_out_request(message) and not message.state_saved:
-            raise Interrupted(f"the process that trained run {self.lease.run.id} was stopped from outside")
+            raise Interrupted(f"another program stopped the training process of run {self.lease.run.id}")
 
     async def _carry_out_request(self, stopped: JobStopped) -> bool:
         """End or pause the run if that was requested."""

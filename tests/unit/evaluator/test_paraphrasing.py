@@ -182,7 +182,7 @@ async def test_without_a_judge_the_request_is_refused(tmp_path, files) -> None:
         await client.put("/v1/suites/shop", json={"tasks": [TASK]})
         refused = await client.post(PATH, params={"into": "para"})
     assert refused.status_code == 422
-    assert "no judge is set up" in refused.json()["detail"]
+    assert "no judge is configured" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

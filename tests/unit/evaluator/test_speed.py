@@ -141,6 +141,6 @@ def test_speed_tasks_accept_speed_metrics_only() -> None:
     rows = {"rows": ROWS}
     assert read_task({"name": "fast", "kind": "speed", "data": rows}).measured_by == ("tokens_per_s",)
     for wrong in ({"kind": "speed", "metrics": ["exact_match"]}, {"metrics": ["first_token_s"]}):
-        with pytest.raises(CannotBeScored, match="of the kind speed, and only of this kind"):
+        with pytest.raises(CannotBeScored, match="are the only metrics of the kind speed"):
             read_task({"name": "fast", "data": rows, **wrong})
     assert Timing(first_token_s=1, total_s=1, tokens=1).tokens_per_s == 0

@@ -210,8 +210,8 @@ def test_a_prompt_template_cannot_use_the_answer() -> None:
         ({"name": "t", "data": {"rows": [], "file": "x.csv"}}, "bad_task", "exactly one of file, artifact and rows"),
         ({"name": "t", "data": {"rows": []}, "weight": 0}, "bad_task", "weight"),
         ({"name": "t", "data": {"rows": []}, "wieght": 1}, "bad_task", "wieght"),
-        ({"name": "t", "data": {"rows": []}, "metrics": ["perplexity"]}, "bad_task", "only of this kind"),
-        ({"name": "t", "data": {"rows": []}, "kind": "likelihood", "metrics": ["f1"]}, "bad_task", "the only metric"),
+        ({"name": "t", "data": {"rows": []}, "metrics": ["perplexity"]}, "bad_task", "no other kind has it"),
+        ({"name": "t", "data": {"rows": []}, "kind": "likelihood", "metrics": ["f1"]}, "bad_task", "perplexity only"),
     ],
 )
 def test_every_invalid_field_of_a_task_is_named(raw, code, said) -> None:

@@ -20,7 +20,7 @@ TOO_LONG = "This model's maximum context length is 2048 tokens. However, you req
         ({"code": "invalid_schema"}, "'response_format' cannot be compiled", CHAT, "response_format", "invalid_schema"),
         ({"code": 400, "param": "guided_json"}, "cannot be compiled", CHAT, None, "invalid_request"),
         ({"code": 400}, "temperature must be non-negative", TEXT, "temperature", "invalid_request"),
-        ({}, "The engine gave no reason.", CHAT, None, "invalid_request"),
+        ({}, "The engine refused the request without a reason.", CHAT, None, "invalid_request"),
     ],
 )
 def test_an_engines_error_keeps_its_code_and_names_a_parameter_that_was_sent(

@@ -89,7 +89,7 @@ def test_a_configuration_that_engines_cannot_serve_is_refused(
 
 
 def test_a_rank_above_the_engines_is_refused(folder: Path, base: Base) -> None:
-    with pytest.raises(UnfitWeights, match="rank 4 is above the engines' 3"):
+    with pytest.raises(UnfitWeights, match="rank 4, but the engines serve at most 3"):
         check(FILES.adapter(folder), base, max_rank=3)
 
 

@@ -89,7 +89,7 @@ async def test_an_override_ends_the_open_review_and_a_second_one_is_published_to
     assert (ended.status, ended.log[-1].reason) == ("cancelled", "the verdict was overridden: we looked at it")
     ids = [each for kind, each in await world.sent() if kind == "model.approved"]
     assert len(ids) == len(set(ids)) == 2
-    with pytest.raises(WrongState, match="only an undecided one"):
+    with pytest.raises(WrongState, match="only an undecided run"):
         await world.panels.lifecycle.reopen(review, "once more", ADMIN)
 
 
@@ -128,7 +128,7 @@ async def test_only_those_whom_the_policy_names_decide_disputed_items(tmp_path: 
     await world.score(review, BEN, WORST)
     assert "review.waiting" in [kind for kind, _id in await world.sent()]
     adjudication = world.panels.adjudication
-    with pytest.raises(NotOwner, match="you are not named"):
+    with pytest.raises(NotOwner, match="does not name you"):
         await adjudication.queue(review, ANA)
     with pytest.raises(NotOwner):
         await adjudication.decide(review, "item-1", ANA, BEST, "mine")

@@ -29,7 +29,7 @@ async def test_a_base_model_with_its_own_code_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("config", [{}, {"hidden_size": "wide"}])
 async def test_a_config_without_a_width_is_refused(tmp_path: Path, config: dict[str, object]) -> None:
-    with pytest.raises(UnknownBaseModel, match="states no width"):
+    with pytest.raises(UnknownBaseModel, match="has none of the fields for its width"):
         await models(tmp_path, config).find("mine")
 
 

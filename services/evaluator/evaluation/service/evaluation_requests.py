@@ -43,7 +43,7 @@ class EvaluationRequests:
             raise RequestRefused(f"choose a suite: {error}") from None
         if not found.readable_by(key.person):
             # An administrator sees all suites, but an evaluation uses those of the person that asks for it.
-            raise RequestRefused(f"the suite {suite!r} is not shared: let its owner make it readable for everyone")
+            raise RequestRefused(f"the suite {suite!r} is not shared: ask its owner to make it readable for everyone")
         served = await self.engines.base_models()
         asked = EvaluationRequested(
             evaluation_id=f"eval-{uuid4().hex[:12]}",
@@ -74,7 +74,7 @@ class EvaluationRequests:
             return EvaluatedModel(name=name, base_model=name)
         evaluation = await self.evaluations.store.get(name)
         if evaluation is None or not key.owns(evaluation.done.candidate.owner):
-            there = ", ".join(served) or "none answers now"
+            there = ", ".join(served) or "no engine answers now"
             raise RequestRefused(f"{name!r} is neither a base model that an engine serves ({there}) nor a checkpoint")
         candidate = evaluation.done.candidate
         return EvaluatedModel(name=name, base_model=candidate.base_model, candidate=candidate)

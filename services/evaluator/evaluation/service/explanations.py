@@ -42,9 +42,9 @@ class Explanations:
         if samples is None:
             raise SampleNotFound(f"that evaluation has no task {task!r}")
         if not 0 < place <= len(samples):
-            raise SampleNotFound(f"there are {len(samples)} samples; there is no sample {place}")
+            raise SampleNotFound(f"the task has {len(samples)} samples; there is no sample {place}")
         if evaluation.train is None:
-            raise NotExplained("the training rows of this checkpoint are not known")
+            raise NotExplained("this checkpoint's event does not name its training rows")
         sample = samples[place - 1]
         async with self._searching:
             nearest = await asyncio.to_thread(self.search.nearest, evaluation.train, question_and_answer(sample), count)

@@ -171,7 +171,9 @@ class Vllm:
         for name in ("bos_token_id", "eos_token_id"):
             if isinstance(found.get(name), int):
                 return found[name]
-        raise CannotBeScored("no_prefix_token", f"the model starts texts with no token, and {config} names none")
+        raise CannotBeScored(
+            "no_prefix_token", f"the model has no start token, and {config} names neither bos_token_id nor eos_token_id"
+        )
 
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
         # On a CPU engine with LoRA, such a request ends the server.

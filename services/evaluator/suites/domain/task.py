@@ -69,9 +69,9 @@ class Table(StrictModel):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if sum(source is not None for source in (self.file, self.artifact, self.rows)) != 1:
-            raise ValueError("a table has exactly one of file, artifact and rows")
+            raise ValueError("give exactly one of file, artifact and rows")
         if self.artifact is not None and self.format is None:
-            raise ValueError("the format of an artifact is required")
+            raise ValueError("give the format of the artifact: csv, jsonl, json or xlsx")
         return self
 
 
@@ -135,7 +135,7 @@ class Task(StrictModel):
     @model_validator(mode="after")
     def _one_kind_of_questions(self) -> Self:
         if (self.kind == "lm_eval") != (self.lm_eval is not None):
-            raise ValueError("the kind lm_eval, and only this kind, has a field lm_eval with the name of a task")
+            raise ValueError("the field lm_eval is required for the kind lm_eval, and not allowed for other kinds")
         if (self.kind == "lm_eval") != (self.data is NO_ROWS):
             raise ValueError("data: Field required, except for the kind lm_eval")
         return self
@@ -143,9 +143,11 @@ class Task(StrictModel):
     @model_validator(mode="after")
     def _fitting_metrics(self) -> Self:
         if any((name == "perplexity") != (self.kind == "likelihood") for name in self.measured_by):
-            raise ValueError("perplexity is the only metric of the kind likelihood, and only of this kind")
+            raise ValueError("the kind likelihood has the metric perplexity only, and no other kind has it")
         if any((name in SPEED_METRICS) != (self.kind == "speed") for name in self.measured_by):
-            raise ValueError(f"{', '.join(SPEED_METRICS)} are the metrics of the kind speed, and only of this kind")
+            raise ValueError(
+                f"{', '.join(SPEED_METRICS)} are the only metrics of the kind speed, and no other kind has them"
+            )
         return self
 
     @property

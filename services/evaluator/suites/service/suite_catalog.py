@@ -83,7 +83,9 @@ class SuiteCatalog:
             if suite.content == content and not suite.deleted:
                 return None
             if len(suite.revisions) >= MAX_REVISIONS:
-                raise SuiteRefused(f"{name} has {MAX_REVISIONS} revisions; put the next one under another name")
+                raise SuiteRefused(
+                    f"{name} has {MAX_REVISIONS} revisions, the most allowed; save the next one under another name"
+                )
             revised = suite.revised(content, artifact, author.person, self.now())
             return revised, [revised.published()]
 
@@ -214,7 +216,9 @@ class SuiteCatalog:
 
     async def _check(self, name: str, content: SuiteContent) -> None:
         if not re.fullmatch(NAME, name):
-            raise SuiteRefused(f"a suite's name has at most 20 lower-case letters, digits, - and _: not {name[:80]!r}")
+            raise SuiteRefused(
+                f"a suite's name must be 1 to 20 lower-case letters, digits, '-' and '_', not {name[:80]!r}"
+            )
         if name in await asyncio.to_thread(self.folders.names):
             raise SuiteRefused(f"{name} is a file in a folder of the server; it cannot be changed by HTTP")
         for task_name, raw in zip(task_names(content.tasks), content.tasks, strict=True):
@@ -225,7 +229,7 @@ class SuiteCatalog:
             except (CannotBeScored, SuiteRefused) as error:
                 raise SuiteRefused(f"{task_name}: {error}") from None
             if task.name != task_name:
-                raise SuiteRefused(f"two tasks are named {task.name}")
+                raise SuiteRefused(f"two tasks are named {task.name}; rename one")
 
 
 def _require_own_tables(task: Task) -> None:

@@ -56,7 +56,7 @@ class SuiteTables:
         """
         suite = await self.catalog.get(name, author)
         if suite.revision != revision:
-            raise SuiteChanged(f"revision {suite.revision} was saved meanwhile; open the table again")
+            raise SuiteChanged(f"revision {suite.revision} was saved after you opened the table; open it again")
         known = await self.table(suite, task)
         content = to_jsonl(edited(known.rows, edit))
         artifact = await asyncio.to_thread(self.files.put_bytes, content)

@@ -27,7 +27,7 @@ async def used(
     """
     key = request.app.state.keyring.authenticate(request.headers.get("authorization"))
     if key_id is not None and not key.owns(key_id):
-        raise NotAllowed("only an administrator sees what other keys used")
+        raise NotAllowed("the usage of other keys needs the scope 'admin'; leave out 'key_id' to see your own")
     shown = key_id if key.allows("admin") else key.id
     data = await ledger.usage(start, end, shown, tuple(dict.fromkeys(group_by or ())))
     return {"object": "list", "data": [{"object": "usage", **row} for row in data], "has_more": False}

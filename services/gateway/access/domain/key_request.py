@@ -86,7 +86,7 @@ def refuse_lockout(asking: Key, changed: Key, now: float) -> None:
     """A key must not take its own rights away: the last administrator would be locked out by a slip."""
     gone = changed.disabled or changed.deleted or "admin" not in changed.scopes
     if changed.id == asking.id and (gone or (changed.expires_at is not None and changed.expires_at <= now)):
-        raise BadRequest("A key cannot take its own rights away; use another admin key.", code="own_key")
+        raise BadRequest("A key cannot remove its own rights; use another admin key.", code="own_key")
 
 
 def _read(model: type[B], body: Any) -> B:

@@ -114,7 +114,7 @@ def refuse(key: Key, account: Account, tokens: int, now: float) -> None:
             )
             raise _too_many("tokens", key.tokens_per_minute, wait_s, headers(key, account, now))
     if key.token_budget is not None and account.spent + account.spent_by_others + account.reserved >= key.token_budget:
-        message = f"This API key's budget of {key.token_budget} tokens is used up."
+        message = f"This API key's budget of {key.token_budget} tokens is used up; ask an administrator to raise it."
         raise RateLimited(message, code="insufficient_quota", headers={"x-should-retry": "false"})
 
 

@@ -59,7 +59,7 @@ def days(start: date | None, end: date | None, now: float) -> list[str]:
     first = start or last - timedelta(days=29)
     count = (last - first).days + 1
     if not 1 <= count <= LONGEST_DAYS:
-        message = f"'start' must not be after 'end', and at most {LONGEST_DAYS} days can be asked for."
+        message = f"'start' must not be after 'end', and the range can be at most {LONGEST_DAYS} days."
         raise BadRequest(message, param="start", code="invalid_value")
     return [(first + timedelta(days=n)).isoformat() for n in range(count)]
 

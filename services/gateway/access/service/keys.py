@@ -42,7 +42,7 @@ class Keys:
         if person.id != person.person:
             raise NotPermitted("Sign in with your own link to make keys; a key cannot make others.", code="own_key")
         if lacking := [scope for scope in asked.scopes if not person.allows(scope)]:
-            raise NotPermitted(f"You lack the scope {lacking[0]!r}, so that your keys cannot have it.", param="scopes")
+            raise NotPermitted(f"You lack the scope {lacking[0]!r}, so your keys cannot have it.", param="scopes")
         return await self.create(asked.model_copy(update={"person_id": person.id}))
 
     async def delete_own(self, key_id: str, person: Key) -> None:

@@ -136,7 +136,7 @@ class UsageLedger:
                     usage_at = self.now()
                     await self.write_usage()
             except Exception as error:
-                _log.warning("usage is not settled", error=f"{type(error).__name__}: {error}")
+                _log.warning("usage not exchanged; will be retried", error=f"{type(error).__name__}: {error}")
 
     async def flush(self) -> None:
         """Write what was counted here, and read what was counted elsewhere."""
@@ -163,7 +163,7 @@ class UsageLedger:
         try:
             await self.flush()
         except Exception as error:
-            _log.warning("usage is not settled", error=f"{type(error).__name__}: {error}")
+            _log.warning("usage not exchanged; will be retried", error=f"{type(error).__name__}: {error}")
 
     async def _write(self) -> None:
         now = self.now()

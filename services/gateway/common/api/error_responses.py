@@ -88,7 +88,7 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     if status == 404:
         return answer(404, f"Invalid URL ({request.method} {request.url.path})", code="unknown_url")
     if status == 405:
-        return answer(405, f"Not allowed method ({request.method} {request.url.path})", code="method_not_supported")
+        return answer(405, f"Method not allowed ({request.method} {request.url.path})", code="method_not_supported")
     if status == 413:
         return answer(413, "The request's body is too large.", code="request_too_large")
     return answer(status, error.detail or HTTPStatus(status).phrase)
@@ -96,7 +96,8 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 def _unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _log.error("unexpected", exc_info=error)
-    return answer(500, "This is our fault; the log has the details under the x-request-id.", code="internal_error")
+    message = "Internal error. The gateway's log has the details; search it for this answer's x-request-id."
+    return answer(500, message, code="internal_error")
 
 
 def encoded(error: Exception) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:

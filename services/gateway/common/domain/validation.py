@@ -14,6 +14,6 @@ def bad_request(error: ValidationError) -> BadRequest:
     if first["type"] == "extra_forbidden":
         return BadRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
     if first["loc"] == ("integrations",) and first["type"] == "too_long":
-        message = "Integrations are not supported here; leave 'integrations' out."
+        message = "Integrations are not supported; leave 'integrations' out."
         return BadRequest(message, param=param, code="unsupported_parameter")
     return BadRequest(f"Invalid value for '{param}': {first['msg']}.", param=param, code="invalid_value")

@@ -76,7 +76,7 @@ async def _body(receive: Receive) -> AsyncGenerator[bytes]:
     while True:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientConnectionError("the browser left")
+            raise ClientConnectionError("the browser disconnected")
         yield message.get("body", b"")
         if not message.get("more_body"):
             return

@@ -120,7 +120,7 @@ class NatsEventStream:
                         if (envelope := _readable(message.data)) is not None:
                             yield stream, after, envelope
             except (NatsError, TimeoutError, OSError, Unavailable) as error:
-                _log.warning("events are followed later", error=f"{type(error).__name__}: {error}")
+                _log.warning("cannot read events; will be retried", error=f"{type(error).__name__}: {error}")
                 yield None
                 await asyncio.sleep(AGAIN_S)
 

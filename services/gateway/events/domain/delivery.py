@@ -47,5 +47,5 @@ def tried(
 def again(delivery: Delivery, now: float) -> Delivery:
     """A delivery to be tried again from the beginning; raises `BadRequest` while it is pending."""
     if delivery.status == "pending":
-        raise BadRequest("This delivery is being tried already.", code="invalid_state")
+        raise BadRequest("This delivery is pending: it is retried automatically.", code="invalid_state")
     return delivery.model_copy(update={"status": "pending", "attempts": 0, "due_at": now})

@@ -50,7 +50,8 @@ def read(body: Any, key: Key) -> Envelope:
     event = events.EVENTS.get(str(body.get("type", "")))
     if event is None:
         known = ", ".join(sorted(events.EVENTS))
-        raise BadRequest(f"Unknown event type; known are: {known}.", param="type", code="unknown_event_type")
+        message = f"Unknown event type {str(body.get('type'))[:64]!r}; known types: {known}."
+        raise BadRequest(message, param="type", code="unknown_event_type")
     try:
         defaults = Envelope.of(event.model_validate(body.get("data")), f"key:{key.id}")
     except ValidationError as error:
@@ -64,7 +65,7 @@ def read(body: Any, key: Key) -> Envelope:
     except ValidationError as error:
         raise bad_request(error) from None
     if envelope.subject != defaults.subject:
-        raise BadRequest(f"'subject' must be {defaults.subject!r}, as the data say.", param="subject")
+        raise BadRequest(f"'subject' must be {defaults.subject!r}, as in 'data'; or leave it out.", param="subject")
     return envelope
 
 

@@ -21,7 +21,7 @@ class StreamPlace(NamedTuple):
         """Two numbers; one alone is that of facts, with all progress read. Raises `ValueError`."""
         numbers = text.split("-")
         if len(numbers) > 2 or not all(number.isdecimal() and len(number) <= 18 for number in numbers):
-            raise ValueError(f"{text!r:.64} is not a place in the streams")
+            raise ValueError(f"{text!r:.64} is not a position in the streams")
         return cls(int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else _ALL_READ)
 
     def at_most(self, other: Self) -> Self:

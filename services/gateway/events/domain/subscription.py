@@ -39,7 +39,7 @@ def types(asked: list[str]) -> tuple[str, ...]:
     for name in wanted:
         if name not in EVENTS:
             known = ", ".join(sorted(EVENTS))
-            message = f"Unknown event type {name[:64]!r}; known are: {known}."
+            message = f"Unknown event type {name[:64]!r}; known types: {known}."
             raise BadRequest(message, param="type", code="invalid_value")
     return wanted
 
@@ -51,5 +51,5 @@ def place(last_event_id: str | None) -> StreamPlace | None:
     try:
         return StreamPlace.parse(last_event_id)
     except ValueError:
-        message = "'Last-Event-ID' must be an id of this stream."
+        message = "'Last-Event-ID' must be the id of an event of this stream; without it, only new events are sent."
         raise BadRequest(message, param="Last-Event-ID", code="invalid_value") from None

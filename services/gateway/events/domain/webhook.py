@@ -43,14 +43,14 @@ class Webhook(BaseModel):
 def _url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
-        raise ValueError("is not an http(s) URL, or names a user")
+        raise ValueError("must be an http(s) URL without user name, password and fragment")
     _ = parts.port
     return url
 
 
 def _type(name: str) -> str:
     if name not in TYPES:
-        raise ValueError(f"{name[:64]!r} is none of: {', '.join(TYPES)}")
+        raise ValueError(f"unknown event type {name[:64]!r}; known types: {', '.join(TYPES)}")
     return name
 
 

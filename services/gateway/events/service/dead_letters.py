@@ -75,6 +75,6 @@ class DeadLetters:
         """Publish a dead letter again for the consumer that failed; returns the event's type, or raises `Missing`."""
         event_type = await self.stream.replay(place)
         if event_type is None:
-            raise Missing(f"There is no dead letter {place}.", param="seq")
+            raise Missing(f"There is no dead letter {place}; GET /v1/dead_letters lists them.", param="seq")
         _log.info("dead letter replayed", place=place, event_type=event_type)
         return event_type

@@ -40,7 +40,7 @@ class StreamFill:
             try:
                 await self.read()
             except Exception as error:
-                _log.warning("the fill of the streams is not known now", error=f"{type(error).__name__}: {error}")
+                _log.warning("cannot read how full the streams are", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(EVERY_S)
 
     async def read(self) -> None:

@@ -41,11 +41,11 @@ class WebhookDispatcher:
 
     async def run_enqueuing(self) -> None:
         """Enqueue deliveries until cancelled; an outage of NATS or MongoDB only delays them."""
-        await _repeat(self._follow, "events are not read for webhooks now")
+        await _repeat(self._follow, "cannot read events for webhooks; will be retried")
 
     async def run_delivering(self) -> None:
         """Deliver until cancelled; an outage of MongoDB only delays it."""
-        await _repeat(self._deliver, "webhooks are not called now")
+        await _repeat(self._deliver, "cannot deliver webhooks; will be retried")
 
     async def enqueue(self, envelope: Envelope) -> None:
         """Create the deliveries of one event, once."""

@@ -119,7 +119,7 @@ class _FormParts:
             return
         check_field(name)
         if name in self.fields:
-            raise BadRequest(f"{name!r} was sent twice.", param=name, code="duplicate_parameter")
+            raise BadRequest(f"{name!r} was sent twice; send it once.", param=name, code="duplicate_parameter")
         self._field = self.fields[name] = bytearray()
 
     def data(self, data: bytes, start: int, end: int) -> None:
@@ -131,7 +131,9 @@ class _FormParts:
             return
         self._field_bytes += end - start
         if self._field_bytes > MAX_FIELDS_BYTES:
-            raise BadRequest(f"The form's fields hold more than {MAX_FIELDS_BYTES} bytes.", code="invalid_form")
+            raise BadRequest(
+                f"The form's fields, without the file, have more than {MAX_FIELDS_BYTES} bytes.", code="invalid_form"
+            )
         self._field.extend(data[start:end])
 
     def end(self) -> None:

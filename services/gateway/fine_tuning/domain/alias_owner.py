@@ -14,5 +14,5 @@ class AliasOwner(BaseModel):
 
 
 def suffix_taken(suffix: str, param: str) -> BadRequest:
-    message = f"The suffix {suffix!r:.100} belongs to another API key; its stable name cannot be taken over."
+    message = f"The suffix {suffix!r:.100} belongs to another person; choose another suffix."
     return BadRequest(message, param=param, code="suffix_taken")

@@ -12,9 +12,9 @@ from shared.events import Decoding, TemplateRef
 _MAX_POLICY_CHARS = 64
 _PRIORITY = re.compile(r"-?(100|[0-9]{1,2})")
 _DECODING = {
-    "max_tokens": "'max_tokens' is a whole number from 1 on",
-    "temperature": "'temperature' is a number from 0 to 2",
-    "stop": "'stop' is a text of at most 200 characters, or up to four of them as a JSON array",
+    "max_tokens": "'max_tokens' must be a whole number of at least 1",
+    "temperature": "'temperature' must be a number from 0 to 2",
+    "stop": "'stop' must be a text of at most 200 characters, or a JSON array of up to four of them",
 }
 
 
@@ -33,11 +33,11 @@ class JobMetadata(BaseModel):
 def read(pairs: Mapping[str, str]) -> JobMetadata:
     """Raises `ValueError` that names the wrong pair."""
     if not 1 <= len(pairs.get("policy", "default")) <= _MAX_POLICY_CHARS:
-        raise ValueError(f"'policy' names a review policy in 1 to {_MAX_POLICY_CHARS} characters")
+        raise ValueError(f"'policy' must be the name of a policy, 1 to {_MAX_POLICY_CHARS} characters")
     if not _PRIORITY.fullmatch(pairs.get("priority", "0")):
-        raise ValueError("'priority' is a whole number from -100 to 100")
+        raise ValueError("'priority' must be a whole number from -100 to 100")
     if (allowed := pairs.get("allow_contaminated", "false")) not in ("true", "false"):
-        raise ValueError("'allow_contaminated' is true or false")
+        raise ValueError("'allow_contaminated' must be true or false")
     return JobMetadata(
         policy=pairs.get("policy"),
         priority=int(pairs.get("priority", 0)),

@@ -65,12 +65,14 @@ class JobRequest(BaseModel):
     @classmethod
     def _limits(cls, value: dict[str, str] | None) -> dict[str, str] | None:
         if len(pairs := value or {}) > MAX_METADATA_PAIRS:
-            raise ValueError(f"has {len(pairs)} pairs, at most {MAX_METADATA_PAIRS} are kept")
+            raise ValueError(f"has {len(pairs)} pairs; at most {MAX_METADATA_PAIRS} are allowed")
         for key, text in pairs.items():
             if "\x00" in key or "\x00" in text:
                 raise ValueError("keys and values must not hold a NUL character")
             if not 1 <= len(key) <= MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
-                raise ValueError(f"keys have 1 to {MAX_METADATA_KEY} characters, values up to {MAX_METADATA_VALUE}")
+                raise ValueError(
+                    f"keys must have 1 to {MAX_METADATA_KEY} characters, values at most {MAX_METADATA_VALUE}"
+                )
         job_metadata.read(pairs)
         return value
 
@@ -131,5 +133,5 @@ def metadata_filter(query: Iterable[tuple[str, str]]) -> dict[str, str] | None:
 def _refuse_other_methods(body: Any) -> None:
     method: Any = body.get("method") if isinstance(body, dict) else None
     if isinstance(method, dict) and method.get("type", "supervised") != "supervised":
-        message = f"The method {str(method['type'])[:64]!r} is not supported here; supported is 'supervised'."
+        message = f"The method {str(method['type'])[:64]!r} is not supported; use 'supervised'."
         raise BadRequest(message, param="method.type", code="unsupported_method")

@@ -116,5 +116,7 @@ class Files:
 
 def _same(known: UploadedFile | None, digest: str) -> UploadedFile:
     if known is None or known.request_digest != digest:
-        raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
+        raise BadRequest(
+            "This Idempotency-Key was used with another request; send a new key.", code="idempotency_key_reused"
+        )
     return known

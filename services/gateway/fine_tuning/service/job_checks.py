@@ -19,16 +19,18 @@ class JobChecks:
         """The spec with the version of its template; raises `BadRequest` for an unknown policy, suite or template."""
         policy = spec.policy
         if policy and policy not in SHIPPED_POLICIES and await self.configurations.find("policy", policy) is None:
-            raise BadRequest(f"There is no policy {policy!r}.", param="metadata.policy", code="unknown_policy")
+            message = f"There is no policy {policy!r}; review lists them: GET /v1/policies."
+            raise BadRequest(message, param="metadata.policy", code="unknown_policy")
         for name in filter(None, map(str.strip, spec.metadata.get("suite", "").split(","))):
             if await self.configurations.find("suite", name.partition("@")[0]) is None:
-                raise BadRequest(f"There is no suite {name!r:.100}.", param="metadata.suite", code="unknown_suite")
+                message = f"There is no suite {name!r:.100}; the evaluator lists them: GET /v1/suites."
+                raise BadRequest(message, param="metadata.suite", code="unknown_suite")
         if spec.template is None:
             return spec
         asked = spec.template
         known = await self.configurations.find("template", asked.name, key.person, asked.version)
         if known is None:
-            message = f"You have no template {asked.name!r} of this version. POST /v1/templates makes one."
+            message = f"You have no template {asked.name!r} of this version; ingest lists them: GET /v1/templates."
             raise BadRequest(message, param="metadata.template", code="unknown_template")
         version = asked.version or int(known.number)
         return spec.model_copy(update={"template": TemplateRef(name=asked.name, version=version)})
@@ -38,7 +40,9 @@ class JobChecks:
         if file is None:
             return
         if file.kind in ("preference", "unpaired"):
-            message = f"{file.file_id} has preferences, which cannot be trained on yet: name a file of conversations."
+            message = (
+                f"{file.file_id} has preferences, which cannot be used for training yet; use a file of conversations."
+            )
             raise BadRequest(message, param="training_file", code="unsupported_rows")
         if file.suites and not spec.allow_contaminated:
             named = ", ".join(repr(overlap.suite) for overlap in file.suites[:5])

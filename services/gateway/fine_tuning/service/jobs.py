@@ -49,10 +49,12 @@ class Jobs:
         """Ask for a job; the view and the request for its training are one write."""
         spec = await self.start_checkpoints.resolve(asked.spec(), key)
         if asked.suffix and asked.suffix in self.start_checkpoints.base_models:
-            raise BadRequest("'suffix' is the name of a base model.", param="suffix", code="invalid_value")
+            raise BadRequest(
+                "'suffix' is the name of a base model; choose another one.", param="suffix", code="invalid_value"
+            )
         wanted = spec.hyperparameters
         if (wanted.lora_rank or 0) > self.max_lora_rank:
-            reason = f"'lora_rank' can be at most {self.max_lora_rank}: the engines here serve no adapter above it."
+            reason = f"'lora_rank' can be at most {self.max_lora_rank}, the largest rank that the engines serve."
             raise BadRequest(reason, param="lora_rank", code="invalid_value")
         file = await self._file(asked.training_file, "training_file", key)
         if asked.validation_file:
@@ -198,7 +200,9 @@ class Jobs:
     async def _same(self, job_id: str, digest: str, key: Key) -> Job:
         known = await self.get(job_id, key)
         if known.request_digest != digest:
-            raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
+            raise BadRequest(
+                "This Idempotency-Key was used with another request; send a new key.", code="idempotency_key_reused"
+            )
         return known
 
 

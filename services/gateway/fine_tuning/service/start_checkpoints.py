@@ -32,7 +32,9 @@ class StartCheckpoints:
             raise no_model(spec.base_model)
         for param in ("start_job", "start_step"):
             if getattr(asked, param) is not None:
-                message = f"'model' is {spec.base_model!r}, which already says what to start from."
+                message = (
+                    f"'model' {spec.base_model!r} already names the checkpoint to start from; leave out {param!r}."
+                )
                 raise BadRequest(message, param=param, code="invalid_value")
         start = asked.model_copy(update={"start_job": made.job_id, "start_step": made.step})
         return spec.model_copy(update={"base_model": made.base_model, "hyperparameters": start})

@@ -99,14 +99,14 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Hang up at once, whatever is under way."""
-        self._fail(EngineUnreachable(f"{self.url}: left"))
+        self._fail(EngineUnreachable(f"{self.url}: connection closed by the gateway"))
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(EngineUnreachable(f"{self.url}: no HTTP: {error}"))
+            self._fail(EngineUnreachable(f"{self.url}: invalid HTTP answer: {error}"))
         if self._take:
             self._pass_on()
             if not (self._full or self._whole):
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._reusable = self._parser.should_keep_alive()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(EngineUnreachable(f"{self.url}: hung up: {exc or 'end of the stream'}"))
+        self._fail(EngineUnreachable(f"{self.url}: connection closed by the engine: {exc or 'end of the stream'}"))
 
     def _pass_on(self) -> None:
         """Without a turn of the loop between: what comes in a stream is passed on within the call that brings it."""
@@ -162,7 +162,7 @@ class Connection(asyncio.Protocol):
         if left > 0 or self._held_back:
             self._timer = self._loop.call_later(max(left, 0.1), self._watch)
         else:
-            self._fail(EngineUnreachable(f"{self.url}: silent for {self.silence_s:g} s"))
+            self._fail(EngineUnreachable(f"{self.url}: no data for {self.silence_s:g} s"))
 
     def _fail(self, error: EngineUnreachable) -> None:
         if not self.closed:

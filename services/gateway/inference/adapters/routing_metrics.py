@@ -34,8 +34,20 @@ def routing_metrics() -> PrometheusRoutingMetrics:
     """The metrics of this process: Prometheus's registry holds each name once."""
     labels, outcome = ["alias", "version"], ["alias", "version", "outcome"]
     return PrometheusRoutingMetrics(
-        Counter("assay_routed_requests", "Requests of an alias with a routing, by the version that answered.", outcome),
-        Histogram("assay_routed_seconds", "From such a request to its answer's last byte.", labels, buckets=BUCKETS_S),
-        Counter("assay_shadow_requests", "Copies, by whether they were answered as the caller was.", outcome),
-        Histogram("assay_shadow_seconds", "From a copy to its answer's last byte.", labels, buckets=BUCKETS_S),
+        Counter(
+            "assay_routed_requests", "Requests to an alias with a traffic split, by the version that answered.", outcome
+        ),
+        Histogram(
+            "assay_routed_seconds",
+            "Seconds from such a request to the last byte of its answer.",
+            labels,
+            buckets=BUCKETS_S,
+        ),
+        Counter("assay_shadow_requests", "Shadow copies by outcome: whether the answer equals the caller's.", outcome),
+        Histogram(
+            "assay_shadow_seconds",
+            "Seconds from a shadow copy to the last byte of its answer.",
+            labels,
+            buckets=BUCKETS_S,
+        ),
     )

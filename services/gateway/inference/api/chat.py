@@ -96,7 +96,7 @@ async def _stream(served: ServedAnswer, cycle: RequestCycle) -> None:
         await served.relay(cycle)
     except EngineUnreachable:
         # The status is already sent: the stream itself must say that it is incomplete.
-        broken = error_body(502, "The engine broke off in the middle of its answer.", code="engine_error")
+        broken = error_body(502, "The engine ended its answer early; send the request again.", code="engine_error")
         cycle.send_events([b"data: " + json.dumps(broken).encode() + b"\n\n"])
     finally:
         served.close()

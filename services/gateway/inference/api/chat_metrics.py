@@ -46,6 +46,8 @@ def chat_metrics() -> ChatMetrics:
     """The metrics of this process: Prometheus's registry holds each name once."""
     return ChatMetrics(
         Counter("assay_chat_requests", "Chat requests answered, by HTTP status.", ["status"]),
-        Histogram("assay_chat_seconds", "From a chat request's head to its answer's last byte.", buckets=BUCKETS_S),
+        Histogram(
+            "assay_chat_seconds", "Seconds from a chat request to the last byte of its answer.", buckets=BUCKETS_S
+        ),
         Gauge("assay_chat_in_progress", "Chat requests in progress."),
     )

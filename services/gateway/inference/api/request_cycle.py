@@ -54,7 +54,7 @@ class RequestCycle:
         """The request's body, at most `limit` bytes; raises Litestar's exceptions for HTTP statuses."""
         length = self.headers.get(b"content-length", b"0")
         if not length.isdigit():
-            raise ClientException("The content-length is not a number.")
+            raise ClientException("The header content-length must be a number.")
         if int(length) > limit:
             raise HTTPException(status_code=413)
         if not self._sent_continue:

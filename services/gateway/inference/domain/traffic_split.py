@@ -19,7 +19,7 @@ _SECRET = {"authorization", "cookie", "proxy-authorization"}
 
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name.lower()) or name.lower() in _SECRET:
-        raise ValueError("is not a header that can split traffic; use a name of a-z, 0-9 and -, without secrets")
+        raise ValueError("is not a header for traffic splits; use a-z, 0-9 and '-', and no header with secrets")
     return name.lower()
 
 
@@ -28,7 +28,7 @@ def _sticky(wish: str) -> str:
     if wish in ("user", "key"):
         return wish
     if kind != "header":
-        raise ValueError("is 'user', 'key' or 'header:<name>'")
+        raise ValueError("must be 'user', 'key' or 'header:<name>'")
     return f"header:{_header(header)}"
 
 
@@ -73,7 +73,7 @@ class TrafficSplit(_Part):
     @model_validator(mode="after")
     def _weighs_something(self) -> Self:
         if self.split and not any(arm.weight for arm in self.split):
-            raise ValueError("the weights of 'split' are all 0")
+            raise ValueError("all weights of 'split' are 0; at least one must be above 0")
         return self
 
     def versions(self) -> dict[str, str]:
@@ -116,7 +116,9 @@ def check(routing: TrafficSplit, lineage: Sequence[Deployment], now: Deployment)
     """Refuse versions that the alias does not have; raises `BadRequest`."""
     for place, version in routing.versions().items():
         if version not in (CURRENT, PREVIOUS) and resolve_version(version, lineage, now) is None:
-            raise BadRequest(f"There is no version {version!r} of this model.", param=place, code="version_not_found")
+            alias = now.candidate.suffix
+            message = f"{alias!r} has no version {version!r}; GET /v1/models/{alias}/versions lists them."
+            raise BadRequest(message, param=place, code="version_not_found")
 
 
 def changed(split: AliasSplit, wish: TrafficSplit, author: str, at: float) -> tuple[AliasSplit, list[RoutingChanged]]:

@@ -61,7 +61,7 @@ class ReplicaAttempt:
             raise EngineUnreachable(str(error)) from error
         if not weights.sure or weights.marker != target.loaded:
             replica.holds(None)
-            raise EngineUnreachable(f"{replica.url}: holds {weights.marker!r} now")
+            raise EngineUnreachable(f"{replica.url} now serves other weights: {weights.marker!r}")
 
     def _checked(self, served: ServedAnswer, sent: Collection[str]) -> ServedAnswer | None:
         """The answer, None to try again, or the engine's error in OpenAI's terms."""
@@ -75,7 +75,7 @@ class ReplicaAttempt:
             self.changed.set()
             return None
         error = error_of(served.body or b"")
-        message = str(error.get("message") or "The engine gave no reason.")
+        message = str(error.get("message") or "The engine refused the request without a reason.")
         message = message.replace(replica.engine_name(target.loaded), target.public)
         if 400 <= status < 500:
             raise refused_by_engine(error, message, sent)

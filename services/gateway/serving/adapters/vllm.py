@@ -102,7 +102,7 @@ class VllmEngine:
         done = await self._call("POST", f"{url}/reset_prefix_cache", CONTROL_TIMEOUT_S)
         # A failure has status 200 too.
         if not done.get("success"):
-            raise EngineError(f"{url} keeps what it computed with the old weights")
+            raise EngineError(f"{url} did not reset its prefix cache after a change of weights")
 
     async def resume(self, url: str) -> None:
         await self._call("POST", f"{url}/resume", CONTROL_TIMEOUT_S)

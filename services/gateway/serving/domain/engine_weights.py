@@ -28,11 +28,13 @@ def check_whole(found: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> None
     An engine only warns about a missing tensor and keeps the old one: its answers would mix two versions.
     """
     if not base:
-        raise UnfitWeights("the base model's files cannot be read from here, so nothing can be checked against them")
+        raise UnfitWeights(
+            "the gateway cannot read the base model's files, so it cannot check the checkpoint against them"
+        )
     if missing := sorted(base.keys() - found.keys()):
         raise UnfitWeights(f"the checkpoint lacks {len(missing)} tensors, such as {missing[0]!r:.200}")
     if unknown := sorted(found.keys() - base.keys()):
-        raise UnfitWeights(f"the checkpoint holds what the base model does not: {unknown[0]!r:.200}")
+        raise UnfitWeights(f"the checkpoint has a tensor that the base model lacks: {unknown[0]!r:.200}")
     for name, tensor in base.items():
         if found[name].shape != tensor.shape:
             raise UnfitWeights(f"{name!r:.200} is {found[name].shape} in the checkpoint, {tensor.shape} in the base")

@@ -35,7 +35,7 @@ def check(adapter: AdapterFiles, base: Base, max_rank: int) -> None:
     check_config(adapter.config)
     pairs = modules(adapter.tensors)
     if (rank := rank_of(adapter.tensors)) > max_rank:
-        raise UnfitWeights(f"the adapter's rank {rank} is above the engines' {max_rank}")
+        raise UnfitWeights(f"the adapter has rank {rank}, but the engines serve at most {max_rank}")
     if base.tensors:
         for module, (a, b) in pairs.items():
             _check_shape(module, a, b, base)

@@ -54,7 +54,8 @@ def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
 def check_id(pool_id: str) -> str:
     """Returns a valid pool id: a base model's name, optionally `@` and a stable name; raises `BadRequest`."""
     if not _POOL.fullmatch(pool_id) or ".." in pool_id:
-        raise BadRequest(f"{pool_id[:100]!r} is not a name of a base model.", param="base", code="invalid_value")
+        message = f"{pool_id[:100]!r} is not a valid pool name; use a base model's name, or <base model>@<stable name>."
+        raise BadRequest(message, param="base", code="invalid_value")
     return pool_id
 
 

@@ -39,7 +39,7 @@ class ModelDeletion:
         known = await self.views.find()
         model = _find(name, known)
         if not key.owns(model.candidate.owner):
-            raise NotPermitted(f"The model {name!r} belongs to another API key.", param="model", code="not_the_owner")
+            raise NotPermitted(f"The model {name!r} belongs to another person.", param="model", code="not_the_owner")
         await self._check_unused(model, known)
         await self.views.change(model.id, lambda known: (known.model_copy(update={"status": "deleted"}), []))
         await self.directory.refresh()

@@ -71,7 +71,7 @@ class Pools:
         # An engine belongs to one pool: a swap of its weights affects every request to it.
         others = {url: pool.id for pool in await self.listed() if pool.id != wish.id for url in pool.replicas}
         if taken := sorted(others.keys() & set(urls)):
-            message = f"{taken[0]} is an engine of the pool {others[taken[0]]!r}."
+            message = f"{taken[0]} belongs to the pool {others[taken[0]]!r}; remove it there first."
             raise BadRequest(message, param="replicas", code="engine_taken")
         fact = self._fact(wish, author)
         if not await self.views.create(wish, [fact]):
@@ -86,7 +86,9 @@ class Pools:
         """Remove a pool: its engines get no more requests; raises `Missing`."""
         known = await self.views.get(base)
         if known is None or known.removed:
-            raise Missing(f"There is no pool {base!r:.100}.", param="base", code="pool_not_found")
+            raise Missing(
+                f"There is no pool {base!r:.100}; GET /v1/pools lists them.", param="base", code="pool_not_found"
+            )
         # It is marked, not deleted: otherwise the settings would bring it back at the next start.
         removed = known.model_copy(update={"removed": True, "at": time.time()})
         await self.views.change(base, lambda _: (removed, [self._fact(removed, author)]))

@@ -51,7 +51,7 @@ class Reconciler:
                 await self.reconcile()
                 await self.deployments.report_outcomes()
             except Exception as error:
-                _log.warning("could not compare what is served with what should be", exc_info=error)
+                _log.warning("could not compare wanted with actual deployments; will be retried", exc_info=error)
             try:
                 # Not wait_for: in Python 3.11 it drops a cancellation that comes with the result.
                 async with asyncio.timeout(self.every_s):

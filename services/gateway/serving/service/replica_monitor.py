@@ -32,7 +32,7 @@ class ReplicaMonitor:
         except EngineUnreachable as error:
             replica.missed_check(str(error))
         except Exception as error:
-            _log.warning("replica not understood", replica=replica.url, exc_info=error)
+            _log.warning("unexpected answer of an engine", replica=replica.url, exc_info=error)
             replica.failed_probe(f"{replica.url}: {type(error).__name__}: {error}", time.monotonic())
 
     async def adopt(self, replica: Replica, wanted: Collection[str]) -> None:
@@ -46,7 +46,7 @@ class ReplicaMonitor:
                     await self.engine.probe(replica.url, name)
                     replica.loaded.add(name)
         except (EngineError, EngineUnreachable) as error:
-            _log.warning("versions of a replica not checked", replica=replica.url, error=str(error))
+            _log.warning("could not check the versions of an engine", replica=replica.url, error=str(error))
 
     async def _look(self, replica: Replica) -> None:
         names = await self.engine.models(replica.url)

@@ -106,7 +106,7 @@ def _before(lineage: Lineage) -> Deployment:
     # Two jobs may have produced the same weights.
     other = [d for d in earlier if d.candidate.version != lineage.current.candidate.version]
     if not other:
-        message = f"{lineage.alias!r} has no version before {lineage.current.candidate.version}."
+        message = f"{lineage.alias!r} has no version before {lineage.current.candidate.version} to roll back to."
         raise BadRequest(message, code="no_earlier")
     return other[-1]
 
@@ -115,4 +115,5 @@ def _named(lineage: Lineage, version: str) -> Deployment:
     for deployment in reversed(lineage.versions):
         if deployment.candidate.version == version:
             return deployment
-    raise Missing(f"{lineage.alias!r} has no version {version!r:.100}.", param="version", code="version_not_found")
+    message = f"{lineage.alias!r} has no version {version!r:.100}; GET /v1/models/{lineage.alias}/versions lists them."
+    raise Missing(message, param="version", code="version_not_found")

@@ -64,7 +64,7 @@ class WeightSwaps:
         try:
             await self._roll(pool, behind, deployment, report)
         except Exception as error:
-            _log.warning("could not replace weights; the next round begins anew", pool=pool, exc_info=error)
+            _log.warning("could not replace weights; will be retried", pool=pool, exc_info=error)
 
     async def _roll(self, pool: str, behind: Sequence[Replica], deployment: Deployment, report: ReportOutcome) -> None:
         for replica in behind:

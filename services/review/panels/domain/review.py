@@ -20,7 +20,7 @@ class WrongState(Exception):
 
 
 class OwnJob(Exception):
-    """The policy forbids that people decide over their own job."""
+    """The policy does not allow people to decide over their own job."""
 
 
 class Entry(BaseModel):
@@ -67,7 +67,7 @@ class Review(BaseModel):
     def require_not_own(self, caller: Caller) -> None:
         """Raise `OwnJob` where the caller owns the job and the policy forbids it."""
         if self.candidate.owner in caller.ids and not self.policy.own_job:
-            raise OwnJob(f"the policy {self.policy.name!r} forbids that people decide over their own job")
+            raise OwnJob(f"the policy {self.policy.name!r} does not allow people to decide over their own job")
 
     def adjudicated_by(self, caller: Caller) -> bool:
         """Whether the caller may decide about items on which reviewers differ."""
@@ -77,7 +77,7 @@ class Review(BaseModel):
     def require_adjudicator(self, caller: Caller) -> None:
         """Raise `NotOwner` unless the policy lets the caller decide about disputed items."""
         if not self.adjudicated_by(caller):
-            raise NotOwner(f"the policy {self.policy.name!r} names who decides about disputed items; you are not named")
+            raise NotOwner(f"the policy {self.policy.name!r} does not name you as an adjudicator of disputed items")
 
     def moved(self, status: Status, entry: Entry, *allowed: Status) -> Self | None:
         """With another status, noted in the log; None where it is there already. Raises `WrongState`."""

@@ -121,7 +121,7 @@ def _drift(pairs: Pairs) -> Found:
     trend: Any = stats.spearmanr(range(len(apart)), apart)
     if trend.pvalue >= SIGNIFICANCE:
         return None
-    return "drifts", f"scores {abs(moved):.0f} of 100 {'higher' if moved > 0 else 'lower'} at the end than at the begin"
+    return "drifts", f"scores {abs(moved):.0f} of 100 {'higher' if moved > 0 else 'lower'} at the end than at the start"
 
 
 def _rush(scored: Sequence[Scored], others: Sequence[Scored]) -> Found:
@@ -137,7 +137,7 @@ def _inconsistent(distances: Sequence[float]) -> Found:
         return None
     return (
         "inconsistent",
-        f"differs by {fmean(distances):.0f} of 100 from the own first score on {len(distances)} repeats",
+        f"differs by {fmean(distances):.0f} of 100 from their own first scores on {len(distances)} repeats",
     )
 
 

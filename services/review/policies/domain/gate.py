@@ -39,7 +39,7 @@ class Gate(Data):
     @model_validator(mode="after")
     def _exactly_one_demand(self) -> Self:
         if sum(getattr(self, name) is not None for name in DEMANDS) != 1:
-            raise ValueError(f"a gate has exactly one of {', '.join(DEMANDS)}")
+            raise ValueError(f"a gate must have exactly one of {', '.join(DEMANDS)}")
         return self
 
     @property

@@ -60,7 +60,7 @@ class R2(Mse):
     definition = (
         "Share of the references' variance that the answers explain; if they have none, 1 if all answers are right."
     )
-    range = "at most 1, which is best; 0 is as good as always answering the mean"
+    range = "at most 1, which is best; 0 equals always answering the mean"
 
     @staticmethod
     def score(wanted: Sequence[float], said: Sequence[float]) -> float:
