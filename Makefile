@@ -12,7 +12,7 @@ help: ## list the targets
 setup: ## make .venv from locks/cpu.txt (or LOCK=dev, gpu); instant when it is there
 	@$(PYTHON) deploy/local/set_up.py $(LOCK)
 
-demo: setup ## the whole line on a real model, from upload to the served version
+demo: setup ## the full pipeline on a real model, from upload to the served version
 	@$(BIN)/python -m deploy.local.demo
 
 up: setup ## start the local stack and wait until it is ready

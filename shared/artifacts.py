@@ -81,7 +81,7 @@ class Artifacts:
         return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
 
     def delete(self, artifact: Artifact) -> None:
-        """Remove a file that nothing refers to any more; one that is missing is no error."""
+        """Remove a file that nothing refers to any more; a missing file is not an error."""
         with suppress(FileNotFoundError):
             self._fs.rm_file(self._path(artifact.sha256))
 

@@ -197,7 +197,7 @@ class Bus:
             self._running.discard(task)
 
     async def _handle_after_outages(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:
-        """Handle an event, again after each outage: an outage is no reason to use up the event's deliveries."""
+        """Handle an event, again after each outage, so that an outage uses up no deliveries."""
         while True:
             try:
                 return await self._handle(body, consumer, handler)

@@ -28,7 +28,7 @@ class SharedKeys:
 
     async def follow(self) -> None:
         """Keep the keyring like the bucket until cancelled; while NATS is away the last known keys are used."""
-        # Polled, because a subscription could silently end when servers go and come.
+        # Polled, because a subscription could end silently when a server restarts.
         while True:
             await asyncio.sleep(self.every_s)
             try:

@@ -1,7 +1,7 @@
 """Near duplicates of whole prompts: MinHash finds candidates, an exact comparison decides.
 
 Two prompts are near duplicates when their sets of three-character shingles have a Jaccard similarity of at least 0.8,
-they hold the same numbers, and no word was put in another's place (a typing error is no other word). Case, spacing,
+they hold the same numbers, and no word was replaced by another (typing errors are allowed). Case, spacing,
 width of characters and punctuation do not count. The last two rules keep apart what a template makes of two entities:
 "opening hours of shop 1" and "opening hours of shop 2" are two questions.
 """

@@ -1,1 +1,1 @@
-"""The one door: OpenAI's API in fast_path of training and serving, and the adapters' way into vLLM."""
+"""OpenAI's API for files, training and serving; deploys approved versions into vLLM."""

@@ -59,7 +59,7 @@ class Documents(Protocol):
     async def find(
         self, conditions: Sequence[Condition], *, order: Order | None = None, limit: int = 0, only: Sequence[str] = ()
     ) -> list[Document]:
-        """The documents that meet all conditions; a limit of 0 is no limit."""
+        """The documents that meet all conditions; a limit of 0 means no limit."""
         ...
 
 

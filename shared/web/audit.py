@@ -17,7 +17,7 @@ _log = telemetry.logger(__name__)
 
 
 class AuditMiddleware(ASGIMiddleware):
-    """Saves the event before the response is sent, so that whoever sees the change can read who made it.
+    """Saves the audit event before the response is sent, so that each visible change has its entry.
 
     Unauthenticated requests are not audited; requests that lack a scope are.
     """

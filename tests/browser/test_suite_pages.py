@@ -93,7 +93,9 @@ def test_a_table_that_was_saved_meanwhile_is_not_overwritten(site: Site, enginee
     other.close()
     engineer.get_by_label("answer of row 1", exact=True).fill("second")
     engineer.get_by_role("button", name="Save as revision 2").click()
-    expect(engineer.get_by_role("alert").filter(has_text="not saved")).to_contain_text("revision 2 was saved meanwhile")
+    expect(engineer.get_by_role("alert").filter(has_text="not saved")).to_contain_text(
+        "revision 2 was saved after you opened the table"
+    )
     expect(engineer.get_by_label("answer of row 1", exact=True)).to_have_value("second")
 
 

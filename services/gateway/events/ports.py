@@ -54,7 +54,7 @@ class EventStream(Protocol):
         ...
 
     def follow(self, types: Sequence[str], after: StreamPlace) -> AsyncIterator[tuple[StreamPlace, Envelope] | None]:
-        """Events of these types, or of all, after a place, without end; None when nothing came."""
+        """An endless stream of the events of these types, or of all, after a place; None when nothing came."""
         ...
 
     async def levels(self) -> dict[str, StreamLevel]:

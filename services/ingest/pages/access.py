@@ -13,7 +13,7 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def owner_of(request: AnyRequest) -> str | None:
-    """Whose data sets the reader sees: their own; None for an administrator, who sees all."""
+    """The owner of the datasets that the reader sees: the reader; None for an administrator, who sees all."""
     key: Key = request.state.key
     return None if key.allows("admin") else key.person
 

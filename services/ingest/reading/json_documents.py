@@ -29,7 +29,7 @@ class JsonText:
         self._ended = False
 
     def next_char(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         while True:
             match = _SPACE.match(self._buffer, self._at)
             self._at = match.end() if match else self._at

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: seeded, the same whatever rows are added, no near twin on both sides."""
+"""Assigns rows to train, validation and test: seeded, stable when rows are added, near duplicates in one split."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def _detector() -> Any:
 
 
 def language(text: str) -> str:
-    """The code of a text's language; `und` where nothing tells."""
+    """The code of a text's language; `und` if it cannot be detected."""
     found = _detector().detect(text[:_CHARS].replace("\n", " "), model="lite")
     return str(found[0]["lang"]) if found else "und"
 

@@ -54,7 +54,7 @@ async def _page(
         "turns": turns(pair.prompt) if pair else [],
         "done": sum(caller.id in each.preferences for each in every),
         "total": len(every),
-        # Who wins is told after one's own last pair alone, so that it sways nobody.
+        # The win rate is shown only after the reviewer's last pair, so that it does not influence them.
         "rate": win_rate(every) if pair is None and every else None,
         "comment": comment,
         "problem": problem,

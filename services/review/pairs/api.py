@@ -27,7 +27,7 @@ class PreferenceInput(Data):
 
 
 class PairView(BaseModel):
-    """One pair as a reviewer sees it: nothing says which answer is whose."""
+    """One pair as a reviewer sees it, without the names of the models."""
 
     id: str
     prompt: Any

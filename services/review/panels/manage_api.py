@@ -39,7 +39,7 @@ class DeadlineInput(Data):
 
 
 class ReassignInput(Data):
-    """Whose unfinished items go to whom: ids of people or keys."""
+    """Gives the unfinished items of `old` to `new`; both are ids of people or keys."""
 
     old: str = Field(min_length=1, max_length=128)
     new: str = Field(min_length=1, max_length=128)

@@ -158,7 +158,7 @@ async def test_one_answer_is_explained_by_http(http: httpx.AsyncClient) -> None:
         ("j/1/samples/3/explanation", 404, "the task has 2 samples; there is no sample 3"),
         ("j/1/samples/0/explanation", 404, "no sample 0"),
         ("j/1/samples/1/explanation?task=shop.faq", 404, "no task 'shop.faq'"),
-        ("j/2/samples/1/explanation", 422, "are not known"),
+        ("j/2/samples/1/explanation", 422, "does not name its training rows"),
         ("j/3/samples/1/explanation", 404, "no evaluation of job 'j' at step 3"),
         ("j/1/samples/1/explanation?rows=21", 400, ""),
         ("j/1/samples/one/explanation", 404, ""),

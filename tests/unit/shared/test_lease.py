@@ -36,7 +36,7 @@ def test_a_holder_that_comes_back_after_its_lease_expired_starts_a_new_attempt()
 
 def test_only_the_holder_renews_and_releases() -> None:
     lease = Lease(holder="b", expires_at=120, attempt=2)
-    with pytest.raises(LeaseLost, match="belongs to b, not to a"):
+    with pytest.raises(LeaseLost, match="held by b, not by a"):
         lease.renew("a", now=100, lease_s=10)
     assert lease.release("a") == lease
     released = lease.release("b")

@@ -27,7 +27,7 @@ class Counts:
 
 
 class Tally(BaseModel):
-    """What one gateway has counted of each key, as the others read it: each counts for itself and writes but its own.
+    """The counts per key of one gateway, as the others read them. Each gateway writes only its own.
 
     `now` and `before` hold requests and tokens of the clock's minute `minute` and of the one before it; `spent` the
     tokens since the gateway started. `at` is in Unix seconds.

@@ -38,7 +38,7 @@ class Sums:
 
 
 def usage_id(key_id: str, version: str, day: str, gateway: str) -> str:
-    """`<key>/<version>/<day>/<gateway>`: each gateway writes but its own, so that none waits for another."""
+    """`<key>/<version>/<day>/<gateway>`: each gateway writes only its own rows, so no gateway waits for another."""
     return f"{key_id}/{version}/{day}/{gateway}"
 
 

@@ -14,7 +14,7 @@ async def json_body(request: Request[Any, Any, Any]) -> Any:
 
 
 def parsed(content: bytes) -> Any:
-    """Plain JSON values; raises `BadRequest`, also for NaN, half a surrogate pair, and nesting without end."""
+    """Plain JSON values; raises `BadRequest`, also for NaN, half a surrogate pair, and nesting that is too deep."""
     try:
         return msgspec.json.decode(content)
     except (ValueError, RecursionError) as error:

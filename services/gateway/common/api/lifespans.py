@@ -11,7 +11,7 @@ from shared.web import Lifespan
 
 
 def background(work: Callable[[], Coroutine[Any, Any, None]]) -> Lifespan:
-    """Work without end."""
+    """Run `work` in the background until the application stops."""
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:

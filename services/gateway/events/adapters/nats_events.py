@@ -108,7 +108,7 @@ class NatsEventStream:
     async def _follow(
         self, stream: str, types: Sequence[str], after: int
     ) -> AsyncGenerator[tuple[str, int, Envelope] | None]:
-        """The events of one stream, without end; an outage of NATS only delays them."""
+        """An endless stream of the events of one NATS stream; an outage of NATS only delays them."""
         while True:
             try:
                 async with aclosing(self._messages(stream, types, after)) as messages:

@@ -1,4 +1,4 @@
-"""Whose things are: a file, a job and its checkpoints are the key's that made them, a stable name its first taker's."""
+"""Ownership of stable names."""
 
 from pydantic import BaseModel
 
@@ -6,7 +6,7 @@ from services.gateway.common.domain.errors import BadRequest
 
 
 class AliasOwner(BaseModel):
-    """A stable name and the id of the key that took it first; `at` is when, in Unix seconds."""
+    """A stable name and the id of the person who used it first; `at` is when, in Unix seconds."""
 
     id: str
     at: float

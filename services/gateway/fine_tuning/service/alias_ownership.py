@@ -1,4 +1,4 @@
-"""Ownership of stable names: the key that first requests a job under a name owns it."""
+"""Ownership of stable names: the person who first requests a job under a name owns it."""
 
 import time
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from shared.store import Collection
 
 @dataclass(frozen=True)
 class AliasOwnership:
-    """Prevents a key from replacing the models of another key under their stable name."""
+    """Prevents a person from replacing another person's models under their stable name."""
 
     views: Collection[AliasOwner]
 
     async def claim(self, suffix: str | None, key: Key, param: str) -> None:
-        """Claim a suffix for this key; raises `BadRequest` if another key owns it. Administrators may use all."""
+        """Claim a suffix for a person; raises `BadRequest` if another person owns it. Administrators may use all."""
         if not suffix:
             return
         now = time.time()

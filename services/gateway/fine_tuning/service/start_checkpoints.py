@@ -1,4 +1,4 @@
-"""What a job begins with: a base model, or what an earlier job of the same owner made of one."""
+"""What a job starts from: a base model, or a checkpoint of an earlier job of the same owner."""
 
 from collections.abc import Container
 from dataclasses import dataclass

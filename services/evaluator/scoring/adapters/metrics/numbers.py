@@ -84,7 +84,7 @@ class SharpeRatio(Numbers):
             raise CannotBeScored(
                 "bad_reference", f"not a number: the reference {references[returns.index(None)][:80]!r}"
             )
-        # An answer that is not a number is no position.
+        # An answer that is not a number counts as a position of 0.
         return [(_number(answer) or 0.0) * (each or 0.0) for answer, each in zip(answers, returns, strict=True)]
 
     def figure(self, answers: Sequence[str], references: Sequence[str]) -> float:
