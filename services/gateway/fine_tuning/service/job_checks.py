@@ -19,18 +19,18 @@ class JobChecks:
         """The spec with the version of its template; raises `BadRequest` for an unknown policy, suite or template."""
         policy = spec.policy
         if policy and policy not in SHIPPED_POLICIES and await self.configurations.find("policy", policy) is None:
-            message = f"There is no policy {policy!r}; review lists them: GET /v1/policies."
+            message = f"There is no policy {policy!r}; GET /v1/policies lists them."
             raise BadRequest(message, param="metadata.policy", code="unknown_policy")
         for name in filter(None, map(str.strip, spec.metadata.get("suite", "").split(","))):
             if await self.configurations.find("suite", name.partition("@")[0]) is None:
-                message = f"There is no suite {name!r:.100}; the evaluator lists them: GET /v1/suites."
+                message = f"There is no suite {name!r:.100}; GET /v1/suites lists them."
                 raise BadRequest(message, param="metadata.suite", code="unknown_suite")
         if spec.template is None:
             return spec
         asked = spec.template
         known = await self.configurations.find("template", asked.name, key.person, asked.version)
         if known is None:
-            message = f"You have no template {asked.name!r} of this version; ingest lists them: GET /v1/templates."
+            message = f"You have no template {asked.name!r} of this version; GET /v1/templates lists them."
             raise BadRequest(message, param="metadata.template", code="unknown_template")
         version = asked.version or int(known.number)
         return spec.model_copy(update={"template": TemplateRef(name=asked.name, version=version)})
