@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.common.domain.model_names import loaded_name
+from services.gateway.console.domain.preference import Preference
 from services.gateway.console.service.engine_changes import EngineChanges
+from services.gateway.console.service.preferences import Preferences
 from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.events.domain.posted_event import PostedEvent
 from services.gateway.events.service.publisher import EventPublisher
@@ -123,6 +125,7 @@ class ServingData:
                 changed=asyncio.Event(),
             ),
             "versions": self.versions,
+            "preferences": Preferences(self.store.collection("preferences", Preference)),
             "engines": EngineChanges(pools=self.pools),
             "publisher": self.publisher,
         }

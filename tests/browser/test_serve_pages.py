@@ -1,5 +1,6 @@
 """The Serve page in a browser: shares, shadow, rollback and engines, over stores in memory."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,30 @@ def test_a_shadow_is_set_and_ended(site: Site, data: ServingData, admin: Page) -
     assert at_once(data.splits.splits.get(NAME)).now.routing.shadow is None
 
 
+def test_a_rule_by_header_is_added_and_removed_and_a_refused_one_keeps_what_was_typed(
+    site: Site, data: ServingData, admin: Page
+) -> None:
+    admin.goto(f"{site.url}/console/serve/?name={NAME}")
+    admin.locator("summary").filter(has_text="Rules by header").click()
+    admin.get_by_label("Header", exact=True).fill("Authorization")
+    admin.get_by_label("has the value").fill("<b>beta</b>")
+    admin.get_by_label("goes to", exact=True).select_option(version(2).version)
+    admin.get_by_role("button", name="Add the rule").click()
+    expect(admin.get_by_role("alert")).to_contain_text("is not a header that can split traffic")
+    expect(admin.get_by_label("has the value")).to_have_value("<b>beta</b>")
+    expect(admin.get_by_label("goes to", exact=True)).to_have_value(version(2).version)
+    check_page(admin)
+    admin.get_by_label("Header", exact=True).fill("X-Customer")
+    admin.get_by_role("button", name="Add the rule").click()
+    expect(admin.get_by_role("status").filter(has_text="The rules are changed")).to_be_visible()
+    [rule] = at_once(data.splits.splits.get(NAME)).now.routing.rules
+    assert (rule.header, rule.equals, rule.version) == ("x-customer", "<b>beta</b>", version(2).version)
+    admin.locator("summary").filter(has_text="Rules by header").click()
+    admin.get_by_role("button", name="Remove the rule for x-customer: <b>beta</b>").click()
+    expect(admin.get_by_role("status").filter(has_text="The rules are changed")).to_be_visible()
+    assert at_once(data.splits.splits.get(NAME)).now.routing.rules == []
+
+
 def test_an_engine_is_added_and_removed_and_a_wrong_address_keeps_what_was_typed(
     site: Site, data: ServingData, admin: Page
 ) -> None:
@@ -117,13 +142,13 @@ def test_only_administrators_change_what_is_served(site: Site, page: Page) -> No
     page.goto(f"{site.url}/console/serve/?name={NAME}")
     expect(page.get_by_role("button", name="Add the engine")).to_have_count(0)
     expect(page.get_by_role("link", name="its verdict")).to_have_count(0)
-    for action in ("shares", "shadow", "whole", "rollback", "engines", "engines/remove"):
+    for action in ("shares", "shadow", "rules", "rules/remove", "whole", "rollback", "engines", "engines/remove"):
         answer = page.request.post(f"{site.url}/console/serve/{action}", headers={"origin": site.url})
         assert answer.status == 403, action
 
 
 def test_a_form_of_another_site_changes_nothing(site: Site, admin: Page) -> None:
-    for action in ("shares", "rollback", "engines"):
+    for action in ("shares", "rules", "rollback", "engines"):
         answer = admin.request.post(f"{site.url}/console/serve/{action}", headers={"origin": "https://evil.example"})
         assert answer.status == 403, action
 
@@ -212,6 +237,58 @@ def test_a_blind_vote_tells_the_models_afterwards_and_is_recorded_as_feedback(
     ratings = {envelope.data["model"]: envelope.data["rating"] for envelope in data.published.envelopes}
     shown = admin.get_by_role("article").nth(0).locator("[data-version-of]").text_content() or ""
     assert ratings == {name: "good" if shown.endswith(name) else "bad" for name in (NAME, BASE)}
+
+
+def test_a_vote_becomes_a_preference_that_can_be_exported_uploaded_and_deleted(
+    site: Site, data: ServingData, admin: Page
+) -> None:
+    streams = iter([STREAM, STREAM.replace("It is", "It was"), STREAM, STREAM.replace("It is", "It was")])
+    asked: list[Any] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.post_data_json["messages"])
+        route.fulfill(status=200, headers={"content-type": "text/event-stream"}, body=next(streams))
+
+    admin.route("**/v1/chat/completions", answer)
+    admin.goto(f"{site.url}/console/serve/playground?a={NAME}&b={BASE}&mode=blind")
+    expect(admin.get_by_role("heading", name="Your votes as preferences")).to_have_count(0)
+    rows: list[dict[str, Any]] = []
+    for question in ("Hello?", "And now?"):
+        admin.get_by_label("Message").fill(question)
+        admin.get_by_role("button", name="Send").click()
+        expect(admin.get_by_role("button", name="B is better")).to_be_visible()
+        better = admin.get_by_role("article").nth(1).locator("[data-answer]").text_content()
+        worse = admin.get_by_role("article").nth(0).locator("[data-answer]").text_content()
+        admin.get_by_role("button", name="B is better").click()
+        expect(admin.get_by_role("status").filter(has_text="It is also a preference")).to_be_visible()
+        answers = {"preferred_output": better, "non_preferred_output": worse}
+        row = {name: [{"role": "assistant", "content": text}] for name, text in answers.items()}
+        rows.insert(0, {"input": {"messages": asked[-1]}, **row})
+    # The second question was asked after the better answer of the first, by both.
+    assert asked[2] == asked[3]
+    assert [turn["role"] for turn in asked[3]] == ["user", "assistant", "user"]
+    check_page(admin)
+    export = admin.request.get(f"{site.url}/console/serve/playground/preferences")
+    found = [json.loads(line) for line in export.text().splitlines()]
+    assert {json.dumps(row, sort_keys=True) for row in found} <= {json.dumps(row, sort_keys=True) for row in rows}
+    other = site.keyring.create("somebody else", ("infer",))
+    headers = {"authorization": f"Bearer {other}", "cookie": ""}
+    assert admin.request.get(export.url, headers=headers).text() == ""
+    sent: list[bytes] = []
+
+    def store(route: Any) -> None:
+        sent.append(route.request.post_data_buffer)
+        route.fulfill(status=200, json={"id": "file-1"})
+
+    admin.route("**/v1/files", store)
+    admin.get_by_role("button", name="Make a data set of them").click()
+    admin.wait_for_url("**/console/ingest/files/file-1")
+    assert b"preferred_output" in sent[0]
+    assert b"preferences.jsonl" in sent[0]
+    admin.goto(f"{site.url}/console/serve/playground?a={NAME}&b={BASE}&mode=blind")
+    admin.get_by_role("button", name="Delete all of them").click()
+    expect(admin.get_by_role("heading", name="Your votes as preferences")).to_have_count(0)
+    assert admin.request.get(export.url).text() == ""
 
 
 def test_a_refused_question_stays_in_the_field_with_the_reason(site: Site, admin: Page) -> None:

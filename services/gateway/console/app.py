@@ -8,10 +8,12 @@ from services.gateway.common.app import Part, Resources
 from services.gateway.console.adapters.upstream import Upstream
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.api.proxy import proxy_routes
+from services.gateway.console.domain.preference import Preference
 from services.gateway.console.pages import PAGES, invitation, sign_in
 from services.gateway.console.pages import routes as signed_in_pages
 from services.gateway.console.service.engine_changes import EngineChanges
 from services.gateway.console.service.overview import Overviews
+from services.gateway.console.service.preferences import Preferences
 from services.gateway.console.service.serving_overview import ServingOverviews
 from services.gateway.console.service.sign_in_links import SignInLinks
 from services.gateway.events.app import Events
@@ -75,6 +77,7 @@ def console(
             "sign_in_links": links,
             "overviews": overviews,
             "serving": serving_overviews,
+            "preferences": Preferences(resources.collection("preferences", Preference, ["owner"])),
             "engines": EngineChanges(pools=serving.pools),
             "splits": traffic_splits,
             "versions": serving.versions,

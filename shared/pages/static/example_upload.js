@@ -1,4 +1,4 @@
-// A button with `data-example` uploads the example, the file at that address, like any other file.
+// A button with `data-example` uploads the file at that address, such as the example, like any other file.
 import { complain, sendFile, waitingPage } from "./file_upload.js";
 
 document.addEventListener("click", async (event) => {
@@ -10,7 +10,7 @@ document.addEventListener("click", async (event) => {
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const data = new FormData();
     data.set("purpose", "fine-tune");
-    data.set("file", await answer.blob(), "address-extraction.jsonl");
+    data.set("file", await answer.blob(), button.dataset.name ?? "address-extraction.jsonl");
     location.assign(waitingPage((await sendFile(data, { lost: button.dataset.lost })).id));
   } catch (error) {
     button.disabled = false;

@@ -61,7 +61,8 @@ async function answer(side, index, question) {
     body: JSON.stringify({ ...asked, stream: true, stream_options: { include_usage: true } }),
   });
   if (!response.ok) throw new Error((await response.json()).error.message);
-  const got = { id: "", model: asked.model, version: response.headers.get("x-assay-version"), text: "" };
+  const prompt = JSON.stringify(asked.template_fields ? [] : asked.messages);
+  const got = { id: "", model: asked.model, index, prompt, version: response.headers.get("x-assay-version"), text: "" };
   let firstWord = 0;
   let tokens = 0;
   for await (const event of events(response.body)) {
@@ -118,7 +119,10 @@ async function vote(better) {
   shown.forEach((got, place) => {
     body.set(`${"ab"[place]}_id`, got.id);
     body.set(`${"ab"[place]}_model`, got.model);
+    body.set(`${"ab"[place]}_text`, got.text);
   });
+  const [a, b] = shown;
+  if (a.prompt === b.prompt) body.set("prompt", a.prompt);
   const response = await fetch("/console/serve/playground/vote", {
     method: "POST",
     headers: { "hx-request": "true" },
@@ -128,6 +132,11 @@ async function vote(better) {
   if (!response.ok) return;
   document.getElementById("vote").hidden = true;
   sides.forEach((side, place) => reveal(side, shown[place]));
+  if (better !== "a" && better !== "b") return;
+  document.getElementById("preferences").hidden = false;
+  // Both go on from the better answer, so that the next vote is about answers to the same messages.
+  const [chosen, other] = better === "a" ? [a, b] : [b, a];
+  histories[other.index].at(-1).content = chosen.text;
 }
 
 form?.addEventListener("submit", async (event) => {

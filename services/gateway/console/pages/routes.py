@@ -8,6 +8,7 @@ from services.gateway.console.pages.admin_usage import usage_page
 from services.gateway.console.pages.home import home, line
 from services.gateway.console.pages.job_parts import scores, verdict
 from services.gateway.console.pages.playground import playground, vote
+from services.gateway.console.pages.preferences import delete_preferences, preference_rows
 from services.gateway.console.pages.serve import consequence, engines, serve
 from shared.pages import pages_router
 from shared.security import NotAllowed
@@ -19,7 +20,10 @@ ROUTES = (
     pages_router("/console", [home, line, scores, verdict], PAGES, like=_LIKE),
     pages_router(
         "/console/serve",
-        [serve, engines, consequence, playground, vote, *serve_actions.HANDLERS],
+        [
+            *(serve, engines, consequence, playground, vote, preference_rows, delete_preferences),
+            *serve_actions.HANDLERS,
+        ],
         PAGES,
         scopes=["infer", "train"],
         like=_LIKE,

@@ -7,6 +7,7 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
 from services.gateway.common.domain.errors import ApiError, no_model
+from services.gateway.console.domain.header_rules import with_rule, without_rule
 from services.gateway.console.domain.served_name import ServedName
 from services.gateway.console.domain.share_change import ShareChange, with_shadow
 from services.gateway.console.pages.actions import status_of, whole_number
@@ -43,6 +44,24 @@ async def shadow(request: AnyRequest, serving: Overviews, splits: NamedDependenc
     typed = await fields(request)
     version, percent = typed.get("version", ""), min(whole_number(typed, "percent"), 100)
     return await _split(request, serving, splits, typed, lambda name: with_shadow(name, version, percent))
+
+
+@post("/rules", guards=_ADMIN)
+async def add_rule(request: AnyRequest, serving: Overviews, splits: NamedDependency[TrafficSplits]) -> Response[bytes]:
+    """Send requests with a header of this value to a version."""
+    typed = await fields(request)
+    header, equals, version = (typed.get(name, "") for name in ("header", "equals", "version"))
+    return await _split(request, serving, splits, typed, lambda name: with_rule(name, header, equals, version), "rules")
+
+
+@post("/rules/remove", guards=_ADMIN)
+async def remove_rule(
+    request: AnyRequest, serving: Overviews, splits: NamedDependency[TrafficSplits]
+) -> Response[bytes]:
+    """End a rule; the requests follow the shares again."""
+    typed = await fields(request)
+    header, equals = typed.get("header", ""), typed.get("equals", "")
+    return await _split(request, serving, splits, typed, lambda name: without_rule(name, header, equals), "rules")
 
 
 @post("/whole", guards=_ADMIN)
@@ -97,6 +116,7 @@ async def _split(
     splits: TrafficSplits,
     typed: dict[str, str],
     decide: Callable[[ServedName], dict[str, Any]],
+    done: str = "shares",
 ) -> Response[bytes]:
     async def put() -> None:
         alias = typed.get("name", "")
@@ -106,7 +126,7 @@ async def _split(
             raise no_model(alias)
         await splits.put(alias, read_split(decide(name)), request.state.key)
 
-    return await _acted(request, serving, typed, "shares", put)
+    return await _acted(request, serving, typed, done, put)
 
 
 async def _acted(
@@ -127,4 +147,4 @@ async def _acted(
     return see_other("/console/serve", name=name, done=done)
 
 
-HANDLERS = (shares, shadow, whole, roll_back, add_engine, remove_engine)
+HANDLERS = (shares, shadow, add_rule, remove_rule, whole, roll_back, add_engine, remove_engine)
