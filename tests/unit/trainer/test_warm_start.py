@@ -45,7 +45,7 @@ def test_a_warm_start_uses_the_requested_else_the_best_else_the_last_checkpoint(
     [
         ({"start_step": 4}, "start_not_found", "has no checkpoint of step 4; its checkpoints: 3, 6"),
         ({"owner": "somebody else"}, "start_not_found", "there is no job 'job'"),
-        ({"base_model": "other"}, "invalid_hyperparameter", "job job trained base, not other"),
+        ({"base_model": "other"}, "invalid_hyperparameter", "job job trained base, but this job names other"),
     ],
 )
 def test_unsuitable_checkpoints_are_refused(
