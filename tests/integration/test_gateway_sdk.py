@@ -52,7 +52,7 @@ def held_and_found(client: OpenAI, job_id: str) -> None:
     assert [jobs.pause(job_id).model_extra["paused"] for _ in range(2)] == [True, True]
     assert jobs.resume(job_id).model_extra["paused"] is False
     told = [event.message for event in jobs.list_events(job_id)]
-    assert (told.count("The job was paused"), told.count("The job goes on")) == (1, 1)
+    assert (told.count("The job was paused"), told.count("The job was resumed")) == (1, 1)
     file = jobs.retrieve(job_id).training_file
     tagged = jobs.create(model=BASE, training_file=file, metadata={"team": "a", "kind.of": "$x"})
     assert [job.id for job in jobs.list(metadata={"team": "a"})] == [tagged.id]

@@ -24,7 +24,7 @@ _DIFFERENCES_SHOWN = 100
 
 @get("/{dataset_id:str}")
 async def dataset(request: AnyRequest, dataset_id: FromPath[str], datasets: NamedDependency[Datasets]) -> Dataset:
-    """One data set of this key: its splits and report, or the rows that were refused and why."""
+    """One dataset of this key: its splits and report, or the rows that were refused and why."""
     return await visible(request, datasets, dataset_id)
 
 
@@ -35,7 +35,7 @@ async def newest(
     limit: Annotated[int, Parameter(ge=1, le=100)] = 20,
     series: FromQuery[str | None] = None,
 ) -> list[Dataset]:
-    """The newest data sets of this key, of all keys for an administrator; `series` lists the versions of one."""
+    """The newest datasets of this key, of all keys for an administrator; `series` lists the versions of one."""
     key: Key = request.state.key
     return await datasets.newest(limit, None if key.allows("admin") else key.person, series)
 
@@ -78,7 +78,7 @@ async def difference(
 
 @delete("/{dataset_id:str}")
 async def remove(request: AnyRequest, dataset_id: FromPath[str], datasets: NamedDependency[Datasets]) -> None:
-    """Delete a data set; jobs that use it already go on."""
+    """Delete a dataset; jobs that already use it continue."""
     await visible(request, datasets, dataset_id)
     await datasets.delete(dataset_id)
 

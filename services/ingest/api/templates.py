@@ -34,7 +34,7 @@ class TemplateRequest(BaseModel):
 async def publish(
     request: AnyRequest, data: JSONBody[TemplateRequest], templates: NamedDependency[Templates]
 ) -> TemplateVersion:
-    """Make the next version of a template; the newest again where nothing changed."""
+    """Create the next version of a template; returns the newest one if nothing changed."""
     fields = None if data.fields is None else tuple(data.fields)
     return await templates.publish(request.state.key.person, data.template(), fields)
 

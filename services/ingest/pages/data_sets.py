@@ -106,7 +106,7 @@ async def difference_part(
 
 @post("/datasets/{dataset_id:str}/removal", status_code=303)
 async def removed(request: AnyRequest, dataset_id: FromPath[str], datasets: NamedDependency[Datasets]) -> Redirect:
-    """Delete a data set; jobs that use it already go on."""
+    """Delete a dataset; jobs that already use it continue."""
     await visible(request, datasets, dataset_id)
     await datasets.delete(dataset_id)
     return Redirect("/console/ingest/", status_code=303)

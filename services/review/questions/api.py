@@ -89,7 +89,7 @@ async def put_questions(
 async def add_question(
     request: AnyRequest, name: FromPath[str], data: JSONBody[BadAnswer], questions: NamedDependency[QuestionCatalog]
 ) -> Question:
-    """Make a question of a bad answer from production."""
+    """Add a bad answer from production as a question."""
     added = Question(
         id=f"production-{uuid4().hex[:12]}",
         prompt=data.prompt,

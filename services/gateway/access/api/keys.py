@@ -24,7 +24,7 @@ async def listed(keys: NamedDependency[Keys]) -> dict[str, Any]:
 
 @post("/", status_code=201, operation_class=asks_for(domain.KeyRequest))
 async def create(request: AnyRequest, keys: NamedDependency[Keys]) -> dict[str, Any]:
-    """Make a key; its secret is shown this once."""
+    """Create a key; its secret is shown only here."""
     key, secret = await keys.create(domain.read_request(await json_body(request)))
     request.state.object_id = key.id
     return {**shown(key), "secret": secret}
@@ -38,13 +38,13 @@ async def one(key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, A
 
 @patch("/{key_id:str}", operation_class=asks_for(domain.KeyChange))
 async def change(request: AnyRequest, key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, Any]:
-    """Change a key's name, scopes, limits or expiry, or disable it; `null` takes a limit away."""
+    """Change a key's name, scopes, limits or expiry, or disable it; `null` removes a limit."""
     return shown(await keys.change(key_id, domain.read_change(await json_body(request)), request.state.key))
 
 
 @post("/{key_id:str}/rotate", status_code=200, operation_class=asks_for(domain.Rotation, optional=True))
 async def rotate(request: AnyRequest, key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, Any]:
-    """Give a key a new secret, shown this once; the old one is accepted for `grace_s` seconds (a day) more."""
+    """Give a key a new secret, shown only here; the old one is accepted for `grace_s` seconds (a day) more."""
     asked = domain.read_rotation(await optional_json_body(request))
     key, secret = await keys.rotate(key_id, asked, request.state.key)
     return {**shown(key), "secret": secret}
@@ -52,7 +52,7 @@ async def rotate(request: AnyRequest, key_id: FromPath[str], keys: NamedDependen
 
 @delete("/{key_id:str}", status_code=200)
 async def removed(request: AnyRequest, key_id: FromPath[str], keys: NamedDependency[Keys]) -> dict[str, Any]:
-    """Take a key away for good; what it made stays, and administrators still see it."""
+    """Delete a key; its files, jobs and models stay, and administrators still see them."""
     await keys.delete(key_id, request.state.key)
     return {"id": key_id, "object": "api_key", "deleted": True}
 

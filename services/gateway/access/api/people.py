@@ -28,7 +28,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/", sync_to_thread=False)
 def listed(people: NamedDependency[People]) -> dict[str, Any]:
-    """Everybody who accepted an invitation, by name, with the ids of their keys."""
+    """People who accepted an invitation, by name, with the ids of their keys."""
     return {"object": "list", "data": [_with_keys(person) for person in people.listed()], "has_more": False}
 
 
@@ -41,7 +41,7 @@ async def change(request: AnyRequest, person_id: FromPath[str], people: NamedDep
 
 @delete("/{person_id:str}", status_code=200)
 async def removed(request: AnyRequest, person_id: FromPath[str], people: NamedDependency[People]) -> dict[str, Any]:
-    """Remove a person with all their keys and sessions; what they made stays."""
+    """Remove a person with all their keys and sessions; their files, jobs and models stay."""
     await people.remove(person_id, request.state.key)
     return {"id": person_id, "object": "person", "deleted": True}
 
@@ -65,7 +65,7 @@ async def open_invitations(
 
 @post("/", status_code=201, operation_class=asks_for(InvitationRequest))
 async def invite(request: AnyRequest, invitations: NamedDependency[Invitations]) -> dict[str, Any]:
-    """Invite a person; the link is shown this once."""
+    """Invite a person; the link is shown only here."""
     secret, made = await invitations.create(read_invitation(await json_body(request)), request.state.key)
     request.state.object_id = made.id
     return {**_invitation(made), "secret": secret, "path": f"/console/invitation?secret={secret}"}
@@ -73,7 +73,7 @@ async def invite(request: AnyRequest, invitations: NamedDependency[Invitations])
 
 @delete("/{invitation_id:str}", status_code=200)
 async def revoke(invitation_id: FromPath[str], invitations: NamedDependency[Invitations]) -> dict[str, Any]:
-    """Make an invitation's link useless."""
+    """Revoke an invitation: its link stops working."""
     return _invitation(await invitations.revoke(invitation_id))
 
 

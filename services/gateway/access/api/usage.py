@@ -21,9 +21,9 @@ async def used(
     key_id: FromQuery[str | None] = None,
     group_by: Annotated[list[Part] | None, Parameter(max_items=3)] = None,
 ) -> dict[str, Any]:
-    """Requests and tokens by key, version and day (UTC), or summed by `group_by`; the last thirty days.
+    """Requests and tokens by key, version and day (UTC), or summed by `group_by`; by default of the last thirty days.
 
-    Every key sees what it used itself; an administrator sees all.
+    A key sees its own usage; an administrator sees that of all keys.
     """
     key = request.app.state.keyring.authenticate(request.headers.get("authorization"))
     if key_id is not None and not key.owns(key_id):

@@ -28,7 +28,7 @@ class People:
     sessions: SessionStore
 
     def listed(self) -> list[Person]:
-        """Everybody who accepted an invitation, by name."""
+        """People who accepted an invitation, by name."""
         keys = self.store.all()
         others: dict[str, list[Key]] = {}
         for key in keys:
@@ -52,7 +52,7 @@ class People:
         return await self._changed(self.get(person_id).own.id, changes, asking)
 
     async def remove(self, person_id: str, asking: Key) -> None:
-        """Remove a person with all their keys and sessions; what they made stays."""
+        """Remove a person with all their keys and sessions; their files, jobs and models stay."""
         person = self.get(person_id)
         # The own key first: from then on every other key of this person is refused.
         await self._changed(person.own.id, {"deleted": True}, asking)

@@ -59,7 +59,7 @@ async def invite(request: AnyRequest, people: PeopleUseCases, invitations: Invit
 
 @post("/people/revoke", guards=_ADMIN)
 async def revoke(request: AnyRequest, people: PeopleUseCases, invitations: InvitationUseCases) -> Response[bytes]:
-    """Make an invitation's link useless."""
+    """Revoke an invitation: its link stops working."""
     typed = await fields(request)
     return await _acted(request, people, invitations, typed, lambda: invitations.revoke(typed.get("id", "")), "revoked")
 

@@ -17,7 +17,7 @@ async def listed(
     before: FromQuery[int | None] = None,
     limit: FromQuery[int | None] = None,
 ) -> dict[str, Any]:
-    """Events that could not be handled, newest first; `before` is the place to go on below."""
+    """Events that could not be handled, newest first; `before` continues below a number."""
     wanted = Cursor.of(None, limit, default=20, largest=100).limit
     found = await dead_letters.page(before, wanted)
     return {"object": "list", "data": [{"object": "dead_letter", **letter.model_dump()} for letter in found]}

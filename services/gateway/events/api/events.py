@@ -22,7 +22,7 @@ from shared.web import allow, authenticate
 
 @post("/", status_code=202, operation_class=asks_for(Envelope))
 async def publish(request: Request[Any, Any, Any], publisher: NamedDependency[EventPublisher]) -> dict[str, Any]:
-    """Post one CloudEvent (structured JSON) of the contract; 202 when the stream holds it."""
+    """Post one CloudEvent (structured JSON) of the contract; 202 when the stream has stored it."""
     request.state.key = key = await authenticate(request)
     envelope = posted_event.read(await json_body(request), key)
     request.state.object_id = envelope.subject
@@ -40,7 +40,7 @@ async def follow(
     job_id: FromQuery[str | None] = None,
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> ServerSentEvent:
-    """Follow events live, as server-sent events: `type` and `job_id` pick some of them.
+    """Follow events live, as server-sent events; `type` and `job_id` filter them.
 
     Each has the event's place in the stream as its id: with that as `Last-Event-ID` a stream is taken up again
     without a gap. Without it, it begins with what happens next.

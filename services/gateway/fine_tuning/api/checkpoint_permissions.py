@@ -59,7 +59,7 @@ async def listed(
 async def take(
     request: AnyRequest, path: FromPath[str], permissions: NamedDependency[CheckpointPermissions]
 ) -> dict[str, Any]:
-    """Take a permission back."""
+    """Revoke a permission."""
     rest, _, permission_id = str(path).rpartition("/")
     request.state.object_id = permission_id
     await permissions.take(_model(rest), permission_id, request.state.key)

@@ -69,13 +69,13 @@ async def listed(
 
 @get("/{file_id:str}")
 async def one(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
-    """One file, and whether its lines were found good."""
+    """One file, with the status of its check."""
     return objects.file(await files.get(file_id, request.state.key))
 
 
 @get("/{file_id:str}/content")
 async def content(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> Stream:
-    """What was uploaded, byte by byte."""
+    """The content of a file, exactly as it was uploaded."""
     artifact, opened = await files.content(file_id, request.state.key)
     headers = {"X-Content-Type-Options": "nosniff", "Content-Length": str(artifact.bytes)}
     # Never a type that a browser would render.
@@ -84,7 +84,7 @@ async def content(request: AnyRequest, file_id: FromPath[str], files: NamedDepen
 
 @delete("/{file_id:str}", status_code=200, media_type=MediaType.JSON)
 async def removed(request: AnyRequest, file_id: FromPath[str], files: NamedDependency[Files]) -> dict[str, Any]:
-    """Delete a file and its content; jobs that train on it go on."""
+    """Delete a file and its content; jobs that train on it continue."""
     await files.delete(file_id, request.state.key)
     return {"id": file_id, "object": "file", "deleted": True}
 

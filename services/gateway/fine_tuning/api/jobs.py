@@ -23,7 +23,7 @@ AnyRequest = Request[Any, Any, Any]
 async def create(
     request: AnyRequest, jobs: NamedDependency[Jobs], idempotency_key: IdempotencyKey = None
 ) -> Response[Any]:
-    """Ask for a fine-tuning job."""
+    """Create a fine-tuning job."""
     asked = job_request.read(await json_body(request))
     job = await jobs.create(asked, request.state.key, idempotency_key)
     request.state.object_id = job.id
@@ -37,7 +37,7 @@ async def listed(
     after: FromQuery[str | None] = None,
     limit: FromQuery[int | None] = None,
 ) -> dict[str, Any]:
-    """The caller's jobs, newest first; `metadata[key]=value` or `metadata=null` picks some of them."""
+    """The caller's jobs, newest first; `metadata[key]=value` or `metadata=null` filters them."""
     cursor = Cursor.of(after, limit, default=20, largest=100)
     metadata = job_request.metadata_filter(request.query_params.multi_items())
     return listing(await jobs.page(cursor, request.state.key, metadata), objects.job)
@@ -57,13 +57,13 @@ async def cancel(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependen
 
 @post("/{job_id:str}/pause", status_code=200)
 async def pause(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> dict[str, Any]:
-    """Let a job hold."""
+    """Pause a job after its current step."""
     return objects.job(await jobs.pause(job_id, request.state.key))
 
 
 @post("/{job_id:str}/resume", status_code=200)
 async def resume(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> dict[str, Any]:
-    """Let a paused job go on."""
+    """Resume a paused job."""
     return objects.job(await jobs.resume(job_id, request.state.key))
 
 

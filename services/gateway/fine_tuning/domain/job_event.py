@@ -127,7 +127,7 @@ def cancelled(job_id: str) -> JobEvent:
 
 def paused_or_resumed(job_id: str, paused: bool, change: int) -> JobEvent:
     """A job was paused or resumed; `change` is how often that was."""
-    return _event(job_id, f"held/{change}", "The job was paused" if paused else "The job goes on")
+    return _event(job_id, f"held/{change}", "The job was paused" if paused else "The job was resumed")
 
 
 def review_opened(event: ReviewOpened) -> JobEvent:

@@ -39,7 +39,7 @@ class CheckpointPermissions:
         return await self.views.page(cursor, oldest_first=oldest_first, model=model, removed=False)
 
     async def take(self, model: str, permission_id: str, key: Key) -> None:
-        """Take a permission back; raises `Missing`."""
+        """Revoke a permission; raises `Missing`."""
         await self._of(model, key)
         known = await self.views.get(permission_id)
         if known is None or known.removed or known.model != model:

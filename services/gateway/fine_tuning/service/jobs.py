@@ -150,11 +150,11 @@ class Jobs:
         return changed
 
     async def pause(self, job_id: str, key: Key) -> Job:
-        """Let a job hold at its next step; one that is paused stays so."""
+        """Pause a job after its current step at its next step; one that is paused stays so."""
         return await self._hold(job_id, True, key)
 
     async def resume(self, job_id: str, key: Key) -> Job:
-        """Let a paused job go on."""
+        """Resume a paused job."""
         return await self._hold(job_id, False, key)
 
     async def _hold(self, job_id: str, paused: bool, key: Key) -> Job:

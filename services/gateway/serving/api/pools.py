@@ -47,7 +47,7 @@ async def changed(
 async def removed(
     base: FromPath[str], request: Request[Any, Any, Any], pools: NamedDependency[Pools]
 ) -> dict[str, Any]:
-    """Ask a pool's engines for nothing more."""
+    """Remove a pool: its engines get no more requests."""
     await pools.remove(_name(base), author=request.state.key.id)
     return {"id": _name(base), "object": "pool", "deleted": True}
 
