@@ -4,23 +4,20 @@ Run `make demo` first: the pages show its job. Each page is taken in the light a
 `docs/pages/<name>.png` and `docs/pages/<name>-dark.png`.
 """
 
-import io
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from deploy.local import stack
 from deploy.local.settings import LocalSettings
+from docs import review_pictures
+from docs.pictures import FOLDER, save
 from tests.browser import chromium
 
-FOLDER = Path(__file__).parent / "pages"
-WIDTH, HEIGHT, TALLEST = 1280, 800, 1600
-COLOURS = 128
+WIDTH, HEIGHT = 1280, 800
 SETTLED_MS = 1500
 PAGES = {
     "home": "/console/",
@@ -52,6 +49,7 @@ def main() -> int:
         )
         for theme in ("light", "dark"):
             _take_all(browser, settings, theme, places)
+        review_pictures.take(browser)
         browser.close()
     return 0
 
@@ -81,18 +79,8 @@ def _take_all(browser: Browser, settings: LocalSettings, theme: str, places: Map
             continue
         # Live pages keep a connection open, so the network is never idle.
         page.wait_for_timeout(SETTLED_MS)
-        target = FOLDER / f"{name}{'-dark' if theme == 'dark' else ''}.png"
-        _save(page, target)
-        print(f"{target.relative_to(Path.cwd())}: {target.stat().st_size // 1024} kB")
+        save(page, f"{name}{'-dark' if theme == 'dark' else ''}")
     context.close()
-
-
-def _save(page: Page, target: Path) -> None:
-    """The page's beginning, with few colours, which text and charts do not need more of."""
-    tall = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
-    taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": max(tall, HEIGHT)}, full_page=True)
-    picture = Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    picture.save(target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from litestar.datastructures import Cookie
 
 from shared.pages import formats, headers, marks
 from shared.pages.catalogs import LANGUAGES, SHARED, Language, translations
+from shared.pages.people import naming
 from shared.pages.reader import LANGUAGE_COOKIE, AnyRequest, Reader, asked_language, reader_of
 from shared.pages.sections import sections
 from shared.pages.static_files import static_url
@@ -52,7 +53,13 @@ class Pages:
     def _respond(self, request: AnyRequest, template: str, status: int, values: dict[str, Any]) -> Response[bytes]:
         reader = reader_of(request)
         content = self.render(
-            reader, template, path=request.url.path, origin=origin(request), sections=sections(reader), **values
+            reader,
+            template,
+            path=request.url.path,
+            origin=origin(request),
+            sections=sections(reader),
+            person=naming(request),
+            **values,
         ).encode()
         return html(request, content, status)
 

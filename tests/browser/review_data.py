@@ -64,7 +64,10 @@ REVIEW = f"/console/review/reviews/{review_id(candidate(10))}"
 class Service:
     """The use cases of review over memory, with one run that waits for people."""
 
-    def __init__(self, folder: Path, policies: Mapping[str, Policy] | None = None) -> None:
+    def __init__(
+        self, folder: Path, policies: Mapping[str, Policy] | None = None, rows: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.rows = rows or _rows_with_markup()
         self.store = store = MemoryStore("review")
         self.answered: list[EvaluationAnswered] = []
         self.artifacts = Artifacts(str(folder / "artifacts"))
@@ -118,9 +121,7 @@ class Service:
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> Any:
-        rows = [json.loads(line) for line in sample_lines(3).splitlines()]
-        rows[0]["answer"] = HOSTILE
-        lines = b"".join(json.dumps({**row, "production_answer": "Old."}).encode() + b"\n" for row in rows)
+        lines = b"".join(json.dumps({"production_answer": "Old.", **row}).encode() + b"\n" for row in self.rows)
         await self.runs.evaluated(evaluation(5, 0.9, job_id="job-0", policy="quick"))
         await self.runs.finished(finish(5, job_id="job-0"))
         await self.runs.evaluated(evaluation(10, 0.9, samples=self.artifacts.put_bytes(lines)))
@@ -129,10 +130,16 @@ class Service:
             yield
 
 
+def _rows_with_markup() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [json.loads(line) for line in sample_lines(3).splitlines()]
+    rows[0]["answer"] = HOSTILE
+    return rows
+
+
 @contextmanager
-def review_site(folder: Path) -> Iterator[Site]:
-    """The pages and the API of review, until the block ends."""
-    service = Service(folder)
+def review_site(folder: Path, rows: list[dict[str, Any]] | None = None) -> Iterator[Site]:
+    """The pages and the API of review over these questions and answers, until the block ends."""
+    service = Service(folder, rows=rows)
     # Each site has a router with pages of its own, because Litestar copies its exception handlers.
     pages = pages_router(
         "/console/review", HANDLERS, Pages("review", PAGES.folder), scopes=["review", "train"], like=LIKE

@@ -73,6 +73,8 @@ def test_two_reviewers_from_calibration_to_the_verdict(site: Site, browser: Brow
     lead = reviewer(browser, site, "Lea", "admin")
     lead.goto(site.url + REVIEW + "/panel")
     expect(lead.get_by_text("Reviewers differ: decide")).to_be_visible()
+    for name in ("Ana", "Ben"):
+        expect(lead.get_by_role("rowheader", name=name)).to_be_visible()
     check_page(lead)
     for name in ("accuracy", "politeness", "usefulness"):
         lead.locator(f"select[name={name}]").select_option("4")

@@ -13,6 +13,7 @@ from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
 from services.review.panels.progress import Progress
 from shared.pages.conversation import turns
+from shared.pages.people import people_with
 
 
 @get("/reviews/{review_id:str}/panel")
@@ -47,6 +48,7 @@ async def panel_page(
         "manages": caller.owns(review.candidate.owner),
         "problem": problem,
         "typed": typed or {},
+        "reviewers": people_with(request, "review"),
         "messages": turns,
     }
     return PAGES.page(request, "panel.html.j2", status=409 if problem else 200, at="review", **values)
