@@ -9,6 +9,8 @@ from docs.conformance import page, sdk_surface
 from docs.conformance.sdk_surface import Surface
 from services.gateway.fine_tuning.api import objects
 from services.gateway.fine_tuning.domain.job_request import JobRequest
+from services.gateway.fine_tuning.domain.upload_request import UploadRequest
+from services.gateway.fine_tuning.domain.uploads.upload_body import Completion, UploadBody
 from services.gateway.inference.domain.chat_request import PASSED_ON, TAKEN_AND_DROPPED
 
 
@@ -39,10 +41,23 @@ def test_the_parameters_of_a_job_are_those_that_its_request_has(surface: Surface
     assert stated == set(JobRequest.model_fields)
 
 
+def test_the_parameters_of_files_and_uploads_are_taken_or_refused_as_stated(surface: Surface):
+    for call, request in (
+        ("files.create", {*UploadRequest.model_fields, "file"}),
+        ("uploads.create", set(UploadBody.model_fields)),
+        ("uploads.complete", {*Completion.model_fields, "upload_id"}),
+    ):
+        for name, status in _parameters(surface, call).items():
+            top = name.partition(".")[0]
+            assert (status == "refused") == (top not in request), f"{call}({name})"
+
+
 @pytest.mark.parametrize(
     ("name", "view"),
     [
         ("FileObject", objects.file),
+        ("Upload", objects.upload),
+        ("UploadPart", objects.upload_part),
         ("FineTuningJob", objects.job),
         ("FineTuningJobEvent", objects.message),
         ("FineTuningJobCheckpoint", objects.checkpoint),

@@ -3,8 +3,9 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
+from services.gateway.common.api.lifespans import background
 from services.gateway.common.app import Part, Resources
-from services.gateway.fine_tuning.api import checkpoint_permissions, files, jobs
+from services.gateway.fine_tuning.api import checkpoint_permissions, files, jobs, uploads
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.checkpoint_permission import CheckpointPermission
@@ -12,6 +13,7 @@ from services.gateway.fine_tuning.domain.configuration import Configuration
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
+from services.gateway.fine_tuning.domain.uploads.upload import Upload
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
 from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
 from services.gateway.fine_tuning.service.checkpoint_permissions import CheckpointPermissions
@@ -23,6 +25,8 @@ from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.fine_tuning.service.jobs import Jobs
 from services.gateway.fine_tuning.service.result_files import ResultFiles
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
+from services.gateway.fine_tuning.service.uploads import Uploads
+from shared.staging import Staging
 from shared.store import Collection
 
 
@@ -60,6 +64,12 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
     references = ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints)
     file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references)
+    uploads_in_parts = Uploads(
+        views=resources.collection("uploads", Upload, ["expires_at"]),
+        staging=Staging(settings.common.artifacts, resources.artifacts),
+        files=file_use_cases,
+        max_file_bytes=settings.max_file_bytes,
+    )
     job_use_cases = Jobs(
         views=stored_jobs,
         files=stored_files,
@@ -86,13 +96,15 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         results=results,
     )
     part = Part(
-        routes=[files.routes, jobs.routes, checkpoint_permissions.routes],
+        routes=[files.routes, uploads.routes, jobs.routes, checkpoint_permissions.routes],
         dependencies={
             "files": file_use_cases,
+            "uploads": uploads_in_parts,
             "jobs": job_use_cases,
             "permissions": permissions,
             "max_file_bytes": settings.max_file_bytes,
         },
+        lifespan=[background(uploads_in_parts.run)],
     )
     return FineTuning(
         part=part,

@@ -12,6 +12,7 @@ from litestar.response import Stream
 
 from services.gateway.common.api.listing import listing
 from services.gateway.common.api.openapi_schema import asks_for
+from services.gateway.common.domain import ids
 from services.gateway.common.domain.errors import BadRequest
 from services.gateway.fine_tuning.api import objects, upload_form
 from services.gateway.fine_tuning.domain import upload_request
@@ -43,9 +44,11 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Upload a file to train on: multipart, with `file`, `purpose=fine-tune`, and how to read and split it."""
-    async with upload_form.received(request, max_file_bytes) as form:
+    key = request.state.key
+    async with upload_form.received(request, upload_form.file_field(max_file_bytes)) as form:
         asked = upload_request.read(form.fields)
-        stored = await files.upload(form.path, form.filename, asked, request.state.key, idempotency_key)
+        file_id = ids.new_id("file", key.id, idempotency_key)
+        stored = await files.upload(form.path, form.filename, asked, key, file_id)
     request.state.object_id = stored.id
     return Response(objects.file(stored), status_code=200)
 

@@ -6,7 +6,8 @@ from services.gateway.common.domain.model_names import ORGANIZATION
 from services.gateway.fine_tuning.domain.checkpoint import Checkpoint
 from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.job_event import JobEvent
-from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile, describe
+from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile, clean_filename, describe
+from services.gateway.fine_tuning.domain.uploads.upload import Upload, UploadPart
 from shared.events import Hyperparameters, TrainingFinished
 
 _CHECKPOINT_FIGURES = (
@@ -28,6 +29,26 @@ def file(view: UploadedFile) -> dict[str, Any]:
         "status_details": describe(view.rejected) if view.rejected else None,
         "expires_at": None,
     }
+
+
+def upload(view: Upload, now: float, made: UploadedFile | None = None) -> dict[str, Any]:
+    """`made` is the file of a completed upload."""
+    asked = view.asked
+    return {
+        "id": view.id,
+        "object": "upload",
+        "bytes": asked.bytes,
+        "created_at": int(view.at),
+        "expires_at": int(view.expires_at),
+        "filename": clean_filename(asked.filename),
+        "purpose": asked.purpose,
+        "status": view.status(now),
+        "file": file(made) if made else None,
+    }
+
+
+def upload_part(view: UploadPart, upload_id: str) -> dict[str, Any]:
+    return {"id": view.id, "object": "upload.part", "created_at": int(view.at), "upload_id": upload_id}
 
 
 def job(view: Job) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,33 +31,57 @@ class UploadForm:
     fields: dict[str, str]
 
 
+@dataclass(frozen=True)
+class FileField:
+    """The field of a form that holds a file. `check_other` raises `BadRequest` for a further field that is unknown."""
+
+    name: str
+    max_bytes: int
+    limit: str
+    check_other: Callable[[str], None]
+
+    def too_large(self) -> TooLarge:
+        message = f"The content of {self.name!r} is too large: {self.limit}."
+        return TooLarge(message, param=self.name, code="file_too_large")
+
+
+def file_field(max_file_bytes: int) -> FileField:
+    """The field of a file that is uploaded in one request."""
+    limit = f"this server takes at most {max_file_bytes} bytes (GATEWAY_MAX_FILE_BYTES)"
+    return FileField("file", max_file_bytes, limit, check_field)
+
+
 @asynccontextmanager
-async def received(request: Request[Any, Any, Any], max_file_bytes: int) -> AsyncGenerator[UploadForm]:
-    """The form of a request; raises `BadRequest` or `TooLarge`. Nothing is left on disk, also of a broken upload."""
-    if (request.content_length or 0) > max_file_bytes + MAX_FIELDS_BYTES:
-        raise too_large(max_file_bytes)
-    with TemporaryDirectory(prefix="assay-upload-") as folder:
+async def received(request: Request[Any, Any, Any], file: FileField) -> AsyncGenerator[UploadForm]:
+    """The form of a request; raises `BadRequest` or `TooLarge`. Nothing is left on disk, also of a broken upload.
+
+    A full disk is `Unavailable`, in the block too.
+    """
+    if (request.content_length or 0) > file.max_bytes + MAX_FIELDS_BYTES:
+        raise file.too_large()
+    with full_disk_is_unavailable(), TemporaryDirectory(prefix="assay-upload-") as folder:
         path = Path(folder) / "upload"
-        try:
-            with path.open("wb") as target:
-                parts = await _parse(request, _FormParts(target, max_file_bytes))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise Unavailable("the disk of this server is full") from None
+        with path.open("wb") as target:
+            parts = await _parse(request, _FormParts(target, file))
         yield parts.form(path)
 
 
-def too_large(max_file_bytes: int) -> TooLarge:
-    message = f"The file is too large: this server takes at most {max_file_bytes} bytes (GATEWAY_MAX_FILE_BYTES)."
-    return TooLarge(message, param="file", code="file_too_large")
+@contextmanager
+def full_disk_is_unavailable() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise Unavailable("the disk of this server is full") from None
 
 
 async def _parse(request: Request[Any, Any, Any], parts: "_FormParts") -> "_FormParts":
     content_type, options = parse_options_header(request.headers.get("content-type"))
     if content_type != b"multipart/form-data" or not options.get(b"boundary"):
-        message = "Send the file as multipart/form-data with a boundary, with the fields 'file' and 'purpose'."
-        raise BadRequest(message, param="file", code="invalid_content_type")
+        name = parts.file.name
+        message = f"Send the file as multipart/form-data with a boundary, in the field {name!r}."
+        raise BadRequest(message, param=name, code="invalid_content_type")
     try:
         parser = MultipartParser(options[b"boundary"], parts.callbacks())
         async for chunk in request.stream():
@@ -73,7 +97,7 @@ class _FormParts:
     """Receives what the parser finds: headers and content of one part after the other."""
 
     target: BinaryIO
-    max_file_bytes: int
+    file: FileField
     filename: str | None = None
     fields: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
     complete: bool = False
@@ -114,10 +138,10 @@ class _FormParts:
     def headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition.decode("latin-1"))
         name = options.get(b"name", b"").decode(errors="replace")
-        if name == "file":
+        if name == self.file.name:
             self._begin_file(options.get(b"filename"))
             return
-        check_field(name)
+        self.file.check_other(name)
         if name in self.fields:
             raise BadRequest(f"{name!r} was sent twice; send it once.", param=name, code="duplicate_parameter")
         self._field = self.fields[name] = bytearray()
@@ -125,8 +149,8 @@ class _FormParts:
     def data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
             self._file_bytes += end - start
-            if self._file_bytes > self.max_file_bytes:
-                raise too_large(self.max_file_bytes)
+            if self._file_bytes > self.file.max_bytes:
+                raise self.file.too_large()
             self.target.write(memoryview(data)[start:end])
             return
         self._field_bytes += end - start
@@ -144,16 +168,17 @@ class _FormParts:
         if not self.complete:
             raise BadRequest("The form ends before its last boundary; send it again.", code="invalid_form")
         if self.filename is None:
-            raise BadRequest("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+            name = self.file.name
+            raise BadRequest(f"Missing required parameter: {name!r}.", param=name, code="missing_required_parameter")
         return UploadForm(path, self.filename, {name: _text(name, content) for name, content in self.fields.items()})
 
     def _begin_file(self, filename: bytes | None) -> None:
+        name = self.file.name
         if filename is None:
-            raise BadRequest("'file' must be a file with a name, not a text.", param="file", code="invalid_value")
+            raise BadRequest(f"{name!r} must be a file with a name, not a text.", param=name, code="invalid_value")
         if self.filename is not None:
-            raise BadRequest(
-                "Send one file in a request; 'file' was sent twice.", param="file", code="duplicate_parameter"
-            )
+            message = f"Send one file in a request; {name!r} was sent twice."
+            raise BadRequest(message, param=name, code="duplicate_parameter")
         self.filename = filename[:MAX_FILENAME].decode(errors="replace")
         self._field = None
 

@@ -17,13 +17,23 @@ Purpose = Literal["fine-tune"]
 _TABS = {"\\t": "\t", "tab": "\t"}
 
 
-def _mapping(text: str) -> Any:
+def _delimiter(text: Any) -> Any:
+    return _TABS.get(text, text) if isinstance(text, str) else text
+
+
+def _mapping(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
     try:
         return msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise ValueError(
             'must be a JSON object that names a field for a column, such as {"question": "prompt"}'
         ) from None
+
+
+def _template(text: Any) -> Any:
+    return template_ref(text) if isinstance(text, str) else text
 
 
 class UploadRequest(BaseModel):
@@ -39,7 +49,7 @@ class UploadRequest(BaseModel):
     split_seed: int = Field(default=0, ge=0, le=2**31 - 1)
     format: str = Field(default="", max_length=20)
     encoding: str = Field(default="", max_length=40)
-    delimiter: Annotated[str, BeforeValidator(lambda text: _TABS.get(text, text))] = Field(default="", max_length=1)
+    delimiter: Annotated[str, BeforeValidator(_delimiter)] = Field(default="", max_length=1)
     sheet: str = Field(default="", max_length=100)
     shape: str = Field(default="", max_length=40)
     mapping: Annotated[
@@ -49,7 +59,7 @@ class UploadRequest(BaseModel):
     group: str = Field(default="", max_length=200)
     validation_share: float = Field(default=0.1, ge=0, le=0.45)
     test_share: float = Field(default=0.1, ge=0, le=0.45)
-    template: Annotated[TemplateRef | None, BeforeValidator(template_ref)] = None
+    template: Annotated[TemplateRef | None, BeforeValidator(_template)] = None
 
     @property
     def drop_bad_rows(self) -> bool:
@@ -72,11 +82,16 @@ def check_field(name: str) -> None:
         raise BadRequest(f"Unknown parameter: {name!r:.100}.", param=name[:100], code="unknown_parameter")
 
 
+def check_text(name: str, text: str) -> None:
+    """Refuse a NUL, also one that is escaped in JSON; raises `BadRequest`."""
+    if "\x00" in text or "\\u0000" in text:
+        raise BadRequest(f"{name!r} holds a NUL character.", param=name, code="invalid_value")
+
+
 def read(fields: Mapping[str, str]) -> UploadRequest:
     """Check the form's fields, an empty one being left out; raises `BadRequest` that names the first wrong one."""
     for name, text in fields.items():
-        if "\x00" in text or "\\u0000" in text:
-            raise BadRequest(f"{name!r} holds a NUL character.", param=name, code="invalid_value")
+        check_text(name, text)
     try:
         return UploadRequest.model_validate({name: text for name, text in fields.items() if text})
     except ValidationError as error:

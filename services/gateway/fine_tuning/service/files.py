@@ -26,16 +26,17 @@ class Files:
     artifacts: Artifacts
     references: ArtifactReferences
 
-    async def upload(
-        self, path: Path, filename: str, asked: UploadRequest, key: Key, idempotency_key: str | None = None
-    ) -> UploadedFile:
-        """Store what lies at `path` and announce it; the view and the announcement are one write."""
+    async def upload(self, path: Path, filename: str, asked: UploadRequest, key: Key, file_id: str) -> UploadedFile:
+        """Store what lies at `path` and announce it; the view and the announcement are one write.
+
+        An id that is known already gives the file that has it.
+        """
         if path.stat().st_size == 0:
             raise BadRequest("The file is empty.", param="file", code="invalid_value")
         artifact = await asyncio.to_thread(self.artifacts.put_file, path)
         now = time.time()
         event = DatasetUploaded(
-            file_id=ids.new_id("file", key.id, idempotency_key),
+            file_id=file_id,
             filename=clean_filename(filename),
             artifact=artifact,
             owner=key.person,
