@@ -70,7 +70,7 @@ def test_questions_are_imported_shown_as_text_and_versioned(site: Site, lead: Pa
     lead.get_by_label("Name").fill("shop")
     lead.get_by_label("File").set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": BAD.encode()})
     lead.get_by_role("button", name="Import").click()
-    expect(lead.get_by_text("the id '1' stands in row 1 too")).to_be_visible()
+    expect(lead.get_by_text("the id '1' is also in row 1")).to_be_visible()
     assert lead.get_by_label("Name").input_value() == "shop"
     check_page(lead)
     for name, content in (("first.csv", GOOD), ("second.csv", GOOD + "2031-02-03,When?,now,\n")):

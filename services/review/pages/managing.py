@@ -94,5 +94,5 @@ def _deadline(form: dict[str, str]) -> float | None:
     except ValueError:
         hours = 0
     if not 0 < hours <= MAX_HOURS:
-        raise Incomplete(f"a deadline is more than 0 and at most {MAX_HOURS} hours away")
+        raise Incomplete(f"the deadline must be more than 0 and at most {MAX_HOURS} hours away")
     return time.time() + 3600 * hours

@@ -90,5 +90,5 @@ async def _content(file: object) -> tuple[bytes, Format]:
 
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        reason = "letters, digits, dot, underscore and hyphen, at most 64, beginning with a letter or digit"
+        reason = "use 1 to 64 letters, digits, dots, underscores and hyphens; begin with a letter or digit"
         raise BadQuestions([{"row": 0, "column": "name", "reason": reason}])

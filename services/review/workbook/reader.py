@@ -74,7 +74,7 @@ def _row(cells: Any, columns: dict[str, int], rubric: Rubric, seen: dict[str, st
         return None
     item_id = _id(id_cell)
     if (before := seen.setdefault(item_id, id_cell.coordinate)) != id_cell.coordinate:
-        raise _refused(id_cell, f"the id {item_id!r} stands in {before} too")
+        raise _refused(id_cell, f"the id {item_id!r} is also in {before}")
     if missing := [cell for name, cell in scores.items() if name not in filled]:
         raise _refused(missing[0], "empty: an item is scored on all criteria or on none")
     comment = cells[columns[COMMENT]].value if COMMENT in columns else None

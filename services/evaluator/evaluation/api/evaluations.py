@@ -133,7 +133,7 @@ async def samples(
     """The first questions with reference, answers and scores, of a task or of the test split."""
     found = await evaluations.samples(await evaluation_of(evaluations, job_id, step, request.state.key), limit, task)
     if found is None:
-        raise NotFound(f"that evaluation has no task {task!r}")
+        raise NotFound(f"this evaluation has no task {task!r}")
     return found
 
 
@@ -148,7 +148,7 @@ async def confusion(
     """The confusion matrix, if the references are labels."""
     found = await evaluations.samples(await evaluation_of(evaluations, job_id, step, request.state.key), None, task)
     if found is None:
-        raise NotFound(f"that evaluation has no task {task!r}")
+        raise NotFound(f"this evaluation has no task {task!r}")
     return confusion_matrix([row["answer"] for row in found], [row["reference"] for row in found])
 
 

@@ -40,7 +40,7 @@ class Explanations:
         """
         samples = await self.evaluations.samples(evaluation, place, task)
         if samples is None:
-            raise SampleNotFound(f"that evaluation has no task {task!r}")
+            raise SampleNotFound(f"this evaluation has no task {task!r}")
         if not 0 < place <= len(samples):
             raise SampleNotFound(f"the task has {len(samples)} samples; there is no sample {place}")
         if evaluation.train is None:

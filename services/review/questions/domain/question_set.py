@@ -99,6 +99,6 @@ def check_questions(questions: list[Question]) -> None:
     errors: list[dict[str, Any]] = []
     for row, question in enumerate(questions, start=1):
         if (before := seen.setdefault(question.id, row)) != row:
-            errors.append({"row": row, "column": "id", "reason": f"the id {question.id!r} stands in row {before} too"})
+            errors.append({"row": row, "column": "id", "reason": f"the id {question.id!r} is also in row {before}"})
     if errors:
         raise BadQuestions(errors)
