@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.counted_queries import Counted, count_queries
 from tests.browser.watched import Watched
 
 
@@ -19,6 +20,12 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """The queries that the test's pages make."""
+    return count_queries(monkeypatch)
 
 
 @pytest.fixture

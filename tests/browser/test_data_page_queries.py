@@ -17,20 +17,12 @@ from services.ingest.row_index import RowIndex
 from services.ingest.service.rows import Rows
 from shared.artifacts import Artifacts
 from shared.events import Artifact, DatasetUploaded, PromptTemplate
-from shared.store.memory import MemoryDocuments
+from tests.browser.counted_queries import Counted
 from tests.browser.data_page_site import DataPages, data_site
 from tests.browser.site import Site, at_once
 
 DATA_SETS, ROWS = 10_000, 500_000
 ABSENT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
-
-
-@dataclass
-class Counted:
-    """Queries of the database, and the documents that they read."""
-
-    queries: int = 0
-    documents: int = 0
 
 
 @dataclass
@@ -64,26 +56,6 @@ class _CountingFile:
     def read(self, size: int) -> bytes:
         self.files.read += size
         return self.file.read(size)
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    counted = Counted()
-    get, find = MemoryDocuments.get, MemoryDocuments.find
-
-    async def counting_get(self: MemoryDocuments, *args: Any, **options: Any) -> Any:
-        counted.queries += 1
-        return await get(self, *args, **options)
-
-    async def counting_find(self: MemoryDocuments, *args: Any, **options: Any) -> Any:
-        counted.queries += 1
-        found = await find(self, *args, **options)
-        counted.documents += len(found)
-        return found
-
-    monkeypatch.setattr(MemoryDocuments, "get", counting_get)
-    monkeypatch.setattr(MemoryDocuments, "find", counting_find)
-    return counted
 
 
 @pytest.fixture(scope="module")

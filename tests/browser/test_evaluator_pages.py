@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -12,6 +13,7 @@ from services.evaluator.pages.routes import routes
 from services.evaluator.suites.adapters import prompt_template
 from shared.store.memory import MemoryDocuments
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.counted_queries import Counted
 from tests.browser.evaluator_data import BASE, HOSTILE, EvaluatorData, evaluation
 from tests.browser.site import Site, at_once, serving
 
@@ -139,6 +141,15 @@ def test_chinese_leaves_no_word_in_english(site: Site, admin: Page) -> None:
     for path in ("", f"{COMPARE}&", "compare?of="):
         admin.goto(f"{site.url}/console/evaluator/{path}{'' if '?' in path else '?'}&language=zh")
         assert english_left(admin, OWN) == [], path
+
+
+@pytest.mark.parametrize("which", ["", "&which=all&page=2"])
+def test_a_comparison_makes_at_most_a_query_for_each_model(site: Site, counted: Counted, which: str) -> None:
+    secret = site.keyring.create("counting", ("admin",))
+    headers = {"authorization": f"Bearer {secret}"}
+    answer = httpx.get(f"{site.url}/console/evaluator/{COMPARE}{which}", headers=headers)
+    assert "ftjob-3e91c7" in answer.raise_for_status().text
+    assert counted.queries <= 4
 
 
 def test_two_hundred_checkpoints_go_page_by_page_and_stay_chosen(

@@ -8,6 +8,7 @@ from litestar.params import Parameter
 
 from services.trainer.pages import PAGES
 from services.trainer.service.run_store import RunStore
+from shared.store import Cursor
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_SIZE = 25
@@ -19,15 +20,19 @@ async def jobs(
     request: AnyRequest,
     store: NamedDependency[RunStore],
     status: Annotated[str, Parameter(max_length=32)] = "",
-    page: Annotated[int, Parameter(ge=1, le=400)] = 1,
+    after: Annotated[str, Parameter(max_length=64)] = "",
 ) -> Response[bytes]:
     """The newest jobs of this person, of everybody for an administrator; one status if asked for."""
     key = request.state.key
     wanted: dict[str, Any] = {"status": status} if status in STATUSES else {}
     if not key.allows("admin"):
         wanted["request__owner"] = key.person
-    found = await store.runs.find(**wanted, newest_first="created_at", limit=page * PAGE_SIZE + 1)
-    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    more = len(found) > page * PAGE_SIZE
-    values: dict[str, Any] = {"runs": shown, "chosen": status, "statuses": STATUSES, "page": page, "more": more}
+    found = await store.runs.page(Cursor(after or None, PAGE_SIZE), by="created_at", **wanted)
+    values: dict[str, Any] = {
+        "runs": found.items,
+        "more": found.has_more,
+        "chosen": status if status in STATUSES else "",
+        "statuses": STATUSES,
+        "after": after,
+    }
     return PAGES.page(request, "jobs.html.j2", at="train", **values)

@@ -133,7 +133,7 @@ async function vote(better) {
   document.getElementById("vote").hidden = true;
   sides.forEach((side, place) => reveal(side, shown[place]));
   if (better !== "a" && better !== "b") return;
-  document.getElementById("preferences").hidden = false;
+  if (document.querySelector("#voted [data-kept]")) document.getElementById("preferences").hidden = false;
   // Both go on from the better answer, so that the next vote is about answers to the same messages.
   const [chosen, other] = better === "a" ? [a, b] : [b, a];
   histories[other.index].at(-1).content = chosen.text;
