@@ -52,7 +52,8 @@ class Uploads:
             await self._require_few(key)
             known = made if await self.views.create(made) else await self.views.get(upload_id)
         if known is None or known.body != body:
-            raise BadRequest("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
+            message = "This Idempotency-Key was used with another request; send a new key."
+            raise BadRequest(message, code="idempotency_key_reused")
         return known
 
     async def get(self, upload_id: str, key: Key) -> Upload:
@@ -71,7 +72,7 @@ class Uploads:
         if known := next((each for each in upload.parts if each.id == part.id), None):
             return known
         if not part.bytes:
-            raise BadRequest("The part is empty.", param="data", code="invalid_value")
+            raise BadRequest("The part is empty; send at least one byte.", param="data", code="invalid_value")
         # Before the part is staged, so that nothing has to be removed in most cases.
         upload.with_part(part, self.now())
         await asyncio.to_thread(self.staging.put, upload_id, part.id, path)

@@ -69,7 +69,7 @@ class Upload(BaseModel):
         if unknown := [each for each in part_ids if each not in known]:
             raise BadRequest(f"This upload has no part {unknown[0]!r:.100}.", param="part_ids", code="invalid_value")
         if len(set(part_ids)) != len(part_ids):
-            raise BadRequest("'part_ids' names a part twice.", param="part_ids", code="invalid_value")
+            raise BadRequest("'part_ids' names a part twice; name it once.", param="part_ids", code="invalid_value")
         found, wanted = sum(known[each].bytes for each in part_ids), self.asked.bytes
         if found != wanted:
             message = f"The parts hold {found} bytes, but the upload was created with 'bytes' {wanted}."
@@ -83,7 +83,7 @@ class Upload(BaseModel):
         """
         if self.order:
             if self.order != tuple(part_ids):
-                raise Conflict("The upload was completed with other parts.", param="part_ids")
+                raise Conflict("The upload was completed with other parts; create a new upload.", param="part_ids")
             return None
         self.require_pending(started)
         return self.model_copy(update={"order": tuple(part_ids)})
