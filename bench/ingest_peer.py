@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def check(path: Path, *, near: bool) -> dict[str, int]:
         rows = rows.filter(_is_chat)
         seen: set[bytes] = set()
         before = len(rows)
-        rows = rows.filter(lambda row: _is_new(row, seen))
+        rows = rows.filter(partial(_is_new, seen=seen))
         found = _near(rows) if near else 0
         if near:
             _measure(rows)

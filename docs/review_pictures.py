@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from docs.pictures import save
 from tests.browser.review_data import REVIEW, review_site, reviewer
 
-_PHONE = {"viewport": {"width": 390, "height": 800}}
+_PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 800}}
 
 
 def _row(question: str, reference: str, answer: str, old: str) -> dict[str, Any]:

@@ -83,6 +83,15 @@ async def test_each_suite_of_a_job_must_be_known(app: FineTuningApp) -> None:
     assert await refusal(app, {"suite": "general"}) == ("metadata.suite", "unknown_suite")
 
 
+@pytest.mark.parametrize(("published_at", "warned"), [(1, False), (9e9, True)])
+async def test_a_suite_that_is_newer_than_the_file_is_warned_of(
+    app: FineTuningApp, published_at: float, warned: bool
+) -> None:
+    await app.part.configurations.suite(SuitePublished(name="shop", revision=1, content=STORED, at=published_at))
+    job = await created(app, {"suite": "shop@1"}, kind="chat")
+    assert any("'shop' was published after" in text for text in job.warnings) is warned
+
+
 async def test_a_job_keeps_the_version_that_its_owners_template_has(app: FineTuningApp) -> None:
     sdk = app.sdk("train")
     file = await sdk.files.create(file=("r.jsonl", ROWS), purpose="fine-tune")

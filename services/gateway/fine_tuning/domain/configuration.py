@@ -26,6 +26,8 @@ class Configuration(BaseModel):
     id: str
     number: float = -1
     deleted: bool = False
+    at: float = 0.0
+    """Of a suite: when this revision was published, in Unix seconds."""
     base_model: str = ""
     context_length: int | None = None
     """Of a pool: the tokens that its engines take, if that is known."""
@@ -58,7 +60,7 @@ def of_alias(event: AliasBound) -> Configuration:
 
 def of_suite(event: SuitePublished | SuiteDeleted) -> Configuration:
     deleted = isinstance(event, SuiteDeleted)
-    return Configuration(id=configuration_id("suite", event.name), number=event.revision, deleted=deleted)
+    return Configuration(id=configuration_id("suite", event.name), number=event.revision, deleted=deleted, at=event.at)
 
 
 def of_template(event: TemplatePublished) -> Configuration:

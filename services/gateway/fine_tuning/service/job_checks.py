@@ -21,8 +21,8 @@ class JobChecks:
         if policy and policy not in SHIPPED_POLICIES and await self.configurations.find("policy", policy) is None:
             message = f"There is no policy {policy!r}; GET /v1/policies lists them."
             raise BadRequest(message, param="metadata.policy", code="unknown_policy")
-        for name in filter(None, map(str.strip, spec.metadata.get("suite", "").split(","))):
-            if await self.configurations.find("suite", name.partition("@")[0]) is None:
+        for name in _suites(spec):
+            if await self.configurations.find("suite", name) is None:
                 message = f"There is no suite {name!r:.100}; GET /v1/suites lists them."
                 raise BadRequest(message, param="metadata.suite", code="unknown_suite")
         if spec.template is None:
@@ -57,8 +57,8 @@ class JobChecks:
             message += f" {context}. Shorten or split such rows."
             raise BadRequest(message, param="training_file", code="rows_too_long")
 
-    async def warnings(self, spec: TrainingSpec, file: DatasetReady) -> list[str]:
-        """What the caller should know before the training."""
+    async def warnings(self, spec: TrainingSpec, file: DatasetReady, uploaded_at: float) -> list[str]:
+        """What the caller should know before the training; `uploaded_at` is the file's, in Unix seconds."""
         found = list(file.advice)
         context = await self.configurations.context_length(spec.base_model)
         longest = file.longest_row_tokens or 0
@@ -67,4 +67,15 @@ class JobChecks:
         if file.suites:
             named = ", ".join(f"{one.rows} rows of {one.suite!r}" for one in file.suites[:5])
             found.append(f"the training rows contain questions of suites ({named}): their scores mean nothing")
+        for name in _suites(spec):
+            suite = await self.configurations.find("suite", name)
+            if suite is not None and suite.at > uploaded_at:
+                text = f"the suite {name!r} was published after {file.file_id} was uploaded: its questions may not have"
+                found.append(f"{text} been looked for in the rows. The evaluation does it, or upload the file again")
         return found
+
+
+def _suites(spec: TrainingSpec) -> list[str]:
+    """The names of the suites that a job asks for, without their revisions."""
+    asked = filter(None, map(str.strip, spec.metadata.get("suite", "").split(",")))
+    return [name.partition("@")[0] for name in asked]

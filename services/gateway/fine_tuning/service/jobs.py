@@ -98,13 +98,13 @@ class Jobs:
                 return await self.fail(job.id, file, param) or job
         file = await self.files.get(job.requested.training_file)
         if file and file.ready:
-            return await self.warn(job, file.ready)
+            return await self.warn(job, file.ready, file.at)
         return job
 
-    async def warn(self, job: Job, file: DatasetReady) -> Job:
+    async def warn(self, job: Job, file: DatasetReady, uploaded_at: float) -> Job:
         """List what the check of its training file advises, as events of the job."""
         assert job.requested is not None
-        found = await self.checks.warnings(job.requested.spec, file)
+        found = await self.checks.warnings(job.requested.spec, file, uploaded_at)
         for text in found:
             await self.log.append(job_event.warned(job.id, text))
         changed = await self.views.change(job.id, lambda known: (known.model_copy(update={"warnings": found}), ()))
