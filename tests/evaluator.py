@@ -43,6 +43,7 @@ class ScriptedScorer:
         questions = read_questions(self.files, target, 1024)
         answers = [Answer(self.says(target.version, place, item)) for place, item in enumerate(questions.items)]
         measured = questions.measure(answers)
+        measured |= questions.fairness(measured)
         lines = answer_lines(questions.items, answers, {name: value.items for name, value in measured.items()})
         return scored(questions.items, answers, measured, self.files.put_bytes(lines), 0.1)
 

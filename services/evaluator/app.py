@@ -14,6 +14,7 @@ from services.evaluator.config import Settings
 from services.evaluator.evaluation.adapters.tfidf_search import TfidfSearch
 from services.evaluator.evaluation.api import evaluations as evaluations_api
 from services.evaluator.evaluation.api import explanations as explanations_api
+from services.evaluator.evaluation.api import fairness as fairness_api
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.job_rubric import JobRubric
 from services.evaluator.evaluation.domain.production import Production
@@ -51,7 +52,7 @@ from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.store import Store
 
-_APIS = (evaluations_api, explanations_api, comparison_api, suites_api, paraphrases_api, agreement_api)
+_APIS = (evaluations_api, explanations_api, fairness_api, comparison_api, suites_api, paraphrases_api, agreement_api)
 
 
 def build(settings: Settings) -> Litestar:

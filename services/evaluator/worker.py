@@ -77,6 +77,7 @@ async def score(settings: Settings, target: Target) -> Scored:
         judged = await _judge(settings, _rubric(artifacts, target), questions, answers)
         measured |= {name: found.measured for name, found in judged.items()}
         invalid = sum(found.invalid for found in judged.values())
+    measured |= questions.fairness(measured)
     lines = artifacts.put_bytes(answer_lines(items, answers, {name: value.items for name, value in measured.items()}))
     return scored(items, answers, measured, lines, time.monotonic() - started).model_copy(
         update={"judge_invalid": invalid}

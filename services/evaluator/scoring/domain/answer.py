@@ -37,7 +37,7 @@ def answer_lines(
     for index, (item, answer) in enumerate(zip(items, answers, strict=True)):
         own = {name: values[index] for name, values in scores.items() if values[index] is not None}
         row = {"prompt": item.prompt, "reference": item.reference, "answer": answer.text, "scores": own}
-        optional = {"choices": item.choices, "subject": item.subject, "question": item.question}
+        optional = {"choices": item.choices, "subject": item.subject, "question": item.question, "pair": item.pair}
         row |= {name: value for name, value in optional.items() if value}
         if answer.confidence is not None:
             row["confidence"] = answer.confidence.model_dump(mode="json")

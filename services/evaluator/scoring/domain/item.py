@@ -37,6 +37,8 @@ class Item:
     """Measures the likelihood of the reference; the model writes no answer."""
     timed: bool = False
     """Measures the speed of an answer of fixed length."""
+    pair: str = ""
+    """The question, where it is asked once for each group; the subject is the group."""
 
 
 def split_name(split: str, questions: Artifact) -> str:

@@ -99,7 +99,7 @@ JUDGE_METRICS = (RATING, "judge_pair", "judge_safe")
 """Metrics that a judge gives."""
 
 LESS_IS_BETTER = frozenset(
-    {"mae", "mse", "rmse", "hamming_loss", "perplexity", "first_token_s", "memory_gib"}
+    {"mae", "mse", "rmse", "hamming_loss", "perplexity", "first_token_s", "memory_gib", "fairness_gap"}
     # Those of lm-evaluation-harness.
     | {"word_perplexity", "byte_perplexity", "bits_per_byte"}
 )

@@ -1,12 +1,13 @@
 """Reads the questions of a target from artifacts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.evaluator.scoring.adapters.metrics import registry
 from services.evaluator.scoring.domain import metrics
 from services.evaluator.scoring.domain.answer import Answer
+from services.evaluator.scoring.domain.fairness import fairness
 from services.evaluator.scoring.domain.item import CannotBeScored, Item, answer_tokens, read_items
 from services.evaluator.scoring.domain.metrics import Measured
 from services.evaluator.scoring.domain.target import Target
@@ -40,6 +41,11 @@ class Questions:
         texts, references = [answer.text for answer in answers], [item.reference for item in self.items]
         return metrics.measure(texts, references, registry.load(plain))
 
+    def fairness(self, measured: Mapping[str, Measured]) -> dict[str, Measured]:
+        """The groups compared by the main metric, if the task asks the same questions for several groups."""
+        main = measured.get(self.metrics[0]) if self.metrics else None
+        return fairness(self.items, main) if main else {}
+
 
 def read_task_of(artifacts: Artifacts, target: Target) -> Task | None:
     """The task of a target; None for a test split. Raises `ArtifactError`."""
@@ -72,7 +78,8 @@ class TaskChecker:
             return
         rows, examples = await asyncio.to_thread(self._checked_rows, task)
         # Rendering is limited by a signal, which only the main thread gets; one row shows what is wrong.
-        items_of(task, rows[:1], examples[:1], PromptTemplate(task.template))
+        alone = task.model_copy(update={"fairness": False})
+        items_of(alone, rows[:1], examples[:1], PromptTemplate(task.template))
 
     def check_metrics(self, task: Task) -> None:
         if task.lm_eval is None:

@@ -88,6 +88,8 @@ class Columns(StrictModel):
     """Optional in each row."""
     paraphrases: str | tuple[str, ...] = "paraphrases"
     """Used if the task has `disturb: paraphrase`."""
+    pair: str = "pair"
+    """Used if the task has `fairness`: rows with the same value are one question, asked for different subjects."""
 
 
 class LmEval(StrictModel):
@@ -127,6 +129,8 @@ class Task(StrictModel):
     """Perturbs each question; the examples do not change."""
     seed: int = 0
     """Seed of random perturbations."""
+    fairness: bool = False
+    """Compares the groups, which are the subjects, on the same questions."""
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     metrics: tuple[str, ...] = Field(default=(), max_length=20)
     """The first is the main metric, which counts in the suite's score; by default that of `DEFAULT_METRIC`."""

@@ -8,6 +8,7 @@ from services.evaluator.suites.domain.perturbation import is_paraphrase, perturb
 from services.evaluator.suites.domain.task import LETTERS, Columns, Task
 
 Row = Mapping[str, Any]
+MAX_GROUPS = 20
 Render = Callable[[Mapping[str, Any]], str]
 """Renders the task's template; raises `CannotBeScored`."""
 
@@ -17,6 +18,8 @@ def items_of(task: Task, rows: Sequence[Row], examples: Sequence[Row], render: R
     if not rows:
         raise CannotBeScored("empty_test_set", "the table has no rows")
     _require_columns(task, rows)
+    if task.fairness:
+        _require_groups(task.columns, rows)
     shown = _Examples(task, examples, render)
     return tuple(_item(task, number, row, shown, render) for number, row in enumerate(rows, start=1))
 
@@ -48,7 +51,16 @@ def _item(task: Task, number: int, row: Row, shown: _Examples, render: Render) -
         prompt = _conversation(task.system, examples, asked)
     choices = _options(task, values["choices"]) if task.kind == "multiple_choice" else ()
     likelihood_only, timed = task.kind == "likelihood", task.kind == "speed"
-    return Item(prompt, _target(task, number, row), choices, subject, str(values["question"]), likelihood_only, timed)
+    return Item(
+        prompt,
+        _target(task, number, row),
+        choices,
+        subject,
+        str(values["question"]),
+        likelihood_only,
+        timed,
+        str(row[task.columns.pair]) if task.fairness else "",
+    )
 
 
 def _question(task: Task, number: int, row: Row) -> Any:
@@ -155,6 +167,26 @@ def _is_empty(reference: Any) -> bool:
 
 def _present(row: Row) -> str:
     return ", ".join(map(repr, row)) or "no columns"
+
+
+def _require_groups(columns: Columns, rows: Sequence[Row]) -> None:
+    """Each question is asked for at least two groups, and once for each."""
+    groups: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(rows, start=1):
+        missing = [name for name in (columns.pair, columns.subject) if _is_empty(row.get(name))]
+        if missing:
+            raise CannotBeScored("bad_row", f"row {number}: the column {missing[0]!r} is empty; fairness needs it")
+        asked = groups.setdefault(str(row[columns.pair]), {})
+        group = str(row[columns.subject])
+        if group in asked:
+            raise CannotBeScored("bad_row", f"row {number}: the group {group!r:.80} stands in row {asked[group]} too")
+        asked[group] = number
+    for pair, asked in groups.items():
+        if len(asked) < 2:
+            [number] = asked.values()
+            raise CannotBeScored("bad_row", f"row {number}: the question {pair!r:.80} is asked for one group only")
+    if len({group for asked in groups.values() for group in asked}) > MAX_GROUPS:
+        raise CannotBeScored("bad_row", f"there are more than {MAX_GROUPS} groups in the column {columns.subject!r}")
 
 
 def _require_columns(task: Task, rows: Sequence[Row]) -> None:

@@ -28,6 +28,8 @@ SHIPPED = {
     "ndcg": "ranking:Ndcg",
     "mrr": "ranking:Mrr",
     "map": "ranking:Map",
+    "iou": "detection:Iou",
+    "detection_map": "detection:DetectionMap",
     "similarity": "similarity:Similarity",
     "perplexity": "likelihood:Perplexity",
     "tokens_per_s": "speed:TokensPerS",
