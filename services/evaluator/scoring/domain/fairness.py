@@ -23,7 +23,7 @@ GroupValues = Sequence[Mapping[str, float]]
 
 
 class GroupDifference(BaseModel):
-    """Two groups on the `n` questions that both were asked: `difference` is the first group's mean minus the second's."""
+    """Two groups on the `n` questions that both were asked; `difference` is the first mean minus the second."""
 
     model_config = ConfigDict(frozen=True)
 

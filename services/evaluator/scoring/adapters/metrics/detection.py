@@ -24,6 +24,9 @@ RECALLS: Floats = np.linspace(0, 1, 101)
 MAX_BOXES = 100
 """The most certain boxes of an image that count, as in COCO."""
 
+MAX_PLACE = 1e9
+"""Areas of larger boxes lose digits."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -169,10 +172,7 @@ def _box(given: Any) -> Box:
     fields: dict[str, Any] = given if isinstance(given, dict) else {"box": given}
     left, top, right, bottom = (float(side) for side in fields["box"])
     score = float(fields.get("score", 1.0))
-    if (
-        not (left < right and top < bottom)
-        or not math.isfinite(score)
-        or max(map(abs, (left, top, right, bottom))) > 1e9
-    ):
+    corners = (left, top, right, bottom)
+    if not (left < right and top < bottom and math.isfinite(score) and max(map(abs, corners)) <= MAX_PLACE):
         raise ValueError("not a rectangle")
-    return Box((left, top, right, bottom), str(fields.get("label", "")), score)
+    return Box(corners, str(fields.get("label", "")), score)
