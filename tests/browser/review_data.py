@@ -1,7 +1,7 @@
 """Review over memory, as its pages show it: a run that waits for people, and one that rules decided."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,16 @@ def _rows_with_markup() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def review_site(folder: Path, rows: list[dict[str, Any]] | None = None) -> Iterator[Site]:
-    """The pages and the API of review over these questions and answers, until the block ends."""
+def review_site(
+    folder: Path,
+    rows: list[dict[str, Any]] | None = None,
+    *,
+    fill: Callable[[MemoryStore], None] | None = None,
+) -> Iterator[Site]:
+    """The pages and the API of review over these questions and answers; `fill` puts more into its store."""
     service = Service(folder, rows=rows)
+    if fill:
+        fill(service.store)
     # Each site has a router with pages of its own, because Litestar copies its exception handlers.
     pages = pages_router(
         "/console/review", HANDLERS, Pages("review", PAGES.folder), scopes=["review", "train"], like=LIKE

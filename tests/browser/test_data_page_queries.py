@@ -5,24 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from services.ingest.domain.dataset import Dataset
 from services.ingest.pages.data_sets import PAGE_SIZE
 from services.ingest.pages.prompt_templates import PAGE_SIZE as TEMPLATES_PER_PAGE
 from services.ingest.pages.row_list import PAGE_SIZE as ROWS_PER_PAGE
-from services.ingest.report import Counts, Report
-from services.ingest.row_index import RowIndex
 from services.ingest.service.rows import Rows
 from shared.artifacts import Artifacts
 from shared.events import Artifact, DatasetUploaded, PromptTemplate
 from tests.browser.counted_queries import Counted
 from tests.browser.data_page_site import DataPages, data_site
+from tests.browser.large_data_set import ABSENT, add_large_data_set
 from tests.browser.site import Site, at_once
 
-DATA_SETS, ROWS = 10_000, 500_000
-ABSENT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
+DATA_SETS = 10_000
 
 
 @dataclass
@@ -72,21 +69,7 @@ def files(data: DataPages, tmp_path_factory: pytest.TempPathFactory) -> Counting
     """Half a million rows in one data set, and the bytes that are read of them."""
     files = CountingFiles(data.artifacts)
     data.rows = Rows(files, tmp_path_factory.mktemp("cache"))
-    folder = tmp_path_factory.mktemp("rows")
-    line = b'{"messages":[{"role":"user","content":"Question %07d?"},{"role":"assistant","content":"Answer."}]}\n'
-    (folder / "rows.jsonl").write_bytes(b"".join(line % number for number in range(ROWS)))
-    digests = np.arange(ROWS, dtype=np.uint64)
-    ends = (digests + 1) * np.uint64(len(line % 0))
-    none, places = np.zeros(ROWS, np.uint8), np.arange(1, ROWS + 1, dtype=np.uint32)
-    RowIndex(places, none, none, ends, np.stack([digests, digests], axis=1), digests).save(folder / "index.npz")
-    report = Report(
-        kind="chat",
-        counts=Counts(rows=ROWS, train=ROWS),
-        rows=data.artifacts.put_file(folder / "rows.jsonl"),
-        index=data.artifacts.put_file(folder / "index.npz"),
-    )
-    upload = DatasetUploaded(file_id="file-large", filename="large.jsonl", artifact=ABSENT)
-    at_once(data.datasets.datasets.create(Dataset(id="file-large", upload=upload, status="ready", report=report)))
+    add_large_data_set(data, tmp_path_factory.mktemp("rows"))
     return files
 
 
