@@ -39,7 +39,7 @@ from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, UploadOptions
-from shared.outbox import Outbox
+from shared.outbox import Outbox, Publisher
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
@@ -83,10 +83,10 @@ class Delivery:
 class DataPages:
     """The use cases of both services, and what fills them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base_models: tuple[str, ...] = ()) -> None:
         common = CommonSettings(artifacts=str(folder / "artifacts"), keys_file=folder / "gateway-keys.json")
         self.artifacts = Artifacts(common.artifacts)
-        self.store, self._gateway_store = MemoryStore("ingest"), MemoryStore("gateway")
+        self.store, self.gateway_store = MemoryStore("ingest"), MemoryStore("gateway")
         self.templates = Templates(self.store.collection("templates", TemplateVersion))
         suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         pools = Pools(self.store.collection("pools", Pool))
@@ -102,14 +102,14 @@ class DataPages:
         self.datasets = Datasets(datasets, self.templates, suites, pools, preparer, cleanup, deleted)
         resources = Resources(
             settings=GatewaySettings(common=common),
-            store=cast(Any, self._gateway_store),
+            store=cast(Any, self.gateway_store),
             bus=cast(Bus, None),
             keyring=Keyring(common.keys_file),
             artifacts=self.artifacts,
             instance="test",
         )
-        self.part = fine_tuning(resources, base_models=())
-        self.delivery = Delivery(self.datasets, self.part)
+        self.part = fine_tuning(resources, base_models=base_models)
+        self.delivery: Publisher = Delivery(self.datasets, self.part)
         self.rows = Rows(self.artifacts, folder / "cache")
 
     def use_cases(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class DataPages:
             jobs=self.part.jobs,
             aliases=self.part.aliases,
             artifacts=self.part.artifacts,
-            posted=self._gateway_store.collection("posted_events", PostedEvent),
+            posted=self.gateway_store.collection("posted_events", PostedEvent),
             may_call=cast(Any, None),
         )
         return {
@@ -150,7 +150,7 @@ class DataPages:
     @asynccontextmanager
     async def relaying(self, _app: Litestar) -> AsyncGenerator[None]:
         """Publishes what both services save."""
-        stores = (self._gateway_store, self.store)
+        stores = (self.gateway_store, self.store)
         tasks = [asyncio.create_task(Outbox(store, self.delivery, sweep_s=0.1).run()) for store in stores]
         try:
             yield

@@ -33,7 +33,7 @@ from shared.events import (
 from shared.security import Keyring
 from shared.store import MemoryStore
 from tests.browser.site import MemorySessionStore
-from tests.evaluator import AUTHOR, evaluations_over
+from tests.evaluator import AUTHOR, Says, evaluations_over
 
 BASE = "qwen2.5-7b-instruct"
 OTHER_BASE = "smollm2-135m-instruct"
@@ -82,9 +82,9 @@ class Engines:
 class EvaluatorData:
     """The evaluator's use cases over memory. `filled` is the lifespan that evaluates."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store, self.files = MemoryStore("evaluator"), Artifacts(str(folder / "artifacts"))
-        self.evaluations = evaluations_over(self.store, self.files, says)
+    def __init__(self, folder: Path, files: Artifacts | None = None, answers: Says = says) -> None:
+        self.store, self.files = MemoryStore("evaluator"), files or Artifacts(str(folder / "artifacts"))
+        self.evaluations = evaluations_over(self.store, self.files, answers)
         self.catalog = self.evaluations.suite_catalog
         self.requests = EvaluationRequests(
             store=self.store.collection("requested_evaluations", RequestedEvaluation),

@@ -152,7 +152,7 @@ def review_site(
         "/console/review", HANDLERS, Pages("review", PAGES.folder), scopes=["review", "train"], like=LIKE
     )
     options: dict[str, Any] = {
-        "dependencies": {name: _provide(value) for name, value in service.dependencies.items()},
+        "dependencies": {name: provided(value) for name, value in service.dependencies.items()},
         "exception_handlers": problems,
         "lifespan": [service.lifespan],
     }
@@ -160,7 +160,8 @@ def review_site(
         yield site
 
 
-def _provide(value: object) -> Any:
+def provided(value: object) -> Any:
+    """A dependency that is this value."""
     return Provide(lambda: value, sync_to_thread=False)
 
 

@@ -1,0 +1,37 @@
+"""Brings each published event at once to the use cases that subscribe to it, in place of NATS."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.cloudevents import Envelope, EventData
+
+DatedHandler = Callable[[Any, datetime], Awaitable[object]]
+
+
+@dataclass
+class InProcessBus:
+    """What services subscribe with, and what outboxes publish to. Keeps the types of what was published."""
+
+    handlers: dict[str, list[tuple[type[EventData], DatedHandler]]] = field(
+        default_factory=dict[str, list[tuple[type[EventData], DatedHandler]]]
+    )
+    published: list[str] = field(default_factory=list[str])
+
+    def subscribe(self, event: type[EventData], handler: Callable[[Any], Awaitable[object]]) -> None:
+        async def handle(data: Any, _time: datetime) -> None:
+            await handler(data)
+
+        self.subscribe_dated(event, handle)
+
+    def subscribe_dated(self, event: type[EventData], handler: DatedHandler) -> None:
+        self.handlers.setdefault(event.type, []).append((event, handler))
+
+    async def publish(self, envelope: Envelope) -> None:
+        self.published.append(envelope.type)
+        for event, handler in self.handlers.get(envelope.type, ()):
+            await handler(event.model_validate(envelope.data), envelope.time)
+
+    async def report_unpublishable(self, envelope: Envelope, error: Exception) -> None:
+        raise AssertionError(envelope) from error
