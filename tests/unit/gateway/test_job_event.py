@@ -12,9 +12,9 @@ def test_a_training_that_ended_early_says_why() -> None:
     assert "ended early" not in finished(event.model_copy(update={"stop_reason": None})).message
 
 
-def evaluation(**errors: Failure) -> EvalDone:
+def evaluation(items: int = 40, **errors: Failure) -> EvalDone:
     made = Candidate(job_id="job", step=3, base_model="b", model_name="m", adapter=STORED, lora_rank=4)
-    scores = {"exact_match": Score(value=0.5, n=20)}
+    scores = {"exact_match": Score(value=0.5, n=items)}
     named = {name.replace("_", "."): error for name, error in errors.items()}
     return EvalDone(
         candidate=made, suite="test", scores=scores, base_scores={}, samples=STORED, task_errors=dict(named)
@@ -38,3 +38,8 @@ def test_an_evaluation_without_broken_tasks_is_information() -> None:
 def test_more_broken_tasks_than_an_event_holds_are_in_the_report() -> None:
     broken = {f"shop_task{n}": Failure(code="no_file", message="gone") for n in range(50)}
     assert scored(evaluation(**broken)).message.endswith("; more are in the evaluation's report")
+
+
+def test_a_small_split_says_what_it_cannot_tell() -> None:
+    assert "20 items cannot confirm a difference of less than 30% between two models" in scored(evaluation(20)).message
+    assert "cannot confirm" not in scored(evaluation(30)).message

@@ -51,6 +51,15 @@ def test_a_gate_on_a_task_that_failed_says_why_it_was_not_measured(metric: str, 
     assert (outcome.passed, outcome.reason) == (False, f"{metric} was not measured for the checkpoint{why}")
 
 
+def test_a_gate_on_too_few_items_says_what_they_cannot_tell() -> None:
+    outcome = Gate(metric="exact_match", at_least=0.5, least_n=30).judge(evaluation(1, 1.0, n=12))
+    assert not outcome.passed
+    assert outcome.reason == (
+        "exact_match was measured on 12 items, needs 30: "
+        "12 items cannot confirm a difference of less than 50% between two models"
+    )
+
+
 def test_a_metric_that_was_measured_for_the_checkpoint_alone_is_not_better_than_base() -> None:
     known = evaluation(1, 0.9).model_copy(update={"base_scores": {}})
     outcome = Gate(metric="exact_match", better_than_base=0).judge(known)

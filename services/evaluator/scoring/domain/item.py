@@ -41,6 +41,11 @@ class Item:
     """The question, where it is asked once for each group; the subject is the group."""
 
 
+def is_empty(reference: Any) -> bool:
+    """Whether a reference says nothing; tables write an empty cell as NaN, too."""
+    return reference is None or str(reference).strip().lower() in ("", "nan")
+
+
 def split_name(split: str, questions: Artifact) -> str:
     """The name of a validation or test split in `EvalDone.suite`; the same for the same questions."""
     return f"{split}-split@{questions.sha256[:16]}"
@@ -74,6 +79,8 @@ def _item(number: int, line: bytes) -> Item:
             raise CannotBeScored("plain_text", _PLAIN_TEXT)
         if "messages" not in row and "question" in row:
             question = str(row["question"])
+            if is_empty(row["answer"]):
+                raise CannotBeScored("bad_row", f"line {number}: the answer is empty or NaN")
             return Item(({"role": "user", "content": question},), str(row["answer"]), question=question)
         *prompt, answer = row["messages"]
         if answer["role"] != "assistant" or not prompt:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.evaluator.scoring.domain.item import CannotBeScored, Item
+from services.evaluator.scoring.domain.item import CannotBeScored, Item, is_empty
 from services.evaluator.suites.domain.perturbation import is_paraphrase, perturbed
 from services.evaluator.suites.domain.task import LETTERS, Columns, Task
 
@@ -155,14 +155,10 @@ def _subject(task: Task, row: Row) -> str:
 def _require_references(column: str, rows: Sequence[Row]) -> None:
     if not any(column in row for row in rows):
         raise CannotBeScored("missing_column", f"row 1 lacks {column!r}; it has {_present(rows[0])}")
-    empty = [number for number, row in enumerate(rows, start=1) if _is_empty(row.get(column))]
+    empty = [number for number, row in enumerate(rows, start=1) if is_empty(row.get(column))]
     if empty:
         listed = ", ".join(map(str, empty[:20])) + (f" and {len(empty) - 20} more" if len(empty) > 20 else "")
         raise CannotBeScored("bad_row", f"the column {column!r} is empty or NaN in row {listed}")
-
-
-def _is_empty(reference: Any) -> bool:
-    return reference is None or str(reference).strip().lower() in ("", "nan")
 
 
 def _present(row: Row) -> str:
@@ -173,7 +169,7 @@ def _require_groups(columns: Columns, rows: Sequence[Row]) -> None:
     """Each question is asked for at least two groups, and once for each."""
     groups: dict[str, dict[str, int]] = {}
     for number, row in enumerate(rows, start=1):
-        missing = [name for name in (columns.pair, columns.subject) if _is_empty(row.get(name))]
+        missing = [name for name in (columns.pair, columns.subject) if is_empty(row.get(name))]
         if missing:
             raise CannotBeScored("bad_row", f"row {number}: the column {missing[0]!r} is empty; fairness needs it")
         asked = groups.setdefault(str(row[columns.pair]), {})

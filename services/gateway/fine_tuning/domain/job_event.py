@@ -21,6 +21,7 @@ from shared.events import (
     TrainingRequested,
 )
 from shared.events.evaluation import MAX_TASK_ERRORS
+from shared.small_samples import FEW, limits_of
 
 Level = Literal["info", "warn", "error"]
 
@@ -85,13 +86,19 @@ def scored(event: EvalDone) -> JobEvent:
     return _event(
         job_id,
         key,
-        f"Checkpoint at step {step} scored on {event.suite}: {shown}{_not_scored(event)}",
+        f"Checkpoint at step {step} scored on {event.suite}: {shown}{_few_items(event)}{_not_scored(event)}",
         "warn" if event.task_errors else "info",
         step=step,
         scores=_values(event.scores),
         base_scores=_values(event.base_scores),
         task_errors={name: failure.model_dump(exclude_none=True) for name, failure in event.task_errors.items()},
     )
+
+
+def _few_items(event: EvalDone) -> str:
+    """What the split cannot tell, if it is small."""
+    limits = limits_of(max((score.n for name, score in event.scores.items() if "." not in name), default=FEW))
+    return f". {limits}" if limits else ""
 
 
 def _not_scored(event: EvalDone) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from services.review.policies.domain.data import Data
 from shared.events import Comparison, EvalDone, RuleOutcome, Score
+from shared.small_samples import limits_of
 
 Yardstick = Literal["base", "production"]
 DEMANDS = (
@@ -67,7 +68,7 @@ class Gate(Data):
         if score is None or score.n == 0:
             return self._failed(None, f"{self.metric} was not measured for the checkpoint{self._why(evaluation)}")
         if score.n < self.least_n:
-            return self._failed(score.value, f"{self.metric} was measured on {score.n} items, needs {self.least_n}")
+            return self._failed(score.value, self._too_few("measured", score.n))
         if self.demand in ("at_least", "at_most"):
             return self._absolute(score.value)
         yardstick: Yardstick = "base" if self.demand.endswith("base") else "production"
@@ -78,6 +79,10 @@ class Gate(Data):
             return self._not_worse(score.value, comparison, yardstick)
         others = evaluation.base_scores if yardstick == "base" else evaluation.production_scores
         return self._better(score.value, others.get(self.metric), comparison, yardstick)
+
+    def _too_few(self, what: str, n: int) -> str:
+        limits = limits_of(n)
+        return f"{self.metric} was {what} on {n} items, needs {self.least_n}" + (f": {limits}" if limits else "")
 
     def _why(self, evaluation: EvalDone) -> str:
         """The failed tasks that the metric needs: its own task, or those of its suite."""
@@ -108,7 +113,7 @@ class Gate(Data):
         if test is None:
             return self._failed(figure, f"{self.metric} has no paired test against {_NAMED[yardstick]}")
         if test.n < self.least_n:
-            return self._failed(figure, f"{self.metric} was compared on {test.n} items, needs {self.least_n}")
+            return self._failed(figure, self._too_few("compared", test.n))
         explanation = (
             f"{reason}; paired test on {test.n} items: {test.verdict.replace('_', ' ')} (p = {test.p_adjusted:.3g})"
         )

@@ -1,0 +1,24 @@
+"""Warns of sets of questions that are too small to tell much."""
+
+from shared.events import EvalDone, Score
+from shared.small_samples import FEW, limits_of
+
+_MAIN = ("accuracy", "exact_match")
+
+
+def few_items_warnings(done: EvalDone) -> list[str]:
+    """One warning for the split and for each task with few items, with the interval of its main metric."""
+    by_task: dict[str, dict[str, Score]] = {}
+    for name, score in done.scores.items():
+        task, _, metric = name.rpartition(".")
+        if score.n < FEW and metric not in ("score", "kept") and name != "contaminated":
+            by_task.setdefault(task, {})[metric] = score
+    return [_warning(done, task, scores) for task, scores in by_task.items()]
+
+
+def _warning(done: EvalDone, task: str, scores: dict[str, Score]) -> str:
+    metric = next((name for name in _MAIN if name in scores), next(iter(scores)))
+    interval = done.intervals.get(f"{task}.{metric}" if task else metric)
+    between = f" lies between {interval.low:.2f} and {interval.high:.2f}" if interval else " is uncertain"
+    place = task or f"{done.split} split"
+    return f"{place}: {limits_of(scores[metric].n)}, and {metric} {scores[metric].value:.2f}{between}"
