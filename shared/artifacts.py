@@ -31,14 +31,18 @@ class ArtifactStoreAway(OSError):
 
 
 class Artifacts:
-    """A content-addressed store below one fsspec URL: `<root>/sha256/<2 hex>/<64 hex>`."""
+    """A content-addressed store below one fsspec URL: `<root>/sha256/<2 hex>/<64 hex>`.
 
-    def __init__(self, root: str) -> None:
+    Without `create` a local folder must exist: a process that starts while its file system is not mounted would
+    otherwise store files where the mount hides them.
+    """
+
+    def __init__(self, root: str, *, create: bool = True) -> None:
         self._fs: Any
         self._fs, path = fsspec.core.url_to_fs(root)  # type: ignore[reportUnknownMemberType]
         self._root: str = str(path).rstrip("/")
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
-        self._was_present = False
+        self._was_present = not create
 
     def put_bytes(self, content: bytes) -> Artifact:
         """Store bytes; the same bytes are stored once."""
@@ -111,9 +115,8 @@ class Artifacts:
         return f"{self._root}/sha256/{digest[:2]}/{digest}"
 
     def _check_present(self) -> None:
-        """An empty folder in place of a missing store would make every artifact look deleted."""
-        if self._local and not Path(self._root).is_dir():
-            raise ArtifactStoreAway(f"the artifact store {self._root} does not exist; is its file system mounted?")
+        if self._local:
+            check_present(self._root)
 
     def _store(self, source: Path, digest: str, size: int) -> Artifact:
         if not self._was_present:
@@ -148,6 +151,14 @@ class Artifacts:
         if (found := _digest(target, wait)) != digest:
             target.unlink()
             raise ArtifactError(f"artifact sha256:{digest} is damaged: its content hashes to {found}")
+
+
+def check_present(folder: str) -> None:
+    """Raise `ArtifactStoreAway` for a missing folder: an empty one would make every artifact look deleted."""
+    if not Path(folder).is_dir():
+        raise ArtifactStoreAway(
+            f"the artifact store {folder} is not there: mount its file system, or make the folder if it is new"
+        )
 
 
 def _linked(source: str, target: Path) -> bool:

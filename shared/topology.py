@@ -123,6 +123,11 @@ def stream_of(event: type[EventData]) -> str:
     return PROGRESS_STREAM if event.is_progress else EVENTS_STREAM
 
 
+def inbox_prefix(user: str) -> str:
+    """Where a user of NATS gets answers; other users can neither read nor write there."""
+    return f"_INBOX.{user}"
+
+
 def consumer_of(service: str, event: type[EventData]) -> Consumer:
     """The declared consumer; raises `LookupError` if it is not in `CONSUMERS`."""
     for consumer in CONSUMERS:
@@ -234,7 +239,12 @@ async def main() -> None:
     """`python -m shared.topology`: run once before the services of a new version start."""
     settings = CommonSettings()
     telemetry.configure("topology", settings.instance, settings.log_level)
-    client = await nats.connect(settings.nats_url.split(","), max_reconnect_attempts=30, reconnect_time_wait=1)
+    client = await nats.connect(
+        settings.nats_url.split(","),
+        max_reconnect_attempts=30,
+        reconnect_time_wait=1,
+        inbox_prefix=inbox_prefix("topology"),
+    )
     try:
         await declare(client.jetstream(timeout=10), settings)
     finally:

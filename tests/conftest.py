@@ -45,6 +45,8 @@ class NatsServer:
     port: int
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    authorization: str = ""
+    """The block of that name in the configuration; empty lets everybody do everything."""
 
     @property
     def url(self) -> str:
@@ -53,7 +55,7 @@ class NatsServer:
     def start(self) -> None:
         config = self.folder / "nats.conf"
         config.write_text(
-            f'listen: "127.0.0.1:{self.port}"\n'
+            f'{self.authorization}listen: "127.0.0.1:{self.port}"\n'
             f'jetstream {{ store_dir: "{self.folder}/js", sync_interval: always, max_file_store: 2GB }}\n'
         )
         self.process = subprocess.Popen([BIN / "nats-server", "-c", config], stderr=subprocess.DEVNULL)
@@ -117,6 +119,7 @@ def common(tmp_path: Path, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     """Settings with separate databases, artifacts and keys for each test. NATS is not started."""
     for name in [name for name in os.environ if name.startswith("ASSAY_")]:
         monkeypatch.delenv(name)
+    (tmp_path / "artifacts").mkdir()
     return CommonSettings(
         mongo_url=mongo_url,
         database_prefix=f"t{uuid4().hex[:10]}_",

@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from deploy.local import vllm
+from deploy.local.nats_passwords import url
 from deploy.local.settings import BASE_MODEL, LocalSettings
+from shared.nats_users import TOPOLOGY, authorization
 
 _BIN = Path(sys.executable).parent
 _PYTHON = str(_BIN / "python")
@@ -23,17 +27,18 @@ class Program:
     one_shot: bool = False
 
 
-def programs(settings: LocalSettings, amx: bool = True) -> tuple[Program, ...]:
+def programs(settings: LocalSettings, passwords: Mapping[str, str], amx: bool = True) -> tuple[Program, ...]:
     """All programs in start order; the slowest to become ready is first.
 
-    Without `amx`, vLLM does not use AMX instructions.
+    `passwords` are those of NATS's users. Without `amx`, vLLM does not use AMX instructions.
     """
-    return (_vllm(settings, amx), _nats(settings), _mongo(settings), _topology(settings), *_services(settings))
+    services = _services(settings, passwords)
+    return (_vllm(settings, amx), _nats(settings), _mongo(settings), _topology(settings, passwords), *services)
 
 
-def nats_config(settings: LocalSettings) -> str:
+def nats_config(settings: LocalSettings, passwords: Mapping[str, str]) -> str:
     """NATS for this machine only; each message is written to disk before it is acknowledged."""
-    return (
+    return authorization(passwords) + (
         f'listen: "127.0.0.1:{settings.nats_port}"\n'
         f'http: "127.0.0.1:{settings.nats_monitor_port}"\n'
         "jetstream {\n"
@@ -73,11 +78,12 @@ def _vllm(settings: LocalSettings, amx: bool) -> Program:
     return Program("vllm", command, served.environment, {"ASSAY_VLLM_PORT": settings.vllm_port})
 
 
-def _topology(settings: LocalSettings) -> Program:
-    return Program("topology", (_PYTHON, "-m", "shared.topology"), _common(settings, "topology"), one_shot=True)
+def _topology(settings: LocalSettings, passwords: Mapping[str, str]) -> Program:
+    environment = _common(settings, "topology", url(settings, TOPOLOGY, passwords))
+    return Program("topology", (_PYTHON, "-m", "shared.topology"), environment, one_shot=True)
 
 
-def _services(settings: LocalSettings) -> tuple[Program, ...]:
+def _services(settings: LocalSettings, passwords: Mapping[str, str]) -> tuple[Program, ...]:
     base_models = json.dumps({BASE_MODEL: str(settings.base_model_dir)})
     engine = {"EVALUATOR_ENGINE_URL": settings.vllm_url}
     pools = {
@@ -87,13 +93,14 @@ def _services(settings: LocalSettings) -> tuple[Program, ...]:
         "GATEWAY_CONSOLE_SERVICES": json.dumps(_console_services(settings)),
         "ASSAY_HTTP_HOST": settings.gateway_host,
     }
+    service = partial(_service, settings, passwords)
     return (
-        _service(settings, "ingest", settings.ingest_port, {"INGEST_BASE_MODELS": base_models}),
-        _service(settings, "trainer", settings.trainer_port, {"TRAINER_BASE_MODELS": base_models}),
-        _service(settings, "evaluator", settings.evaluator_1_port, engine, replica=1),
-        _service(settings, "evaluator", settings.evaluator_2_port, engine, replica=2),
-        _service(settings, "review", settings.review_port, {}),
-        _service(settings, "gateway", settings.gateway_port, pools),
+        service("ingest", settings.ingest_port, {"INGEST_BASE_MODELS": base_models}),
+        service("trainer", settings.trainer_port, {"TRAINER_BASE_MODELS": base_models}),
+        service("evaluator", settings.evaluator_1_port, engine, replica=1),
+        service("evaluator", settings.evaluator_2_port, engine, replica=2),
+        service("review", settings.review_port, {}),
+        service("gateway", settings.gateway_port, pools),
     )
 
 
@@ -108,16 +115,24 @@ def _console_services(settings: LocalSettings) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
-def _service(settings: LocalSettings, name: str, port: int, own: dict[str, str], replica: int | None = None) -> Program:
+def _service(
+    settings: LocalSettings,
+    passwords: Mapping[str, str],
+    name: str,
+    port: int,
+    own: dict[str, str],
+    replica: int | None = None,
+) -> Program:
     instance = name if replica is None else f"{name}-{replica}"
-    environment = {**_common(settings, instance), f"{name.upper()}_HTTP_PORT": str(port), **own}
+    common = _common(settings, instance, url(settings, name, passwords))
+    environment = {**common, f"{name.upper()}_HTTP_PORT": str(port), **own}
     ports = {f"ASSAY_{instance.upper().replace('-', '_')}_PORT": port}
     return Program(instance, (_PYTHON, "-m", f"services.{name}"), environment, ports)
 
 
-def _common(settings: LocalSettings, instance: str) -> dict[str, str]:
+def _common(settings: LocalSettings, instance: str, nats_url: str) -> dict[str, str]:
     return {
-        "ASSAY_NATS_URL": settings.nats_url,
+        "ASSAY_NATS_URL": nats_url,
         "ASSAY_MONGO_URL": settings.mongo_url,
         "ASSAY_ARTIFACTS": str(settings.state / "artifacts"),
         "ASSAY_CACHE_DIR": str(settings.state / "cache"),

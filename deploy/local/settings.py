@@ -81,8 +81,9 @@ class LocalSettings(BaseSettings):
         return f"http://{self.gateway_host}:{self.gateway_port}"
 
     @property
-    def nats_url(self) -> str:
-        return f"nats://127.0.0.1:{self.nats_port}"
+    def nats_passwords_file(self) -> Path:
+        """The passwords of NATS's users."""
+        return self.state / "nats-passwords.json"
 
     @property
     def mongo_url(self) -> str:

@@ -1,15 +1,15 @@
 """Starts and stops the stack: prepares what the programs need and waits until each is ready."""
 
-import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import httpx
 
-from deploy.local import base_model, processor, readiness, supervision
+from deploy.local import base_model, nats_passwords, processor, readiness, supervision
+from deploy.local.private_files import write_private
 from deploy.local.programs import Program, nats_config, programs
 from deploy.local.settings import LocalSettings
 from deploy.local.supervision import Supervisor
@@ -29,12 +29,13 @@ def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
     """
     settings.logs.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(settings)
-    wanted = [program for program in programs(settings) if not only or program.name in only]
+    passwords = nats_passwords.made_once(settings)
+    wanted = [program for program in programs(settings, passwords) if not only or program.name in only]
     running = supervisor.running()
     missing = [program for program in wanted if program.name not in running]
     refuse_taken_ports(missing)
     if supervisor.pid() is None:
-        _start_supervision(settings, supervisor, say)
+        _start_supervision(settings, passwords, supervisor, say)
     supervisor.start_programs([program.name for program in missing])
     say(f"{len(missing)} programs started under supervisord" if missing else "everything is running already")
     _wait_until_ready(settings, [program.name for program in wanted], say)
@@ -81,7 +82,7 @@ def tail(settings: LocalSettings, name: str, lines: int = _TAIL_LINES) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _start_supervision(settings: LocalSettings, supervisor: Supervisor, say: Say) -> None:
+def _start_supervision(settings: LocalSettings, passwords: Mapping[str, str], supervisor: Supervisor, say: Say) -> None:
     # This probe takes seconds; only the configuration depends on it.
     amx = not processor.faults_on_amx()
     say(f"state in {settings.state_dir}")
@@ -91,8 +92,9 @@ def _start_supervision(settings: LocalSettings, supervisor: Supervisor, say: Say
     extra = {} if amx else processor.environment_without_amx()
     for folder in ("nats", "mongo", "artifacts", "cache"):
         (settings.state / folder).mkdir(exist_ok=True)
-    settings.nats_config_file.write_text(nats_config(settings))
-    settings.supervisor_config.write_text(supervision.configuration(settings, programs(settings, amx), extra))
+    write_private(settings.nats_config_file, nats_config(settings, passwords))
+    configured = supervision.configuration(settings, programs(settings, passwords, amx), extra)
+    write_private(settings.supervisor_config, configured)
     supervisor.start()
 
 
@@ -132,10 +134,7 @@ def _make_admin_key(settings: LocalSettings) -> None:
     )
     if result.returncode != 0:
         raise StackError(f"cannot create the admin key: {result.stderr}")
-    temporary = settings.admin_key_file.with_suffix(".part")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(result.stdout.strip() + "\n")
-    os.replace(temporary, settings.admin_key_file)
+    write_private(settings.admin_key_file, result.stdout.strip() + "\n")
 
 
 def _wait_until_ready(settings: LocalSettings, names: list[str], say: Say) -> None:

@@ -60,7 +60,7 @@ def build(settings: Settings) -> Litestar:
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     bus = Bus(common.nats_url, "evaluator", store)
-    artifacts = Artifacts(common.artifacts)
+    artifacts = Artifacts(common.artifacts, create=False)
     scorer = WorkerScorer(settings)
     judge = ConfiguredJudge(settings)
     catalog = _suite_catalog(settings, store, artifacts)

@@ -58,7 +58,7 @@ def main(parent: child.Parent) -> None:
 async def score(settings: Settings, target: Target) -> Scored:
     """Score one target. Raises `CannotBeScored` and `EngineUnavailable`."""
     started = time.monotonic()
-    artifacts = Artifacts(settings.common.artifacts)
+    artifacts = Artifacts(settings.common.artifacts, create=False)
     try:
         adapter = _adapter(artifacts, target, settings)
         task = read_task_of(artifacts, target)

@@ -35,7 +35,7 @@ def build(settings: Settings) -> Litestar:
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}ingest", "ingest")
     bus = Bus(common.nats_url, "ingest", store)
-    artifacts = Artifacts(common.artifacts)
+    artifacts = Artifacts(common.artifacts, create=False)
     worker = WorkerProcess(settings)
     templates = Templates(store.collection("templates", TemplateVersion, indexes=("owner", "name")))
     indexes = ("upload.owner", "upload.dataset", "upload.created_at")

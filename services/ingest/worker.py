@@ -38,7 +38,7 @@ def main(parent: Parent) -> None:
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The result for a request to check or to render; `{"disk_full": reason}` where the disk is full."""
-    artifacts, scratch = Artifacts(request["artifacts"]), Path(request["scratch"])
+    artifacts, scratch = Artifacts(request["artifacts"], create=False), Path(request["scratch"])
     try:
         if "render" in request:
             result = render(RenderRequest.model_validate(request["render"]), artifacts, scratch)

@@ -39,7 +39,7 @@ def build(settings: Settings) -> Litestar:
     common = settings.common
     store = Store(common.mongo_url, f"{common.database_prefix}review", "review")
     bus = Bus(common.nats_url, "review", store)
-    artifacts = Artifacts(common.artifacts)
+    artifacts = Artifacts(common.artifacts, create=False)
     runs = store.collection("runs", Run, ["policy_name", "decided_at", "alias"])
 
     async def jobs_using(policy: str) -> int:

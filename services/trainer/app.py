@@ -35,6 +35,7 @@ def build(settings: Settings) -> Litestar:
     bus = Bus(common.nats_url, "trainer", database)
     store = RunStore.of(database)
     archive = FileRunArchive(common.artifacts)
+    artifacts = Artifacts(common.artifacts, create=False)
     base_models = NamedBaseModels(settings.base_models)
     options = settings.model_dump(include={"precision", "niceness", "threads", "processes", "sharded"})
     workers = WorkerProcesses(common.artifacts, settings.work_dir, options, settings.keep_ready)
@@ -61,7 +62,7 @@ def build(settings: Settings) -> Litestar:
         "trainer",
         settings,
         [api.routes, pages.routes],
-        checks={"mongo": database.check, "nats": bus.check, "artifacts": Artifacts(common.artifacts).ready},
+        checks={"mongo": database.check, "nats": bus.check, "artifacts": artifacts.ready},
         # Left in reverse order: the supervisor needs the bus and the store to release its runs.
         lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
         audited=database,

@@ -104,7 +104,7 @@ def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | No
     No tokens if it was asked to save and stop.
     """
     limit_cpu_use(request.niceness, request.threads or share_of_cores(int(os.environ.get("WORLD_SIZE", "1"))))
-    plan, artifacts = request.plan, Artifacts(request.artifacts_root)
+    plan, artifacts = request.plan, Artifacts(request.artifacts_root, create=False)
     tokenizer = load_tokenizer(request.base_model_path)
     train, validation = _rows(request, artifacts, tokenizer)
     tokens_at = _tokens_at(train, plan)

@@ -1,4 +1,7 @@
-"""All processes of the line on free ports: NATS, the laptop's MongoDB, an engine, and the services."""
+"""All processes of the line on free ports: NATS, the laptop's MongoDB, an engine, and the services.
+
+Each service connects to NATS as its own user.
+"""
 
 import asyncio
 import json
@@ -13,6 +16,7 @@ import httpx
 import nats
 
 from shared import topology
+from shared.nats_users import OPERATOR, USERS, authorization
 from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
 from tests.conftest import MongoServer, NatsServer
@@ -62,8 +66,9 @@ def make(folder: Path, base_model: Path | None) -> Line:
     for name in ("nats", "mongo", "artifacts"):
         (folder / name).mkdir()
     nats_server, mongo = NatsServer(free_port(), folder / "nats"), MongoServer(free_port(), folder / "mongo")
+    nats_server.authorization = authorization({user: _password(user) for user in USERS})
     settings = CommonSettings(
-        nats_url=nats_server.url,
+        nats_url=_url_of(nats_server, OPERATOR),
         mongo_url=mongo.url,
         artifacts=str(folder / "artifacts"),
         cache_dir=folder / "cache",
@@ -73,7 +78,10 @@ def make(folder: Path, base_model: Path | None) -> Line:
     engine = Process([sys.executable, "-m", "tests.chaos.engine", str(engine_port)], engine_port)
     names = SERVICES if base_model is None else (*SERVICES, "trainer")
     own = _settings_of_services(f"http://127.0.0.1:{engine_port}", base_model)
-    services = {name: _service(name, settings, folder, own.get(name, {})) for name in names}
+    services = {
+        name: _service(name, settings, folder, {"ASSAY_NATS_URL": _url_of(nats_server, name), **own.get(name, {})})
+        for name in names
+    }
     return Line(folder, settings, {"nats": nats_server, "mongo": mongo, "engine": engine, **services}, services)
 
 
@@ -107,6 +115,14 @@ def _service(name: str, settings: CommonSettings, folder: Path, own: dict[str, s
     environment = {**environment_of(settings), f"{name.upper()}_HTTP_PORT": str(port), "HF_HUB_OFFLINE": "1", **own}
     command = [sys.executable, "-m", f"services.{name}"]
     return Process(command, port, environment, start_s=60, log=folder / f"{name}.log")
+
+
+def _password(user: str) -> str:
+    return f"password-of-{user}"
+
+
+def _url_of(server: NatsServer, user: str) -> str:
+    return f"nats://{user}:{_password(user)}@127.0.0.1:{server.port}"
 
 
 async def _declare(settings: CommonSettings) -> None:

@@ -11,6 +11,7 @@ import openai
 import pytest
 from openai.types.fine_tuning import FineTuningJob
 
+from deploy.local.nats_passwords import operator_url
 from shared.topology import CONSUMERS
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
 from tests.local_stack import LocalStack, Say
@@ -139,7 +140,7 @@ async def test_sending_every_event_twice_changes_nothing(local_stack: LocalStack
         return [answer.json() for answer in answers]
 
     before, events = await snapshot(), await stream_of(local_stack.settings)
-    client = await nats.connect(local_stack.settings.nats_url)
+    client = await nats.connect(operator_url(local_stack.settings))
     js = client.jetstream()
     for event in events:
         # Without a message id JetStream accepts each as a new message.

@@ -8,6 +8,7 @@ import nats
 import openai
 from openai.types.fine_tuning import FineTuningJob
 
+from deploy.local.nats_passwords import operator_url
 from deploy.local.settings import LocalSettings
 from shared.cloudevents import Envelope
 from tests.jetstream import stored_messages
@@ -37,7 +38,7 @@ def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 900) -> Fine
 
 async def stream_of(settings: LocalSettings) -> list[bytes]:
     """Every stored event: facts and requests, then progress, each the oldest first."""
-    client = await nats.connect(settings.nats_url)
+    client = await nats.connect(operator_url(settings))
     messages = await stored_messages(client.jetstream())
     await client.close()
     return [message.data or b"" for message in messages]

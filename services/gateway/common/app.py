@@ -37,7 +37,7 @@ class Resources:
             store=store,
             bus=Bus(common.nats_url, "gateway", store),
             keyring=Keyring(common.keys_file),
-            artifacts=Artifacts(common.artifacts),
+            artifacts=Artifacts(common.artifacts, create=False),
             instance=f"{common.instance or 'gateway'}-{secrets.token_hex(8)}",
         )
 

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from services.trainer.domain.training_run import TrainingRun
+from shared.artifacts import check_present
 from shared.events import TrainingMetrics
 
 
@@ -35,6 +37,8 @@ class FileRunArchive:
     def _path(self, job_id: str) -> tuple[Any, str]:
         # Job ids come from outside; a digest is a safe file name.
         fs, path = fsspec.core.url_to_fs(self.root)
+        if isinstance(fs, LocalFileSystem):
+            check_present(path)
         return fs, f"{path.rstrip('/')}/runs/{hashlib.sha256(job_id.encode()).hexdigest()}.json"
 
     def _write(self, job_id: str, content: bytes) -> None:

@@ -37,7 +37,7 @@ LIFE: tuple[EventData, ...] = (
     JobEnded(job_id="ftjob-1", status="succeeded"),
     ModelDeployed(candidate=MADE, alias="alpha", replicas=1, duration_s=0.1),
 )
-RIGHT = Answer("alpha", MADE.version, frozenset({f"assay-{MADE.version}"}), datetime.now(UTC).timestamp() + 60)
+RIGHT = Answer("alpha", MADE.version, frozenset({f"assay-{MADE.version}"}), datetime.now(UTC).timestamp() + 86_400)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from deploy.local import readiness, stack
 from deploy.local.programs import programs
 from deploy.local.settings import LocalSettings
+from shared.nats_users import USERS
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -50,7 +51,7 @@ def test_a_taken_port_is_named_with_its_setting(server: str, tmp_path: Path):
     port = int(server.rsplit(":", 1)[1])
     settings = LocalSettings(state_dir=tmp_path, review_port=port, _env_file=None)
     with pytest.raises(stack.StackError, match=rf"port {port} for review is taken .* ASSAY_REVIEW_PORT"):
-        stack.refuse_taken_ports(programs(settings))
+        stack.refuse_taken_ports(programs(settings, dict.fromkeys(USERS, "secret")))
 
 
 def test_a_free_port_is_not_refused():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.trainer.adapters.run_archive import FileRunArchive
 from shared.artifacts import ArtifactError, Artifacts, ArtifactStoreAway
 from shared.events import Artifact
 
@@ -76,7 +77,7 @@ async def test_a_store_whose_folder_is_gone_is_away_and_its_artifacts_are_not_ca
     stored = artifacts.put_bytes(b"hello")
     root.rename(elsewhere)
     for use in (lambda: artifacts.read(stored), lambda: artifacts.contains(stored), lambda: artifacts.put_bytes(b"x")):
-        with pytest.raises(ArtifactStoreAway, match="is its file system mounted"):
+        with pytest.raises(ArtifactStoreAway, match="mount its file system"):
             use()
     with pytest.raises(ArtifactStoreAway):
         await artifacts.ready()
@@ -84,3 +85,20 @@ async def test_a_store_whose_folder_is_gone_is_away_and_its_artifacts_are_not_ca
     elsewhere.rename(root)
     await artifacts.ready()
     assert artifacts.read(stored) == b"hello"
+
+
+def test_a_service_never_makes_the_store_that_its_artifacts_are_missing_from(tmp_path: Path) -> None:
+    started_during_an_outage = Artifacts(str(tmp_path / "store"), create=False)
+    with pytest.raises(ArtifactStoreAway, match="make the folder if it is new"):
+        started_during_an_outage.put_bytes(b"would be hidden by the mount")
+    assert not (tmp_path / "store").exists()
+    (tmp_path / "store").mkdir()
+    assert started_during_an_outage.read(started_during_an_outage.put_bytes(b"kept")) == b"kept"
+
+
+async def test_the_archive_of_runs_does_not_take_an_outage_for_an_unknown_run(tmp_path: Path) -> None:
+    archive = FileRunArchive(str(tmp_path / "store"))
+    with pytest.raises(ArtifactStoreAway):
+        await archive.find("ftjob-1")
+    (tmp_path / "store").mkdir()
+    assert await archive.find("ftjob-1") is None
