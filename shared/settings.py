@@ -1,9 +1,23 @@
 """Settings that every service reads, from the environment or a `.env` file."""
 
+import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UrlWithPassword(str):
+    """A URL whose `repr` hides user and password, which a `SecretStr` would hide together with the address."""
+
+    def __repr__(self) -> str:
+        return repr(re.sub(r"//[^@/,]*@", "//**********@", self))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
 
 
 class CommonSettings(BaseSettings):
@@ -11,9 +25,9 @@ class CommonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ASSAY_", env_file=".env", extra="ignore")
 
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: UrlWithPassword = UrlWithPassword("nats://127.0.0.1:4222")
     """One URL, or several of one cluster joined by commas."""
-    mongo_url: str = "mongodb://127.0.0.1:27017"
+    mongo_url: UrlWithPassword = UrlWithPassword("mongodb://127.0.0.1:27017")
     database_prefix: str = "assay_"
     artifacts: str = ".assay/artifacts"
     """An fsspec URL: a folder, or `s3://bucket/prefix`."""
@@ -37,3 +51,7 @@ class ServiceSettings(BaseSettings):
     common: CommonSettings = Field(default_factory=CommonSettings)
     http_port: int = Field(default=8000, ge=0, le=65535)
     max_body_bytes: int = Field(default=10 * 1024**2, ge=1024)
+    head_timeout_s: float = Field(default=20, gt=0)
+    """How long the head of a request may take."""
+    body_timeout_s: float = Field(default=30, gt=0)
+    """In which time the body of a request must bring 1 KiB, or its end."""

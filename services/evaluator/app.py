@@ -57,7 +57,7 @@ _APIS = (evaluations_api, explanations_api, fairness_api, comparison_api, suites
 
 def build(settings: Settings) -> Litestar:
     """The complete service, not yet connected; raises `UnknownMetric`."""
-    common = settings.common
+    common, api_key = settings.common, settings.engine_api_key.get_secret_value()
     store = Store(common.mongo_url, f"{common.database_prefix}evaluator", "evaluator")
     bus = Bus(common.nats_url, "evaluator", store)
     artifacts = Artifacts(common.artifacts, create=False)
@@ -77,7 +77,7 @@ def build(settings: Settings) -> Litestar:
     requests = EvaluationRequests(
         store=store.collection("requested_evaluations", RequestedEvaluation, indexes=["owner", "created_at"]),
         evaluations=evaluations,
-        engines=EngineModels([settings.engine_url, *settings.engine_urls.values()], settings.engine_api_key),
+        engines=EngineModels([settings.engine_url, *settings.engine_urls.values()], api_key),
     )
     requested = RequestedEvaluations(
         store=requests.store,
@@ -89,7 +89,7 @@ def build(settings: Settings) -> Litestar:
         judge=settings.judge_model,
     )
     handlers.subscribe(bus, evaluations, requested, agreements, rubrics)
-    engine = Vllm(settings.engine_url, settings.engine_api_key, settings.request_timeout_s)
+    engine = Vllm(settings.engine_url, api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",
         settings,

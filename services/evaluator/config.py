@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_serializer
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
     """`adapters`: a shared engine that loads adapters; `weights`: a dedicated engine whose weights are replaced."""
     engine_urls: dict[str, str] = Field(default_factory=dict)
     """Engines of further base models, by the name of the model, as a JSON object; all have the same API key."""
-    engine_api_key: str = ""
+    engine_api_key: SecretStr = SecretStr("")
     concurrency: int = Field(default=32, ge=1, le=1024)
     max_tokens: int = Field(default=1024, ge=1)
     """Maximum tokens of one answer."""
@@ -36,12 +36,17 @@ class Settings(ServiceSettings):
     judge_url: str = ""
     """An OpenAI-compatible server, without `/v1`, whose model judges answers; empty for no judge."""
     judge_model: str = ""
-    judge_api_key: str = ""
+    judge_api_key: SecretStr = SecretStr("")
     judge_timeout_s: float = Field(default=60, gt=0)
     engine_wait_s: float = Field(default=180, ge=0)
     """How long a scoring waits for an unavailable engine before the event is redelivered later."""
     lease_s: float = Field(default=30, gt=0)
     """How long a scoring stays leased to an evaluator that no longer renews the lease."""
+
+    @field_serializer("engine_api_key", "judge_api_key", when_used="json")
+    def _for_worker(self, value: SecretStr) -> str:
+        """Worker processes get their settings as JSON."""
+        return value.get_secret_value()
 
     def engine_of(self, base_model: str) -> str:
         """The URL of the engine that serves a base model."""

@@ -98,7 +98,8 @@ async def _harness(
 
 
 def _engine(settings: Settings, target: Target) -> Vllm:
-    server = settings.engine_of(target.base_model), settings.engine_api_key, settings.request_timeout_s
+    api_key = settings.engine_api_key.get_secret_value()
+    server = settings.engine_of(target.base_model), api_key, settings.request_timeout_s
     if settings.engine_mode == "weights":
         return MergedVllm(*server, settings.common.cache_dir.resolve())
     return Vllm(*server, confidence=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
     """The parts that this process runs, joined by commas; `inference` alone reads what other processes serve."""
     engines: dict[str, list[str]] = Field(default={"smollm2-135m-instruct": ["http://127.0.0.1:8000"]})
     """The pools: each base model's name, which is also its name in vLLM, and the URLs of its replicas."""
-    engine_api_key: str | None = None
+    engine_api_key: SecretStr = SecretStr("")
     engine_timeout_s: float = Field(default=600.0, gt=0)
     """The longest silence of an engine within one answer."""
     max_lora_rank: int = Field(default=16, ge=1)

@@ -9,6 +9,7 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from pydantic import ValidationError
 
 from shared import telemetry
+from shared.artifacts import ArtifactStoreAway
 from shared.security import NotAllowed, NotAuthenticated
 from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
@@ -60,6 +61,12 @@ def _unavailable(error: Exception) -> ProblemDetailsException:
     return _problem(503, "Unavailable", f"try again: {error}", {"Retry-After": "2"})
 
 
+def _artifacts_away(error: ArtifactStoreAway) -> ProblemDetailsException:
+    # Where the store is concerns the operator alone.
+    _log.warning("artifacts cannot be reached", error=str(error))
+    return _unavailable(Unavailable("the artifact store cannot be reached"))
+
+
 def _bad_request(error: ValidationException) -> ProblemDetailsException:
     return _problem(400, "Bad request", error.detail, errors=error.extra)
 
@@ -89,6 +96,7 @@ _CONVERSIONS: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = 
     Unavailable: _unavailable,
     SessionsUnreachable: _unavailable,
     **dict.fromkeys(StoreUnreachable, _unavailable),
+    ArtifactStoreAway: _artifacts_away,
     CursorError: _bad_cursor,
     ValidationException: _bad_request,
     ValidationError: _bad_content,

@@ -1,21 +1,26 @@
 """The HTTP server of a service process."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
 from shared.settings import ServiceSettings
+from shared.web.timed_protocol import RequestTimeouts, TimedProtocol
 
 
-def serve(app: ASGIApp, settings: ServiceSettings, **server: Any) -> None:
-    """Serve until SIGTERM; running requests are finished first. `server` holds further options of uvicorn."""
+def serve(app: ASGIApp, settings: ServiceSettings, http: Callable[..., Any] = TimedProtocol) -> None:
+    """Serve until SIGTERM; running requests are finished first. `http` makes the protocol of a connection."""
+    timeouts = RequestTimeouts(head_s=settings.head_timeout_s, body_s=settings.body_timeout_s)
     uvicorn.run(
         app,
+        # uvicorn wants a class, and calls it.
+        http=cast(Any, partial(http, timeouts=timeouts)),
         host=settings.common.http_host,
         port=settings.http_port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
-        **server,
     )

@@ -46,7 +46,7 @@ def inference(
 ) -> InferencePart:
     """`loads_on_demand` is false where another process reconciles: what this one loaded would never be unloaded."""
     settings = resources.settings
-    engine = VllmChat(settings.engine_api_key, settings.engine_timeout_s)
+    engine = VllmChat(settings.engine_api_key.get_secret_value(), settings.engine_timeout_s)
     resolver = TargetResolver(
         directory=serving.directory,
         fleet=fleet,

@@ -48,7 +48,7 @@ class Serving:
 
 def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, splits: TrafficPlans) -> Serving:
     settings, common, changed = resources.settings, resources.settings.common, asyncio.Event()
-    engine = VllmEngine(settings.engine_api_key)
+    engine = VllmEngine(settings.engine_api_key.get_secret_value())
     stored = resources.collection("deployments", Deployment, ["candidate.suffix"])
     pins = resources.collection("aliases", RollbackPin)
     leases = WeightLeases(views=resources.collection("leases", WeightLease), holder=resources.instance)

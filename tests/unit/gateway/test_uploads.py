@@ -211,6 +211,19 @@ async def test_a_full_disk_is_503_and_leaves_nothing(app, monkeypatch: pytest.Mo
     assert left_on_disk() == set()
 
 
+async def test_an_upload_while_the_artifact_store_is_away_is_503_and_can_be_repeated(app, tmp_path: Path) -> None:
+    store = tmp_path / "artifacts"
+    app.artifacts.put_bytes(b"the store exists")
+    store.rename(tmp_path / "away")
+    async with app.http("train") as http:
+        sent = {"data": {"purpose": "fine-tune"}, "files": {"file": ("a.jsonl", rows(2))}}
+        answer = await http.post("/v1/files", **sent)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert str(tmp_path) not in answer.text
+        (tmp_path / "away").rename(store)
+        assert (await http.post("/v1/files", **sent)).status_code == 200
+
+
 async def test_two_uploads_of_one_file_at_once_are_two_files_with_one_content(app, sdk) -> None:
     content = rows(3) * 1000
 

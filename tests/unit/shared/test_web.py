@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pymongo.errors import ServerSelectionTimeoutError
 
 from shared import web
+from shared.artifacts import ArtifactStoreAway
 from shared.security import Keyring
 from shared.settings import CommonSettings, ServiceSettings
 
@@ -29,6 +30,7 @@ def fails(kind: str) -> None:
     errors: dict[str, Exception] = {
         "missing": web.NotFound("no file 'x'"),
         "away": ServerSelectionTimeoutError("no server"),
+        "artifacts": ArtifactStoreAway("/srv/artifacts is not there"),
         "bug": KeyError("secret detail"),
         "full": Full("at most 3"),
     }
@@ -68,6 +70,7 @@ def client(keyring: Keyring) -> TestClient[Litestar]:
     [
         ("/fails/missing", 404, "Not found", "no file 'x'"),
         ("/fails/away", 503, "Unavailable", "try again: no server"),
+        ("/fails/artifacts", 503, "Unavailable", "try again: the artifact store cannot be reached"),
         ("/fails/content", 400, "Bad request", "the request's content is not valid"),
         ("/sized?size=big", 400, "Bad request", "Validation failed for GET /sized?size=big"),
         ("/unknown", 404, "NotFoundException", "Not Found"),

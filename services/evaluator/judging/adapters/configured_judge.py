@@ -18,7 +18,8 @@ async def connect_judge(settings: Settings, rubric: Rubric | None = None) -> Asy
     if not settings.judge_url:
         hint = "set EVALUATOR_JUDGE_URL and EVALUATOR_JUDGE_MODEL"
         raise CannotBeScored("no_judge", f"no judge is configured: {hint}")
-    async with Vllm(settings.judge_url, settings.judge_api_key, settings.judge_timeout_s) as server:
+    api_key = settings.judge_api_key.get_secret_value()
+    async with Vllm(settings.judge_url, api_key, settings.judge_timeout_s) as server:
         yield Judge(server, settings.judge_model, settings.concurrency, rubric or Rubric())
 
 

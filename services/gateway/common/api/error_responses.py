@@ -12,7 +12,7 @@ from services.gateway.common.domain import errors
 from services.gateway.common.domain.errors import ApiError
 from services.gateway.common.domain.validation import bad_request
 from shared import security, telemetry
-from shared.artifacts import ArtifactError
+from shared.artifacts import ArtifactError, ArtifactStoreAway
 from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
 from shared.web import NotFound, Unavailable
@@ -73,6 +73,12 @@ def _unavailable(_request: Request[Any, Any, Any], error: Exception) -> Response
     return answer(503, f"Try again shortly: {error}", code="service_unavailable")
 
 
+def _artifacts_away(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    # Where the store is concerns the operator alone.
+    _log.warning("artifacts cannot be reached", error=str(error))
+    return answer(503, "Try again shortly: the artifact store cannot be reached", code="service_unavailable")
+
+
 def _bad_parameter(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     extra: Any = error.extra
     first = extra[0] if isinstance(extra, list) and extra else {}
@@ -118,6 +124,7 @@ HANDLERS: dict[Any, Any] = {
     Unavailable: _unavailable,
     SessionsUnreachable: _unavailable,
     ArtifactError: _unexpected,
+    ArtifactStoreAway: _artifacts_away,
     **dict.fromkeys(StoreUnreachable, _unavailable),
     ValidationException: _bad_parameter,
     ValidationError: _bad_content,

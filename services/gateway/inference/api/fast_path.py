@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Litestar
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.inference.api.request_cycle import RequestCycle
 from shared import telemetry
+from shared.web.timed_protocol import TimedProtocol
 
 FastHandler = Callable[[RequestCycle], Awaitable[None]]
 _log = telemetry.logger(__name__)
@@ -28,13 +28,12 @@ class FastPath:
         return FastPathProtocol({path.encode(): handler for path, handler in self.handlers.items()}, **uvicorn)
 
 
-class FastPathProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol; only the requests of a fast handler do not go through ASGI.
+class FastPathProtocol(TimedProtocol):
+    """The protocol of all services; only the requests of a fast handler do not go through ASGI.
 
     A `RequestCycle` replaces uvicorn's cycle, and the handler replaces the ASGI application.
     """
 
-    cycle: Any
     parser: Any
     pipeline: deque[tuple[Any, Any]]
 
@@ -48,6 +47,7 @@ class FastPathProtocol(HttpToolsProtocol):
         if handler is None or (self.parser.should_upgrade() and self._should_upgrade()):
             super().on_headers_complete()
             return
+        self.head_received()
         before, self.cycle = self.cycle, RequestCycle(self)
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, handler)
@@ -65,6 +65,7 @@ class FastPathProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if isinstance(self.cycle, RequestCycle):
             self.cycle.on_complete()
+            self.message_received()
         else:
             super().on_message_complete()
 

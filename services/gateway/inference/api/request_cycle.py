@@ -12,7 +12,8 @@ Header = tuple[bytes, bytes]
 class RequestCycle:
     """A request and its answer. `status` is what was answered, 0 before.
 
-    uvicorn reads these attributes of a cycle: `disconnected`, `keep_alive`, `message_event`, `response_complete`.
+    The protocol reads these attributes of a cycle: `disconnected`, `keep_alive`, `message_event`, `response_started`,
+    `response_complete`.
     """
 
     def __init__(self, connection: HttpToolsProtocol) -> None:
@@ -33,6 +34,10 @@ class RequestCycle:
     def open(self) -> bool:
         """Whether the answer is not complete yet."""
         return not self.response_complete
+
+    @property
+    def response_started(self) -> bool:
+        return self.status != 0
 
     def text(self, name: bytes) -> str | None:
         """One of the request's headers."""
