@@ -25,9 +25,10 @@ from shared import dead_letters, events, telemetry, topology
 from shared.bounds import BoundsError
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData
 from shared.dead_letters import DeadLetter
+from shared.nats_replies import connection_options, reply_prefix
 from shared.outages import Outages
 from shared.store import BaseStore
-from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer, inbox_prefix, stream_of
+from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer, stream_of
 
 E = TypeVar("E", bound=EventData)
 Handler = Callable[[E], Awaitable[None]]
@@ -80,11 +81,8 @@ class Bus:
             nats_url.split(","),
             # By default the client gives up for good after two minutes without a server.
             max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
             graceful_timeout=10,
-            # A service's user may read there alone.
-            inbox_prefix=inbox_prefix(service),
-            error_cb=_report,
+            **connection_options(service),
             apply_types=True,
             logger=None,
         )
@@ -110,7 +108,7 @@ class Bus:
             durable=consumer.name,
             config=topology.consumer_config(consumer),
             pull_sub=PullSub(batch_size=1, timeout=5),
-            inbox_prefix=f"{inbox_prefix(self.service)}.".encode(),
+            inbox_prefix=f"{reply_prefix(self.service)}.".encode(),
             ack_policy=AckPolicy.MANUAL,
             title=consumer.name,
         )(deliver)
@@ -242,11 +240,6 @@ def _read(body: bytes) -> tuple[Envelope, EventData]:
         return envelope, events.parse(envelope)
     except (ValidationError, events.UnknownEventTypeError) as error:
         raise UnreadableError(str(error)) from None
-
-
-async def _report(error: Exception) -> None:
-    """Log what NATS says about the connection, such as a permission that the service's user lacks."""
-    _log.warning("nats", error=f"{type(error).__name__}: {error}")
 
 
 async def _keep_alive(message: NatsMessage) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shared import events
 from shared.cloudevents import EventData
+from shared.nats_replies import reply_prefix
 from shared.topology import (
     CONSUMERS,
     DEAD_PREFIX,
@@ -21,7 +22,6 @@ from shared.topology import (
     SESSIONS_PREFIX,
     SESSIONS_STREAM,
     Consumer,
-    inbox_prefix,
 )
 
 PUBLISHED: Mapping[str, frozenset[type[EventData]]] = {
@@ -76,7 +76,7 @@ def permissions(user: str) -> dict[str, Any]:
     if user == OPERATOR:
         return {"publish": ">", "subscribe": ">"}
     publish = [f"{_API}.>"] if user == TOPOLOGY else sorted(set(_publishes(user)))
-    return {"publish": {"allow": publish}, "subscribe": {"allow": [f"{inbox_prefix(user)}.>"]}}
+    return {"publish": {"allow": publish}, "subscribe": {"allow": [f"{reply_prefix(user)}.>"]}}
 
 
 def authorization(passwords: Mapping[str, str]) -> str:

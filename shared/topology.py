@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from shared import events, telemetry
 from shared.cloudevents import EventData
+from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
 
 EVENTS_STREAM = "ASSAY_EVENTS"
@@ -121,11 +122,6 @@ CONSUMERS: tuple[Consumer, ...] = (
 def stream_of(event: type[EventData]) -> str:
     """The stream that keeps an event."""
     return PROGRESS_STREAM if event.is_progress else EVENTS_STREAM
-
-
-def inbox_prefix(user: str) -> str:
-    """Where a user of NATS gets answers; other users can neither read nor write there."""
-    return f"_INBOX.{user}"
 
 
 def consumer_of(service: str, event: type[EventData]) -> Consumer:
@@ -239,12 +235,8 @@ async def main() -> None:
     """`python -m shared.topology`: run once before the services of a new version start."""
     settings = CommonSettings()
     telemetry.configure("topology", settings.instance, settings.log_level)
-    client = await nats.connect(
-        settings.nats_url.split(","),
-        max_reconnect_attempts=30,
-        reconnect_time_wait=1,
-        inbox_prefix=inbox_prefix("topology"),
-    )
+    options = {"max_reconnect_attempts": 30, **connection_options("topology")}
+    client = await nats.connect(settings.nats_url.split(","), **options)
     try:
         await declare(client.jetstream(timeout=10), settings)
     finally:

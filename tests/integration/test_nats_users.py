@@ -14,6 +14,7 @@ from shared import events, topology
 from shared.bus import Bus
 from shared.cloudevents import Envelope
 from shared.keys import SharedKeys
+from shared.nats_replies import reply_prefix
 from shared.nats_users import OPERATOR, PUBLISHED, TOPOLOGY, USERS, authorization
 from shared.security import Keyring
 from shared.settings import CommonSettings
@@ -46,7 +47,7 @@ async def connected(server: NatsServer, user: str) -> AsyncIterator[Any]:
     async def ignore(_error: Exception) -> None:
         """A refusal is an error of the connection; the test looks at its effect."""
 
-    prefix = topology.inbox_prefix(user)
+    prefix = reply_prefix(user)
     connection = await nats.connect(url_of(server, user), inbox_prefix=prefix, error_cb=ignore)
     yield connection
     await connection.close()
