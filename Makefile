@@ -36,8 +36,8 @@ lint: setup ## ruff, pyright, import-linter
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Two processes, for most tests wait; tests/scheduling.py says which share one.
-TESTS := -n 2 --dist loadscope --no-loadscope-reorder -v
+# Three processes on two cores, for most tests wait; tests/scheduling.py says which share one.
+TESTS := -n 3 --dist loadscope --no-loadscope-reorder -v
 
 test: setup ## every test, the end-to-end one included
 	$(PYTEST) --durations=25 $(TESTS)

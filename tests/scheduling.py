@@ -1,4 +1,4 @@
-"""The order of tests, and which tests run in the same process when two processes share them."""
+"""The order of tests, and which tests run in the same process when several processes share them."""
 
 from pathlib import PurePath
 
@@ -28,7 +28,7 @@ class SharedProcessScheduling(LoadScopeScheduling):
 
 
 def place(item: pytest.Item) -> int:
-    """The sort key of tests: the longest first, so that both processes end together; the end-to-end test last."""
+    """The sort key of tests: the longest first, so that all processes end together; the end-to-end test last."""
     places = {_ENGINE: 0, _TRAINING: 1, _LINE: 3}
     return places.get(_shares(item.nodeid), 2)
 
