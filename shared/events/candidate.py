@@ -30,6 +30,10 @@ class Candidate(Value):
     """The id of the key that created its job."""
     template: PromptTemplate | None = None
     """The template of its training rows; requests are rendered with it too."""
+    learning_rate: float | None = None
+    """The highest learning rate of its training; None, like the next two, in events from before it was told."""
+    n_epochs: float | None = None
+    batch_size: int | None = None
 
     @property
     def version(self) -> str:

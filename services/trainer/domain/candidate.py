@@ -23,4 +23,7 @@ def candidate_of(run: TrainingRun, written: CheckpointWritten, organization: str
         tuning=run.plan.tuning.published_as,
         owner=run.request.owner,
         template=run.data.template if run.data is not None else None,
+        learning_rate=run.plan.learning_rate,
+        n_epochs=run.plan.n_epochs,
+        batch_size=run.plan.batch_size,
     )

@@ -69,15 +69,29 @@ def test_texts_that_are_too_long_are_not_compared():
     assert word_diff("a " * MOST_WORDS, "b") is None
 
 
-def checkpoint(job: str, step: int, rank: int, rows: str) -> Evaluation:
+def checkpoint(job: str, step: int, rank: int, rows: str, rate: float | None = None) -> Evaluation:
     artifact = Artifact(uri="memory://x", sha256=rows * 64, bytes=1)
-    candidate = Candidate(job_id=job, step=step, base_model="b", model_name="m", adapter=artifact, lora_rank=rank)
+    candidate = Candidate(
+        job_id=job,
+        step=step,
+        base_model="b",
+        model_name="m",
+        adapter=artifact,
+        lora_rank=rank,
+        learning_rate=rate,
+        n_epochs=3,
+        batch_size=16,
+    )
     done = EvalDone(candidate=candidate, suite="s", scores={}, base_scores={}, samples=artifact)
     return Evaluation(id=f"{job}/{step}", job_id=job, step=step, evaluated_at=1, done=done, train=artifact)
 
 
 def test_what_differs_between_jobs_comes_first():
-    lines = fact_lines([facts_of(checkpoint("j", 10, 8, "a")), facts_of(checkpoint("k", 10, 16, "b"))])
+    lines = fact_lines([facts_of(checkpoint("j", 10, 8, "a", 2e-4)), facts_of(checkpoint("k", 10, 16, "b"))])
     differing = {line.fact: line.values for line in lines if line.differs}
-    assert differing == {"training_rows": ("a" * 12, "b" * 12), "lora_rank": ("8", "16")}
-    assert [line.differs for line in lines] == [True, True, *[False] * 5]
+    assert differing == {
+        "training_rows": ("a" * 12, "b" * 12),
+        "lora_rank": ("8", "16"),
+        "learning_rate": ("0.0002", None),
+    }
+    assert [line.differs for line in lines] == [*[True] * 3, *[False] * 7]

@@ -6,7 +6,18 @@ from typing import Literal
 
 from services.evaluator.evaluation.domain.evaluation import Evaluation
 
-Fact = Literal["base_model", "training_rows", "questions", "tuning", "lora_rank", "template", "step"]
+Fact = Literal[
+    "base_model",
+    "training_rows",
+    "questions",
+    "tuning",
+    "lora_rank",
+    "learning_rate",
+    "n_epochs",
+    "batch_size",
+    "template",
+    "step",
+]
 _DIGEST_LENGTH = 12
 
 
@@ -32,9 +43,16 @@ def facts_of(evaluation: Evaluation) -> dict[Fact, str | None]:
         "base_model": candidate.base_model,
         "tuning": candidate.tuning,
         "lora_rank": str(candidate.lora_rank) if candidate.tuning == "lora" else None,
+        "learning_rate": _number(candidate.learning_rate),
+        "n_epochs": _number(candidate.n_epochs),
+        "batch_size": _number(candidate.batch_size),
         "template": f"{template.name}@{template.version}" if template else None,
         "step": str(evaluation.step),
     }
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
 
 
 def fact_lines(facts: Sequence[Mapping[Fact, str | None]]) -> list[FactLine]:
