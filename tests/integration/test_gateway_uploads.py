@@ -50,6 +50,18 @@ async def test_an_upload_and_its_deletion_are_announced_with_the_options(gateway
     assert (deleted.file_id, deleted.owner) == (file.id, event.owner)
 
 
+async def test_a_file_that_is_sent_in_parts_is_announced_once(gateway, tmp_path: Path) -> None:
+    sdk, path = gateway.sdk("train"), tmp_path / "rows.jsonl"
+    path.write_bytes(rows(200))
+    done = await sdk.uploads.upload_file_chunked(file=path, mime_type="text/jsonl", purpose="fine-tune", part_size=4000)
+    part_ids = ["part-unknown"]
+    with pytest.raises(openai.ConflictError):
+        await sdk.uploads.complete(done.id, part_ids=part_ids)
+    assert (await sdk.files.content(done.file.id)).content == rows(200)
+    [event] = await eventually(lambda: gateway.heard(DatasetUploaded))
+    assert (event.file_id, event.filename) == (done.file.id, "rows.jsonl")
+
+
 async def test_a_damaged_file_arrives_incomplete(gateway) -> None:
     sdk = gateway.sdk("train")
     file = await sdk.files.create(file=("a", rows(200)), purpose="fine-tune")
