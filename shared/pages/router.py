@@ -64,6 +64,9 @@ class _ErrorPages:
         here = quote(_address(request))
         if is_fragment(request):
             return self._show(request, 401, "session", "", link=SIGN_IN)
+        if request.method not in ("GET", "HEAD"):
+            # The sign-in could lead back to no page, and what was typed would be lost.
+            return self._show(request, 401, "resend", "", link=SIGN_IN)
         return Response(
             b"", status_code=303, headers={"location": f"{SIGN_IN}?next={here}", "cache-control": "no-store"}
         )

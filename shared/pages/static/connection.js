@@ -8,7 +8,8 @@ addEventListener("online", () => show(null));
 document.addEventListener("htmx:error", () => show("lost"));
 document.addEventListener("htmx:after:request", (event) => {
   const { status } = event.detail.ctx.response;
-  if (navigator.onLine) show(status === 401 ? "signed-out" : null);
+  // A service that is away says so where its part stands; a stream that it refuses is told by the stream's own event.
+  if (navigator.onLine && status < 500) show(status === 401 ? "signed-out" : null);
 });
 document.addEventListener("htmx:sse:error", (event) => show(boxOf(event.detail.status)));
 document.addEventListener("htmx:sse:after:connection", (event) => {
