@@ -16,6 +16,7 @@ _BIN = Path(sys.executable).parent
 def stores(folder: Path, core: int | None = None) -> Generator[dict[str, str]]:
     """Run both, with streams declared; yields the environment variables for the services. Files are in `folder`."""
     nats, mongo = free_port(), free_port()
+    (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     common = {
         "ASSAY_NATS_URL": f"nats://127.0.0.1:{nats}",
         "ASSAY_MONGO_URL": f"mongodb://127.0.0.1:{mongo}",
