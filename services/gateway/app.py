@@ -73,6 +73,8 @@ def build(settings: Settings) -> FastPath:
             "artifacts": resources.artifacts.ready,
             "engines": engines_ready(fleet),
         },
+        # Chat needs neither MongoDB nor NATS.
+        needed_by_requests=["engines"] if "inference" in enabled else ["mongo"],
         lifespan=[
             web.connections(resources.store, resources.bus),
             access_lifespans.flushing(allowed.ledger),

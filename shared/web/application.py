@@ -20,7 +20,7 @@ from shared.web import problem_details
 from shared.web.audit import AuditMiddleware
 from shared.web.lifespan import Lifespan
 from shared.web.metrics import Metrics
-from shared.web.readiness import healthz, readyz
+from shared.web.readiness import healthz, ready_for_requests, readyz
 from shared.web.trace import TraceMiddleware
 
 
@@ -36,10 +36,12 @@ def build(
     keyring: Keyring | None = None,
     middleware: Sequence[Any] = (),
     audited: BaseStore | None = None,
+    needed_by_requests: Sequence[str] = ("mongo",),
 ) -> Litestar:
     """A service's HTTP application with everything that all services have.
 
-    `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `dependencies` are the use
+    `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `needed_by_requests` names those
+    that `/readyz/requests` tests. `dependencies` are the use
     cases, injected into route handlers by name. `middleware` runs inside the middleware that all services have. With
     `audited`, the service's database, each state-changing request is published as `audit.recorded` by its outbox.
     """
@@ -47,9 +49,15 @@ def build(
     audit = [AuditMiddleware(service, audited)] if audited else []
     handlers = dict(exception_handlers or {})
     return Litestar(
-        route_handlers=[healthz, readyz, Metrics, *routes],
+        route_handlers=[healthz, readyz, ready_for_requests, Metrics, *routes],
         lifespan=list(lifespan),
-        state=State({"checks": dict(checks), "keyring": keyring or Keyring(settings.common.keys_file)}),
+        state=State(
+            {
+                "checks": dict(checks),
+                "needed_by_requests": [name for name in needed_by_requests if name in checks],
+                "keyring": keyring or Keyring(settings.common.keys_file),
+            }
+        ),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
         middleware=[TraceMiddleware(), metrics.middleware, *audit, *middleware],
         exception_handlers=handlers,

@@ -33,6 +33,14 @@ async def readyz(request: Request[Any, Any, Any], state: State) -> Response[dict
     return Response(shown, status_code=503 if failed else 200)
 
 
+@get("/readyz/requests", include_in_schema=False)
+async def ready_for_requests(state: State) -> Response[dict[str, str]]:
+    """Whether the service can answer requests, for load balancers: events wait for the other dependencies."""
+    refusals = await asyncio.gather(*(refusal(state.checks[name]) for name in state.needed_by_requests))
+    ready = all(error is None for error in refusals)
+    return Response({"status": "ready" if ready else "not ready"}, status_code=200 if ready else 503)
+
+
 def _is_operator(request: Request[Any, Any, Any]) -> bool:
     try:
         key = request.app.state.keyring.authenticate(request.headers.get("authorization"))

@@ -94,6 +94,25 @@ def test_invalid_content_names_its_fields(client: TestClient[Litestar]) -> None:
     assert error["key"] == "size"
 
 
+@pytest.mark.parametrize(("needed", "status"), [(["engines"], 200), (["mongo"], 503), (["engines", "mongo"], 503)])
+def test_requests_do_not_wait_for_dependencies_that_only_events_need(
+    keyring: Keyring, needed: list[str], status: int
+) -> None:
+    async def answers() -> None:
+        """The engines are there."""
+
+    async def is_away() -> None:
+        raise ConnectionError("secret address")
+
+    settings = ServiceSettings(common=CommonSettings(keys_file=keyring.path))
+    checks = {"engines": answers, "mongo": is_away}
+    app = web.build("example", settings, [], checks=checks, dependencies={}, needed_by_requests=needed)
+    client = TestClient(app)
+    assert client.get("/readyz").status_code == 503
+    answer = client.get("/readyz/requests")
+    assert (answer.status_code, "secret" in answer.text) == (status, False)
+
+
 def test_an_unexpected_error_hides_its_detail(client: TestClient[Litestar]) -> None:
     response = client.get("/fails/bug")
     assert response.status_code == 500
