@@ -16,8 +16,8 @@ from deploy.local import stack
 from deploy.local.settings import BASE_MODEL, LocalSettings
 from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope
+from shared.consumers import EVENTS_STREAM
 from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split, TrainingMetrics
-from shared.topology import EVENTS_STREAM
 
 TEST = {"messages": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]}
 

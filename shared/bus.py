@@ -1,15 +1,12 @@
-"""Events over NATS JetStream, and the whole delivery policy: acknowledge, retry, heartbeat, dead-letter."""
+"""Events over NATS JetStream: publishing, and the subscriptions of one service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, PullSub
-from faststream.nats.annotations import NatsMessage
+from faststream.nats import NatsBroker
 from nats.errors import (
     ConnectionClosedError,
     ConnectionReconnectingError,
@@ -18,17 +15,18 @@ from nats.errors import (
     OutboundBufferLimitError,
 )
 from nats.js.errors import APIError
-from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from shared import dead_letters, events, telemetry, topology
-from shared.bounds import BoundsError
-from shared.cloudevents import CONTENT_TYPE, Envelope, EventData
-from shared.dead_letters import DeadLetter
+from shared import consumers, dead_letters, events, telemetry
+from shared.cloudevents import CONTENT_TYPE, Envelope, EventData, source_of
+from shared.consumers import EVENTS_STREAM, Consumer, stream_of
+from shared.delivery import Deliveries, PermanentError, RetryPolicy, Subscription
 from shared.nats_replies import connection_options, reply_prefix
 from shared.outages import Outages
 from shared.store import BaseStore
-from shared.topology import ACK_WAIT_S, EVENTS_STREAM, PUBLISH_TIMEOUT_S, Consumer, stream_of
+from shared.topology import PUBLISH_TIMEOUT_S
+
+__all__ = ["OUTAGES", "PUBLISH_TIMEOUT_S", "Bus", "PermanentError", "RetryPolicy", "UnpublishableError"]
 
 E = TypeVar("E", bound=EventData)
 Handler = Callable[[E], Awaitable[None]]
@@ -38,32 +36,15 @@ DatedHandler = Callable[[E, datetime], Awaitable[None]]
 OUTAGES = (TimeoutError, OSError, ConnectionClosedError, NoServersError, OutboundBufferLimitError)
 """Errors of a connection to NATS, which concern every event."""
 _MESSAGE_TOO_LARGE = 10054
-# Long enough that a stopping process does not fetch again what it gave back.
-LEAVING_DELAY_S = 1.0
+# Facts of this service that fail again and again must not keep it from starting.
+RESTORE_S = 60.0
+FETCH_S = 5.0
+_POLL_S = 0.05
 _log = telemetry.logger(__name__)
-
-
-class PermanentError(Exception):
-    """Raised by a handler when trying again cannot help: the event goes to the dead letters at once."""
-
-
-class UnreadableError(Exception):
-    """A message is not a known event."""
 
 
 class UnpublishableError(Exception):
     """An event can never be published: it is too large for NATS, or is not valid JSON."""
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long to wait before each further delivery, in seconds; the last value is used from then on."""
-
-    delays_s: Sequence[float] = (1, 2, 5, 15, 30, 60)
-
-    def delay_s(self, delivery: int) -> float:
-        """The wait after the delivery of that number, counted from 1."""
-        return self.delays_s[min(delivery, len(self.delays_s)) - 1]
 
 
 class Bus:
@@ -71,47 +52,56 @@ class Bus:
 
     def __init__(self, nats_url: str, service: str, store: BaseStore, retry: RetryPolicy | None = None) -> None:
         self.service = service
-        self._store = store
-        self._retry = retry or RetryPolicy()
-        self.outages = Outages({"mongo": store.check})
-        """What the handlers depend on; `shared.web.connections` names all dependencies of the service."""
-        self._running: set[asyncio.Task[Any]] = set()
-        self._leaving = False
         self.broker = NatsBroker(
             nats_url.split(","),
             # By default the client gives up for good after two minutes without a server.
             max_reconnect_attempts=-1,
             graceful_timeout=10,
             **connection_options(service),
-            apply_types=True,
             logger=None,
         )
+        self._deliveries = Deliveries(self.broker, store, retry or RetryPolicy(), Outages({"mongo": store.check}))
+        self._own: list[Subscription] = []
+        self._others: list[Subscription] = []
+        self._consuming: dict[str, asyncio.Task[None]] = {}
+        self._pulled: list[Any] = []
+        self._heartbeat: asyncio.Task[None] | None = None
 
-    def subscribe(self, event: type[E], handler: Handler[E]) -> None:
-        """Handle an event. `handler` is called once for each, or again after it failed or its process died."""
+    @property
+    def outages(self) -> Outages:
+        """What the handlers depend on; `shared.web.connections` names all dependencies of the service."""
+        return self._deliveries.outages
 
-        async def handle(data: E, time: datetime) -> None:
-            await handler(data)
+    @outages.setter
+    def outages(self, outages: Outages) -> None:
+        self._deliveries.outages = outages
 
-        self.subscribe_dated(event, handle)
+    def subscribe(self, event: type[E], handler: Handler[E], *, side_by_side: bool = False) -> None:
+        """Handle an event. `handler` is called once for each, or again after it failed or its process died.
+
+        A process handles the events of one type one after another. `side_by_side` handles those about different
+        aggregates at the same time; those about one aggregate stay in order.
+        """
+        consumer = consumers.consumer_of(self.service, event)
+        handle = cast(DatedHandler[Any], _undated(handler))
+        self._others.append(Subscription(consumer, handle, side_by_side=side_by_side))
 
     def subscribe_dated(self, event: type[E], handler: DatedHandler[E]) -> None:
         """Like `subscribe`, for a handler that also needs the time of the fact."""
-        consumer = topology.consumer_of(self.service, event)
+        consumer = consumers.consumer_of(self.service, event)
+        self._others.append(Subscription(consumer, cast(DatedHandler[Any], handler)))
 
-        async def deliver(message: NatsMessage) -> None:
-            await self._deliver(message, consumer, cast(DatedHandler[Any], handler))
+    def restore(self, event: type[E], handler: Handler[E]) -> None:
+        """Rebuild state from a fact that this service itself published, after its database was lost.
 
-        self.broker.subscriber(
-            event.type,
-            stream=JStream(consumer.stream, declare=False),
-            durable=consumer.name,
-            config=topology.consumer_config(consumer),
-            pull_sub=PullSub(batch_size=1, timeout=5),
-            inbox_prefix=f"{reply_prefix(self.service)}.".encode(),
-            ack_policy=AckPolicy.MANUAL,
-            title=consumer.name,
-        )(deliver)
+        `start` handles these facts before all other events. In an intact database the handler changes nothing.
+        """
+        self.restore_dated(event, _undated(handler))
+
+    def restore_dated(self, event: type[E], handler: DatedHandler[E]) -> None:
+        """Like `restore`, for a handler that also needs the time of the fact."""
+        consumer, source = consumers.consumer_of(self.service, event, own=True), source_of(self.service)
+        self._own.append(Subscription(consumer, cast(DatedHandler[Any], handler), source))
 
     async def publish(self, envelope: Envelope) -> None:
         """Store one event in the stream; raises when the server did not confirm it. Safe to repeat.
@@ -138,14 +128,26 @@ class Bus:
         await dead_letters.publish(self.broker, dead_letters.of_unpublishable(self.service, envelope, error))
 
     async def start(self) -> None:
+        """Connect, restore what this service published, then subscribe to everything else. May be called again."""
         await self.broker.start()
+        self._heartbeat = self._heartbeat or asyncio.create_task(self._deliveries.keep_alive())
+        for subscription in self._own:
+            await self._subscribe(subscription)
+        await self._restored([subscription.consumer for subscription in self._own])
+        for subscription in self._others:
+            await self._subscribe(subscription)
 
     async def stop(self) -> None:
         """Return unfinished events at once, so that another replica takes them, and disconnect."""
-        self._leaving = True
-        for task in list(self._running):
+        background = [*self._consuming.values(), *([self._heartbeat] if self._heartbeat else [])]
+        for task in background:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
+        for pulled in self._pulled:
+            # Otherwise the connection waits for messages that are read no more.
+            with suppress(Exception):
+                await pulled.unsubscribe()
+        self._pulled.clear()
         try:
             await self.broker.stop()
         except ConnectionReconnectingError:
@@ -155,7 +157,7 @@ class Bus:
     async def check(self) -> None:
         """Raise an error when NATS does not answer or a consumer of this service is missing."""
         js = self.jetstream
-        for consumer in topology.CONSUMERS:
+        for consumer in consumers.CONSUMERS:
             if consumer.service == self.service:
                 await js.consumer_info(consumer.stream, consumer.name, timeout=2)
 
@@ -168,83 +170,54 @@ class Bus:
     def _connection(self) -> Any:
         return self.broker.config.broker_config.connection_state.connection
 
-    async def _deliver(self, message: NatsMessage, consumer: Consumer, handler: DatedHandler[Any]) -> None:
-        """The delivery policy, for every message of every service."""
-        if self._leaving:
-            await message.nack(delay=LEAVING_DELAY_S)
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._running.add(task)
-        heartbeat = asyncio.create_task(_keep_alive(message))
-        delivery = message.raw_message.metadata.num_delivered
-        try:
-            await self._handle_after_outages(message.body, consumer, handler)
-            await message.ack()
-        except (UnreadableError, BoundsError, PermanentError) as error:
-            await self._dead_letter(message, consumer, delivery, error)
-        except asyncio.CancelledError:
-            await message.nack(delay=LEAVING_DELAY_S)
-            raise
-        except Exception as error:
-            if delivery >= consumer.max_deliver:
-                await self._dead_letter(message, consumer, delivery, error)
-                return
-            delay_s = self._retry.delay_s(delivery)
-            _log.warning("will be retried", consumer=consumer.name, delivery=delivery, delay_s=delay_s, exc_info=error)
-            # Without a delay the server delivers again at once, in a busy loop.
-            await message.nack(delay=delay_s)
-        finally:
-            heartbeat.cancel()
-            self._running.discard(task)
+    async def _subscribe(self, subscription: Subscription) -> None:
+        """Fetch and deliver in the background, once for each subscription."""
+        consumer = subscription.consumer
+        if consumer.name not in self._consuming:
+            config = consumers.consumer_config(consumer)
+            pulled = await self.jetstream.pull_subscribe(
+                consumer.event.type,
+                durable=consumer.name,
+                stream=consumer.stream,
+                config=config,
+                inbox_prefix=f"{reply_prefix(self.service)}.".encode(),
+            )
+            self._pulled.append(pulled)
+            self._consuming[consumer.name] = asyncio.create_task(self._consume(pulled, subscription))
 
-    async def _handle_after_outages(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:
-        """Handle an event, again after each outage, so that an outage uses up no deliveries."""
+    async def _consume(self, pulled: Any, subscription: Subscription) -> None:
+        consumer = subscription.consumer
         while True:
             try:
-                return await self._handle(body, consumer, handler)
-            except (UnreadableError, BoundsError):
-                raise
+                messages = await pulled.fetch(consumer.fetched_at_once, timeout=FETCH_S)
+                await self._deliveries.deliver(messages, subscription)
+            except TimeoutError:
+                continue
             except Exception as error:
-                if not (away := await self.outages.away()):
-                    raise
-                _log.warning("to be handled again after an outage", consumer=consumer.name, away=away, exc_info=error)
-            await self.outages.end()
+                # Such as a connection that was lost; what was not acknowledged is delivered again.
+                _log.warning("no events could be delivered", consumer=consumer.name, exc_info=error)
+                await asyncio.sleep(1)
 
-    async def _handle(self, body: bytes, consumer: Consumer, handler: DatedHandler[Any]) -> None:
-        envelope, event = _read(body)
-        with telemetry.trace(envelope.traceparent, event=envelope.type, event_id=envelope.id, about=envelope.subject):
-            if await self._store.seen(consumer.name, envelope.id):
-                _log.info("already handled", consumer=consumer.name)
-                return
-            await handler(event, envelope.time)
-            await self._store.mark_seen(consumer.name, envelope.id)
-            _log.info("handled", consumer=consumer.name)
+    async def _restored(self, own: list[Consumer]) -> None:
+        """Wait until these consumers have handled what is stored now, at most `RESTORE_S` for what fails."""
+        for consumer in own:
+            waited_s = 0.0
+            while (info := await self.jetstream.consumer_info(consumer.stream, consumer.name)).num_pending or (
+                info.num_ack_pending and waited_s < RESTORE_S
+            ):
+                waited_s += 0.0 if info.num_pending else _POLL_S
+                await asyncio.sleep(_POLL_S)
+            if waited_s >= RESTORE_S:
+                _log.warning("started before all own facts were handled", consumer=consumer.name)
 
-    async def _dead_letter(self, message: NatsMessage, consumer: Consumer, delivery: int, error: Exception) -> None:
-        _log.error("dead letter", consumer=consumer.name, delivery=delivery, exc_info=error)
-        key = f"{message.raw_message.metadata.sequence.stream}/{delivery}"
-        await dead_letters.publish(self.broker, DeadLetter(consumer.name, key, delivery, error, message.body))
-        await message.ack()
+
+def _undated(handler: Handler[E]) -> DatedHandler[E]:
+    async def handle(data: E, time: datetime) -> None:
+        await handler(data)
+
+    return handle
 
 
 def _stream_of(envelope: Envelope) -> str:
     event = events.EVENTS.get(envelope.type)
     return stream_of(event) if event else EVENTS_STREAM
-
-
-def _read(body: bytes) -> tuple[Envelope, EventData]:
-    """The event in a message; raises `UnreadableError`, unlike a pydantic error in a handler, which is retried."""
-    try:
-        envelope = Envelope.model_validate_json(body)
-        return envelope, events.parse(envelope)
-    except (ValidationError, events.UnknownEventTypeError) as error:
-        raise UnreadableError(str(error)) from None
-
-
-async def _keep_alive(message: NatsMessage) -> None:
-    """Tell the server that the work continues, so that no other replica gets the event."""
-    while True:
-        await asyncio.sleep(ACK_WAIT_S / 3)
-        with suppress(Exception):
-            await message.in_progress()

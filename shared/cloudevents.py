@@ -16,6 +16,11 @@ EVENTS: dict[str, type["EventData"]] = {}
 """Every event class by its type; each class adds itself when it is defined."""
 
 
+def source_of(service: str) -> str:
+    """The source of the events that a service publishes."""
+    return f"urn:assay:{service}"
+
+
 class EventData(BaseModel):
     """The `data` of one event, named in the past tense: a fact with one owner, or a request.
 
@@ -65,7 +70,7 @@ class Envelope(BaseModel):
         key = data.natural_key()
         return cls(
             id=str(uuid4() if key is None else uuid5(_EVENT_NAMESPACE, f"{data.type}/{key}")),
-            source=f"urn:assay:{source}",
+            source=source_of(source),
             type=data.type,
             subject=data.aggregate_id(),
             dataschema=f"urn:assay:event:{data.type}:1",

@@ -10,19 +10,9 @@ from typing import Any
 
 from shared import events
 from shared.cloudevents import EventData
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer
 from shared.nats_replies import reply_prefix
-from shared.topology import (
-    CONSUMERS,
-    DEAD_PREFIX,
-    DEAD_STREAM,
-    EVENTS_STREAM,
-    KEYS_PREFIX,
-    KEYS_STREAM,
-    PROGRESS_STREAM,
-    SESSIONS_PREFIX,
-    SESSIONS_STREAM,
-    Consumer,
-)
+from shared.topology import DEAD_PREFIX, DEAD_STREAM, KEYS_PREFIX, KEYS_STREAM, SESSIONS_PREFIX, SESSIONS_STREAM
 
 PUBLISHED: Mapping[str, frozenset[type[EventData]]] = {
     "ingest": frozenset(

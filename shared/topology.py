@@ -1,22 +1,20 @@
-"""JetStream's streams and consumers, and the idempotent step that creates and updates them."""
+"""JetStream's streams, and the idempotent step that creates and updates them and the consumers."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import nats
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from shared import events, telemetry
-from shared.cloudevents import EventData
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, consumer_config, stream_of
 from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
 
-EVENTS_STREAM = "ASSAY_EVENTS"
-PROGRESS_STREAM = "ASSAY_PROGRESS"
 PROGRESS_S = 3 * 24 * 3600
 DEAD_STREAM = "ASSAY_DEAD"
 DEAD_PREFIX = "dead"
@@ -31,105 +29,9 @@ SESSIONS_MAX_BYTES = 64 * 1024**2
 SESSION_S = 14 * 24 * 3600
 _MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 ADVISORIES = [f"{_MAX_DELIVERIES}.{stream}.>" for stream in (EVENTS_STREAM, PROGRESS_STREAM)]
-ACK_WAIT_S = 30.0
 PUBLISH_TIMEOUT_S = 5.0
-MAX_DELIVER = 20
-MAX_DELIVER_LONG = 100
 
 _log = telemetry.logger(__name__)
-
-
-@dataclass(frozen=True)
-class Consumer:
-    """A durable consumer of one event, shared by a service's replicas. `long` marks work that takes minutes."""
-
-    service: str
-    event: type[EventData]
-    long: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.service}-{self.event.type.replace('.', '_')}"
-
-    @property
-    def stream(self) -> str:
-        return stream_of(self.event)
-
-    @property
-    def max_deliver(self) -> int:
-        # Long work is redelivered after each crash of its worker, for which the event is not to blame.
-        return MAX_DELIVER_LONG if self.long else MAX_DELIVER
-
-
-CONSUMERS: tuple[Consumer, ...] = (
-    Consumer("ingest", events.DatasetUploaded),
-    Consumer("ingest", events.FileDeleted),
-    Consumer("ingest", events.SuitePublished),
-    Consumer("ingest", events.SuiteDeleted),
-    Consumer("ingest", events.PoolChanged),
-    Consumer("ingest", events.TrainingRequested),
-    Consumer("trainer", events.DatasetUploaded),
-    Consumer("trainer", events.FileDeleted),
-    Consumer("trainer", events.SuitePublished),
-    Consumer("trainer", events.SuiteDeleted),
-    Consumer("trainer", events.PolicyPublished),
-    Consumer("trainer", events.PolicyDeleted),
-    Consumer("trainer", events.DatasetReady),
-    Consumer("trainer", events.DatasetRejected),
-    Consumer("trainer", events.DatasetRendered),
-    Consumer("trainer", events.PoolChanged),
-    Consumer("trainer", events.TrainingRequested),
-    Consumer("trainer", events.TrainingCancelRequested),
-    Consumer("trainer", events.TrainingPauseRequested),
-    Consumer("trainer", events.TrainingResumeRequested),
-    Consumer("trainer", events.EvalDone),
-    Consumer("trainer", events.TrainingQueued, long=True),
-    Consumer("evaluator", events.CheckpointSaved, long=True),
-    Consumer("evaluator", events.EvaluationRequested, long=True),
-    Consumer("evaluator", events.PolicyPinned),
-    Consumer("evaluator", events.ModelDeployed),
-    Consumer("evaluator", events.ModelRolledBack),
-    Consumer("evaluator", events.ReviewScored, long=True),
-    Consumer("review", events.TrainingRequested),
-    Consumer("review", events.EvalDone),
-    Consumer("review", events.EvaluationAnswered),
-    Consumer("review", events.TrainingFinished),
-    Consumer("gateway", events.DatasetUploaded),
-    Consumer("gateway", events.DatasetReady),
-    Consumer("gateway", events.DatasetRejected),
-    Consumer("gateway", events.TrainingRequested),
-    Consumer("gateway", events.TrainingPauseRequested),
-    Consumer("gateway", events.TrainingResumeRequested),
-    Consumer("gateway", events.TrainingQueued),
-    Consumer("gateway", events.TrainingProgress),
-    Consumer("gateway", events.CheckpointSaved),
-    Consumer("gateway", events.TrainingFinished),
-    Consumer("gateway", events.EvalDone),
-    Consumer("gateway", events.ReviewOpened),
-    Consumer("gateway", events.ModelApproved),
-    Consumer("gateway", events.ModelRejected),
-    Consumer("gateway", events.AuditRecorded),
-    Consumer("gateway", events.TemplatePublished),
-    Consumer("gateway", events.SuitePublished),
-    Consumer("gateway", events.SuiteDeleted),
-    Consumer("gateway", events.PolicyPublished),
-    Consumer("gateway", events.PolicyDeleted),
-    Consumer("gateway", events.AliasBound),
-    Consumer("gateway", events.PoolChanged),
-)
-
-
-def stream_of(event: type[EventData]) -> str:
-    """The stream that keeps an event."""
-    return PROGRESS_STREAM if event.is_progress else EVENTS_STREAM
-
-
-def consumer_of(service: str, event: type[EventData]) -> Consumer:
-    """The declared consumer; raises `LookupError` if it is not in `CONSUMERS`."""
-    for consumer in CONSUMERS:
-        if consumer.service == service and consumer.event is event:
-            return consumer
-    raise LookupError(f"{service} is not declared as a consumer of {event.type} in shared/topology.py")
 
 
 def streams(settings: CommonSettings) -> Sequence[StreamConfig]:
@@ -191,18 +93,6 @@ def sessions_bucket(settings: CommonSettings) -> StreamConfig:
         discard=DiscardPolicy.OLD,
         allow_rollup_hdrs=True,
         allow_direct=True,
-    )
-
-
-def consumer_config(consumer: Consumer) -> ConsumerConfig:
-    """A durable pull consumer with explicit acknowledgement."""
-    return ConsumerConfig(
-        durable_name=consumer.name,
-        filter_subject=consumer.event.type,
-        ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=ACK_WAIT_S,
-        max_deliver=consumer.max_deliver,
-        max_ack_pending=1000,
     )
 
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import nats
 from nats.js.api import RawStreamMsg
 
+from shared.consumers import EVENTS_STREAM, PROGRESS_STREAM
 from shared.settings import CommonSettings
-from shared.topology import EVENTS_STREAM, PROGRESS_STREAM
 
 
 @asynccontextmanager

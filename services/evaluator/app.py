@@ -25,6 +25,7 @@ from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.evaluation.service.explanations import Explanations
 from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.evaluation.service.requested_evaluations import RequestedEvaluations
+from services.evaluator.evaluation.service.restoration import EvaluationRestoration
 from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.judging.adapters.configured_judge import ConfiguredJudge
 from services.evaluator.judging.api import agreement as agreement_api
@@ -46,6 +47,7 @@ from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolde
 from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import FolderSuite, Suite, SuitePins
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_restoration import SuiteRestoration
 from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import web
 from shared.artifacts import Artifacts
@@ -89,6 +91,11 @@ def build(settings: Settings) -> Litestar:
         judge=settings.judge_model,
     )
     handlers.subscribe(bus, evaluations, requested, agreements, rubrics)
+    handlers.restore(
+        bus,
+        EvaluationRestoration(evaluations.store, requests.store),
+        SuiteRestoration(catalog.store, catalog.published, artifacts),
+    )
     engine = Vllm(settings.engine_url, api_key, settings.request_timeout_s)
     return web.build(
         "evaluator",

@@ -10,6 +10,7 @@ from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.deleted_file import DeletedFile
+from services.ingest.domain.outcome import Outcome
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
@@ -21,6 +22,7 @@ from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
+from services.ingest.service.restoration import Restoration
 from services.ingest.service.rows import Rows
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
@@ -47,7 +49,9 @@ def build(settings: Settings) -> Litestar:
     cleanup = ArtifactCleanup(kept, rendered, used, artifacts)
     datasets = Datasets(kept, templates, suites, pools, worker, cleanup, store.collection("deleted_files", DeletedFile))
     renderings = Renderings(rendered, kept, templates, worker, used)
-    handlers.subscribe(bus, datasets, suites, pools, renderings)
+    outcomes = store.collection("outcomes", Outcome)
+    restoration = Restoration(templates.versions, kept, outcomes, datasets.deleted_files, artifacts)
+    handlers.subscribe(bus, datasets, suites, pools, renderings, restoration)
     return web.build(
         "ingest",
         settings,

@@ -77,6 +77,12 @@ class DeletableFiles(Protocol):
     def delete(self, artifact: Artifact) -> None: ...
 
 
+class LookedUpFiles(Protocol):
+    """Artifacts of which one asks whether they are stored."""
+
+    def contains(self, artifact: Artifact) -> bool: ...
+
+
 class StoredFiles(Files, Protocol):
     """Artifacts that are read as a whole, and stored."""
 

@@ -14,6 +14,7 @@ from services.review.panels.composition import Panels, Records
 from services.review.policies import api as policies_api
 from services.review.policies.catalog import Binding, PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy
+from services.review.policies.restoration import PolicyRestoration
 from services.review.policies.shipped import shipped_policies
 from services.review.problems import problems
 from services.review.questions import api as questions_api
@@ -22,10 +23,11 @@ from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs import api as runs_api
 from services.review.runs.advising import Advising
 from services.review.runs.domain.run import UNDECIDED, Run
-from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
+from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
 from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
+from services.review.runs.restoration import RunRestoration
 from services.review.runs.service import Runs
 from services.review.workbook import api as workbook_api
 from shared import web
@@ -61,7 +63,9 @@ def build(settings: Settings) -> Litestar:
         questions=question_sets.asked,
         files=artifacts,
     )
-    evaluations = JobEvaluations(store.collection("evaluations", EvaluationRecord, ["job_id"]))
+    evaluations = JobEvaluations(
+        store.collection("evaluations", EvaluationRecord, ["job_id"]), store.collection("answers", AnswerRecord)
+    )
     use_cases = Runs(
         runs=runs,
         evaluations=evaluations,
@@ -81,6 +85,11 @@ def build(settings: Settings) -> Litestar:
     )
     pairs = Pairs(pairs=store.collection("pairs", Pair, ["review_id"]), assignments=panels.assignments)
     handlers.subscribe(bus, use_cases)
+    handlers.restore(
+        bus,
+        PolicyRestoration(catalog.policies, catalog.bindings, catalog.shipped, artifacts),
+        RunRestoration(runs, records.reviews, catalog.of_review, catalog.revision_of),
+    )
     return web.build(
         "review",
         settings,

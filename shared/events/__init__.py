@@ -40,7 +40,7 @@ from shared.events.review import (
     Verdict,
 )
 from shared.events.routing import PoolChanged, RoutingChanged, TrafficRule, TrafficShadow, TrafficShare
-from shared.events.serving import ModelDeployed, ModelDeploymentFailed, ModelRolledBack
+from shared.events.serving import ModelDeleted, ModelDeployed, ModelDeploymentFailed, ModelRolledBack
 from shared.events.templates import Decoding, PromptTemplate, TemplatePublished, TemplateRef
 from shared.events.training import CheckpointSaved, JobEnded, TrainingFinished, TrainingProgress, TrainingQueued
 from shared.events.values import Artifact, Failure, RowError, Split, Splits, Value
@@ -72,6 +72,7 @@ __all__ = [
     "Interval",
     "JobEnded",
     "ModelApproved",
+    "ModelDeleted",
     "ModelDeployed",
     "ModelDeploymentFailed",
     "ModelRejected",

@@ -1,9 +1,10 @@
 """Changes of suites and policies, which other services check and replay rebuilds."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
 from shared.events.texts import Id, Metric, Name
 from shared.events.values import Artifact
@@ -56,11 +57,16 @@ class SuiteDeleted(_Deleted):
 
 
 class PolicyPublished(_Revised):
-    """A policy has a new revision; `rank_by` is the metric by which it ranks a job's checkpoints."""
+    """A policy has a new revision; `rank_by` is the metric by which it ranks a job's checkpoints.
+
+    `readers` are the keys that may use it besides its owner; `*` stands for all.
+    """
 
     type: ClassVar[str] = "policy.published"
     rank_by: Metric = ""
     """Empty in events from before it was told."""
+    readers: Annotated[tuple[Id, ...], MaxEntries(100)] | None = None
+    """None in older events, which do not say it."""
 
 
 class PolicyDeleted(_Deleted):

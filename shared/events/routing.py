@@ -23,6 +23,8 @@ class PoolChanged(EventData):
     removed: bool = False
     author: Id = ""
     at: float = Field(ge=0)
+    seed: Annotated[tuple[Uri, ...], MaxEntries(256)] | None = None
+    """The replicas in the settings when these were last applied; None if they never were, or in an older event."""
 
     def aggregate_id(self) -> str:
         return self.pool

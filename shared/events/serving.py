@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from shared.cloudevents import EventData
 from shared.events.candidate import Candidate
 from shared.events.texts import Id, Reason, Uri
@@ -18,6 +20,8 @@ class ModelDeployed(EventData):
     alias: Id | None
     replicas: int
     duration_s: float
+    approved_at: float | None = None
+    """The time of the verdict, in Unix seconds, which orders the versions of an alias; None in older events."""
 
     def aggregate_id(self) -> str:
         return self.candidate.job_id
@@ -54,9 +58,25 @@ class ModelRolledBack(EventData):
     version: Id
     previous_version: Id
     reason: Reason
+    beyond: float | None = None
+    """The rollback holds until a version that was approved later than this is deployed, in Unix seconds."""
+    at: float | None = None
 
     def aggregate_id(self) -> str:
         return self.alias
 
     def natural_key(self) -> None:
         return None
+
+
+class ModelDeleted(EventData):
+    """The fine-tuned model of a job was deleted: its name answers no longer. Its checkpoints stay."""
+
+    type: ClassVar[str] = "model.deleted"
+    job_id: Id
+    version: Id
+    author: Id
+    at: float = Field(ge=0)
+
+    def aggregate_id(self) -> str:
+        return self.job_id

@@ -40,6 +40,10 @@ class Documents(Protocol):
         """Add a document; False when its id exists."""
         ...
 
+    async def insert_missing(self, documents: Sequence[Document]) -> None:
+        """Add documents in one access; those whose id exists stay as they are."""
+        ...
+
     async def put(self, document: Document) -> None:
         """Add or replace a document."""
         ...

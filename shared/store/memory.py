@@ -46,6 +46,10 @@ class MemoryDocuments:
         await self.put(document)
         return True
 
+    async def insert_missing(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            await self.insert(document)
+
     async def put(self, document: Document) -> None:
         self._by_id[document["_id"]] = deepcopy(document)
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 
 from shared.store.documents import Condition, Documents, Order
 from shared.store.entity import Document
 from shared.store.outgoing import BaseStore
 
+_DUPLICATE_KEY = 11000
 StoreUnreachable = (ConnectionFailure, ExecutionTimeout)
 
 
@@ -53,6 +54,14 @@ class MongoDocuments:
         except DuplicateKeyError:
             return False
         return True
+
+    async def insert_missing(self, documents: Sequence[Document]) -> None:
+        try:
+            await self._collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            errors: list[dict[str, Any]] = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(each["code"] != _DUPLICATE_KEY for each in errors):
+                raise
 
     async def put(self, document: Document) -> None:
         # The document names its id: the laptop's database does not take it from the filter when it inserts.

@@ -82,10 +82,14 @@ class BaseStore(ABC):
             {"_id": envelope.id, "at": datetime.now(UTC), "error": error, "event": event}
         )
 
-    async def seen(self, consumer: str, event_id: str) -> bool:
-        """Whether a consumer has finished with an event."""
-        return await self.documents("inbox").get(f"{consumer}/{event_id}") is not None
+    async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
+        """Those of the events with which a consumer has finished."""
+        by_key = {f"{consumer}/{event_id}": event_id for event_id in event_ids}
+        found = await self.documents("inbox").find([Condition("_id", "in", list(by_key))], only=("_id",))
+        return {by_key[document["_id"]] for document in found}
 
-    async def mark_seen(self, consumer: str, event_id: str) -> None:
-        """Record that a consumer has finished with an event."""
-        await self.documents("inbox").put({"_id": f"{consumer}/{event_id}", "at": datetime.now(UTC)})
+    async def mark_seen(self, consumer: str, event_ids: Sequence[str]) -> None:
+        """Record that a consumer has finished with these events."""
+        now = datetime.now(UTC)
+        marks = [{"_id": f"{consumer}/{event_id}", "at": now} for event_id in event_ids]
+        await self.documents("inbox").insert_missing(marks)

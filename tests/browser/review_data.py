@@ -27,7 +27,7 @@ from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs.advising import Advising
 from services.review.runs.domain.run import Run
-from services.review.runs.job_evaluations import EvaluationRecord, JobEvaluations
+from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
 from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
@@ -81,7 +81,9 @@ class Service:
             jobs_using=self._none,
         )
         runs = store.collection("runs", Run)
-        evaluations = JobEvaluations(store.collection("evaluations", EvaluationRecord))
+        evaluations = JobEvaluations(
+            store.collection("evaluations", EvaluationRecord), store.collection("answers", AnswerRecord)
+        )
         self.runs = Runs(
             runs=runs,
             evaluations=evaluations,

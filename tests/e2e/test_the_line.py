@@ -12,7 +12,7 @@ import pytest
 from openai.types.fine_tuning import FineTuningJob
 
 from deploy.local.nats_passwords import operator_url
-from shared.topology import CONSUMERS
+from shared.consumers import CONSUMERS
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
 from tests.local_stack import LocalStack, Say
 

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from shared import topology
 from shared.bus import Bus, PermanentError, RetryPolicy
 from shared.cloudevents import Envelope
+from shared.consumers import Consumer
 from shared.events import (
     DatasetRejected,
     ModelRolledBack,
@@ -303,7 +304,7 @@ async def test_an_upgrade_moves_progress_out_of_the_stream_of_facts(common, nats
         await js.delete_stream(stream.config.name)
     # As an earlier version declared it.
     await js.add_stream(name=topology.EVENTS_STREAM, subjects=["training.progress", "training.queued"])
-    progress = topology.Consumer("gateway", TrainingProgress)
+    progress = Consumer("gateway", TrainingProgress)
     await js.add_consumer(topology.EVENTS_STREAM, topology.consumer_config(progress))
     await js.publish("training.progress", b"a step")
     await js.publish("training.queued", b"a fact")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import topology
+from shared import consumers, topology
 from shared.bus import Bus, RetryPolicy
 from shared.cloudevents import Envelope
+from shared.consumers import consumer_of
 from shared.events import TrainingCancelRequested
 from shared.outages import Outages
 from shared.settings import CommonSettings
@@ -30,7 +31,7 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
 async def test_an_outage_of_the_database_uses_up_no_deliveries(
     bus_settings: CommonSettings, mongo: MongoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topology, "MAX_DELIVER", DELIVERIES)
+    monkeypatch.setattr(consumers, "MAX_DELIVER", DELIVERIES)
     store = Store(mongo.url, "outage", "trainer")
     await store.prepare()
     handled: list[str] = []
@@ -50,7 +51,7 @@ async def test_an_outage_of_the_database_uses_up_no_deliveries(
     async with asyncio.timeout(60):
         while len(handled) < 3:
             await asyncio.sleep(0.1)
-    consumer = topology.consumer_of("trainer", TrainingCancelRequested)
+    consumer = consumer_of("trainer", TrainingCancelRequested)
     info = await bus.jetstream.consumer_info(topology.EVENTS_STREAM, consumer.name)
     dead = (await bus.jetstream.stream_info(topology.DEAD_STREAM)).state.messages
     await bus.stop()

@@ -283,11 +283,11 @@ def test_a_page_size_out_of_bounds_is_an_error(limit: int) -> None:
 
 
 async def test_handled_events_are_remembered_for_each_consumer(store: BaseStore) -> None:
-    assert not await store.seen("one", "event")
-    await store.mark_seen("one", "event")
-    await store.mark_seen("one", "event")
-    assert await store.seen("one", "event")
-    assert not await store.seen("two", "event")
+    assert await store.seen("one", ["event"]) == set()
+    await store.mark_seen("one", ["event"])
+    await store.mark_seen("one", ["new", "event", "newer"])
+    assert await store.seen("one", ["event", "new", "newer", "other"]) == {"event", "new", "newer"}
+    assert await store.seen("two", ["event"]) == set()
 
 
 async def test_an_object_saved_with_events_wakes_the_relay(store: BaseStore, suites) -> None:

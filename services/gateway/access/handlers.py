@@ -7,4 +7,4 @@ from shared.events import AuditRecorded
 
 def subscribe(bus: Bus, audit_log: AuditLog) -> None:
     """One use case for each event."""
-    bus.subscribe(AuditRecorded, audit_log.recorded)
+    bus.subscribe(AuditRecorded, audit_log.recorded, side_by_side=True)

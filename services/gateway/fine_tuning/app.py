@@ -23,6 +23,7 @@ from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.fine_tuning.service.jobs import Jobs
+from services.gateway.fine_tuning.service.restoration import FineTuningRestoration
 from services.gateway.fine_tuning.service.result_files import ResultFiles
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from services.gateway.fine_tuning.service.uploads import Uploads
@@ -46,6 +47,7 @@ class FineTuning:
     job_use_cases: Jobs
     projection: JobProjection
     configurations: Configurations
+    restoration: FineTuningRestoration
 
 
 def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTuning:
@@ -119,4 +121,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         job_use_cases=job_use_cases,
         projection=projection,
         configurations=configurations,
+        restoration=FineTuningRestoration(
+            alias_owners=alias_owners, permissions=granted, files=file_use_cases, jobs=stored_jobs, log=log
+        ),
     )

@@ -21,6 +21,7 @@ from services.gateway.inference.service.target_resolver import TargetResolver
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
 from services.gateway.serving.domain.fleet import Fleet
+from shared.events import RoutingChanged
 from shared.sessions import NatsSessionStore, Sessions
 
 
@@ -85,6 +86,7 @@ def inference(
             "deletion": serving.deletion,
         },
         lifespan=[engine.running],
+        subscribe=lambda: resources.bus.restore(RoutingChanged, splits.restore),
     )
     handlers = {
         chat_request.PATH: handler,

@@ -25,6 +25,7 @@ from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.pools import Pools
 from services.gateway.serving.service.reconciler import Reconciler
 from services.gateway.serving.service.replica_monitor import ReplicaMonitor
+from services.gateway.serving.service.restoration import ServingRestoration
 from services.gateway.serving.service.versions import Versions
 from services.gateway.serving.service.weight_leases import WeightLeases
 from services.gateway.serving.service.weight_swaps import WeightSwaps
@@ -51,6 +52,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
     engine = VllmEngine(settings.engine_api_key.get_secret_value())
     stored = resources.collection("deployments", Deployment, ["candidate.suffix"])
     pins = resources.collection("aliases", RollbackPin)
+    stored_pools = resources.collection("pools", Pool)
     leases = WeightLeases(views=resources.collection("leases", WeightLease), holder=resources.instance)
 
     loader = AdapterLoader(
@@ -67,7 +69,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
     monitor = ReplicaMonitor(engine=engine, probe_s=settings.probe_s)
     directory = Directory(deployments=stored, stored_pins=pins, splits=splits, fleet=fleet, keep=settings.keep_versions)
     pool_use_cases = Pools(
-        views=resources.collection("pools", Pool),
+        views=stored_pools,
         fleet=fleet,
         resolve=addresses,
         seeds=settings.engines,
@@ -109,6 +111,13 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
     )
     models = ModelList(directory=directory)
     deletion = ModelDeletion(views=stored, pins=pins, splits=splits, directory=directory, fleet=fleet, changed=changed)
+    restoration = ServingRestoration(deployments=stored, pins=pins, pools=stored_pools)
+
+    def subscribe() -> None:
+        files, projection = fine_tuning.file_use_cases, fine_tuning.projection
+        handlers.subscribe(resources.bus, files, projection, fine_tuning.configurations, deployments)
+        handlers.restore(resources.bus, fine_tuning.restoration, restoration)
+
     part = Part(
         routes=[pools.routes, job_report.routes],
         model_routes=[versions.roll_back],
@@ -119,13 +128,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
             "jobs": fine_tuning.job_use_cases,
         },
         lifespan=[engine.running, lifespans.reconciling(reconciler)],
-        subscribe=lambda: handlers.subscribe(
-            resources.bus,
-            fine_tuning.file_use_cases,
-            fine_tuning.projection,
-            fine_tuning.configurations,
-            deployments,
-        ),
+        subscribe=subscribe,
     )
     observing = Part(lifespan=[engine.running, lifespans.observing(observer)])
     return Serving(

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from services.review.panels.domain.item import Item
-from services.review.panels.domain.review import review_id
+from services.review.panels.domain.review import questions_id
 from services.review.panels.opening import ChosenRun, Opening
 from services.review.policies.domain.policy import Policy
 from shared.artifacts import ArtifactError
@@ -81,7 +81,7 @@ class AnswerRequests:
         items = [_item(each) for each in questions[: run.policy.items_per_review]]
         stored = await asyncio.to_thread(self.files.put_bytes, _lines([item.model_dump() for item in items]))
         asked = Asked(
-            id=f"{review_id(candidate)}-questions",
+            id=questions_id(candidate),
             job_id=run.job_id,
             alias=run.alias,
             candidate=candidate,

@@ -24,6 +24,8 @@ class Binding(BaseModel):
     policy: str | None
     author: str
     bound_at: int
+    changed_at: float = 0.0
+    """`bound_at` with fractions of a second, which orders changes."""
 
 
 class PolicyInUse(Exception):
@@ -117,12 +119,24 @@ class PolicyCatalog:
         rubric = await asyncio.to_thread(self.files.put_bytes, policy.rubric.model_dump_json().encode())
         return PolicyPinned(job_id=job_id, policy=policy.name, revision=policy.revision, rubric=rubric)
 
+    async def revision_of(self, name: str, number: int) -> Policy | None:
+        """One revision of a policy, also of a deleted one."""
+        found = await self._find(name)
+        return next((each for each in found.revisions if each.revision == number), None) if found else None
+
+    async def of_review(self, asked: str | None, alias: str | None) -> Policy | None:
+        """The newest revision of the policy of a review that was decided already, also of a deleted policy."""
+        binding = await self.bindings.get(alias) if alias else None
+        bound = binding.policy if binding is not None else None
+        found = await self._find(bound or asked or self.default)
+        return found.newest if found else None
+
     async def bind(self, alias: str, policy: str | None, caller: Caller) -> Binding:
         """Bind a stable name to a policy that all its jobs then have; None ends the binding."""
         if policy is not None:
             await self.get(policy, caller)
         now = self.now()
-        record = Binding(id=alias, policy=policy, author=caller.id, bound_at=int(now))
+        record = Binding(id=alias, policy=policy, author=caller.id, bound_at=int(now), changed_at=now)
         event = AliasBound(alias=alias, policy=policy, author=caller.id, at=now)
 
         def rebind(known: Binding) -> Decision[Binding] | None:
@@ -157,4 +171,5 @@ def _published(policy: NamedPolicy, content: Artifact) -> PolicyPublished:
         author=newest.author,
         at=newest.created_at,
         rank_by=newest.rank_by,
+        readers=policy.readers,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.review.runs.domain.run import Run
-from shared.events import EvalDone
+from shared.events import EvalDone, EvaluationAnswered
 from shared.store import Collection, Entity
 
 PROOF = "/proof"
@@ -16,11 +16,26 @@ class EvaluationRecord(Entity):
     done: EvalDone
 
 
+class AnswerRecord(Entity):
+    """The answers to an evaluation that a job needs; they may arrive before the job needs them."""
+
+    answered: EvaluationAnswered
+
+
 @dataclass(frozen=True)
 class JobEvaluations:
     """Stores and reads evaluations. The first one of a checkpoint counts."""
 
     records: Collection[EvaluationRecord]
+    answers: Collection[AnswerRecord]
+
+    async def keep_answer(self, answered: EvaluationAnswered) -> None:
+        await self.answers.create(AnswerRecord(id=answered.evaluation_id, answered=answered))
+
+    async def answer(self, evaluation_id: str) -> EvaluationAnswered | None:
+        """The answers to an evaluation, if they have arrived."""
+        found = await self.answers.get(evaluation_id)
+        return found.answered if found else None
 
     async def add(self, done: EvalDone, suffix: str = "") -> EvalDone:
         """The evaluation that is stored from now on."""

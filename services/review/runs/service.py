@@ -4,14 +4,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from services.review.panels.domain.review import Review, Status, WrongState, review_id
+from services.review.panels.domain.review import Review, Status, WrongState, questions_id, review_id
 from services.review.policies.catalog import PolicyCatalog
 from services.review.policies.domain.evidence import HumanEvidence
 from services.review.policies.domain.verdict import judge_gates
 from services.review.runs.advising import Advising
 from services.review.runs.domain.advice import Advice
 from services.review.runs.domain.choice import choose
-from services.review.runs.domain.proof import needs_proof, proof_request
+from services.review.runs.domain.proof import needs_proof, proof_id, proof_request
 from services.review.runs.domain.run import Run, UnknownRun
 from services.review.runs.job_evaluations import PROOF, JobEvaluations
 from services.review.runs.proving import Proving
@@ -51,7 +51,13 @@ class Runs:
         """A job was created: its policy is pinned."""
         alias, asked = event.spec.suffix or "", event.spec.policy
         changes = {"owner": event.owner, "alias": alias, "asked_policy": asked}
-        await self._learn(event.job_id, lambda run: run.model_copy(update=changes))
+
+        def learn(run: Run) -> Run:
+            # After a replay, the order of the jobs of one name is that of their requests.
+            heard_at = min(run.heard_at, event.requested_at or run.heard_at)
+            return run.model_copy(update={**changes, "heard_at": heard_at})
+
+        await self._learn(event.job_id, learn)
 
     async def evaluated(self, event: EvalDone) -> None:
         """A checkpoint was scored; its first evaluation counts."""
@@ -65,8 +71,10 @@ class Runs:
     async def evaluation_answered(self, event: EvaluationAnswered) -> None:
         """The chosen checkpoint answered the test split, or a question set."""
         run = await self.runs.get(event.job_id) if event.job_id else None
+        if event.job_id:
+            await self.evaluations.keep_answer(event)
         if run is not None and run.awaits(event.evaluation_id):
-            await self._prove(run, event)
+            await self._continue(run)
         elif run is not None and run.status != "in_review":
             # A person decided, or a newer version was approved, while the question set was answered.
             return
@@ -113,7 +121,7 @@ class Runs:
 
     async def supersede_older(self, run: Run) -> None:
         """End older jobs of the same name that wait for people, once a newer version was approved."""
-        if run.status != "approved" or not run.alias:
+        if run.status != "approved" or run.restored or not run.alias:
             return
         for older in await self.runs.find(alias=run.alias, status__in=WAITING, heard_at__lt=run.heard_at):
 
@@ -136,6 +144,9 @@ class Runs:
 
     async def _continue(self, run: Run) -> None:
         """What follows a decision; also after a redelivery, because the process may have died in between."""
+        needs_answer = (run.status == "proving" or run.restored) and run.chosen_step is not None
+        if needs_answer and (answer := await self.evaluations.answer(proof_id(run.job_id, run.chosen_step or 0))):
+            run = await self._proved(run, answer)
         if run.status == "in_review":
             await self._open(run)
         await self.supersede_older(run)
@@ -171,18 +182,18 @@ class Runs:
 
         return await self.runs.change(run.id, apply) or run
 
-    async def _prove(self, run: Run, event: EvaluationAnswered) -> None:
+    async def _proved(self, run: Run, answer: EvaluationAnswered) -> Run:
         choice = await self.evaluations.choice(run)
-        assert choice is not None
-        if run.status == "proving":
-            proof = await self.evaluations.add(await self.proving.proof(choice, event), PROOF)
-            advice = await self.advising.on(run, proof, None)
+        if choice is None:
+            # The verdict was restored, and the evaluation is still to come.
+            return run
+        proof = await self.evaluations.add(await self.proving.proof(choice, answer), PROOF)
+        advice = await self.advising.on(run, proof, None)
 
-            def apply(known: Run) -> Changed | None:
-                return self._judged(known, proof, advice) if known.status == "proving" else None
+        def apply(known: Run) -> Changed | None:
+            return self._judged(known, proof, advice) if known.status == "proving" else None
 
-            run = await self.runs.change(run.id, apply) or run
-        await self._continue(run)
+        return await self.runs.change(run.id, apply) or run
 
     def _judged(self, run: Run, evaluation: EvalDone, advice: Advice | None) -> Changed:
         """People are asked where the policy says so and every gate passes; else the verdict follows at once."""
@@ -195,7 +206,11 @@ class Runs:
     async def _open(self, run: Run) -> None:
         evaluation = await self.evaluations.basis(run)
         assert evaluation is not None
-        if reason := await self.open_review(run, evaluation):
+        reason = await self.open_review(run, evaluation)
+        if reason is None and (answer := await self.evaluations.answer(questions_id(evaluation.candidate))):
+            found = await self.answered(answer)
+            reason = found[1] if found else None
+        if reason:
             await self._refuse(run, f"people cannot review it: {reason}")
 
     async def _refuse(self, run: Run, reason: str) -> Run:

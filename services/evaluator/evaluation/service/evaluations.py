@@ -56,25 +56,22 @@ class Evaluations:
     async def evaluate(self, event: CheckpointSaved) -> None:
         """Score a checkpoint once. A permanent failure is published too."""
         entity_id = event.natural_key()
-        if await self.store.get(entity_id) is not None:
+        train = event.train.artifact if event.train else None
+        if (known := await self.store.get(entity_id)) is not None:
+            if known.train != train:
+                # It was restored from its `eval.done`, which does not name the training rows.
+                await self.store.change(entity_id, lambda one: (one.model_copy(update={"train": train}), ()))
             return
         _log.info("evaluating", step=event.candidate.step)
         try:
             done = await self._evaluate(event)
         except CannotBeScored as error:
             done = await asyncio.to_thread(self._failed, event, error)
-        candidate = event.candidate
-        evaluation = Evaluation(
-            id=entity_id,
-            job_id=candidate.job_id,
-            step=candidate.step,
-            evaluated_at=self.now(),
-            done=done,
-            train=event.train.artifact if event.train else None,
-        )
+        job_id, step, now = event.candidate.job_id, event.candidate.step, self.now()
+        evaluation = Evaluation(id=entity_id, job_id=job_id, step=step, evaluated_at=now, done=done, train=train)
         await self.store.create(evaluation, [done])
         scores = {name: score.value for name, score in done.scores.items()}
-        _log.info("evaluated", step=candidate.step, scores=scores, error=done.error and done.error.message)
+        _log.info("evaluated", step=step, scores=scores, error=done.error and done.error.message)
 
     async def deployed(self, event: ModelDeployed, at: datetime) -> None:
         """Store the new version of an alias."""

@@ -65,6 +65,10 @@ class RequestedEvaluations:
         """Answer a request once. A permanent failure is published too."""
         known = await self.store.get(event.evaluation_id)
         if known is not None and known.answered is not None:
+            if known.requested is None:
+                answered = known.answered
+                asked = RequestedEvaluation.of(event).model_copy(update={"answered": answered})
+                await self.store.change(known.id, lambda _: (asked, ()))
             return
         started = self.clock()
         try:

@@ -11,9 +11,9 @@ from services.gateway.common.domain.errors import ApiError
 from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.admin import admin_page
 from services.gateway.events.service.dead_letters import DeadLetters, LetterFilter
+from shared.consumers import CONSUMERS
 from shared.events import EVENTS
 from shared.pages.forms import fields, see_other
-from shared.topology import CONSUMERS
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]

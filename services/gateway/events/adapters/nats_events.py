@@ -22,8 +22,9 @@ from services.gateway.events.ports import DeadLetter, StreamLevel
 from shared import telemetry
 from shared.bus import PUBLISH_TIMEOUT_S, Bus
 from shared.cloudevents import Envelope
+from shared.consumers import EVENTS_STREAM, PROGRESS_STREAM, stream_of
 from shared.events import EVENTS
-from shared.topology import DEAD_STREAM, EVENTS_STREAM, PROGRESS_STREAM, stream_of
+from shared.topology import DEAD_STREAM
 from shared.web import Unavailable
 
 T = TypeVar("T")

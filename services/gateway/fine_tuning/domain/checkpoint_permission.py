@@ -11,3 +11,5 @@ class CheckpointPermission(BaseModel):
     model: str
     key_id: str
     removed: bool = False
+    changed_at: float = 0.0
+    """When it was last given or taken back, in Unix seconds."""

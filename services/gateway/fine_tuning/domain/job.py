@@ -67,6 +67,8 @@ class Job(BaseModel):
     status: Status = "validating_files"
     error: Failure | None = None
     finished_at: int | None = None
+    ended_at: float | None = None
+    """When it ended before the database was lost, in Unix seconds: its `job.ended` was published then."""
 
     @property
     def over(self) -> bool:
@@ -104,7 +106,7 @@ def with_pause(job: Job, paused: bool, change: int) -> Job | None:
 def with_facts(job: Job, now: float, **facts: Any) -> tuple[Job, list[JobEnded]]:
     """The job with further facts, and `JobEnded` if they end it."""
     after = apply_facts(job, now, **facts)
-    if job.over or not after.over:
+    if job.over or not after.over or after.ended_at is not None:
         return after, []
     status = cast(Literal["succeeded", "failed", "cancelled"], after.status)
     news = JobEnded(job_id=job.id, status=status, fine_tuned_model=after.model, error=after.error, owner=after.owner)
@@ -119,7 +121,9 @@ def apply_facts(job: Job, now: float, **facts: Any) -> Job:
     status = _status(job)
     if job.over or ORDER.index(status) <= ORDER.index(job.status):
         return job
-    ended: dict[str, Any] = {"finished_at": int(now), "error": _error(job, status)} if status in TERMINAL else {}
+    ended: dict[str, Any] = (
+        {"finished_at": int(job.ended_at or now), "error": _error(job, status)} if status in TERMINAL else {}
+    )
     return job.model_copy(update={"status": status, **ended})
 
 

@@ -44,14 +44,14 @@ class CheckpointPermissions:
         known = await self.views.get(permission_id)
         if known is None or known.removed or known.model != model:
             raise Missing(f"No such permission: {permission_id}", param="permission_id")
-        removed = known.model_copy(update={"removed": True})
+        removed = _changed(known, removed=True)
         await self.views.change(permission_id, lambda _: (removed, [_fact(removed, key)]))
 
     async def _given(self, model: str, key_id: str, author: Key) -> CheckpointPermission:
         empty = CheckpointPermission(id=_id(model, key_id), at=time.time(), model=model, key_id=key_id)
 
         def decide(known: CheckpointPermission) -> tuple[CheckpointPermission, list[PermissionChanged]]:
-            given = known.model_copy(update={"removed": False})
+            given = _changed(known, removed=False)
             return given, [_fact(given, author)]
 
         return await self.views.upsert(empty, decide)
@@ -75,8 +75,14 @@ def _fact(permission: CheckpointPermission, author: Key) -> PermissionChanged:
         key_id=permission.key_id,
         removed=permission.removed,
         author=author.id,
-        at=time.time(),
+        at=permission.changed_at,
     )
+
+
+def _changed(permission: CheckpointPermission, *, removed: bool) -> CheckpointPermission:
+    # Rises with each change, also where the clocks of two gateways differ.
+    at = max(time.time(), permission.changed_at + 1e-6)
+    return permission.model_copy(update={"removed": removed, "changed_at": at})
 
 
 def _id(model: str, key_id: str) -> str:

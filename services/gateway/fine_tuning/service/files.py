@@ -85,6 +85,15 @@ class Files:
 
         await self._drop_content(await self.views.change(file_id, decide))
 
+    async def restore_deletion(self, event: FileDeleted) -> None:
+        """A file was deleted before the database was lost."""
+
+        def decide(file: UploadedFile) -> tuple[UploadedFile, list[FileDeleted]] | None:
+            deleted = {"known": False, "deleted": True, "owner": event.owner}
+            return None if file.deleted else (file.model_copy(update=deleted), [])
+
+        await self.views.upsert(UploadedFile(id=event.file_id), decide)
+
     async def uploaded(self, event: DatasetUploaded) -> None:
         """A file was announced: by this gateway, or by an event that was posted."""
         at = float(event.created_at or int(time.time()))

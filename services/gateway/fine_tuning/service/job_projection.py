@@ -1,6 +1,5 @@
 """Writes the events about jobs into their views and event lists; events may arrive in any order."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +31,7 @@ from shared.events import (
     TrainingRequested,
     TrainingResumeRequested,
 )
+from shared.fact_time import fact_time
 from shared.store import Collection
 
 
@@ -67,7 +67,7 @@ class JobProjection:
                 await self.jobs.warn(job, event, file.at)
 
     async def requested(self, event: TrainingRequested) -> None:
-        at = float(event.created_at or int(time.time()))
+        at = float(event.created_at or int(fact_time()))
 
         def decide(job: Job) -> tuple[Job, list[Any]] | None:
             if job.requested is not None:
@@ -104,7 +104,7 @@ class JobProjection:
         def decide(job: Job) -> tuple[Job, Sequence[EventData]]:
             seen = job.progress
             newest = event if seen is None or (event.attempt, event.step) > (seen.attempt, seen.step) else seen
-            return with_facts(job, time.time(), started=True, progress=newest)
+            return with_facts(job, fact_time(), started=True, progress=newest)
 
         await self.log.append(job_event.progress(event))
         job = await self.views.upsert(Job(id=event.job_id), decide)
@@ -148,13 +148,13 @@ class JobProjection:
     async def _learn(self, job_id: str, message: JobEvent, **facts: Any) -> Job:
         # Write the log entry first; its id is fixed, so a retry writes it only once.
         await self.log.append(message)
-        return await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, time.time(), **facts))
+        return await self.views.upsert(Job(id=job_id), lambda job: with_facts(job, fact_time(), **facts))
 
 
 def _empty_checkpoint(candidate: Candidate) -> Checkpoint:
     return Checkpoint(
         id=checkpoint_id(candidate),
-        at=time.time(),
+        at=fact_time(),
         job_id=candidate.job_id,
         step=candidate.step,
         model_name=candidate.model_name,

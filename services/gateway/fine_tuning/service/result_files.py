@@ -1,7 +1,6 @@
 """Result files: the step metrics of a job whose training has ended."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from services.gateway.fine_tuning.domain.uploaded_file import RESULTS, UploadedF
 from shared.artifacts import Artifacts
 from shared.cloudevents import EventData
 from shared.events import Artifact, DatasetUploaded
+from shared.fact_time import fact_time
 from shared.store import Collection
 
 
@@ -50,7 +50,7 @@ class ResultFiles:
         return [event.data for event in steps] + [made.metrics.model_dump() for made in saved if made.metrics]
 
     async def _save(self, job: Job, artifact: Artifact) -> UploadedFile:
-        now = time.time()
+        now = fact_time()
         event = DatasetUploaded(
             file_id=natural_id("file", job.id, RESULTS),
             filename=f"step_metrics-{job.id}.csv",

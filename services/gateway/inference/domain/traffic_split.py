@@ -100,7 +100,16 @@ class AliasSplit(BaseModel):
     earlier: list[SplitRevision] = []
 
     def changed(self, routing: TrafficSplit, by: str, at: float) -> Self:
-        newest = SplitRevision(number=self.now.number + 1, at=at, by=by, routing=routing)
+        return self._with(SplitRevision(number=self.now.number + 1, at=at, by=by, routing=routing))
+
+    def restored(self, event: RoutingChanged) -> Self:
+        """With the change that an event says."""
+        # The fields of the event are those of a split, with lists in place of tuples.
+        fields = event.model_dump(mode="json", include=set(TrafficSplit.model_fields))
+        routing = TrafficSplit.model_validate(fields)
+        return self._with(SplitRevision(number=event.revision, at=event.at, by=event.author, routing=routing))
+
+    def _with(self, newest: SplitRevision) -> Self:
         return self.model_copy(update={"now": newest, "earlier": [self.now, *self.earlier][:KEPT]})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.gateway.inference.domain.split_plan import SplitPlan, split_plans
-from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit, changed
+from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit, changed
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.lineage import RollbackPin
 from shared.events import RoutingChanged
@@ -24,6 +24,15 @@ class SplitPlans:
     ) -> list[Deployment]:
         self.plans, needed = split_plans(await self.splits.find(), deployments, pins, bases)
         return needed
+
+    async def restore(self, event: RoutingChanged) -> None:
+        """Rebuild a split from its fact; in an intact database this changes nothing."""
+        empty = AliasSplit(id=event.alias, now=SplitRevision(number=0, at=0.0, by="", routing=TrafficSplit()))
+
+        def decide(known: AliasSplit) -> tuple[AliasSplit, list[RoutingChanged]] | None:
+            return None if event.revision <= known.now.number else (known.restored(event), [])
+
+        await self.splits.upsert(empty, decide)
 
     async def clear(self, alias: str) -> None:
         now = time.time()

@@ -48,7 +48,9 @@ def seeded(pool: Pool, seed: Sequence[str], now: float) -> Pool | None:
     """The pool after the settings changed; None if they did not, so that later changes by the API hold."""
     if pool.seed == list(seed):
         return None
-    return pool.model_copy(update={"replicas": list(seed), "seed": list(seed), "removed": False, "at": now})
+    return pool.model_copy(
+        update={"replicas": list(seed), "seed": list(seed), "removed": False, "at": max(now, pool.at + 1e-6)}
+    )
 
 
 def check_id(pool_id: str) -> str:

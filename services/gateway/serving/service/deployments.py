@@ -24,6 +24,7 @@ from shared.events import (
     ReviewOpened,
     TrainingFinished,
 )
+from shared.fact_time import handling_fact_of
 from shared.store import Collection
 from shared.weights.header import UnfitWeights
 
@@ -85,6 +86,7 @@ class Deployments:
             alias=deployment.candidate.suffix,
             replicas=replicas,
             duration_s=round(now - deployment.at, 3),
+            approved_at=deployment.at,
         )
 
         def decide(known: Deployment) -> tuple[Deployment, list[ModelDeployed]] | None:
@@ -118,7 +120,8 @@ class Deployments:
         """Write the outcomes into their jobs, each once, also after a crash between the two writes."""
         for deployment in await self.views.find(told=False):
             if deployment.status in ("deployed", "deleted") and deployment.fact:
-                await self.projection.deployed(deployment.fact)
+                with handling_fact_of(deployment.deployed_at):
+                    await self.projection.deployed(deployment.fact)
             elif deployment.status == "failed" and deployment.failure:
                 await self.projection.not_deployed(deployment.failure)
             else:

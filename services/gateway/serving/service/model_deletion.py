@@ -1,6 +1,7 @@
 """Deletes fine-tuned models: the name is gone at once, and the reconciler unloads the weights."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from services.gateway.serving.domain.lineage import RollbackPin, current, lineag
 from services.gateway.serving.ports import TrafficPlans
 from services.gateway.serving.service.directory import Directory
 from shared import telemetry
+from shared.events import ModelDeleted
 from shared.security import Key
 from shared.store import Collection
 
@@ -41,7 +43,8 @@ class ModelDeletion:
         if not key.owns(model.candidate.owner):
             raise NotPermitted(f"The model {name!r} belongs to another person.", param="model", code="not_the_owner")
         await self._check_unused(model, known)
-        await self.views.change(model.id, lambda known: (known.model_copy(update={"status": "deleted"}), []))
+        fact = ModelDeleted(job_id=model.id, version=model.candidate.version, author=key.id, at=time.time())
+        await self.views.change(model.id, lambda known: (known.model_copy(update={"status": "deleted"}), [fact]))
         await self.directory.refresh()
         self.changed.set()
         _log.info("model deleted", model=name, version=model.candidate.version)

@@ -73,10 +73,8 @@ class Pools:
         if taken := sorted(others.keys() & set(urls)):
             message = f"{taken[0]} belongs to the pool {others[taken[0]]!r}; remove it there first."
             raise BadRequest(message, param="replicas", code="engine_taken")
-        fact = self._fact(wish, author)
-        if not await self.views.create(wish, [fact]):
-            changes = {"replicas": urls, "removed": False, "at": wish.at}
-            await self.views.change(base, lambda known: (known.model_copy(update=changes), [fact]))
+        if not await self.views.create(wish, [self._fact(wish, author)]):
+            await self.views.change(base, lambda known: self._changed(known, author, replicas=urls, removed=False))
         _log.info("pool changed", base=base, replicas=urls)
         await self.arrange()
         self.changed.set()
@@ -90,8 +88,7 @@ class Pools:
                 f"There is no pool {base!r:.100}; GET /v1/pools lists them.", param="base", code="pool_not_found"
             )
         # It is marked, not deleted: otherwise the settings would bring it back at the next start.
-        removed = known.model_copy(update={"removed": True, "at": time.time()})
-        await self.views.change(base, lambda _: (removed, [self._fact(removed, author)]))
+        await self.views.change(base, lambda known: self._changed(known, author, removed=True))
         _log.info("pool removed", base=base)
         await self.arrange()
         self.changed.set()
@@ -102,10 +99,15 @@ class Pools:
         def decide(known: Pool) -> tuple[Pool, list[PoolChanged]] | None:
             if known.context_length == tokens:
                 return None
-            changed = known.model_copy(update={"context_length": tokens})
-            return changed, [self._fact(changed)]
+            return self._changed(known, context_length=tokens)
 
         await self.views.change(pool_id, decide)
+
+    def _changed(self, known: Pool, author: str = "", **changes: Any) -> tuple[Pool, list[PoolChanged]]:
+        # The time rises with each change, also where the clocks of two gateways differ.
+        at = max(time.time(), known.at + 1e-6)
+        changed = known.model_copy(update={**changes, "at": at})
+        return changed, [self._fact(changed, author)]
 
     def _fact(self, pool: Pool, author: str = "") -> PoolChanged:
         base, _ = parts_of(pool.id)
@@ -118,7 +120,8 @@ class Pools:
             max_lora_rank=self.max_lora_rank,
             removed=pool.removed,
             author=author,
-            at=time.time(),
+            at=pool.at,
+            seed=None if pool.seed is None else tuple(pool.seed),
         )
 
     async def listed(self) -> list[Pool]:

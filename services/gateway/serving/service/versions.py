@@ -65,10 +65,12 @@ class Versions:
             version=target.candidate.version,
             previous_version=lineage.current.candidate.version,
             reason=reason,
+            beyond=lineage.versions[-1].at,
+            at=time.time(),
         )
         if fact.version != fact.previous_version:
             await self._load(target)
-            await self._pin(fact, beyond=lineage.versions[-1].at)
+            await self._pin(fact)
             # A rollback means that the current version is bad: no split may send requests to it.
             await self.splits.clear(alias)
             await self.directory.refresh()
@@ -90,8 +92,10 @@ class Versions:
         if not up:
             raise NoReplica("No engine of this pool answers now.", code="service_unavailable")
 
-    async def _pin(self, fact: ModelRolledBack, beyond: float) -> None:
-        wish = RollbackPin(id=fact.alias, at=time.time(), version=fact.version, beyond=beyond)
+    async def _pin(self, fact: ModelRolledBack) -> None:
+        assert fact.at is not None, "this gateway names the time"
+        assert fact.beyond is not None, "this gateway names the newest version"
+        wish = RollbackPin(id=fact.alias, at=fact.at, version=fact.version, beyond=fact.beyond)
 
         def decide(known: RollbackPin) -> tuple[RollbackPin, list[Any]] | None:
             # Two equal requests at once are one change and one event.

@@ -96,6 +96,11 @@ class Review(BaseModel):
         return self.model_copy(update={"status": status, "log": (*self.log, entry)[-MAX_ENTRIES:]})
 
 
+def questions_id(candidate: Candidate) -> str:
+    """The evaluation in which a checkpoint answers the question set of its review."""
+    return f"{review_id(candidate)}-questions"
+
+
 def review_id(candidate: Candidate) -> str:
     """The one review of a checkpoint. Reviewers see the id, so it tells neither job nor step."""
     digest = hashlib.sha256(f"{candidate.job_id}/{candidate.step}".encode()).hexdigest()

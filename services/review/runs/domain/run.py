@@ -65,6 +65,8 @@ class Run(BaseModel):
     decisions: int = 0
     """How many verdicts were given, with those after a reopened review and by overrides."""
     item_scores: dict[str, float] = Field(default_factory=dict)
+    restored: bool = False
+    """The verdict was rebuilt from its facts; what followed from it has facts too."""
 
     @property
     def id(self) -> str:

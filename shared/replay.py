@@ -1,0 +1,52 @@
+"""Deliver all stored events to services again, whose databases were lost: `python -m shared.replay review gateway`.
+
+Stop these services first. When they start again, they rebuild their databases; docs/running.md says what cannot be
+rebuilt. In an intact database a replay changes nothing. If the NATS server has users, `ASSAY_NATS_URL` must name the
+user `topology`, who may change consumers.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+
+import nats
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from shared import telemetry
+from shared.consumers import CONSUMERS, consumer_config
+from shared.nats_replies import connection_options
+from shared.settings import CommonSettings
+
+SERVICES = sorted({consumer.service for consumer in CONSUMERS})
+_log = telemetry.logger(__name__)
+
+
+async def start_over(js: JetStreamContext, services: Collection[str]) -> None:
+    """Make the consumers of these services anew, so that each begins with the oldest event."""
+    for consumer in CONSUMERS:
+        if consumer.service in services:
+            with suppress(NotFoundError):
+                await js.delete_consumer(consumer.stream, consumer.name)
+            await js.add_consumer(consumer.stream, consumer_config(consumer))
+    _log.info("all events will be delivered again", services=sorted(services))
+
+
+async def main(services: Collection[str]) -> None:
+    settings = CommonSettings()
+    telemetry.configure("replay", settings.instance, settings.log_level)
+    # The user of the topology may change consumers.
+    client = await nats.connect(
+        settings.nats_url.split(","), max_reconnect_attempts=3, **connection_options("topology")
+    )
+    try:
+        await start_over(client.jetstream(timeout=10), services)
+    finally:
+        await client.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m shared.replay", description=__doc__)
+    parser.add_argument("services", nargs="+", choices=SERVICES)
+    asyncio.run(main(parser.parse_args().services))
