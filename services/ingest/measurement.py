@@ -48,7 +48,7 @@ def measure(
 def _largest(store: RowStore, parts: Numbers) -> list[int]:
     """The rows of the three splits with the most bytes, of which one has the most tokens."""
     rows = np.flatnonzero(parts < LEFT_OUT)
-    sizes = store.numbers("size")[rows]
+    sizes = np.diff(store.ends, prepend=np.uint64(0))[rows]
     return rows[np.argpartition(sizes, -min(_LARGEST_ROWS, len(rows)))[-_LARGEST_ROWS:]].tolist()
 
 

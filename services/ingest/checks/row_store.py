@@ -59,11 +59,11 @@ class RowStore:
         for file in (self._rows, self._fields, self._bands):
             if file is not None:
                 file.close()
-        sizes = self.numbers("size").astype(np.uint64) + np.uint64(1)
-        self.ends = np.cumsum(sizes) if self.count else sizes
+        sizes = np.concatenate(self._chunks.pop("size", [np.zeros(0, np.uint32)]))
+        self.ends = np.cumsum(sizes, dtype=np.uint64) + np.arange(1, len(sizes) + 1, dtype=np.uint64)
 
     def numbers(self, name: str) -> Numbers:
-        """One number of each row: `row` (two of them), `prompt`, `answer`, `place`, `size`, `group`."""
+        """One number of each row: `row` (two of them), `prompt`, `answer`, `place`, `group`."""
         chunks = self._chunks.get(name, [])
         if len(chunks) != 1:
             chunks = [np.concatenate(chunks)] if chunks else [np.zeros(0, np.uint64)]

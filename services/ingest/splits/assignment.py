@@ -12,6 +12,7 @@ from services.ingest.splits.clusters import Edges, large_clusters
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 NAMES = ("train", "validation", "test", "left_out")
+_AT_ONCE = 1_000_000
 Numbers = npt.NDArray[Any]
 Parts = npt.NDArray[np.uint8]
 
@@ -45,7 +46,7 @@ class Splitter:
 
     def __init__(self, prompts: Numbers, seed: int, shares: Shares, earlier: Earlier | None = None) -> None:
         self._seed, self._shares = seed, shares
-        self._keys, self._first, self._question_of = np.unique(prompts, return_index=True, return_inverse=True)
+        self._keys, self._first, self._question_of = distinct(prompts)
         self._parts = by_digest(self._keys, seed, shares)
         self._fixed = np.zeros(len(self._keys), dtype=bool)
         if earlier is not None and len(earlier.prompts):
@@ -100,6 +101,22 @@ class Splitter:
         return parts
 
 
+def distinct(numbers: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The distinct numbers in order, the place where each is first, and for each number its place among these.
+
+    What `np.unique` gives, in two thirds of the memory: places take four bytes.
+    """
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    new = np.ones(len(numbers), dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    keys, first = ordered[new], order[new].astype(np.int32)
+    del ordered
+    number_of = np.empty(len(numbers), dtype=np.int32)
+    number_of[order] = np.cumsum(new, dtype=np.int32) - 1
+    return keys, first, number_of
+
+
 def draws(keys: Numbers, seed: int) -> Numbers:
     """A number from 0 to 1 for each key, by a digest with the seed (SplitMix64's finalizer)."""
     salt = np.frombuffer(blake2b(f"split/{seed}".encode(), digest_size=8).digest(), np.uint64)[0]
@@ -111,17 +128,21 @@ def draws(keys: Numbers, seed: int) -> Numbers:
 
 def by_digest(keys: Numbers, seed: int, shares: Shares) -> Parts:
     """The part of each key by its draw alone."""
-    drawn = draws(keys, seed)
     parts = np.full(len(keys), TRAIN, dtype=np.uint8)
-    parts[drawn < shares.test + shares.validation] = VALIDATION
-    parts[drawn < shares.test] = TEST
+    for start in range(0, len(keys), _AT_ONCE):
+        drawn = draws(keys[start : start + _AT_ONCE], seed)
+        block = parts[start : start + _AT_ONCE]
+        block[drawn < shares.test + shares.validation] = VALIDATION
+        block[drawn < shares.test] = TEST
     return parts
 
 
 def fill_empty(parts: Parts, keys: Numbers, seed: int, shares: Shares, linked: set[int]) -> None:
     """In a small file a part may be empty: it gets the question with the smallest draw that is near to no other."""
-    order = [int(one) for one in np.argsort(draws(keys, seed), kind="stable")[:64]]
     wanted = [part for part, share in ((TEST, shares.test), (VALIDATION, shares.validation)) if share]
+    if all((parts == part).any() for part in (*wanted, TRAIN)):
+        return
+    order = [int(one) for one in np.argsort(draws(keys, seed), kind="stable")[:64]]
     for part in (*wanted, TRAIN):
         if not (parts == part).any():
             larger = [one for one in order if one not in linked and (parts == parts[one]).sum() > 1]

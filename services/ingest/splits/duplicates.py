@@ -8,13 +8,28 @@ Numbers = npt.NDArray[np.uint64]
 
 
 def exact_duplicates(digests: Numbers) -> Flags:
-    """Which rows equal an earlier one; `digests` has two numbers a row."""
-    order = np.lexsort((digests[:, 1], digests[:, 0]))
+    """Which rows equal an earlier one; `digests` has two numbers a row.
+
+    All rows are sorted by one of the numbers, and only those that share it by both, which takes half the memory.
+    """
+    shared = np.flatnonzero(_has_twin(digests[:, 0]))
+    order = shared[np.lexsort((digests[shared, 1], digests[shared, 0]))]
     ordered = digests[order]
     flags = np.zeros(len(digests), dtype=bool)
     # lexsort is stable, so the first of equal rows comes first.
     flags[order[1:]] = (ordered[1:] == ordered[:-1]).all(axis=1)
     return flags
+
+
+def _has_twin(numbers: Numbers) -> Flags:
+    """Which numbers occur at least twice."""
+    order = np.argsort(numbers)
+    ordered = numbers[order]
+    same = ordered[1:] == ordered[:-1]
+    found = np.zeros(len(numbers), dtype=bool)
+    found[order[1:][same]] = True
+    found[order[:-1][same]] = True
+    return found
 
 
 def contradictions(prompts: Numbers, answers: Numbers, kept: Flags, limit: int) -> list[list[int]]:
