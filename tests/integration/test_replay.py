@@ -54,7 +54,7 @@ REBUILT: dict[str, tuple[str, ...]] = {
     "review.evaluations": (),
     "review.reviews": ("opened_at", "closed_at", "deadline_at", "human", "log", "items", "policy"),
     # A file of results is written again, with the time of the event that made it complete.
-    "gateway.files": ("request_digest", "created_at"),
+    "gateway.files": ("request_digest", "created_at", "at"),
     "gateway.jobs": ("request_digest", "ended_at", "started"),
     "gateway.messages": ("at",),
     "gateway.checkpoints": ("at",),
