@@ -17,7 +17,7 @@ from nats.errors import (
 from nats.js.errors import APIError
 from pydantic_core import PydanticSerializationError
 
-from shared import consumers, dead_letters, events, telemetry
+from shared import cancellation, consumers, dead_letters, events, telemetry
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData, source_of
 from shared.consumers import EVENTS_STREAM, Consumer, stream_of
 from shared.delivery import Deliveries, PermanentError, RetryPolicy, Subscription
@@ -139,10 +139,7 @@ class Bus:
 
     async def stop(self) -> None:
         """Return unfinished events at once, so that another replica takes them, and disconnect."""
-        background = [*self._consuming.values(), *([self._heartbeat] if self._heartbeat else [])]
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await cancellation.end([*self._consuming.values(), *([self._heartbeat] if self._heartbeat else [])])
         for pulled in self._pulled:
             # Otherwise the connection waits for messages that are read no more.
             with suppress(Exception):
@@ -152,7 +149,10 @@ class Bus:
             await self.broker.stop()
         except ConnectionReconnectingError:
             # Nothing can be drained while NATS is away. JetStream delivers again what was not acknowledged.
-            await self._connection.close()
+            connection = self._connection
+            await connection.close()
+            # The client cancels its attempts to reconnect only once.
+            await cancellation.end(filter(None, [connection._reconnection_task]))
 
     async def check(self) -> None:
         """Raise an error when NATS does not answer or a consumer of this service is missing."""

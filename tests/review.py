@@ -1,6 +1,7 @@
 """A review service in the test's process, and what tests say to it and hear from it."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import httpx
 from shared import events, topology
 from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope, EventData
+from shared.events import ModelApproved, ModelRejected, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from tests.jetstream import jetstream
@@ -17,6 +19,7 @@ from tests.unit.review.evidence import evaluation, finish, sample_lines
 BEST = {"accuracy": 5, "politeness": 5, "usefulness": 5}
 WORST = {"accuracy": 1, "politeness": 1, "usefulness": 1}
 GATE = {"metric": "exact_match", "at_least": 0.5}
+OF_A_RUN = (ReviewScored, ModelApproved, ModelRejected)
 CONFIGURATION = ("policy.published", "policy.deleted", "alias.bound", "policy.pinned", "audit.recorded")
 
 
@@ -54,12 +57,13 @@ async def published(settings: CommonSettings, *types: str) -> list[EventData]:
 
 
 async def eventually_published(settings: CommonSettings, *kinds: type[EventData]) -> list[EventData]:
-    """Wait for exactly these events."""
+    """Wait for exactly these events; those of a run, which is one aggregate, in this order."""
     async with asyncio.timeout(20):
         while len(found := await published(settings)) < len(kinds):
             await asyncio.sleep(0.05)
-    assert [type(fact) for fact in found] == list(kinds)
-    return found
+    assert Counter(map(type, found)) == Counter(kinds)
+    assert [type(fact) for fact in found if isinstance(fact, OF_A_RUN)] == [k for k in kinds if k in OF_A_RUN]
+    return [next(found.pop(at) for at, fact in enumerate(found) if type(fact) is kind) for kind in kinds]
 
 
 async def handled(settings: CommonSettings) -> None:

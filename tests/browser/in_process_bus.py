@@ -19,7 +19,11 @@ class InProcessBus:
     )
     published: list[str] = field(default_factory=list[str])
 
-    def subscribe(self, event: type[EventData], handler: Callable[[Any], Awaitable[object]]) -> None:
+    def subscribe(
+        self, event: type[EventData], handler: Callable[[Any], Awaitable[object]], *, side_by_side: bool = False
+    ) -> None:
+        """Events are handled one after another, also those that may be handled side by side."""
+
         async def handle(data: Any, _time: datetime) -> None:
             await handler(data)
 

@@ -104,7 +104,7 @@ def test_a_rule_by_header_is_added_and_removed_and_a_refused_one_keeps_what_was_
     admin.get_by_label("has the value").fill("<b>beta</b>")
     admin.get_by_label("goes to", exact=True).select_option(version(2).version)
     admin.get_by_role("button", name="Add the rule").click()
-    expect(admin.get_by_role("alert")).to_contain_text("is not a header that can split traffic")
+    expect(admin.get_by_role("alert")).to_contain_text("is not a header for traffic splits")
     expect(admin.get_by_label("has the value")).to_have_value("<b>beta</b>")
     expect(admin.get_by_label("goes to", exact=True)).to_have_value(version(2).version)
     check_page(admin)

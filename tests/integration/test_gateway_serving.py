@@ -237,7 +237,7 @@ async def test_what_cannot_be_served_fails_as_an_event_with_its_reason_and_the_o
         "incomplete": (damaged(tmp_path, adapters[1], lambda content: content[:-100]), True),
         "header": (damaged(tmp_path, adapters[1], lambda _: b"\x08\x00\x00\x00\x00\x00\x00\x00{]      "), True),
         "another base model": (damaged(tmp_path, adapters[1], lambda _: save(pair(inputs=7))), True),
-        "rank 32 is above": (damaged(tmp_path, adapters[1], lambda _: save(pair(rank=32))), True),
+        "the adapter has rank 32": (damaged(tmp_path, adapters[1], lambda _: save(pair(rank=32))), True),
     }
     cases = {reason: (put(bus_settings, folder), permanent) for reason, (folder, permanent) in unfit.items()}
     cases["missing from the store"] = (lost, False)
