@@ -96,6 +96,14 @@ class Load:
             yield
             self._ending.set()
 
+    async def answered_again(self, within_s: float) -> None:
+        """Wait until chat is answered after the faults; what is wrong when it is not, the checks say."""
+        known = len(self.answers)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while len(self.answers) == known:
+                    await asyncio.sleep(0.1)
+
     async def _upload_and_train(self) -> None:
         async with self.line.client("gateway", "train") as gateway:
             for number in self._numbers:

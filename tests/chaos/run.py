@@ -87,6 +87,7 @@ async def _rounds(plan: Plan, line: Line, connection: Any, say: Callable[[str], 
         for first in range(0, len(faults), ROUND):
             async with load.running():
                 await injector.inject(faults[first : first + ROUND])
+                await load.answered_again(plan.settle_s)
             await _settle(plan, settling, report, say)
             if report.findings:
                 break

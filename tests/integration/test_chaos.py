@@ -13,13 +13,18 @@ from tests.chaos.run import Plan, run
 from tests.unit.trainer import tiny_model
 
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 2**31)))
+# Every run of `make test` has the same faults; `make chaos` and `make test-long` draw new ones.
+SHORT_SEED = int(os.environ.get("SEED", "3"))
+# Other tests use the same two cores; alone it takes about 20 seconds.
+SETTLE_BESIDE_OTHERS_S = 150
 FAULTS_OF_ONE_SEED, SEEDS = 50, 4
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_few_short_faults_break_no_promise(tmp_path: Path) -> None:
-    print(f"SEED={SEED}")
-    report = await run(Plan(seed=SEED, faults=5, longest_s=1.5), tmp_path, print)
+    print(f"SEED={SHORT_SEED}")
+    plan = Plan(seed=SHORT_SEED, faults=5, longest_s=1.5, settle_s=SETTLE_BESIDE_OTHERS_S)
+    report = await run(plan, tmp_path, print)
     print(report.as_json())
     assert sum(report.faults.values()) == 5
     assert report.uploads
