@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import ConstantInputWarning, spearmanr
 
 from services.evaluator.scoring.domain import statistics
 from shared.events import Failure, Interval
@@ -74,6 +73,9 @@ def agreement(people: Sequence[float], judged: Sequence[float]) -> Agreement | N
 def _spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
     if len(one) < MIN_ANSWERS:
         return None
+    # Importing it takes a second or two, which every start of the service would wait for.
+    from scipy.stats import ConstantInputWarning, spearmanr
+
     with warnings.catch_warnings():
         # The correlation of constant ratings is undefined: NaN.
         warnings.simplefilter("ignore", ConstantInputWarning)

@@ -5,7 +5,6 @@ from statistics import fmean, median
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from services.review.panels.domain.reviewer_correlation import Correlation, correlation_with_others
 from services.review.panels.domain.scored import LEAST_ITEMS, Scored
@@ -105,6 +104,9 @@ def _bias(panel: Mapping[str, Sequence[Scored]], reviewer: str) -> Found:
 def _p_value(apart: Sequence[float]) -> float:
     if len(set(apart)) == 1:
         return 0.0
+    # Importing it takes a second or two, which every start of the service would wait for.
+    from scipy import stats
+
     test: Any = stats.ttest_1samp(apart, 0)
     return float(test.pvalue)
 
@@ -118,6 +120,9 @@ def _drift(pairs: Pairs) -> Found:
     moved = fmean(apart[-third:]) - fmean(apart[:third])
     if len(set(apart)) == 1 or abs(moved) < 100 * LEAST_BIAS:
         return None
+    # As above.
+    from scipy import stats
+
     trend: Any = stats.spearmanr(range(len(apart)), apart)
     if trend.pvalue >= SIGNIFICANCE:
         return None

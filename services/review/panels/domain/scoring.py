@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from scipy import stats
-
 from services.review.panels.domain.agreement import agreement
 from services.review.panels.domain.scorecard import Scorecard
 from services.review.policies.domain.evidence import Agreement, HumanEvidence
@@ -75,6 +73,9 @@ def mean_interval(values: Sequence[float], lowest: float, highest: float) -> Int
     """Student's t interval of the mean, cut at the ends of the scale; None for fewer than two values."""
     if len(values) < 2:
         return None
+    # Importing it takes a second or two, which every start of the service would wait for.
+    from scipy import stats
+
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     mean = fmean(values)
     low, high = max(lowest, mean - half), min(highest, mean + half)
