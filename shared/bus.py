@@ -17,7 +17,7 @@ from nats.errors import (
 from nats.js.errors import APIError
 from pydantic_core import PydanticSerializationError
 
-from shared import cancellation, consumers, dead_letters, events, telemetry
+from shared import cancellation, consumers, dead_letters, events, telemetry, tracing
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData, source_of
 from shared.consumers import EVENTS_STREAM, Consumer, stream_of
 from shared.delivery import Deliveries, PermanentError, RetryPolicy, Subscription
@@ -59,6 +59,7 @@ class Bus:
             graceful_timeout=10,
             **connection_options(service),
             logger=None,
+            middlewares=tracing.broker_middlewares(),
         )
         self._deliveries = Deliveries(self.broker, store, retry or RetryPolicy(), Outages({"mongo": store.check}))
         self._own: list[Subscription] = []
@@ -113,9 +114,11 @@ class Bus:
             headers["traceparent"] = envelope.traceparent
         try:
             body = envelope.model_dump_json(exclude_none=True).encode()
-            await self.broker.publish(
-                body, envelope.type, stream=_stream_of(envelope), timeout=PUBLISH_TIMEOUT_S, headers=headers
-            )
+            # The plugin replaces the header by the context of its own span.
+            with tracing.attached(envelope.traceparent):
+                await self.broker.publish(
+                    body, envelope.type, stream=_stream_of(envelope), timeout=PUBLISH_TIMEOUT_S, headers=headers
+                )
         except (MaxPayloadError, PydanticSerializationError, UnicodeError) as error:
             raise UnpublishableError(f"{type(error).__name__}: {error}") from None
         except APIError as error:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from faststream.nats import NatsBroker
 from nats.aio.msg import Msg
 
-from shared import dead_letters, telemetry
+from shared import dead_letters, telemetry, tracing
 from shared.bounds import BoundsError
 from shared.consumers import ACK_WAIT_S, Consumer
 from shared.dead_letters import DeadLetter
@@ -125,11 +125,12 @@ class Deliveries:
         if subscription.source in (None, envelope.source):
             name = subscription.consumer.name
             about = {"event": envelope.type, "event_id": envelope.id, "about": envelope.subject}
-            with telemetry.trace(envelope.traceparent, **about), handling_fact_of(envelope.time.timestamp()):
+            with telemetry.trace(one.traceparent, **about), handling_fact_of(envelope.time.timestamp()):
                 if envelope.id in batch.done:
                     _log.info("already handled", consumer=name)
                 else:
-                    await self._through_outages(name, lambda: subscription.handler(one.event, envelope.time))
+                    with tracing.event_handled(envelope, name):
+                        await self._through_outages(name, lambda: subscription.handler(one.event, envelope.time))
                     _log.info("handled", consumer=name)
         batch.finished(one)
 

@@ -33,6 +33,11 @@ class Received:
         except (ValidationError, events.UnknownEventTypeError) as error:
             raise UnreadableError(str(error)) from None
 
+    @property
+    def traceparent(self) -> str | None:
+        """The context of its publication, or of its cause where publishing made no span."""
+        return (self.message.headers or {}).get("traceparent") or self.envelope.traceparent
+
     def check(self) -> None:
         """Raise `UnreadableError` for a message that is not a known event."""
         _ = self.event

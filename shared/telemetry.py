@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
@@ -55,7 +55,16 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def current_traceparent() -> str:
     """The current trace context, or a new one."""
-    return _traceparent.get() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return _traceparent.get() or _new_traceparent()
+
+
+def known_traceparent() -> str | None:
+    """The current trace context, None outside of a trace."""
+    return _traceparent.get()
+
+
+def trace_id_of(traceparent: str) -> str:
+    return traceparent.split("-")[1]
 
 
 def begin(traceparent: str | None) -> str:
@@ -75,16 +84,19 @@ def trace(traceparent: str | None, **fields: Any) -> Generator[str]:
 
 
 def _begin(traceparent: str | None) -> tuple[str, Token[str | None]]:
-    known = _TRACEPARENT.match(traceparent) if traceparent else None
+    known = traceparent if traceparent and _TRACEPARENT.match(traceparent) else _new_traceparent()
+    return trace_id_of(known), _traceparent.set(known)
+
+
+def _new_traceparent() -> str:
     drawn = secrets.token_hex(24)
-    trace_id = known[1] if known else drawn[:32]
-    return trace_id, _traceparent.set(f"00-{trace_id}-{drawn[32:]}-01")
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def _name_the_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     # Looked up only when a line is written, because most requests write none.
     if traceparent := _traceparent.get():
-        event.setdefault("trace_id", traceparent.split("-")[1])
+        event.setdefault("trace_id", trace_id_of(traceparent))
     return event
 
 

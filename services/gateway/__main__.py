@@ -4,7 +4,7 @@ import gc
 
 from services.gateway.app import build
 from services.gateway.config import Settings
-from shared import telemetry, web
+from shared import telemetry, tracing, web
 
 # New objects; the default is 700.
 COLLECT_AFTER = 20_000
@@ -13,6 +13,7 @@ COLLECT_AFTER = 20_000
 def main() -> None:
     settings = Settings()
     telemetry.configure("gateway", settings.common.instance, settings.common.log_level)
+    tracing.configure("gateway", settings.common.instance)
     fast_path = build(settings)
     # Imported objects are permanent: a garbage collection that walks them would delay answers by tens of milliseconds.
     gc.collect()

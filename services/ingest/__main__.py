@@ -2,12 +2,13 @@
 
 from services.ingest.app import build
 from services.ingest.config import Settings
-from shared import telemetry, web
+from shared import telemetry, tracing, web
 
 
 def main() -> None:
     settings = Settings()
     telemetry.configure("ingest", settings.common.instance, settings.common.log_level)
+    tracing.configure("ingest", settings.common.instance)
     web.serve(build(settings), settings)
 
 

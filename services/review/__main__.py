@@ -2,12 +2,13 @@
 
 from services.review.app import build
 from services.review.config import Settings
-from shared import telemetry, web
+from shared import telemetry, tracing, web
 
 
 def main() -> None:
     settings = Settings()
     telemetry.configure("review", settings.common.instance, settings.common.log_level)
+    tracing.configure("review", settings.common.instance)
     web.serve(build(settings), settings)
 
 

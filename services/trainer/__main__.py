@@ -2,12 +2,13 @@
 
 from services.trainer.app import build
 from services.trainer.config import Settings
-from shared import telemetry, web
+from shared import telemetry, tracing, web
 
 
 def main() -> None:
     settings = Settings()
     telemetry.configure("trainer", settings.common.instance, settings.common.log_level)
+    tracing.configure("trainer", settings.common.instance)
     web.serve(build(settings), settings)
 
 

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeGuard, TypeVar
 
-from shared import telemetry
+from pydantic import BaseModel
+
+from shared import telemetry, tracing
 from shared.cloudevents import Envelope, EventData
 from shared.store.cursor import Cursor, CursorError, Page
 from shared.store.documents import Condition, Documents, Order, conditions
@@ -31,9 +33,13 @@ class Collection(Generic[T]):
         return self._load(document) if _alive(document) else None
 
     async def create(self, entity: T, events: Sequence[EventData] = ()) -> bool:
-        """Save a new aggregate; False, and nothing is written, when its id exists."""
+        """Save a new aggregate; False, and nothing is written, when its id exists.
+
+        One with a field `traceparent` gets the current trace context, unless it has one: the trace of all its events.
+        """
+        entity = _traced(entity)
         while True:
-            if await self._documents.insert(document_of(entity, 0, self._envelopes(events))):
+            if await self._documents.insert(document_of(entity, 0, self._envelopes(events, entity))):
                 break
             known = await self._documents.get(entity.id)
             if _alive(known):
@@ -82,7 +88,7 @@ class Collection(Generic[T]):
             document = await self._documents.get(entity_id)
             if not _alive(document):
                 return False
-            if await self._remove(document, self._envelopes(events)):
+            if await self._remove(document, self._envelopes(events, self._load(document))):
                 self._announce(events)
                 return True
 
@@ -121,7 +127,7 @@ class Collection(Generic[T]):
         if changed.id != known["_id"]:
             raise ValueError(f"a change must keep the id {known['_id']!r}, got {changed.id!r}")
         revision = known["revision"]
-        document = document_of(changed, revision + 1, [*known["outbox"], *self._envelopes(events)])
+        document = document_of(changed, revision + 1, [*known["outbox"], *self._envelopes(events, changed)])
         return await self._documents.replace(document, revision)
 
     async def _remove(self, known: Document, envelopes: list[Any]) -> bool:
@@ -133,8 +139,8 @@ class Collection(Generic[T]):
     def _load(self, document: Mapping[str, Any]) -> T:
         return entity_of(self._model, document)
 
-    def _envelopes(self, events: Sequence[EventData]) -> list[Any]:
-        return envelopes(events, self._service)
+    def _envelopes(self, events: Sequence[EventData], entity: T) -> list[Any]:
+        return envelopes(events, self._service, getattr(entity, "traceparent", None))
 
     def _announce(self, events: Sequence[EventData]) -> None:
         if events:
@@ -149,10 +155,23 @@ def _value(document: Document, path: str) -> Any:
     return value
 
 
-def envelopes(events: Sequence[EventData], service: str) -> list[Any]:
+def envelopes(events: Sequence[EventData], service: str, traceparent: str | None = None) -> list[Any]:
     """Events as they wait in a document; raises `BoundsError` for one that is too large."""
-    traceparent = telemetry.current_traceparent()
-    return [Envelope.of(event, service, traceparent).model_dump(mode="json") for event in events]
+    if not events:
+        return []
+    trace = tracing.belonging_to(traceparent)
+    return [Envelope.of(event, service, _of_event(event, trace)).model_dump(mode="json") for event in events]
+
+
+def _of_event(event: EventData, traceparent: str) -> str:
+    """Progress is too frequent for spans: its trace context says that it is not sampled."""
+    return f"{traceparent[:-2]}00" if event.is_progress else traceparent
+
+
+def _traced(entity: T) -> T:
+    if isinstance(entity, BaseModel) and getattr(entity, "traceparent", "") is None:
+        return entity.model_copy(update={"traceparent": telemetry.current_traceparent()})
+    return entity
 
 
 def tombstone(key: str, revision: int, outbox: list[Any]) -> Document:

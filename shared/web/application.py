@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 from litestar.plugins.pydantic import PydanticPlugin
 
+from shared import tracing
 from shared.outages import Check
 from shared.security import Keyring
 from shared.settings import ServiceSettings
@@ -50,7 +51,7 @@ def build(
     handlers = dict(exception_handlers or {})
     return Litestar(
         route_handlers=[healthz, readyz, ready_for_requests, Metrics, *routes],
-        lifespan=list(lifespan),
+        lifespan=[tracing.flushed, *lifespan],
         state=State(
             {
                 "checks": dict(checks),
@@ -59,7 +60,7 @@ def build(
             }
         ),
         dependencies={name: Provide(_give(value), sync_to_thread=False) for name, value in dependencies.items()},
-        middleware=[TraceMiddleware(), metrics.middleware, *audit, *middleware],
+        middleware=[*tracing.asgi_middlewares(), TraceMiddleware(), metrics.middleware, *audit, *middleware],
         exception_handlers=handlers,
         plugins=[PydanticPlugin(prefer_alias=True), problem_details.plugin(handled=handlers)],
         request_max_body_size=settings.max_body_bytes,

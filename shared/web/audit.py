@@ -63,7 +63,7 @@ def entry_of(service: str, scope: Any, key: Key, status: int) -> AuditRecorded:
         path=scope["path"],
         object_id=str(scope["state"].get("object_id") or next(iter(path_params.values()), "")),
         status=status,
-        request_id=telemetry.current_traceparent().split("-")[1],
+        request_id=telemetry.trace_id_of(telemetry.current_traceparent()),
         client=str((scope.get("client") or ("",))[0]),
         at=now,
     )

@@ -26,7 +26,7 @@ from tests.review import BEST, score_all
 from tests.scripted_engine import adapter, scripted_engine
 from tests.unit.review.evidence import evaluation, sample_lines
 
-STORE = ("revision", "outbox", "unsent")
+STORE = ("revision", "outbox", "unsent", "traceparent", "rollout")
 # Each collection that a replay rebuilds, with the fields of it that no fact carries.
 REBUILT: dict[str, tuple[str, ...]] = {
     # A file is compared with the suites that are known when it is checked again.

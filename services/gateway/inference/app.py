@@ -11,6 +11,7 @@ from services.gateway.inference.adapters.vllm_chat import VllmChat
 from services.gateway.inference.api import chat, models
 from services.gateway.inference.api.chat import ChatHandler
 from services.gateway.inference.api.chat_metrics import chat_metrics
+from services.gateway.inference.api.chat_trace import TracedChat
 from services.gateway.inference.api.fast_path import FastHandler
 from services.gateway.inference.domain import chat_request, completion_request
 from services.gateway.inference.service.inference import Inference
@@ -21,6 +22,7 @@ from services.gateway.inference.service.target_resolver import TargetResolver
 from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
 from services.gateway.serving.domain.fleet import Fleet
+from shared import tracing
 from shared.events import RoutingChanged
 from shared.sessions import NatsSessionStore, Sessions
 
@@ -88,8 +90,11 @@ def inference(
         lifespan=[engine.running],
         subscribe=lambda: resources.bus.restore(RoutingChanged, splits.restore),
     )
-    handlers = {
+    handlers: dict[str, FastHandler] = {
         chat_request.PATH: handler,
         completion_request.PATH: replace(handler, admit=completion_request.admit),
     }
+    if tracing.enabled():
+        answered: set[str] = set()
+        handlers = {path: TracedChat(path, found, answered) for path, found in handlers.items()}
     return InferencePart(part=part, resolver=resolver, traffic_splits=traffic_splits, fast_handlers=handlers)

@@ -66,6 +66,8 @@ class TrainingRun(Value):
     paused_at: int | None = None
     paused_s: float = 0.0
     finished_at: int | None = None
+    traceparent: str | None = None
+    """The trace of its events, set when it is created."""
 
     @property
     def lease(self) -> Lease:

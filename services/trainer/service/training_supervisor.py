@@ -13,6 +13,7 @@ from services.trainer.service.run_lease import LeaseLost, RunLease
 from services.trainer.service.run_metrics import RunMetrics
 from services.trainer.service.run_queue import RunQueue
 from services.trainer.service.worker_message_handler import WorkerMessageHandler
+from shared import tracing
 from shared.child import ChildDied
 from shared.events import Failure, TrainingQueued
 
@@ -63,7 +64,17 @@ class TrainingSupervisor:
             own = await self.queue.store.runs.get(own.id)
 
     async def _attempt(self, lease: RunLease) -> None:
-        """Run one worker process until it ends."""
+        """Run one worker process until it ends, in a span of the run's trace, which need not be the event's."""
+        run = lease.run
+        about = {"assay.job.id": run.id, "assay.attempt": run.attempt, "assay.base_model": run.request.spec.base_model}
+        with tracing.span("training run", parent=run.traceparent, attributes=about) as span:
+            await self._train(lease)
+            if span.is_recording() and (ended := await self.queue.store.runs.get(run.id)) is not None:
+                span.set_attribute("assay.run.status", ended.status)
+                if ended.error is not None:
+                    tracing.fail(span, ended.error.message)
+
+    async def _train(self, lease: RunLease) -> None:
         try:
             base_model = await self.base_models.find(lease.run.request.spec.base_model)
         except UnknownBaseModel as error:

@@ -13,6 +13,7 @@ from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.evaluation.service.evaluation_runner import EvaluationRunner
+from services.evaluator.evaluation.service.evaluation_span import evaluation_span
 from services.evaluator.evaluation.service.suite_outcome import SuiteOutcome, asked_split, evaluation_name, scores_of
 from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.scoring.domain.answer import read_lines, sample_lines
@@ -21,7 +22,7 @@ from services.evaluator.scoring.domain.target import Target
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import SuitePlan
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.artifacts import ArtifactError
 from shared.bounds import BoundsError, bounded
 from shared.events import (
@@ -63,10 +64,12 @@ class Evaluations:
                 await self.store.change(entity_id, lambda one: (one.model_copy(update={"train": train}), ()))
             return
         _log.info("evaluating", step=event.candidate.step)
-        try:
-            done = await self._evaluate(event)
-        except CannotBeScored as error:
-            done = await asyncio.to_thread(self._failed, event, error)
+        with evaluation_span(entity_id, [event.candidate]) as span:
+            try:
+                done = await self._evaluate(event)
+            except CannotBeScored as error:
+                done = await asyncio.to_thread(self._failed, event, error)
+                tracing.fail(span, str(error))
         job_id, step, now = event.candidate.job_id, event.candidate.step, self.now()
         evaluation = Evaluation(id=entity_id, job_id=job_id, step=step, evaluated_at=now, done=done, train=train)
         await self.store.create(evaluation, [done])

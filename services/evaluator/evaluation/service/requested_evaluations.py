@@ -15,6 +15,7 @@ from services.evaluator.evaluation.domain.requested_evaluation import (
     shortened,
     target_of,
 )
+from services.evaluator.evaluation.service.evaluation_span import evaluation_span
 from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.scoring.domain.item import CannotBeScored, read_items
 from services.evaluator.scoring.domain.scored import Scored
@@ -23,7 +24,7 @@ from services.evaluator.scoring.ports import Files
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import PlannedTask
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.artifacts import ArtifactError
 from shared.bounds import BoundsError, bounded
 from shared.events import (
@@ -71,11 +72,14 @@ class RequestedEvaluations:
                 await self.store.change(known.id, lambda _: (asked, ()))
             return
         started = self.clock()
-        try:
-            answered = await self._answer(event)
-        except CannotBeScored as error:
-            failure = Failure(code=error.code, message=str(error))
-            answered = EvaluationAnswered(evaluation_id=event.evaluation_id, job_id=event.job_id, error=failure)
+        models = [model.candidate for model in event.models if model.candidate]
+        with evaluation_span(event.evaluation_id, models) as span:
+            try:
+                answered = await self._answer(event)
+            except CannotBeScored as error:
+                failure = Failure(code=error.code, message=str(error))
+                answered = EvaluationAnswered(evaluation_id=event.evaluation_id, job_id=event.job_id, error=failure)
+                tracing.fail(span, str(error))
         answered = answered.model_copy(update={"duration_s": self.clock() - started})
         answered = await asyncio.to_thread(self._within_bounds, answered)
         await self.store.upsert(

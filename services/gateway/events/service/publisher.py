@@ -14,6 +14,7 @@ from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
 from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
+from shared import tracing
 from shared.cloudevents import Envelope
 from shared.security import Key
 from shared.store import Collection
@@ -53,9 +54,19 @@ class EventPublisher:
         if not is_fact:
             for param, suffix in posted_event.suffixes(envelope):
                 await self.aliases.claim(suffix, key, param)
-        envelope = envelope.model_copy(update={"time": datetime.fromtimestamp(record.at, UTC)})
+        traceparent = tracing.belonging_to(await self._traceparent(envelope))
+        envelope = envelope.model_copy(
+            update={"time": datetime.fromtimestamp(record.at, UTC), "traceparent": traceparent}
+        )
         await self.stream.publish(envelope)
         return envelope
+
+    async def _traceparent(self, envelope: Envelope) -> str | None:
+        """The trace of the job that the event is about, or of the file that a new job trains on."""
+        if not envelope.type.startswith("training."):
+            return None
+        about = await self.jobs.get(envelope.subject) or await self.files.get(envelope.data.get("training_file", ""))
+        return about.traceparent if about else None
 
     async def _same(self, record: PostedEvent) -> PostedEvent:
         known = await self.posted.get(record.id) or record

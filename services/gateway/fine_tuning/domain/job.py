@@ -69,6 +69,8 @@ class Job(BaseModel):
     finished_at: int | None = None
     ended_at: float | None = None
     """When it ended before the database was lost, in Unix seconds: its `job.ended` was published then."""
+    traceparent: str | None = None
+    """The trace of its events, set when it is created."""
 
     @property
     def over(self) -> bool:

@@ -28,6 +28,8 @@ class UploadedFile(BaseModel):
     known: bool = False
     """It was uploaded and not deleted."""
     deleted: bool = False
+    traceparent: str | None = None
+    """The trace of its upload, which its jobs continue."""
 
     @property
     def is_result(self) -> bool:

@@ -83,6 +83,7 @@ class Jobs:
             known=True,
             requested=event,
             labels=labels(event.spec.metadata),
+            traceparent=file.traceparent,
         )
         if not await self.views.create(view, [event]):
             return await self._same(view.id, digest, key)

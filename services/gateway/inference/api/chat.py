@@ -72,6 +72,8 @@ class ChatHandler:
         security.require(key, "infer")
         asked = self.admit(parsed(await cycle.body(self.max_body_bytes)), self.max_choices)
         served = await self.inference.chat(asked, key, cycle.headers)
+        if cycle.trace is not None:
+            cycle.trace.served_by(asked, served)
         version = (b"x-assay-version", served.target.version.encode())
         if served.body is not None:
             cycle.send_json(200, served.body, version, *served.headers)
@@ -93,7 +95,7 @@ class ChatHandler:
 async def _stream(served: ServedAnswer, cycle: RequestCycle) -> None:
     """Each event is sent as soon as it arrives, in an HTTP chunk of its own."""
     try:
-        await served.relay(cycle)
+        await served.relay(cycle.trace or cycle)
     except EngineUnreachable:
         # The status is already sent: the stream itself must say that it is incomplete.
         broken = error_body(502, "The engine ended its answer early; send the request again.", code="engine_error")

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from litestar.exceptions import ClientException, HTTPException
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from services.gateway.inference.api.chat_trace import ChatTrace
 
 Header = tuple[bytes, bytes]
 
 
 class RequestCycle:
-    """A request and its answer. `status` is what was answered, 0 before.
+    """A request and its answer. `status` is what was answered, 0 before; `trace` is None where none is exported.
 
     The protocol reads these attributes of a cycle: `disconnected`, `keep_alive`, `message_event`, `response_started`,
     `response_complete`.
@@ -24,6 +28,7 @@ class RequestCycle:
         self._sent_continue = not connection.expect_100_continue
         self.headers: dict[bytes, bytes] = dict(connection.headers)
         self.status = 0
+        self.trace: ChatTrace | None = None
         self.disconnected_by_caller = False
         self.disconnected = self.response_complete = False
         parser = connection.parser

@@ -17,12 +17,14 @@ class Target:
     loaded: str
     version: str
     candidate: Candidate | None = None
+    rollout: str | None = None
+    """The trace context of the version's rollout."""
 
 
 def target(deployment: Deployment, public: str) -> Target:
     """A deployment under a public name."""
     made = deployment.candidate
-    return Target(public, made.base_model, deployment.loaded_name, made.version, made)
+    return Target(public, made.base_model, deployment.loaded_name, made.version, made, deployment.rollout)
 
 
 class Catalog:

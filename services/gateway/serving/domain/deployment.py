@@ -35,6 +35,10 @@ class Deployment(BaseModel):
     """When it was deployed: the replicas that were up and did not hold it, and why."""
     told: bool = False
     """The outcome is written into the job."""
+    traceparent: str | None = None
+    """The trace of its approval, and of its events."""
+    rollout: str | None = None
+    """The trace context of its rollout, to which the first answer of the version is linked."""
 
     @property
     def loaded_name(self) -> str:

@@ -13,7 +13,7 @@ from services.gateway.fine_tuning.service.job_projection import JobProjection
 from services.gateway.serving.domain.deployment import Cause, Deployment, failed_attempt
 from services.gateway.serving.ports import EngineError
 from services.gateway.serving.service.adapter_loader import AdapterLoader
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.artifacts import ArtifactError
 from shared.events import (
     CheckpointSaved,
@@ -81,6 +81,8 @@ class Deployments:
     async def finish(self, deployment: Deployment, replicas: int, missing: Mapping[str, str]) -> None:
         """Record that `replicas` engines answer with the version; `missing` says why the other ones do not."""
         now = time.time()
+        rollout = _rollout(deployment, {"assay.replicas": replicas})
+        traceparent = tracing.traceparent_of(rollout)
         fact = ModelDeployed(
             candidate=deployment.candidate,
             alias=deployment.candidate.suffix,
@@ -93,9 +95,13 @@ class Deployments:
             if known.status != "pending":
                 return None
             done = {"status": "deployed", "deployed_at": now, "fact": fact, "reason": None, "missing": dict(missing)}
-            return known.model_copy(update=done), [fact]
+            return known.model_copy(update={**done, "rollout": traceparent}), [fact]
 
-        await self.views.change(deployment.id, decide)
+        with telemetry.trace(traceparent or deployment.traceparent):
+            changed = await self.views.change(deployment.id, decide)
+        if changed and changed.rollout == traceparent:
+            # Otherwise another gateway was faster.
+            rollout.end()
         version = deployment.candidate.version
         _log.info("deployed", job_id=deployment.id, version=version, duration_s=fact.duration_s, missing=dict(missing))
 
@@ -115,6 +121,10 @@ class Deployments:
         changed = await self.views.change(deployment.id, decide)
         if changed and changed.failure and changed.attempts == deployment.attempts + 1:
             await self.projection.log.append(job_event.not_deployed(changed.failure))
+            if changed.status == "failed":
+                rollout = _rollout(deployment, {})
+                tracing.fail(rollout, reason)
+                rollout.end()
 
     async def report_outcomes(self) -> None:
         """Write the outcomes into their jobs, each once, also after a crash between the two writes."""
@@ -134,6 +144,19 @@ class Deployments:
             made = await self.projection.checkpoints.find(job_id=job_id, saved=True)
             self.loader.preload(job_id, preload_candidates(made, job.finished))
             self.changed.set()
+
+
+def _rollout(deployment: Deployment, outcome: Mapping[str, int]) -> tracing.Span:
+    """The span from the approval to the outcome, over all attempts and gateways."""
+    about = {
+        "assay.job.id": deployment.id,
+        "assay.version": deployment.candidate.version,
+        "assay.model": deployment.model,
+        "assay.attempts": deployment.attempts + 1,
+    }
+    return tracing.begun_span(
+        "rollout", parent=deployment.traceparent, began_at=deployment.at, attributes={**about, **outcome}
+    )
 
 
 def _described(url: str, error: Exception) -> str:

@@ -14,6 +14,7 @@ from services.gateway.serving.service.deployments import Deployments
 from services.gateway.serving.service.directory import Directory
 from services.gateway.serving.service.pools import Pools
 from services.gateway.serving.service.replica_monitor import ReplicaMonitor
+from services.gateway.serving.service.rollout_step import rollout_step
 from services.gateway.serving.service.weight_swaps import WeightSwaps
 from shared import telemetry
 
@@ -102,7 +103,8 @@ class Reconciler:
     async def _load(self, replica: Replica, deployment: Deployment) -> None:
         error: Exception | None = None
         try:
-            await self.loader.load(replica, deployment.candidate)
+            with rollout_step("load adapter", deployment, replica):
+                await self.loader.load(replica, deployment.candidate)
         except FAILURES as failure:
             error = failure
         except Exception as failure:

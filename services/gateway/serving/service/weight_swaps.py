@@ -13,6 +13,7 @@ from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.engine_weights import REPLACING, check_whole
 from services.gateway.serving.domain.replica import Replica
 from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
+from services.gateway.serving.service.rollout_step import rollout_step
 from services.gateway.serving.service.weight_leases import WeightLeases
 from shared import telemetry
 from shared.atomic_directory import boot_id
@@ -72,7 +73,8 @@ class WeightSwaps:
             try:
                 if not await self.leases.take(pool):
                     return
-                await self.leases.during(pool, self._replace(pool, replica, deployment.candidate))
+                with rollout_step("replace weights", deployment, replica):
+                    await self.leases.during(pool, self._replace(pool, replica, deployment.candidate))
             except LeaseLost as lost:
                 _log.error("another gateway may replace these weights now", pool=pool, error=str(lost))
                 return

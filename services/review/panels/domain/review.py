@@ -56,6 +56,8 @@ class Review(BaseModel):
     closed_at: int | None = None
     human: HumanEvidence | None = None
     log: tuple[Entry, ...] = ()
+    traceparent: str | None = None
+    """The trace of its events, set when it is created."""
 
     def require_open(self, now: float) -> None:
         """Raise `WrongState` unless the review takes scores."""

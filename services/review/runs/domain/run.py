@@ -67,6 +67,8 @@ class Run(BaseModel):
     item_scores: dict[str, float] = Field(default_factory=dict)
     restored: bool = False
     """The verdict was rebuilt from its facts; what followed from it has facts too."""
+    traceparent: str | None = None
+    """The trace of its events, set when it is created."""
 
     @property
     def id(self) -> str:
