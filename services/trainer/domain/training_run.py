@@ -23,7 +23,7 @@ class TrainingRun(Value):
     """State of one job; every method returns the changed run. Times are Unix seconds, durations are seconds.
 
     `attempt` counts the leases; only the newest attempt may write. `leased_by` identifies the trainer that holds the
-    lease, `leased_until` is the time after which any trainer may claim the run.
+    lease, `leased_until` is the time after which any trainer may claim the run. `traceparent` is its events' trace.
     """
 
     id: str
@@ -67,7 +67,6 @@ class TrainingRun(Value):
     paused_s: float = 0.0
     finished_at: int | None = None
     traceparent: str | None = None
-    """The trace of its events, set when it is created."""
 
     @property
     def lease(self) -> Lease:
@@ -196,9 +195,8 @@ class TrainingRun(Value):
         return self.model_copy(update={"cancel_requested": True})
 
     def pause(self, now: int) -> Self:
-        return self.model_copy(
-            update={"status": "paused", "paused_at": now, "leased_until": 0.0, "interrupted_by": "pause"}
-        )
+        paused = {"status": "paused", "paused_at": now, "leased_until": 0.0, "interrupted_by": "pause"}
+        return self.model_copy(update=paused)
 
     def add_saved_state(self, saved: StateSaved) -> Self:
         return self.model_copy(update={"saved": saved})
