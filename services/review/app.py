@@ -5,6 +5,8 @@ from litestar import Litestar
 from services.review import handlers, pages
 from services.review.config import Settings
 from services.review.pairs import api as pairs_api
+from services.review.pairs.baselines import Baselines
+from services.review.pairs.domain.baseline import Baseline
 from services.review.pairs.domain.pair import Pair
 from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
@@ -22,6 +24,7 @@ from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs import api as runs_api
 from services.review.runs.advising import Advising
+from services.review.runs.checkpoints import Checkpoints
 from services.review.runs.domain.run import UNDECIDED, Run
 from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
@@ -84,7 +87,13 @@ def build(settings: Settings) -> Litestar:
         known_items=question_sets.known_items,
     )
     pairs = Pairs(pairs=store.collection("pairs", Pair, ["review_id"]), assignments=panels.assignments)
-    handlers.subscribe(bus, use_cases)
+    baselines = Baselines(
+        baselines=store.collection("baselines", Baseline, ["review_id"]),
+        pairs=pairs,
+        checkpoints=Checkpoints(runs, evaluations),
+        files=artifacts,
+    )
+    handlers.subscribe(bus, use_cases, baselines)
     handlers.restore(
         bus,
         PolicyRestoration(catalog.policies, catalog.bindings, catalog.shipped, artifacts),
@@ -101,6 +110,7 @@ def build(settings: Settings) -> Litestar:
             questions_api.routes,
             workbook_api.routes,
             pairs_api.routes,
+            pairs_api.manage_routes,
             pages.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
@@ -113,6 +123,7 @@ def build(settings: Settings) -> Litestar:
             "catalog": catalog,
             "questions": question_sets,
             "pairs": pairs,
+            "baselines": baselines,
             **panels.dependencies(),
         },
         exception_handlers=problems,

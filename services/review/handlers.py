@@ -1,5 +1,6 @@
 """The events that review handles."""
 
+from services.review.pairs.baselines import Baselines
 from services.review.policies.restoration import PolicyRestoration
 from services.review.runs.restoration import RunRestoration
 from services.review.runs.service import Runs
@@ -19,10 +20,15 @@ from shared.events import (
 )
 
 
-def subscribe(bus: Bus, runs: Runs) -> None:
+def subscribe(bus: Bus, runs: Runs, baselines: Baselines) -> None:
     """One use case for each event."""
+
+    async def evaluation_answered(event: EvaluationAnswered) -> None:
+        if not await baselines.answered(event):
+            await runs.evaluation_answered(event)
+
     bus.subscribe(TrainingRequested, runs.requested)
-    bus.subscribe(EvaluationAnswered, runs.evaluation_answered)
+    bus.subscribe(EvaluationAnswered, evaluation_answered)
     bus.subscribe(EvalDone, runs.evaluated)
     bus.subscribe(TrainingFinished, runs.finished)
 

@@ -11,6 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from services.review.pages.rendering import LIKE
 from services.review.pages.routes import HANDLERS, PAGES
+from services.review.pairs import api as pairs_api
+from services.review.pairs.baselines import Baselines
+from services.review.pairs.domain.baseline import Baseline
 from services.review.pairs.domain.pair import Pair
 from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
@@ -26,6 +29,7 @@ from services.review.problems import problems
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs.advising import Advising
+from services.review.runs.checkpoints import Checkpoints
 from services.review.runs.domain.run import Run
 from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
@@ -99,13 +103,21 @@ class Service:
             self.records, decide=self.runs.people_decided, run_reopened=self.runs.reopened, known_items=self._known
         )
         self.overriding = Overriding(self.runs)
+        pairs = Pairs(pairs=store.collection("pairs", Pair), assignments=self.panels.assignments)
+        self.baselines = Baselines(
+            baselines=store.collection("baselines", Baseline),
+            pairs=pairs,
+            checkpoints=Checkpoints(runs, evaluations),
+            files=self.artifacts,
+        )
         self.dependencies = {
             "runs": self.runs,
             "trials": Trials(runs, evaluations),
             "overriding": self.overriding,
             "catalog": catalog,
             "questions": QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=self.artifacts),
-            "pairs": Pairs(pairs=store.collection("pairs", Pair), assignments=self.panels.assignments),
+            "pairs": pairs,
+            "baselines": self.baselines,
             **self.panels.dependencies(),
         }
 
@@ -126,7 +138,8 @@ class Service:
         lines = b"".join(json.dumps({"production_answer": "Old.", **row}).encode() + b"\n" for row in self.rows)
         await self.runs.evaluated(evaluation(5, 0.9, job_id="job-0", policy="quick"))
         await self.runs.finished(finish(5, job_id="job-0"))
-        await self.runs.evaluated(evaluation(10, 0.9, samples=self.artifacts.put_bytes(lines)))
+        done = evaluation(10, 0.9, samples=self.artifacts.put_bytes(lines))
+        await self.runs.evaluated(done.model_copy(update={"production": "v-old"}))
         await self.runs.finished(finish(10))
         async with self.panels.lifespan(app):
             yield
@@ -144,9 +157,10 @@ def review_site(
     rows: list[dict[str, Any]] | None = None,
     *,
     fill: Callable[[MemoryStore], None] | None = None,
+    service: Service | None = None,
 ) -> Iterator[Site]:
     """The pages and the API of review over these questions and answers; `fill` puts more into its store."""
-    service = Service(folder, rows=rows)
+    service = service or Service(folder, rows=rows)
     if fill:
         fill(service.store)
     # Each site has a router with pages of its own, because Litestar copies its exception handlers.
@@ -158,7 +172,9 @@ def review_site(
         "exception_handlers": problems,
         "lifespan": [service.lifespan],
     }
-    with serving([pages, panels_api.routes, manage_api.routes], folder, **options) as site:
+    with serving(
+        [pages, panels_api.routes, manage_api.routes, pairs_api.routes, pairs_api.manage_routes], folder, **options
+    ) as site:
         yield site
 
 

@@ -1,15 +1,18 @@
 """Pairs on a phone, question sets, policies, and the management of reviews and verdicts, in the browser."""
 
 import asyncio
+import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from shared.events import EvaluationAnswered
 from shared.store import Collection
 from tests.browser.checks import assert_accessible, assert_no_sideways_scroll, check_page, english_left
-from tests.browser.review_data import HOSTILE, REVIEW, review_site, reviewer
+from tests.browser.review_data import HOSTILE, REVIEW, Service, review_site, reviewer
 from tests.browser.site import Site
 
 GOOD = "id,prompt,expected,tags\n007,How long is the warranty?,two years,policy\n1E5,<b>Where</b> are you?,in York,\n"
@@ -19,8 +22,13 @@ expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with review_site(tmp_path_factory.mktemp("review")) as site:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    return Service(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, service: Service) -> Iterator[Site]:
+    with review_site(tmp_path_factory.mktemp("review"), service=service) as site:
         yield site
 
 
@@ -49,7 +57,7 @@ def test_a_third_reviewer_compares_pairs_on_a_phone(site: Site, browser: Browser
     page.reload()
     page.get_by_role("button", name="B is better").click()
     expect(page.get_by_text("You have compared all pairs.")).to_be_visible()
-    expect(page.get_by_text("a tie counts a half; 3 pairs")).to_be_visible()
+    expect(page.get_by_role("row", name="v-old")).to_contain_text("3 of 3")
     assert_no_sideways_scroll(page)
     page.context.close()
 
@@ -62,6 +70,55 @@ def test_a_preference_without_a_choice_is_refused_and_the_comment_stays(site: Si
     lead.get_by_role("button", name="Equal").click()
     expect(lead.get_by_role("alert").filter(has_text="choose one of the two answers")).to_be_visible()
     assert lead.locator("#comment").input_value() == "both are long"
+
+
+def test_the_owner_chooses_another_checkpoint_and_reviewers_compare_it_without_its_name(
+    site: Site, service: Service, browser: Browser, lead: Page
+) -> None:
+    lead.goto(site.url + REVIEW + "/panel")
+    lead.get_by_role("link", name="Pairs").click()
+    expect(lead.get_by_role("heading", name="Pairs", exact=True)).to_be_visible()
+    lead.get_by_label("Or any other checkpoint of yours").fill("job-0")
+    lead.get_by_role("button", name="Ask it").click()
+    expect(lead.get_by_text("write its job and step as in ftjob-1a2b/20")).to_be_visible()
+    assert lead.get_by_label("Or any other checkpoint of yours").input_value() == "job-0"
+    lead.get_by_label("Or any other checkpoint of yours").fill("job-0/5")
+    lead.get_by_role("button", name="Ask it").click()
+    row = lead.locator("section[aria-labelledby=asked] tbody tr")
+    expect(row).to_contain_text("is being asked")
+    check_page(lead)
+    answer_baseline(service, HOSTILE + "!", "a1", "Another answer.")
+    lead.reload()
+    expect(row).to_contain_text("2 of 3 answers differ")
+    check_page(lead)
+
+    page = reviewer(browser, site, "Dan", "review", viewport={"width": 360, "height": 800})
+    page.goto(site.url + REVIEW + "/pairs")
+    for number in range(1, 6):
+        expect(page.get_by_text(f"Pair {number} of 5")).to_be_visible()
+        assert "ckpt-step" not in page.content()
+        assert_no_sideways_scroll(page)
+        page.get_by_role("button", name="Equal").click()
+    expect(page.get_by_role("row", name="ft:base:assay::job-0:ckpt-step-5")).to_contain_text("50 %")
+    assert_no_sideways_scroll(page)
+    assert_accessible(page)
+    page.context.close()
+
+
+def answer_baseline(service: Service, *answers: str) -> None:
+    """The evaluator's answer to the one request, on a loop of its own: Playwright's runs in this thread."""
+
+    async def answer() -> None:
+        events = [event for _name, _id, found in await service.store.unsent_events() for event in found]
+        [asked] = [event.data for event in events if event.type == "evaluation.requested"]
+        rows = [{"answers": {"baseline": text}} for text in answers]
+        samples = service.artifacts.put_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+        event = EvaluationAnswered(evaluation_id=asked["evaluation_id"], samples=samples)
+        assert await service.baselines.answered(event)
+
+    thread = threading.Thread(target=asyncio.run, args=(answer(),))
+    thread.start()
+    thread.join()
 
 
 def test_questions_are_imported_shown_as_text_and_versioned(site: Site, lead: Page) -> None:
@@ -130,7 +187,7 @@ def test_an_administrator_decides_otherwise_and_manages_a_review(site: Site, lea
 
 def test_the_pages_of_policies_pairs_and_questions_speak_chinese(site: Site, browser: Browser) -> None:
     page = reviewer(browser, site, "安娜", "admin", locale="zh-CN")
-    for path in (SETS, POLICIES, POLICIES + "/quick", REVIEW + "/pairs", REVIEW + "/panel"):
+    for path in (SETS, POLICIES, POLICIES + "/quick", REVIEW + "/pairs", REVIEW + "/panel", REVIEW + "/baselines"):
         page.goto(site.url + path)
         # Pairs come in a random order, and one of the answers is `HOSTILE`.
         allowed = ["people", "quick", "strict", "shop", "Old.", HOSTILE, "Excel", "JSON", "CSV", "Esc"]
@@ -144,7 +201,13 @@ def test_the_lists_make_few_queries_whatever_their_length(
     asked: list[str] = []
     for name in ("get", "find"):
         monkeypatch.setattr(Collection, name, counted(asked, name, getattr(Collection, name)))
-    for path, most in (("/console/review/", 2), (SETS, 1), (POLICIES, 1), (f"{POLICIES}/quick", 1)):
+    for path, most in (
+        ("/console/review/", 2),
+        (SETS, 1),
+        (POLICIES, 1),
+        (f"{POLICIES}/quick", 1),
+        (f"{REVIEW}/baselines", 7),
+    ):
         asked.clear()
         lead.goto(site.url + path)
         assert len(asked) <= most, f"{path}: {asked}"

@@ -7,12 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from services.review.access import caller_of
-from services.review.ownership import Caller
 from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest
-from services.review.pairs.domain.pair import Pair
-from services.review.pairs.domain.win_rate import win_rate
-from services.review.pairs.service import Pairs
-from services.review.panels.domain.scorecard import place_for
+from services.review.pairs.domain.win_rate import win_rates
+from services.review.pairs.service import Pairs, next_of
 from shared.pages.conversation import turns
 from shared.pages.forms import fields, see_other
 
@@ -46,7 +43,7 @@ async def _page(
     caller, review = caller_of(request), await pairs.assignments.review(review_id)
     review.require_not_own(caller)
     every = await pairs.all(review_id)
-    pair = _next(every, caller)
+    pair = next_of(every, caller)
     values: dict[str, Any] = {
         "review": review,
         "pair": pair,
@@ -54,14 +51,10 @@ async def _page(
         "turns": turns(pair.prompt) if pair else [],
         "done": sum(caller.id in each.preferences for each in every),
         "total": len(every),
-        # The win rate is shown only after the reviewer's last pair, so that it does not influence them.
-        "rate": win_rate(every) if pair is None and every else None,
+        # Win rates are shown only after the reviewer's last pair, so that they do not influence them.
+        "rates": win_rates(every) if pair is None else [],
+        "manages": caller.owns(review.candidate.owner),
         "comment": comment,
         "problem": problem,
     }
     return PAGES.page(request, "pairs.html.j2", status=status, at="review", **values)
-
-
-def _next(every: list[Pair], caller: Caller) -> Pair | None:
-    left = [pair for pair in every if caller.id not in pair.preferences]
-    return min(left, key=lambda pair: place_for(caller.id, f"pair/{pair.item_id}"), default=None)

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.review.access import caller_of
+from services.review.pages.baselines import baselines_page, choose_baseline
 from services.review.pages.managing import manage, override_verdict
 from services.review.pages.pairs import pairs_page, prefer
 from services.review.pages.panel import panel
@@ -107,6 +108,8 @@ HANDLERS = (
     manage,
     pairs_page,
     prefer,
+    baselines_page,
+    choose_baseline,
     verdict,
     verdict_item,
     override_verdict,

@@ -1,13 +1,14 @@
-"""Pairs of a review: the checkpoint's answers beside those of the version in production."""
+"""Pairs of a review: the checkpoint's answers beside those of production or of another checkpoint."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.review.ownership import Caller
-from services.review.pairs.domain.pair import Pair, Side
+from services.review.pairs.domain.pair import ModelAnswer, Pair, Side
 from services.review.panels.assignments import Assignments
-from services.review.panels.domain.item import UnknownItem
+from services.review.panels.domain.item import Item, UnknownItem
+from services.review.panels.domain.review import Review, WrongState
 from services.review.panels.domain.scorecard import place_for
 from shared.store import Collection
 
@@ -21,32 +22,43 @@ class Pairs:
     now: Callable[[], float] = time.time
 
     async def all(self, review_id: str) -> list[Pair]:
-        """All pairs of a review; made of its items that production answered too, once."""
-        await self.assignments.review(review_id)
+        """All pairs of a review. Those against production are made of its items, once."""
+        review = await self.assignments.review(review_id)
         known = await self.pairs.find(review_id=review_id)
-        if known:
+        if not review.production or any(pair.baseline.model == review.production for pair in known):
             return known
         for stored in await self.assignments.items.find(review_id=review_id):
-            item = stored.item
-            if item.production_answer is not None and item.production_answer != item.answer:
-                await self.pairs.create(
-                    Pair(
-                        review_id=review_id,
-                        item_id=item.id,
-                        prompt=item.prompt,
-                        candidate=item.answer,
-                        production=item.production_answer,
-                    )
+            if stored.item.production_answer is not None:
+                await self.add(
+                    review, stored.item, ModelAnswer(model=review.production, text=stored.item.production_answer)
                 )
         return await self.pairs.find(review_id=review_id)
 
-    async def next(self, review_id: str, caller: Caller) -> Pair | None:
-        """The next pair that the caller has not compared, in the caller's own random order."""
-        (await self.assignments.review(review_id)).require_not_own(caller)
-        left = [pair for pair in await self.all(review_id) if caller.id not in pair.preferences]
-        return min(left, key=lambda pair: place_for(caller.id, f"pair/{pair.item_id}"), default=None)
+    async def add(self, review: Review, item: Item, baseline: ModelAnswer) -> bool:
+        """Store the pair of an item and a baseline's answer; False where both answers are equal."""
+        if baseline.text == item.answer:
+            return False
+        candidate = ModelAnswer(model=review.candidate.model_name, text=item.answer)
+        pair = Pair(review_id=review.id, item_id=item.id, prompt=item.prompt, candidate=candidate, baseline=baseline)
+        await self.pairs.create(pair)
+        return True
 
-    async def prefer(self, review_id: str, item_id: str, caller: Caller, side: Side, comment: str) -> Pair:
+    async def next(self, review_id: str, caller: Caller) -> Pair | None:
+        """The next pair that the caller has not compared."""
+        (await self.assignments.review(review_id)).require_not_own(caller)
+        return next_of(await self.all(review_id), caller)
+
+    async def unblinded(self, review_id: str, caller: Caller) -> list[Pair]:
+        """All pairs, for a caller who may learn which model gave which answer.
+
+        The owner of the job and `admin` always may, others after their last pair; raises `WrongState`.
+        """
+        review, every = await self.assignments.review(review_id), await self.all(review_id)
+        if not caller.owns(review.candidate.owner) and next_of(every, caller) is not None:
+            raise WrongState("compare all your pairs first: win rates and exports tell which model gave which answer")
+        return every
+
+    async def prefer(self, review_id: str, key: str, caller: Caller, side: Side, comment: str) -> Pair:
         """Store the caller's preference; the same one again changes nothing."""
         (await self.assignments.review(review_id)).require_not_own(caller)
 
@@ -54,7 +66,13 @@ class Pairs:
             changed = pair.preferred(caller.id, side, comment, self.now())
             return None if changed is None else (changed, ())
 
-        found = await self.pairs.change(f"{review_id}/{item_id}", apply)
+        found = await self.pairs.change(f"{review_id}/{key}", apply)
         if found is None:
-            raise UnknownItem(f"this review has no pair {item_id!r}")
+            raise UnknownItem(f"this review has no pair {key!r}")
         return found
+
+
+def next_of(pairs: list[Pair], caller: Caller) -> Pair | None:
+    """The next pair that the caller has not compared, in the caller's own random order."""
+    left = [pair for pair in pairs if caller.id not in pair.preferences]
+    return min(left, key=lambda pair: place_for(caller.id, pair.key), default=None)

@@ -53,14 +53,16 @@ class Opening:
             items = sample_items(samples, run.policy.items_per_review, run.policy.seed)
         except (ArtifactError, BadSamples) as error:
             return str(error)
-        await self.open_with(run, run.policy, evaluation.candidate, items)
+        await self.open_with(run, run.policy, evaluation.candidate, items, production_name(evaluation))
         return None
 
-    async def open_with(self, run: ChosenRun, policy: Policy, candidate: Candidate, items: tuple[Item, ...]) -> None:
-        """Open the review of a checkpoint with these items, once."""
+    async def open_with(
+        self, run: ChosenRun, policy: Policy, candidate: Candidate, items: tuple[Item, ...], production: str = ""
+    ) -> None:
+        """Open the review of a checkpoint, once; `production` names the model that answered these items too."""
         name = review_id(candidate)
         await self._store(name, items, policy)
-        review = self._review(run, policy, candidate, len(items))
+        review = self._review(run, policy, candidate, len(items), production)
         opened = ReviewOpened(
             review_id=name, candidate=candidate, items=len(items), reviewers_wanted=policy.reviewers_wanted
         )
@@ -73,7 +75,7 @@ class Opening:
             card = Scorecard(review_id=review, item_id=item.id, wanted=policy.reviewers_wanted)
             await self.scorecards.create(card)
 
-    def _review(self, run: ChosenRun, policy: Policy, candidate: Candidate, items: int) -> Review:
+    def _review(self, run: ChosenRun, policy: Policy, candidate: Candidate, items: int, production: str) -> Review:
         now = self.now()
         return Review(
             id=review_id(candidate),
@@ -82,6 +84,13 @@ class Opening:
             candidate=candidate,
             policy=policy,
             items=items,
+            production=production,
             opened_at=int(now),
             deadline_at=now + 3600 * policy.deadline_hours if policy.deadline_hours else None,
         )
+
+
+def production_name(evaluation: EvalDone) -> str:
+    """The name of the model in production that an evaluation asked too; empty where there was none."""
+    version = evaluation.production_candidate
+    return version.model_name if version else evaluation.production or ""

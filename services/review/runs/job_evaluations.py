@@ -57,6 +57,11 @@ class JobEvaluations:
         found = await self.records.find(job_id=job_id)
         return [each.done for each in found if not each.id.endswith(PROOF)]
 
+    async def of_checkpoint(self, job_id: str, step: int) -> EvalDone | None:
+        """The first evaluation of a checkpoint."""
+        found = await self.records.get(evaluation_id(job_id, step))
+        return found.done if found else None
+
     async def _get(self, run: Run, suffix: str) -> EvalDone | None:
         if run.chosen_step is None:
             return None

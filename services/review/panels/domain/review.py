@@ -51,6 +51,8 @@ class Review(BaseModel):
     items: int
     opened_at: int
     alias: str = ""
+    production: str = ""
+    """The model in production that answered the items too; empty where none did."""
     status: Status = "open"
     deadline_at: float | None = None
     closed_at: int | None = None
