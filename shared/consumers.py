@@ -144,7 +144,7 @@ def consumer_of(service: str, event: type[EventData], *, own: bool = False) -> C
     for consumer in CONSUMERS:
         if consumer.service == service and consumer.event is event and consumer.own == own:
             return consumer
-    raise LookupError(f"{service} is not declared as a consumer of {event.type} in shared/topology.py")
+    raise LookupError(f"{service} is not declared as a consumer of {event.type} in shared/consumers.py")
 
 
 def consumer_config(consumer: Consumer) -> ConsumerConfig:

@@ -97,11 +97,11 @@ class Deliveries:
                 batch.add(one)
             except UnreadableError as error:
                 await self._dead_letter(one, subscription.consumer, error)
-        name, ids = subscription.consumer.name, [one.envelope.id for lane in batch.lanes for one in lane]
+        name, ids = subscription.consumer.name, [one.envelope.id for one in batch.received]
         try:
             batch.done |= await self._through_outages(name, lambda: self._store.seen(name, ids))
         except Exception as error:
-            for one in (one for lane in batch.lanes for one in lane):
+            for one in batch.received:
                 await self._retry_later(one, subscription.consumer, error)
             return
         await asyncio.gather(*(self._handle_lane(lane, batch) for lane in batch.lanes))
@@ -207,6 +207,11 @@ class _Batch:
     @property
     def lanes(self) -> list[list[Received]]:
         return list(self._lanes.values())
+
+    @property
+    def received(self) -> list[Received]:
+        """Those that can be read."""
+        return [one for lane in self.lanes for one in lane]
 
     @property
     def waited_s(self) -> float:

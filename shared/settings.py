@@ -53,7 +53,7 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(default=10 * 1024**2, ge=1024)
     head_timeout_s: float = Field(default=20, gt=0)
     """How long the head of a request may take."""
-    stop_grace_s: int = Field(default=10, ge=0)
-    """How long a service that is asked to stop lets running requests, such as streamed answers, go on."""
     body_timeout_s: float = Field(default=30, gt=0)
     """In which time the body of a request must bring 1 KiB, or its end."""
+    stop_grace_s: int = Field(default=10, ge=0)
+    """How long a service that is asked to stop lets running requests, such as streamed answers, go on."""

@@ -114,7 +114,7 @@ def build(settings: Settings) -> Litestar:
             pages.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
-        lifespan=[web.connections(store, bus), panels.lifespan],
+        lifespan=[web.connections(store, bus), web.background(panels.completion.run)],
         audited=store,
         dependencies={
             "runs": use_cases,

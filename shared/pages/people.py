@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from shared.pages.reader import AnyRequest
 from shared.security import Key, Keyring, Scope
@@ -16,7 +16,7 @@ def naming(request: AnyRequest) -> Callable[[str], Markup]:
         key = keyring.get(person_id)
         if key is None:
             return Markup("<code>{}</code>").format(person_id)
-        return Markup('<span title="{}">{}</span>').format(escape(person_id), key.name)
+        return Markup('<span title="{}">{}</span>').format(person_id, key.name)
 
     return person
 

@@ -2,6 +2,7 @@
 
 from shared.web.application import build
 from shared.web.audit import AuditMiddleware
+from shared.web.background import background, beside
 from shared.web.guard import AnyConnection, allow, authenticate
 from shared.web.lifespan import Lifespan, connections
 from shared.web.problem_details import NotFound, Unavailable, problem
@@ -15,6 +16,8 @@ __all__ = [
     "Unavailable",
     "allow",
     "authenticate",
+    "background",
+    "beside",
     "build",
     "connections",
     "problem",

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
-from shared import telemetry
+from shared import cancellation, telemetry
 from shared.bus import Bus
 from shared.keys import SharedKeys
 from shared.outages import Check, Outages
@@ -37,8 +37,7 @@ def connections(store: Store, bus: Bus) -> Lifespan:
             yield
         finally:
             await bus.stop()
-            for task in background:
-                task.cancel()
+            await cancellation.end(background)
             store.close()
 
     return run

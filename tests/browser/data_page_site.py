@@ -1,6 +1,5 @@
 """Ingest and the gateway's files over stores in memory: events go from one to the other as they are saved."""
 
-import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +16,7 @@ from services.gateway.events.api import events as events_api
 from services.gateway.events.domain.posted_event import PostedEvent
 from services.gateway.events.service.publisher import EventPublisher
 from services.gateway.fine_tuning.api import files as files_api
-from services.gateway.fine_tuning.app import FineTuning, fine_tuning
+from services.gateway.fine_tuning.app import fine_tuning
 from services.ingest import api, worker
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.deleted_file import DeletedFile
@@ -37,12 +36,11 @@ from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.cloudevents import Envelope
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, UploadOptions
-from shared.outbox import Outbox, Publisher
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
+from tests.browser.in_process_bus import InProcessBus
 from tests.browser.site import Site, at_once, serving
 
 
@@ -58,32 +56,10 @@ class InProcess:
             return worker.check(request, self.artifacts, Path(scratch), settings)
 
 
-@dataclass
-class Delivery:
-    """Brings each event to the use cases that NATS would bring it to."""
-
-    datasets: Datasets
-    files: FineTuning
-
-    async def publish(self, envelope: Envelope) -> None:
-        cases = self.files.file_use_cases
-        if envelope.type == "dataset.uploaded":
-            event = DatasetUploaded.model_validate(envelope.data)
-            await cases.uploaded(event)
-            await self.datasets.check(event)
-        elif envelope.type == "dataset.ready":
-            await cases.ready(DatasetReady.model_validate(envelope.data))
-        elif envelope.type == "dataset.rejected":
-            await cases.rejected(DatasetRejected.model_validate(envelope.data))
-
-    async def report_unpublishable(self, envelope: Envelope, error: Exception) -> None:
-        raise AssertionError(envelope) from error
-
-
 class DataPages:
     """The use cases of both services, and what fills them."""
 
-    def __init__(self, folder: Path, base_models: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, base_models: tuple[str, ...] = (), bus: InProcessBus | None = None) -> None:
         common = CommonSettings(artifacts=str(folder / "artifacts"), keys_file=folder / "gateway-keys.json")
         self.artifacts = Artifacts(common.artifacts)
         self.store, self.gateway_store = MemoryStore("ingest"), MemoryStore("gateway")
@@ -109,12 +85,21 @@ class DataPages:
             instance="test",
         )
         self.part = fine_tuning(resources, base_models=base_models)
-        self.delivery: Publisher = Delivery(self.datasets, self.part)
+        self.bus = bus or InProcessBus()
+        if bus is None:
+            self._subscribe()
         self.rows = Rows(self.artifacts, folder / "cache")
+
+    def _subscribe(self) -> None:
+        cases = self.part.file_use_cases
+        self.bus.subscribe(DatasetUploaded, cases.uploaded)
+        self.bus.subscribe(DatasetUploaded, self.datasets.check)
+        self.bus.subscribe(DatasetReady, cases.ready)
+        self.bus.subscribe(DatasetRejected, cases.rejected)
 
     def use_cases(self) -> dict[str, Any]:
         publisher = EventPublisher(
-            stream=cast(Any, self.delivery),
+            stream=cast(Any, self.bus),
             files=self.part.files,
             jobs=self.part.jobs,
             aliases=self.part.aliases,
@@ -149,14 +134,8 @@ class DataPages:
 
     @asynccontextmanager
     async def relaying(self, _app: Litestar) -> AsyncGenerator[None]:
-        """Publishes what both services save."""
-        stores = (self.gateway_store, self.store)
-        tasks = [asyncio.create_task(Outbox(store, self.delivery, sweep_s=0.1).run()) for store in stores]
-        try:
+        async with self.bus.relaying([self.gateway_store, self.store]):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 @contextmanager

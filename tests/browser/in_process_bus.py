@@ -1,11 +1,16 @@
 """Brings each published event at once to the use cases that subscribe to it, in place of NATS."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared import cancellation
 from shared.cloudevents import Envelope, EventData
+from shared.outbox import Outbox
+from shared.store import BaseStore
 
 DatedHandler = Callable[[Any, datetime], Awaitable[object]]
 
@@ -39,3 +44,12 @@ class InProcessBus:
 
     async def report_unpublishable(self, envelope: Envelope, error: Exception) -> None:
         raise AssertionError(envelope) from error
+
+    @asynccontextmanager
+    async def relaying(self, stores: Sequence[BaseStore]) -> AsyncGenerator[None]:
+        """Publishes what is saved in the stores."""
+        outboxes = [asyncio.create_task(Outbox(store, self, sweep_s=0.1).run()) for store in stores]
+        try:
+            yield
+        finally:
+            await cancellation.end(outboxes)

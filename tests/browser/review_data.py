@@ -41,6 +41,7 @@ from shared.events import EvaluationAnswered
 from shared.pages.rendering import Pages
 from shared.pages.router import pages_router
 from shared.store import MemoryStore
+from shared.web import beside
 from tests.browser.site import Site, serving
 from tests.unit.review.evidence import candidate, evaluation, finish, sample_lines
 
@@ -141,7 +142,7 @@ class Service:
         done = evaluation(10, 0.9, samples=self.artifacts.put_bytes(lines))
         await self.runs.evaluated(done.model_copy(update={"production": "v-old"}))
         await self.runs.finished(finish(10))
-        async with self.panels.lifespan(app):
+        async with beside(self.panels.completion.run()):
             yield
 
 

@@ -35,7 +35,6 @@ from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_control import RunControl
 from services.trainer.service.run_store import RunStore
 from shared.events import CheckpointSaved, DatasetUploaded, ModelApproved, ModelDeployed
-from shared.outbox import Outbox
 from shared.store import MemoryStore
 from tests.browser.data_page_site import DataPages
 from tests.browser.evaluator_data import EvaluatorData
@@ -64,8 +63,7 @@ class WholeSite:
 
     def __init__(self, folder: Path) -> None:
         self.bus = InProcessBus()
-        self.data = DataPages(folder / "data", (BASE,))
-        self.data.delivery = self.bus
+        self.data = DataPages(folder / "data", (BASE,), self.bus)
         self.serving = ServingData(store=self.data.gateway_store)
         self.trainer_store = MemoryStore("trainer")
         self.runs = RunStore.of(self.trainer_store)
@@ -128,12 +126,8 @@ class WholeSite:
         await self.serving.pools.put(BASE, ["http://10.0.0.5:8000"])
         self.serving.fleet.replicas[0].up = True
         stores = (self.data.gateway_store, self.data.store, self.trainer_store, self.evaluator.store, self.review.store)
-        tasks = [asyncio.create_task(Outbox(store, self.bus, sweep_s=0.1).run()) for store in stores]
-        try:
+        async with self.bus.relaying(stores):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from services.gateway.common.api.lifespans import background
 from services.gateway.common.app import Part, Resources
 from services.gateway.events.adapters.nats_events import NatsEventStream
 from services.gateway.events.adapters.webhook_client import HttpWebhookClient
@@ -21,6 +20,7 @@ from services.gateway.events.service.subscriptions import EventSubscriptions
 from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
 from services.gateway.events.service.webhooks import Webhooks
 from services.gateway.fine_tuning.app import FineTuning
+from shared.web import background
 
 
 @dataclass(frozen=True)

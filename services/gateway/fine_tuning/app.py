@@ -3,7 +3,6 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from services.gateway.common.api.lifespans import background
 from services.gateway.common.app import Part, Resources
 from services.gateway.fine_tuning.api import checkpoint_permissions, files, jobs, uploads
 from services.gateway.fine_tuning.domain.alias_owner import AliasOwner
@@ -29,6 +28,7 @@ from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoi
 from services.gateway.fine_tuning.service.uploads import Uploads
 from shared.staging import Staging
 from shared.store import Collection
+from shared.web import background
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,7 @@
-"""Puts the panels together: collections, use cases, and the loop that closes reviews."""
+"""Puts the panels together: collections and use cases."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from litestar import Litestar
 
 from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
@@ -88,12 +83,3 @@ class Panels:
             "lifecycle": self.lifecycle,
             "progress": self.progress,
         }
-
-    @asynccontextmanager
-    async def lifespan(self, _app: Litestar) -> AsyncGenerator[None]:
-        """Close reviews in the background."""
-        task = asyncio.create_task(self.completion.run())
-        try:
-            yield
-        finally:
-            task.cancel()

@@ -22,7 +22,7 @@ MODULES = [
 ]
 SECRET = re.compile(r"(api_key|password|secret|token)$")
 CONNECTION = {"nats_url", "mongo_url"}
-# A number of tokens is no secret.
+# A count of tokens need not be hidden.
 HARMLESS = {"max_tokens"}
 
 

@@ -53,6 +53,21 @@ async def serving(protocol: Any) -> AsyncIterator[tuple[asyncio.StreamReader, as
     await task
 
 
+async def answer_to_bytes(content: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """What is answered while the content arrives byte by byte."""
+
+    async def drip() -> None:
+        for byte in content:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    # What still arrives after the end resets the connection, so that there may be no orderly end of it.
+    answer = await reader.readuntil(b"in time.")
+    dripping.cancel()
+    return answer
+
+
 @pytest.fixture(params=[TimedProtocol, partial(FastPathProtocol, {b"/x": fast})], ids=["asgi", "fast path"])
 def protocol(request: pytest.FixtureRequest) -> Any:
     return request.param
@@ -60,16 +75,7 @@ def protocol(request: pytest.FixtureRequest) -> Any:
 
 async def test_a_head_that_comes_byte_by_byte_gets_408_and_the_connection_ends(protocol: Any) -> None:
     async with serving(protocol) as (reader, writer), asyncio.timeout(5):
-
-        async def drip() -> None:
-            for byte in HEAD * 100:
-                writer.write(bytes([byte]))
-                await asyncio.sleep(0.02)
-
-        dripping = asyncio.create_task(drip())
-        # What still arrives after the end resets the connection, so that there may be no orderly end of it.
-        answer = await reader.readuntil(b"in time.")
-        dripping.cancel()
+        answer = await answer_to_bytes(HEAD * 100, reader, writer)
     assert answer.startswith(b"HTTP/1.1 408")
     assert answer.endswith(b"The head of the request did not arrive in time.")
 
@@ -82,16 +88,7 @@ async def test_a_connection_that_sends_nothing_ends(protocol: Any) -> None:
 async def test_a_body_that_comes_byte_by_byte_gets_408_and_the_connection_ends(protocol: Any) -> None:
     async with serving(protocol) as (reader, writer), asyncio.timeout(5):
         writer.write(HEAD % 100_000)
-
-        async def drip() -> None:
-            while True:
-                writer.write(b"x")
-                await asyncio.sleep(0.02)
-
-        dripping = asyncio.create_task(drip())
-        # What still arrives after the end resets the connection, so that there may be no orderly end of it.
-        answer = await reader.readuntil(b"in time.")
-        dripping.cancel()
+        answer = await answer_to_bytes(b"x" * 1000, reader, writer)
     assert answer.startswith(b"HTTP/1.1 408")
     assert answer.endswith(b"The body of the request did not arrive in time.")
 

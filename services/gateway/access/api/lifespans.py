@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from litestar import Litestar
 
 from services.gateway.access.service.usage_ledger import UsageLedger
-from services.gateway.common.api.lifespans import beside
 from shared.store import StoreUnreachable
-from shared.web import Lifespan
+from shared.web import Lifespan, beside
 
 
 def flushing(ledger: UsageLedger) -> Lifespan:

@@ -73,10 +73,10 @@ def _unavailable(_request: Request[Any, Any, Any], error: Exception) -> Response
     return answer(503, f"Try again shortly: {error}", code="service_unavailable")
 
 
-def _artifacts_away(_request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _artifacts_away(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     # Where the store is concerns the operator alone.
     _log.warning("artifacts cannot be reached", error=str(error))
-    return answer(503, "Try again shortly: the artifact store cannot be reached", code="service_unavailable")
+    return _unavailable(request, Unavailable("the artifact store cannot be reached"))
 
 
 def _bad_parameter(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:

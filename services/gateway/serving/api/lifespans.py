@@ -5,12 +5,11 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from services.gateway.common.api.lifespans import beside
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.reconciler import Reconciler
 from shared.outages import Check
-from shared.web import Lifespan, Unavailable
+from shared.web import Lifespan, Unavailable, beside
 
 
 def engines_ready(fleet: Fleet) -> Check:

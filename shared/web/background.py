@@ -7,7 +7,8 @@ from typing import Any
 
 from litestar import Litestar
 
-from shared.web import Lifespan
+from shared import cancellation
+from shared.web.lifespan import Lifespan
 
 
 def background(work: Callable[[], Coroutine[Any, Any, None]]) -> Lifespan:
@@ -28,7 +29,4 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        # Some libraries drop a cancellation that comes together with a result: ask again until the work has ended.
-        while not loop.done():
-            loop.cancel()
-            await asyncio.wait([loop], timeout=1)
+        await cancellation.end([loop])
