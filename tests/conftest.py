@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from shared import topology
 from shared.security import Keyring
 from shared.settings import CommonSettings
+from shared.store.indexes import Indexes
 from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
 from tests.scheduling import SharedProcessScheduling, place
@@ -28,6 +29,10 @@ BIN = Path(sys.executable).parent
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if "CI" not in os.environ:
     settings.load_profile("assay")
+
+
+# A query of a service that no declared index serves is an error in every test.
+Indexes.enforced = True
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedProcessScheduling:

@@ -55,6 +55,12 @@ from shared.bus import Bus
 from shared.store import Store
 
 _APIS = (evaluations_api, explanations_api, fairness_api, comparison_api, suites_api, paraphrases_api, agreement_api)
+EVALUATION_INDEXES = (
+    "evaluated_at",
+    ("job_id", "evaluated_at"),
+    ("done.candidate.suffix", "evaluated_at"),
+    ("done.candidate.owner", "evaluated_at"),
+)
 
 
 def build(settings: Settings) -> Litestar:
@@ -66,7 +72,7 @@ def build(settings: Settings) -> Litestar:
     scorer = WorkerScorer(settings)
     judge = ConfiguredJudge(settings)
     catalog = _suite_catalog(settings, store, artifacts)
-    rubrics = JobRubrics(store.collection("job_rubrics", JobRubric))
+    rubrics = JobRubrics(store.collection("job_rubrics", JobRubric, indexes=[]))
     evaluations = _evaluations(settings, store, artifacts, scorer, catalog, rubrics)
     agreements = Agreements(
         store=store.collection("agreements", ReviewRatings, indexes=["judge"]),
@@ -77,7 +83,11 @@ def build(settings: Settings) -> Litestar:
         judge=settings.judge_model if settings.judge_url else "",
     )
     requests = EvaluationRequests(
-        store=store.collection("requested_evaluations", RequestedEvaluation, indexes=["owner", "created_at"]),
+        store=store.collection(
+            "requested_evaluations",
+            RequestedEvaluation,
+            indexes=[("requested.job_id", "created_at"), ("requested.job_id", "owner", "created_at")],
+        ),
         evaluations=evaluations,
         engines=EngineModels([settings.engine_url, *settings.engine_urls.values()], api_key),
     )
@@ -132,9 +142,9 @@ def _publishing(catalog: SuiteCatalog) -> web.Lifespan:
 
 def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> SuiteCatalog:
     return SuiteCatalog(
-        store=store.collection("suites", Suite, indexes=["deleted"]),
-        pins=store.collection("suite_pins", SuitePins),
-        published=store.collection("folder_suites", FolderSuite),
+        store=store.collection("suites", Suite, few=True),
+        pins=store.collection("suite_pins", SuitePins, indexes=[]),
+        published=store.collection("folder_suites", FolderSuite, indexes=[]),
         folders=SuiteFolders(*settings.suites, SHIPPED),
         files=artifacts,
         task_check=TaskChecker(artifacts),
@@ -150,12 +160,12 @@ def _evaluations(
     catalog: SuiteCatalog,
     rubrics: JobRubrics,
 ) -> Evaluations:
-    scorings = Scorings(store.collection("scorings", Scoring), scorer, settings.lease_s)
-    production = store.collection("production", Production)
+    scorings = Scorings(store.collection("scorings", Scoring, indexes=[]), scorer, settings.lease_s)
+    production = store.collection("production", Production, indexes=[])
     runner = EvaluationRunner(scorings, production, artifacts)
-    progress = store.collection("progress", Progress)
+    progress = store.collection("progress", Progress, indexes=[])
     return Evaluations(
-        store=store.collection("evaluations", Evaluation, indexes=["job_id", "evaluated_at", "done.candidate.owner"]),
+        store=store.collection("evaluations", Evaluation, indexes=EVALUATION_INDEXES),
         production=production,
         runner=runner,
         suite_runner=SuiteRunner(runner, progress, rubrics, settings.judge_model),

@@ -27,7 +27,7 @@ def build(settings: Settings) -> FastPath:
     """The whole service, not yet connected to anything; only the parts in `settings.parts` answer requests."""
     resources, enabled = Resources.of(settings), settings.parts
     fleet = Fleet({})
-    splits = SplitPlans(splits=resources.collection("routes", AliasSplit))
+    splits = SplitPlans(splits=resources.collection("routes", AliasSplit, few=True))
     tuning = fine_tuning(resources, base_models=fleet.pools)
     served = serving(resources, tuning, fleet=fleet, splits=splits)
     allowed = access(resources)

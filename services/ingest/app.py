@@ -17,7 +17,11 @@ from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.pages.routes import routes as pages
-from services.ingest.service.artifact_cleanup import ArtifactCleanup
+from services.ingest.service.artifact_cleanup import (
+    ARTIFACTS_OF_DATASETS,
+    ARTIFACTS_OF_RENDERINGS,
+    ArtifactCleanup,
+)
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from services.ingest.service.pools import Pools
@@ -31,6 +35,16 @@ from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.store import Store
 
+TEMPLATE_INDEXES = (("owner", "name", "version"), ("owner", "created_at"), ("owner", "version", "created_at"))
+DATASET_INDEXES = (
+    "upload.created_at",
+    *((name, "upload.created_at") for name in ("upload.owner", "upload.dataset", "status")),
+    ("upload.owner", "ready.template.name", "upload.created_at"),
+    ("upload.owner", "upload.dataset", "status", "number"),
+    *(f"{field}.sha256" for field in ARTIFACTS_OF_DATASETS),
+)
+RENDERING_INDEXES = ("file_id", *(f"{field}.sha256" for field in ARTIFACTS_OF_RENDERINGS))
+
 
 def build(settings: Settings) -> Litestar:
     """The whole service, not yet connected to anything."""
@@ -39,17 +53,18 @@ def build(settings: Settings) -> Litestar:
     bus = Bus(common.nats_url, "ingest", store)
     artifacts = Artifacts(common.artifacts, create=False)
     worker = WorkerProcess(settings)
-    templates = Templates(store.collection("templates", TemplateVersion, indexes=("owner", "name")))
-    indexes = ("upload.owner", "upload.dataset", "upload.created_at")
-    kept = store.collection("datasets", Dataset, indexes=indexes)
-    suites = Suites(store.collection("suites", Suite), artifacts)
-    pools = Pools(store.collection("pools", Pool))
-    rendered = store.collection("renderings", Rendering, indexes=("file_id",))
-    used = store.collection("used_files", UsedFile)
+    templates = Templates(store.collection("templates", TemplateVersion, indexes=TEMPLATE_INDEXES))
+    kept = store.collection("datasets", Dataset, indexes=DATASET_INDEXES)
+    suites = Suites(store.collection("suites", Suite, few=True), artifacts)
+    pools = Pools(store.collection("pools", Pool, few=True))
+    rendered = store.collection("renderings", Rendering, indexes=RENDERING_INDEXES)
+    used = store.collection("used_files", UsedFile, indexes=[])
     cleanup = ArtifactCleanup(kept, rendered, used, artifacts)
-    datasets = Datasets(kept, templates, suites, pools, worker, cleanup, store.collection("deleted_files", DeletedFile))
+    datasets = Datasets(
+        kept, templates, suites, pools, worker, cleanup, store.collection("deleted_files", DeletedFile, indexes=[])
+    )
     renderings = Renderings(rendered, kept, templates, worker, used)
-    outcomes = store.collection("outcomes", Outcome)
+    outcomes = store.collection("outcomes", Outcome, indexes=[])
     restoration = Restoration(templates.versions, kept, outcomes, datasets.deleted_files, artifacts)
     handlers.subscribe(bus, datasets, suites, pools, renderings, restoration)
     return web.build(

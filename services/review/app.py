@@ -38,6 +38,13 @@ from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.store import Store
 
+RUN_INDEXES = (
+    ("policy_name", "status"),
+    ("status", "decided_at"),
+    ("alias", "status", "decided_at"),
+    ("alias", "status", "heard_at"),
+)
+
 
 def build(settings: Settings) -> Litestar:
     """The whole service, not yet connected to anything."""
@@ -45,29 +52,30 @@ def build(settings: Settings) -> Litestar:
     store = Store(common.mongo_url, f"{common.database_prefix}review", "review")
     bus = Bus(common.nats_url, "review", store)
     artifacts = Artifacts(common.artifacts, create=False)
-    runs = store.collection("runs", Run, ["policy_name", "decided_at", "alias"])
+    runs = store.collection("runs", Run, RUN_INDEXES)
 
     async def jobs_using(policy: str) -> int:
         return len(await runs.find(policy_name=policy, status__in=UNDECIDED))
 
     catalog = PolicyCatalog(
-        policies=store.collection("policies", NamedPolicy),
+        policies=store.collection("policies", NamedPolicy, few=True),
         bindings=store.collection("bindings", Binding, ["policy"]),
         jobs_using=jobs_using,
         shipped=shipped_policies(),
         files=artifacts,
         default=settings.default_policy,
     )
-    question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet), files=artifacts)
+    question_sets = QuestionCatalog(sets=store.collection("question_sets", QuestionSet, few=True), files=artifacts)
     records = Records.of(store)
     answer_requests = AnswerRequests(
         opening=records.opening(artifacts),
-        asked=store.collection("asked_questions", Asked),
+        asked=store.collection("asked_questions", Asked, indexes=[]),
         questions=question_sets.asked,
         files=artifacts,
     )
     evaluations = JobEvaluations(
-        store.collection("evaluations", EvaluationRecord, ["job_id"]), store.collection("answers", AnswerRecord)
+        store.collection("evaluations", EvaluationRecord, ["job_id"]),
+        store.collection("answers", AnswerRecord, indexes=[]),
     )
     use_cases = Runs(
         runs=runs,

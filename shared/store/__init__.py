@@ -4,8 +4,9 @@ How to use:
 
 1. Any pydantic model with an `id: str` (a field, or a property made of other fields) can be stored. It needs no base
    class, so a domain object is stored as it is. Its field names must not be those of `RESERVED`.
-2. `app.py` makes `store = Store(url, database, service)` and `store.collection("suites", Suite, indexes=["owner"])`;
-   a unit test makes `MemoryStore(service)`, which behaves the same. Use cases take a `Collection[Suite]` as a field.
+2. `app.py` makes `store = Store(url, database, service)` and
+   `store.collection("suites", Suite, indexes=[("owner", "at")])`, with an index for each search; a unit test makes
+   `MemoryStore(service)`, which behaves the same. Use cases take a `Collection[Suite]` as a field.
 3. `create(suite, [SuitePublished(...)])` is False when the id exists. `change(id, decide)` and `upsert(empty, decide)`
    call the pure function `decide(suite) -> (changed, events) | None` until no other process was faster.
 4. `find(owner="key_1", spec__kind="exam", at__gte=5, newest_first="at", limit=10)`: two underscores reach a nested
@@ -19,6 +20,7 @@ How to use:
 from shared.store.collection import Collection, Decision
 from shared.store.cursor import Cursor, CursorError, Page
 from shared.store.entity import RESERVED, Entity, Storable
+from shared.store.indexes import Index, UnindexedQueryError
 from shared.store.memory import MemoryStore
 from shared.store.mongo import Store, StoreUnreachable
 from shared.store.outgoing import BaseStore
@@ -31,9 +33,11 @@ __all__ = [
     "CursorError",
     "Decision",
     "Entity",
+    "Index",
     "MemoryStore",
     "Page",
     "Storable",
     "Store",
     "StoreUnreachable",
+    "UnindexedQueryError",
 ]

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from shared import telemetry, tracing
 from shared.cloudevents import Envelope, EventData
 from shared.store.cursor import Cursor, CursorError, Page
-from shared.store.documents import Condition, Documents, Order, conditions
+from shared.store.documents import Condition, Documents, Order, conditions, value_at
 from shared.store.entity import Document, Storable, check_model, document_of, entity_of
+from shared.store.indexes import Indexes
 
 T = TypeVar("T", bound=Storable)
 Decision = tuple[T, Sequence[EventData]]
@@ -21,8 +22,11 @@ _ALIVE = Condition("tombstone", "eq", None)
 class Collection(Generic[T]):
     """Aggregates of one kind. Each write is one document: state, revision and the events that follow from it."""
 
-    def __init__(self, documents: Documents, model: type[T], service: str, unsent: asyncio.Event) -> None:
+    def __init__(
+        self, documents: Documents, model: type[T], service: str, unsent: asyncio.Event, indexes: Indexes | None = None
+    ) -> None:
         check_model(model)
+        self._indexes = indexes
         self._documents = documents
         self._model = model
         self._service = service
@@ -103,7 +107,7 @@ class Collection(Generic[T]):
         """Aggregates with these fields; `newest_first` or `oldest_first` names the field to sort by."""
         by = newest_first or oldest_first
         order = Order(by, descending=newest_first is not None) if by else None
-        found = await self._documents.find([_ALIVE, *conditions(fields)], order=order, limit=limit)
+        found = await self._search(conditions(fields), order, limit)
         return [self._load(document) for document in found]
 
     async def page(self, cursor: Cursor, *, oldest_first: bool = False, by: str = "at", **fields: Any) -> Page[T]:
@@ -111,17 +115,22 @@ class Collection(Generic[T]):
 
         Raises `CursorError` when the cursor's entry is not in the list.
         """
-        where = [_ALIVE, *conditions(fields)]
+        where = conditions(fields)
         after = None if cursor.after is None else (await self._position(cursor.after, where, by), cursor.after)
         order = Order(by, descending=not oldest_first, after=after)
-        found = await self._documents.find(where, order=order, limit=cursor.limit + 1)
+        found = await self._search(where, order, cursor.limit + 1)
         return Page.of([self._load(document) for document in found], cursor.limit)
 
+    async def _search(self, where: Sequence[Condition], order: Order | None, limit: int) -> list[Document]:
+        if self._indexes is not None:
+            self._indexes.check(where, order)
+        return await self._documents.find([_ALIVE, *where], order=order, limit=limit)
+
     async def _position(self, entity_id: str, where: Sequence[Condition], by: str) -> Any:
-        found = await self._documents.find([*where, Condition("_id", "eq", entity_id)], limit=1)
+        found = await self._search([*where, Condition("_id", "eq", entity_id)], None, 1)
         if not found:
             raise CursorError(f"'after' is not an entry of this list: {entity_id!r}", "after")
-        return _value(found[0], by)
+        return value_at(found[0], by)
 
     async def _save(self, known: Document, changed: T, events: Sequence[EventData]) -> bool:
         if changed.id != known["_id"]:
@@ -145,14 +154,6 @@ class Collection(Generic[T]):
     def _announce(self, events: Sequence[EventData]) -> None:
         if events:
             self._unsent.set()
-
-
-def _value(document: Document, path: str) -> Any:
-    """A field by its path; None where it is missing."""
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def envelopes(events: Sequence[EventData], service: str, traceparent: str | None = None) -> list[Any]:

@@ -1,5 +1,6 @@
 """What a database must offer so that collections can be kept in it, and the conditions of a search."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +14,10 @@ OPERATORS = ("lt", "lte", "gt", "gte", "in", "all")
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on one field; `path` has dots, `operator` is `eq` or one of `OPERATORS`."""
+    """A condition on one field; `path` has dots, `operator` is `eq` or one of `OPERATORS`.
+
+    `eq` compares a list as a whole; `all` tests whether a list has all of some entries.
+    """
 
     path: str
     operator: str
@@ -65,6 +69,31 @@ class Documents(Protocol):
     ) -> list[Document]:
         """The documents that meet all conditions; a limit of 0 means no limit."""
         ...
+
+
+def ordered(documents: list[Document], order: Order) -> list[Document]:
+    """Documents in an order, without those up to `order.after`."""
+
+    def key(value: Any, document_id: str) -> tuple[bool, Any, str]:
+        # As in MongoDB, a missing value comes before all others.
+        return (value is not None, value, document_id)
+
+    def key_of(document: Document) -> tuple[bool, Any, str]:
+        return key(value_at(document, order.field), document["_id"])
+
+    documents = sorted(documents, key=key_of, reverse=order.descending)
+    if order.after is None:
+        return documents
+    last = key(*order.after)
+    beyond = operator.lt if order.descending else operator.gt
+    return [document for document in documents if beyond(key_of(document), last)]
+
+
+def value_at(document: Any, path: str) -> Any:
+    """The value of a field, None where it is missing; as in the laptop's database, not through lists."""
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
 
 
 def conditions(fields: Mapping[str, Any]) -> list[Condition]:

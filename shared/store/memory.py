@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from shared.store.documents import Condition, Documents, Order
+from shared.store.documents import Condition, Documents, Order, ordered, value_at
 from shared.store.entity import Document
 from shared.store.outgoing import BaseStore
 
@@ -76,7 +76,7 @@ class MemoryDocuments:
     ) -> list[Document]:
         found = [document for document in self._by_id.values() if all(_meets(document, c) for c in conditions)]
         if order is not None:
-            found = _ordered(found, order)
+            found = ordered(found, order)
         return [_copy(document, only) for document in found[: limit or None]]
 
     def _is_at(self, key: str, revision: int) -> bool:
@@ -87,45 +87,18 @@ def _copy(document: Document, only: Sequence[str]) -> Document:
     return deepcopy({name: value for name, value in document.items() if not only or name in ("_id", *only)})
 
 
-def _ordered(documents: list[Document], order: Order) -> list[Document]:
-    def key(value: Any, document_id: str) -> tuple[bool, Any, str]:
-        # As in MongoDB, a missing value comes before all others.
-        return (value is not None, value, document_id)
-
-    def key_of(document: Document) -> tuple[bool, Any, str]:
-        return key(_value(document, order.field), document["_id"])
-
-    documents = sorted(documents, key=key_of, reverse=order.descending)
-    if order.after is None:
-        return documents
-    last = key(*order.after)
-    beyond = operator.lt if order.descending else operator.gt
-    return [document for document in documents if beyond(key_of(document), last)]
-
-
-def _value(document: Any, path: str) -> Any:
-    """The value of a field, None where it is missing; as in the laptop's database, not through lists."""
-    for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
-
-
 def _meets(document: Document, condition: Condition) -> bool:
     try:
-        return _OPERATORS[condition.operator](_value(document, condition.path), condition.value)
+        return _OPERATORS[condition.operator](value_at(document, condition.path), condition.value)
     except TypeError:
         # As in MongoDB, values of different types do not compare.
         return False
 
 
-def _equals(value: Any, wanted: Any) -> bool:
-    return value == wanted or (isinstance(value, list) and wanted in value)
-
-
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": _equals,
-    "in": lambda value, wanted: any(_equals(value, one) for one in wanted),
-    "all": lambda value, wanted: all(_equals(value, one) for one in wanted),
+    "eq": operator.eq,
+    "in": lambda value, wanted: value in wanted,
+    "all": lambda value, wanted: isinstance(value, list) and all(one in value for one in wanted),
     "lt": operator.lt,
     "lte": operator.le,
     "gt": operator.gt,

@@ -1,13 +1,15 @@
 """Collections in MongoDB by Motor; the only file that imports the driver."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 
-from shared.store.documents import Condition, Documents, Order
+from shared.store.documents import Condition, Documents, Order, ordered
 from shared.store.entity import Document
 from shared.store.outgoing import BaseStore
 
@@ -32,8 +34,8 @@ class Store(BaseStore):
 
     async def prepare(self) -> None:
         for name, indexes in self._indexes.items():
-            for field in ("unsent", *indexes):
-                await self.database[name].create_index([(field, ASCENDING)])
+            for fields in indexes.keys:
+                await self.database[name].create_index([(field, ASCENDING) for field in fields])
 
     def close(self) -> None:
         self._client.close()
@@ -82,7 +84,33 @@ class MongoDocuments:
     async def find(
         self, conditions: Sequence[Condition], *, order: Order | None = None, limit: int = 0, only: Sequence[str] = ()
     ) -> list[Document]:
-        cursor = self._collection.find(_filter(conditions, order), _projection(only))
+        searches = _without_lists(conditions)
+        found = await asyncio.gather(*(self._search(each, order, limit, only) for each in searches))
+        if len(found) == 1:
+            return found[0]
+        merged = [document for documents in found for document in documents]
+        return (merged if order is None else ordered(merged, order))[: limit or None]
+
+    async def _search(
+        self, conditions: Sequence[Condition], order: Order | None, limit: int, only: Sequence[str]
+    ) -> list[Document]:
+        where = _filter(conditions, order)
+        if order is None or order.after is None:
+            return await self._read(where, order, limit, only)
+        # One more than wanted: the entry after which the page begins is among them.
+        size = limit + 1 if limit else 0
+        while True:
+            found = await self._read(where, order, size, only)
+            beyond = ordered(found, order)
+            if not size or len(beyond) >= limit or len(found) < size:
+                return beyond[: limit or None]
+            # Many entries have the same value as the one after which the page begins.
+            size *= 4
+
+    async def _read(
+        self, where: dict[str, Any], order: Order | None, limit: int, only: Sequence[str]
+    ) -> list[Document]:
+        cursor = self._collection.find(where, _projection(only))
         if order is not None:
             direction = DESCENDING if order.descending else ASCENDING
             cursor = cursor.sort([(order.field, direction), ("_id", direction)])
@@ -93,16 +121,24 @@ def _projection(only: Sequence[str]) -> dict[str, int] | None:
     return dict.fromkeys(only, 1) or None
 
 
+def _without_lists(conditions: Sequence[Condition]) -> list[list[Condition]]:
+    """One search for each value of `in`: for a list of values the laptop's database reads the whole collection."""
+    lists = [each for each in conditions if each.operator == "in" and each.path != "_id"]
+    others = [each for each in conditions if each not in lists]
+    choices = [[Condition(each.path, "eq", value) for value in dict.fromkeys(each.value)] for each in lists]
+    return [[*others, *chosen] for chosen in product(*choices)]
+
+
 def _filter(conditions: Sequence[Condition], order: Order | None) -> dict[str, Any]:
+    """Without `$or`, for which the laptop's database reads the whole collection."""
     where: dict[str, Any] = {}
     for condition in conditions:
-        if condition.operator == "eq" and not isinstance(condition.value, list):
-            # The laptop's database finds an entry of a list only without $eq, and a whole list only with it.
-            where[condition.path] = condition.value
-        else:
-            where.setdefault(condition.path, {})[f"${condition.operator}"] = condition.value
+        # Always with an operator: the laptop's database uses an index for $eq, not for a bare value.
+        where.setdefault(condition.path, {})[f"${condition.operator}"] = condition.value
     if order is not None and order.after is not None:
-        beyond = "$lt" if order.descending else "$gt"
-        value, key = order.after
-        where["$or"] = [{order.field: {beyond: value}}, {order.field: value, "_id": {beyond: key}}]
+        value, descending = order.after[0], order.descending
+        if value is not None:
+            where.setdefault(order.field, {})["$lte" if descending else "$gte"] = value
+        elif descending:
+            where.setdefault(order.field, {})["$eq"] = None
     return where

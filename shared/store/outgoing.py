@@ -11,6 +11,7 @@ from shared.cloudevents import Envelope, EventData
 from shared.store.collection import Collection, envelopes, tombstone
 from shared.store.documents import Condition, Documents
 from shared.store.entity import Storable
+from shared.store.indexes import Index, Indexes
 
 T = TypeVar("T", bound=Storable)
 _EVENTS_ONLY = "outbox"
@@ -24,7 +25,7 @@ class BaseStore(ABC):
         self.service = service
         self.unsent = asyncio.Event()
         """Set when an aggregate was saved with events."""
-        self._indexes: dict[str, Sequence[str]] = {_EVENTS_ONLY: ()}
+        self._indexes = {_EVENTS_ONLY: Indexes(_EVENTS_ONLY, ())}
 
     @abstractmethod
     def documents(self, name: str) -> Documents:
@@ -41,10 +42,17 @@ class BaseStore(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def collection(self, name: str, model: type[T], indexes: Sequence[str] = ()) -> Collection[T]:
-        """A collection whose events the outbox relays; `indexes` are the fields that it is searched by."""
-        self._indexes[name] = indexes
-        return Collection(self.documents(name), model, self.service, self.unsent)
+    def collection(
+        self, name: str, model: type[T], indexes: Sequence[Index] | None = None, *, few: bool = False
+    ) -> Collection[T]:
+        """A collection whose events the outbox relays.
+
+        `indexes` serve its searches; they may be left out in tests. `few` is for at most some hundred documents, which
+        searches may read completely.
+        """
+        self._indexes[name] = Indexes(name, indexes or (), few)
+        checked = self._indexes[name] if indexes is not None or few else None
+        return Collection(self.documents(name), model, self.service, self.unsent, checked)
 
     async def emit(self, events: Sequence[EventData]) -> None:
         """Save events that belong to no aggregate; the outbox publishes them like all others."""

@@ -18,6 +18,8 @@ from services.gateway.common.app import Part, Resources
 from shared.keys import SharedKeys
 from shared.sessions import NatsSessionStore
 
+AUDIT_INDEXES = ("at", *((name, "at") for name in ("key_id", "action", "object_id", "service")))
+
 
 @dataclass(frozen=True)
 class Access:
@@ -33,11 +35,11 @@ class Access:
 
 def access(resources: Resources) -> Access:
     ledger = UsageLedger(
-        tallies=resources.collection("tallies", Tally, ["at"]),
-        usage_rows=resources.collection("usage", Usage, ["day", "key_id"]),
+        tallies=resources.collection("tallies", Tally, ["at"], few=True),
+        usage_rows=resources.collection("usage", Usage, ["day", ("key_id", "day")]),
         flush_s=resources.settings.settle_s,
     )
-    audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, ["at", "key_id"]))
+    audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, AUDIT_INDEXES))
     key_store = NatsKeyStore(SharedKeys(resources.bus, resources.keyring))
     key_use_cases = Keys(store=key_store)
     person_use_cases = People(store=key_store, sessions=NatsSessionStore(resources.bus))

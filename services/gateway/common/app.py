@@ -10,7 +10,7 @@ from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.outages import Check
 from shared.security import Keyring
-from shared.store import Collection, Storable, Store
+from shared.store import Collection, Index, Storable, Store
 from shared.web import Lifespan
 
 E = TypeVar("E", bound=Storable)
@@ -41,8 +41,10 @@ class Resources:
             instance=f"{common.instance or 'gateway'}-{secrets.token_hex(8)}",
         )
 
-    def collection(self, name: str, model: type[E], indexes: Sequence[str] = ()) -> Collection[E]:
-        return self.store.collection(name, model, indexes)
+    def collection(
+        self, name: str, model: type[E], indexes: Sequence[Index] = (), *, few: bool = False
+    ) -> Collection[E]:
+        return self.store.collection(name, model, indexes, few=few)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def console(
             "sign_in_links": links,
             "overviews": overviews,
             "serving": serving_overviews,
-            "preferences": Preferences(resources.collection("preferences", Preference, ["owner"])),
+            "preferences": Preferences(resources.collection("preferences", Preference, [("owner", "at")])),
             "engines": EngineChanges(pools=serving.pools),
             "splits": traffic_splits,
             "versions": serving.versions,

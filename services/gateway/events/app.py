@@ -22,6 +22,8 @@ from services.gateway.events.service.webhooks import Webhooks
 from services.gateway.fine_tuning.app import FineTuning
 from shared.web import background
 
+DELIVERY_INDEXES = (("status", "due_at"), ("webhook_id", "at"), ("webhook_id", "status", "at"))
+
 
 @dataclass(frozen=True)
 class Events:
@@ -39,8 +41,8 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
     settings = resources.settings
     stream = NatsEventStream(resources.bus)
     owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
-    endpoints = resources.collection("webhooks", Webhook)
-    deliveries = resources.collection("webhook_deliveries", Delivery, ["due_at", "webhook_id"])
+    endpoints = resources.collection("webhooks", Webhook, few=True)
+    deliveries = resources.collection("webhook_deliveries", Delivery, DELIVERY_INDEXES)
     client = HttpWebhookClient(networks(settings.webhook_networks))
     dispatcher = WebhookDispatcher(
         stream=stream,

@@ -30,6 +30,24 @@ from shared.staging import Staging
 from shared.store import Collection
 from shared.web import background
 
+UPLOADED_FILE_INDEXES = (
+    ("known", "at"),
+    ("known", "owner", "at"),
+    ("known", "upload.purpose", "at"),
+    ("known", "owner", "upload.purpose", "at"),
+    "upload.artifact.sha256",
+    *(f"ready.splits.{split}.artifact.sha256" for split in ("train", "validation", "test")),
+)
+JOB_INDEXES = (
+    ("known", "at"),
+    ("known", "owner", "at"),
+    ("labels", "at"),
+    ("fine_tuned_model", "status"),
+    "requested.training_file",
+    "requested.validation_file",
+)
+CHECKPOINT_INDEXES = (("job_id", "saved", "at"), ("model_name", "saved"), "candidate.adapter.sha256")
+
 
 @dataclass(frozen=True)
 class FineTuning:
@@ -53,21 +71,21 @@ class FineTuning:
 def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTuning:
     """`base_models` are the names of the pools, as they are at any time."""
     settings = resources.settings
-    stored_files = resources.collection("files", UploadedFile)
-    stored_jobs = resources.collection("jobs", Job, ["fine_tuned_model", "requested.training_file"])
-    job_events = resources.collection("messages", JobEvent, ["job_id"])
-    checkpoints = resources.collection("checkpoints", Checkpoint, ["job_id", "model_name"])
+    stored_files = resources.collection("files", UploadedFile, UPLOADED_FILE_INDEXES)
+    stored_jobs = resources.collection("jobs", Job, JOB_INDEXES)
+    job_events = resources.collection("messages", JobEvent, [("job_id", "at"), ("job_id", "type", "at")])
+    checkpoints = resources.collection("checkpoints", Checkpoint, CHECKPOINT_INDEXES)
     alias_owners = resources.collection("claims", AliasOwner)
-    granted = resources.collection("permissions", CheckpointPermission, ["model"])
+    granted = resources.collection("permissions", CheckpointPermission, [("model", "removed", "at")])
 
-    configurations = Configurations(resources.collection("configurations", Configuration, ["base_model"]))
+    configurations = Configurations(resources.collection("configurations", Configuration, [("base_model", "deleted")]))
     aliases = AliasOwnership(views=alias_owners)
     log = JobEventLog(views=job_events)
     permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
     references = ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints)
     file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references)
     uploads_in_parts = Uploads(
-        views=resources.collection("uploads", Upload, ["expires_at"]),
+        views=resources.collection("uploads", Upload, ["expires_at", ("owner", "expires_at")]),
         staging=Staging(settings.common.artifacts, resources.artifacts),
         files=file_use_cases,
         max_file_bytes=settings.max_file_bytes,

@@ -50,9 +50,9 @@ class Serving:
 def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, splits: TrafficPlans) -> Serving:
     settings, common, changed = resources.settings, resources.settings.common, asyncio.Event()
     engine = VllmEngine(settings.engine_api_key.get_secret_value())
-    stored = resources.collection("deployments", Deployment, ["candidate.suffix"])
-    pins = resources.collection("aliases", RollbackPin)
-    stored_pools = resources.collection("pools", Pool)
+    stored = resources.collection("deployments", Deployment, ["candidate.suffix", "told"], few=True)
+    pins = resources.collection("aliases", RollbackPin, few=True)
+    stored_pools = resources.collection("pools", Pool, few=True)
     leases = WeightLeases(views=resources.collection("leases", WeightLease), holder=resources.instance)
 
     loader = AdapterLoader(

@@ -14,12 +14,12 @@ from shared.store import Collection
 
 _REPORT = ("rows", "fields", "index", "findings")
 _SPLITS = ("train", "validation", "test")
-_OF_DATASETS = (
-    "upload__artifact",
-    *(f"report__{name}" for name in _REPORT),
-    *(f"ready__splits__{name}__artifact" for name in _SPLITS),
+ARTIFACTS_OF_DATASETS = (
+    "upload.artifact",
+    *(f"report.{name}" for name in _REPORT),
+    *(f"ready.splits.{name}.artifact" for name in _SPLITS),
 )
-_OF_RENDERINGS = tuple(f"done__splits__{name}__artifact" for name in _SPLITS)
+ARTIFACTS_OF_RENDERINGS = tuple(f"done.splits.{name}.artifact" for name in _SPLITS)
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class ArtifactCleanup:
                 await asyncio.to_thread(self.files.delete, artifact)
 
     async def _needed(self, artifact: Artifact) -> bool:
-        if await _any(self.datasets, _OF_DATASETS, artifact):
+        if await _any(self.datasets, ARTIFACTS_OF_DATASETS, artifact):
             return True
-        return await _any(self.renderings, _OF_RENDERINGS, artifact)
+        return await _any(self.renderings, ARTIFACTS_OF_RENDERINGS, artifact)
 
 
 async def _any(collection: Collection[Any], fields: Iterable[str], artifact: Artifact) -> bool:
     for field in fields:
-        if await collection.find(**{f"{field}__sha256": artifact.sha256}, limit=1):
+        if await collection.find(**{f"{field.replace('.', '__')}__sha256": artifact.sha256}, limit=1):
             return True
     return False
 

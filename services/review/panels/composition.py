@@ -18,6 +18,8 @@ from services.review.panels.withdrawal import Withdrawal
 from shared.store import Collection
 from shared.store.outgoing import BaseStore
 
+SCORECARD_INDEXES = (("review_id", "complete"), ("review_id", "sealed"), ("review_id", "disputed"))
+
 
 @dataclass(frozen=True)
 class Records:
@@ -31,9 +33,9 @@ class Records:
     @classmethod
     def of(cls, store: BaseStore) -> "Records":
         return cls(
-            reviews=store.collection("reviews", Review, ["status", "alias", "opened_at"]),
+            reviews=store.collection("reviews", Review, ["opened_at", ("status", "opened_at")]),
             items=store.collection("items", StoredItem, ["review_id"]),
-            scorecards=store.collection("scorecards", Scorecard, ["review_id"]),
+            scorecards=store.collection("scorecards", Scorecard, SCORECARD_INDEXES),
             members=store.collection("members", Member, ["review_id"]),
         )
 

@@ -13,6 +13,15 @@ from shared.cloudevents import EventData
 from shared.events import TrainingMetrics
 from shared.store import BaseStore, Collection
 
+RUN_INDEXES = (
+    "created_at",
+    ("status", "created_at"),
+    ("request.owner", "created_at"),
+    ("status", "request.owner", "created_at"),
+    ("status", "machine", "plan.base_model", "plan.tuning.kind", "created_at"),
+)
+NAME_INDEXES = (("deleted", "created_at"), ("owner", "deleted", "created_at"))
+
 
 @dataclass(frozen=True)
 class RunStore:
@@ -29,12 +38,12 @@ class RunStore:
     @classmethod
     def of(cls, store: BaseStore) -> "RunStore":
         return cls(
-            runs=store.collection("runs", TrainingRun, indexes=("status", "request.owner", "created_at")),
-            datasets=store.collection("datasets", DatasetCheck),
-            rendered=store.collection("rendered", RenderedFile),
+            runs=store.collection("runs", TrainingRun, indexes=RUN_INDEXES),
+            datasets=store.collection("datasets", DatasetCheck, indexes=()),
+            rendered=store.collection("rendered", RenderedFile, indexes=()),
             pools=store.collection("pools", PoolLimits, indexes=("base_model",)),
-            points=store.collection("points", CurvePoint, indexes=("job_id",)),
-            names=store.collection("names", UploadedName, indexes=("owner", "created_at")),
+            points=store.collection("points", CurvePoint, indexes=(("job_id", "metrics.step"),)),
+            names=store.collection("names", UploadedName, indexes=NAME_INDEXES),
             options=store.collection("options", NamedOption, indexes=("kind",)),
         )
 
