@@ -30,8 +30,8 @@ class Indexes:
 
     @property
     def keys(self) -> list[tuple[str, ...]]:
-        """The fields of each index. All end with `_id`, by which documents with equal values are sorted."""
-        return [("unsent",), *((*_fields(index), "_id") for index in self.declared)]
+        """The fields of each index."""
+        return [("unsent",), *map(_fields, self.declared)]
 
     def check(self, conditions: Sequence[Condition], order: Order | None) -> None:
         """Raise `UnindexedQueryError` in tests."""

@@ -54,7 +54,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[BaseStore]:
 
 @pytest.fixture
 async def suites(store: BaseStore) -> Collection[Suite]:
-    suites = store.collection("suites", Suite, ["author.name"])
+    suites = store.collection("suites", Suite, ["author.name", ("kind", "at")], few=True)
     await store.prepare()
     return suites
 
