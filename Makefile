@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down link status logs lint test test-fast test-long chaos lock contract conformance docs screenshots
+.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long chaos lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,12 @@ up: setup ## start the local stack and wait until it is ready
 
 down: setup ## end the local stack; its state stays in .assay/
 	@$(BIN)/python -m deploy.local down
+
+backup: setup ## write a backup of the stopped stack to a new folder: make backup TO=/backups/monday
+	@$(BIN)/python -m deploy.local backup $(TO)
+
+restore: setup ## restore a backup into an empty .assay/: make restore FROM=/backups/monday
+	@$(BIN)/python -m deploy.local restore $(FROM)
 
 link: setup ## print a link that signs you in to the console once
 	@$(BIN)/python -m deploy.local link

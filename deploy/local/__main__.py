@@ -1,11 +1,12 @@
-"""`python -m deploy.local up | down | link | status | logs | restart`: the local stack from the command line."""
+"""`python -m deploy.local up | down | link | status | logs | restart | backup | restore`: the local stack."""
 
 import argparse
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-from deploy.local import stack
+from deploy.local import backup, stack
 from deploy.local.settings import LocalSettings
 from deploy.local.supervision import SupervisionError, Supervisor
 
@@ -33,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     restart = commands.add_parser("restart", help="stop one program and start it again")
     restart.add_argument("name")
     restart.set_defaults(run=_restart)
+    saving = commands.add_parser("backup", help="write a backup of the stopped stack to a new folder")
+    saving.add_argument("folder", type=Path)
+    saving.set_defaults(run=_backup)
+    restoring = commands.add_parser("restore", help="restore a backup into an empty state folder")
+    restoring.add_argument("folder", type=Path)
+    restoring.set_defaults(run=_restore)
     return parser
 
 
@@ -76,6 +83,14 @@ def _restart(settings: LocalSettings, arguments: argparse.Namespace) -> None:
         raise stack.StackError("the stack is not running: start it with `make up`")
     supervisor.restart(arguments.name)
     _say(f"{arguments.name} restarted")
+
+
+def _backup(settings: LocalSettings, arguments: argparse.Namespace) -> None:
+    backup.save(settings, arguments.folder, _say)
+
+
+def _restore(settings: LocalSettings, arguments: argparse.Namespace) -> None:
+    backup.restore(settings, arguments.folder, _say)
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,1 @@
+"""Save everything that the services keep, and restore it into empty servers: `python -m shared.backup`."""

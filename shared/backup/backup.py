@@ -1,0 +1,92 @@
+"""Saving everything that the services keep, and restoring it into empty servers. The services must be stopped."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nats
+
+from shared.artifacts import Artifacts
+from shared.backup.artifact_files import restore_artifacts, save_artifacts
+from shared.backup.contents import BackupError, Contents
+from shared.backup.databases import Databases
+from shared.backup.streams import Streams
+from shared.consumers import CONSUMERS
+from shared.nats_replies import connection_options
+from shared.nats_users import OPERATOR
+from shared.settings import CommonSettings
+
+SERVICES = sorted({consumer.service for consumer in CONSUMERS})
+_KEYS = "keys.json"
+STOP_S = 10.0
+"""A fetch of a service that has just stopped still waits for some seconds."""
+
+
+async def save(settings: CommonSettings, folder: Path, *, artifacts: bool = True) -> Contents:
+    """Write a backup to a new folder, which only its owner can read."""
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupError(f"{folder} is not empty: name a new folder for each backup")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with _servers(settings) as (databases, streams):
+        await _check_stopped(streams)
+        contents = Contents(
+            made_at=datetime.now(UTC),
+            documents=databases.save(folder / "databases"),
+            messages=await streams.save(folder / "streams"),
+            artifacts=save_artifacts(settings.artifacts, folder / "artifacts") if artifacts else None,
+        )
+    if settings.keys_file.exists():
+        shutil.copy2(settings.keys_file, folder / _KEYS)
+    contents.write(folder)
+    return contents
+
+
+async def restore(settings: CommonSettings, folder: Path) -> Contents:
+    """Restore a backup. Nothing is changed unless the servers are empty."""
+    contents = Contents.read(folder)
+    store = Artifacts(settings.artifacts, create=False)
+    async with _servers(settings) as (databases, streams):
+        databases.check_empty()
+        await streams.check_missing()
+        _restore_keys(folder / _KEYS, settings.keys_file)
+        if contents.artifacts is not None:
+            restore_artifacts(folder / "artifacts", store, contents.artifacts)
+        databases.restore(folder / "databases", contents.documents)
+        await streams.restore(folder / "streams", settings.event_replicas)
+    return contents
+
+
+@asynccontextmanager
+async def _servers(settings: CommonSettings) -> AsyncGenerator[tuple[Databases, Streams]]:
+    databases = Databases(settings.mongo_url, [f"{settings.database_prefix}{name}" for name in SERVICES])
+    options = {"max_reconnect_attempts": 3, **connection_options(OPERATOR)}
+    client = await nats.connect(settings.nats_url.split(","), **options)
+    try:
+        yield databases, Streams(client)
+    finally:
+        await client.close()
+        databases.close()
+
+
+async def _check_stopped(streams: Streams) -> None:
+    deadline = time.monotonic() + STOP_S
+    while readers := await streams.readers():
+        if time.monotonic() > deadline:
+            raise BackupError(
+                "services are running, and would change the databases while they are copied: stop all of them. "
+                f"Consumers in use: {', '.join(readers)}"
+            )
+        await asyncio.sleep(0.5)
+
+
+def _restore_keys(saved: Path, keys_file: Path) -> None:
+    if not saved.exists():
+        return
+    if keys_file.exists() and keys_file.read_bytes() != saved.read_bytes():
+        raise BackupError(f"{keys_file} holds other keys than {saved}: move it away")
+    keys_file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(saved, keys_file)
