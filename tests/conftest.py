@@ -17,11 +17,11 @@ from shared import topology
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store.indexes import Indexes
-from tests.local_stack import base_model, engine, local_settings, local_stack, make_adapter, say
+from tests.local_stack import adapters, base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.ports import free_port, wait_for_port
 from tests.scheduling import SharedProcessScheduling, place
 
-__all__ = ["base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
+__all__ = ["adapters", "base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
 

@@ -25,6 +25,9 @@ MakeAdapter = Callable[[int], Path]
 PORTS = [name for name in LocalSettings.model_fields if name.endswith("_port")]
 # Where the checkout's own stack keeps its base model: it is unpacked once for all.
 MODELS = Path(__file__).parents[1] / ".assay" / "models"
+# Two threads wait for each other at each step of the model. Other tests use both cores: with a thread on each, vLLM
+# would wait most of the time.
+LAST_CORE = str((os.cpu_count() or 1) - 1)
 
 
 Say = Callable[[str], None]
@@ -95,7 +98,8 @@ def say(pytestconfig: pytest.Config) -> Say:
 def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSettings]:
     """Settings of a stack; afterwards every process of the stack is stopped."""
     folder = tmp_path_factory.mktemp("assay")
-    settings = LocalSettings(state_dir=folder, models_dir=MODELS, **{name: free_port() for name in PORTS})
+    options = {"vllm_cores": LAST_CORE, **{name: free_port() for name in PORTS}}
+    settings = LocalSettings(state_dir=folder, models_dir=MODELS, **options)
     yield settings
     stack.down(settings, print)
 
@@ -136,3 +140,9 @@ def make_adapter(base_model: LocalSettings, tmp_path_factory: pytest.TempPathFac
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
+    """Two random adapters that change the model's answers."""
+    return make_adapter(1), make_adapter(2)

@@ -1,17 +1,15 @@
 """An engineer goes from a dropped Excel file to a served model, without one line of code."""
 
-import base64
 import random
-import re
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 
 from services.evaluator.suites.adapters import prompt_template
-from tests.browser.test_data_pages import DROP
+from tests.browser.engineer_steps import ask_in_playground, drop_and_map, save_workbook, start_job, write_template
+from tests.browser.test_serve_pages import answer_as_gateway
 from tests.browser.whole_site import whole_site
 
 ROWS = 400
@@ -25,14 +23,8 @@ def no_deadline(_limit_s: float) -> AbstractContextManager[None]:
 def workbook(path: Path) -> Path:
     drawn = random.Random(1)
     words = ["".join(drawn.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(600)]
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(("question", "answer"))
-    for number in range(ROWS):
-        sheet.append((" ".join(drawn.sample(words, 9)), f"Answer {number} {drawn.choice(words)}"))
-    book.save(path)
-    return path
+    asked = [" ".join(drawn.sample(words, 9)) for _ in range(ROWS)]
+    return save_workbook(path, [(each, f"Answer {n} {drawn.choice(words)}") for n, each in enumerate(asked)])
 
 
 def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
@@ -42,22 +34,16 @@ def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
     path = workbook(tmp_path / "faq.xlsx")
     # The verdict's evidence is drawn by review, and home's list of reviews: neither is needed on this way.
     page.route("**/console/review/**", lambda route: route.fulfill(status=200, body="<p></p>"))
+    asked = answer_as_gateway(page)
     with whole_site(tmp_path) as site:
         site.sign_in(page.context, "train", "infer")
-        page.goto(f"{site.url}/console/")
-        page.get_by_role("link", name="Upload a file").click()
-        page.wait_for_url("**/console/ingest/upload")
-        page.evaluate(DROP, [path.name, base64.b64encode(path.read_bytes()).decode()])
-        page.get_by_role("button", name="Upload and check").click()
-        expect(page).to_have_url(re.compile("/console/ingest/datasets/file-"), timeout=40_000)
+        write_template(
+            page, site.url, "support", {"System part": "你是客服。", "Words around the input": "问题：{input}"}
+        )
+        drop_and_map(page, site.url, path, "support")
         expect(page.locator("#sum")).to_contain_text(f"{ROWS} = ")
-        page.get_by_role("link", name="Train with it").click()
 
-        page.get_by_label("Name", exact=True).fill("shop")
-        page.get_by_label("Policy").fill("automatic")
-        page.get_by_role("button", name="Start the job").click()
-        expect(page).to_have_url(re.compile("/console/trainer/jobs/ftjob-"), timeout=20_000)
-        job_id = page.url.rpartition("/")[2].partition("?")[0]
+        job_id = start_job(page, {"Name": "shop", "Policy": "automatic"})
         expect(page.locator("#scores tr.on")).to_contain_text("1.000", timeout=30_000)
         expect(page.locator("#scores")).to_contain_text("exact_match")
         expect(page.locator("#verdict")).to_contain_text("approved", timeout=30_000)
@@ -72,3 +58,6 @@ def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
 
         page.goto(f"{site.url}/console/serve/?name=shop")
         expect(page.get_by_role("row").filter(has_text="the name means it")).to_contain_text("100")
+
+        assert ask_in_playground(page, site.url, "shop", "Where is my parcel?") == "version-of-shop"
+        assert [body["model"] for body in asked] == ["shop"]

@@ -16,7 +16,8 @@ from shared.consumers import CONSUMERS
 from tests.e2e.waiting import BASE, EXAMPLES, events_of, eventually, finished, stream_of
 from tests.local_stack import LocalStack, Say
 
-pytestmark = pytest.mark.model
+# The training has the lowest priority: beside other tests it takes long.
+pytestmark = [pytest.mark.model, pytest.mark.timeout(3000)]
 
 SUFFIX = "address-extractor"
 
@@ -34,10 +35,10 @@ def job(local_stack: LocalStack, client: openai.OpenAI, say: Say) -> FineTuningJ
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1.5, "n_checkpoints": 2}}}
     job = client.fine_tuning.jobs.create(model=BASE, training_file=uploaded.id, suffix=SUFFIX, seed=7, method=method)
     say(f"job {job.id} trains")
-    eventually(lambda: bool(list(client.fine_tuning.jobs.checkpoints.list(job.id))), 600, "the first checkpoint")
+    eventually(lambda: bool(list(client.fine_tuning.jobs.checkpoints.list(job.id))), 1500, "the first checkpoint")
     say("the first checkpoint is written; the trainer is killed")
     local_stack.kill("trainer")
-    eventually(lambda: evaluator_at_work(local_stack, job.id) is not None, 240, "an evaluator at work")
+    eventually(lambda: evaluator_at_work(local_stack, job.id) is not None, 600, "an evaluator at work")
     say("a checkpoint is being scored; the evaluator is killed, and NATS")
     local_stack.kill(evaluator_at_work(local_stack, job.id) or "evaluator-1")
     local_stack.kill("nats")

@@ -27,7 +27,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> No
         time.sleep(0.5)
 
 
-def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 900) -> FineTuningJob:
+def finished(client: openai.OpenAI, job_id: str, timeout_s: float = 1500) -> FineTuningJob:
     """The job once it has ended, with any status."""
     deadline = time.monotonic() + timeout_s
     while (job := client.fine_tuning.jobs.retrieve(job_id)).status not in TERMINAL:

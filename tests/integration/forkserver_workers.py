@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -89,9 +89,21 @@ class ForkedProcesses:
     newest: ForkedProcess | None = None
 
     async def start(self, run: TrainingRun, base_model: BaseModel) -> ForkedProcess:
-        request = worker_request(run, base_model, self.artifacts_root, self.work_dir / str(run.attempt))
+        folder = self.work_dir / f"{run.id}-{run.attempt}"
+        request = worker_request(run, base_model, self.artifacts_root, folder)
         self.newest = start(request)
         return self.newest
+
+
+class ForkedWorkers(ForkedProcesses):
+    """Takes the place of `WorkerProcesses` in a trainer. `options` and `keep_ready` are not used."""
+
+    def __init__(self, artifacts_root: str, work_dir: Path, _options: object, _keep_ready: bool) -> None:
+        super().__init__(artifacts_root, work_dir)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+        yield
 
 
 def _work(request: dict[str, Any], sender: Connection) -> None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,16 +13,11 @@ from shared.artifacts import Artifacts
 from shared.events import Artifact
 from shared.security import Keyring
 from tests.evaluator_process import checkpoint, evaluations, evaluator, nothing_is_left, send
-from tests.local_stack import MakeAdapter
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 SHORT = '{"city": "Rome"}'
-
-
-@pytest.fixture(scope="module")
-def adapters(make_adapter: MakeAdapter) -> tuple[Path, Path]:
-    """Two random adapters that change the model's answers."""
-    return make_adapter(1), make_adapter(2)
+# The base model does not stop by itself.
+FEW_TOKENS = {"EVALUATOR_MAX_TOKENS": "32"}
 
 
 @pytest.mark.long
@@ -88,10 +82,10 @@ async def test_an_unusable_adapter_gives_an_evaluation_with_an_error_and_the_eng
     (broken / "adapter_model.safetensors").write_bytes(b"\xff" * 5000)
     missing = Artifact(uri="file:///nowhere", sha256="0" * 64, bytes=1)
     events = [
-        checkpoint(bus_settings, files.put_folder(broken), 10, SHORT),
-        checkpoint(bus_settings, missing, 20, SHORT),
+        checkpoint(bus_settings, files.put_folder(broken), 10, SHORT, rows=2),
+        checkpoint(bus_settings, missing, 20, SHORT, rows=2),
     ]
-    with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1"):
+    with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1", **FEW_TOKENS):
         await send(bus_settings, *events)
         refused, damaged = await evaluations(bus_settings, 2)
         await nothing_is_left(bus_settings, done=2)
@@ -110,7 +104,7 @@ async def test_a_checkpoint_that_forgot_the_bases_knowledge_is_caught(bus_settin
     config_file = tmp_path / "far" / "adapter_config.json"
     config = json.loads(config_file.read_text())
     config_file.write_text(json.dumps(config | {"lora_alpha": 100 * config["lora_alpha"]}))
-    rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()][::4]
+    rows = [json.loads(line) for line in (SHIPPED / "general-en.jsonl").read_text().splitlines()][::8]
     shown = [json.loads(line) for line in (SHIPPED / "general-en-examples.jsonl").read_text().splitlines()]
     task = {
         "name": "english",
@@ -123,13 +117,13 @@ async def test_a_checkpoint_that_forgot_the_bases_knowledge_is_caught(bus_settin
     (tmp_path / "mixed.yaml").write_text("tasks: [{name: code, data: !function x}]")
     forgot = Artifacts(bus_settings.artifacts).put_folder(tmp_path / "far")
     event = checkpoint(bus_settings, forgot, 10, SHORT, rows=2, suite="known,mixed")
-    own = {"EVALUATOR_SUITES": json.dumps([str(tmp_path)])}
+    own = {"EVALUATOR_SUITES": json.dumps([str(tmp_path)]), **FEW_TOKENS}
     with evaluator(bus_settings, engine.url, tmp_path, "evaluator-1", **own):
         await send(bus_settings, event)
         [done] = await evaluations(bus_settings, 1)
     assert done.error is None
     assert {name: why.code for name, why in done.task_errors.items()} == {"mixed.code": "code_refused"}
     knew, knows = done.base_scores["known.english.accuracy"], done.scores["known.english.accuracy"]
-    assert (knew.n, knows.n) == (40, 40)
+    assert (knew.n, knows.n) == (20, 20)
     assert knew.value > knows.value + 0.2
     assert done.scores["known.kept"].value == 0

@@ -3,15 +3,15 @@
 import pytest
 
 from shared.events import TrainingPauseRequested, TrainingResumeRequested
-from tests.integration.test_training_service import World, dataset, requested, tiny, training_pids, world
+from tests.integration.test_training_service import World, dataset, forked, requested, tiny, training_pids, world
 
-__all__ = ["tiny", "world"]
-pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
+__all__ = ["forked", "tiny", "world"]
+pytestmark = [pytest.mark.model, pytest.mark.usefixtures("forked"), pytest.mark.timeout(400)]
 
 
 async def test_a_paused_run_frees_the_machine_for_waiting_runs_and_resumes_after_them(world: World) -> None:
     many = dataset(world.settings, "file-1", rows=64)
-    await world.send(many, requested("job-1", "file-1", n_epochs=40, n_checkpoints=2))
+    await world.send(many, requested("job-1", "file-1", n_epochs=20, n_checkpoints=2))
     await world.until("job-1", lambda found: len(found["curve"]) > 2)
     await world.send(requested("low", "file-1", n_epochs=1), requested("high", "file-1", priority=5, n_epochs=1))
     await world.until("high", lambda found: found["run"]["status"] == "queued")
@@ -28,7 +28,7 @@ async def test_a_paused_run_frees_the_machine_for_waiting_runs_and_resumes_after
     )
     found = await world.ended("job-1")
     assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
-    assert [point["step"] for point in found["curve"]] == list(range(1, 641))
+    assert [point["step"] for point in found["curve"]] == list(range(1, 321))
     progress = await world.published("training.progress")
     order = list(dict.fromkeys(event["job_id"] for event in progress))
     assert order == ["job-1", "high", "low"]

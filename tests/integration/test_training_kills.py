@@ -42,9 +42,12 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 KILLS, EVERY, STEPS_AN_EPOCH = int(os.environ.get("ASSAY_TEST_KILLS", "8")), 4, 4
 # Long enough that a fast machine does not finish before all kills; a job has at most a hundred checkpoints.
 STEPS = 5 * EVERY * KILLS
-ASKED = Hyperparameters(
-    n_epochs=STEPS / STEPS_AN_EPOCH, batch_size=4, learning_rate=0.01, n_checkpoints=STEPS // EVERY, lora_rank=4
-)
+
+
+def asked(steps: int) -> Hyperparameters:
+    """With a checkpoint after each few steps."""
+    epochs = steps / STEPS_AN_EPOCH
+    return Hyperparameters(n_epochs=epochs, batch_size=4, learning_rate=0.01, n_checkpoints=steps // EVERY, lora_rank=4)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,8 @@ class Trainer:
     supervisor: TrainingSupervisor
     processes: ForkedProcesses
 
-    async def request(self, job_id: str) -> None:
-        spec = TrainingSpec(base_model="tiny", hyperparameters=ASKED)
+    async def request(self, job_id: str, steps: int) -> None:
+        spec = TrainingSpec(base_model="tiny", hyperparameters=asked(steps))
         await self.control.request(TrainingRequested(job_id=job_id, training_file="file", spec=spec, created_at=1))
 
     def train(self, job_id: str) -> asyncio.Task[None]:
@@ -137,9 +140,9 @@ async def kill_often(trainer: Trainer, job_id: str, task: asyncio.Task[None], rn
 
 @pytest.mark.long
 async def test_kills_at_random_moments_lose_no_step_and_change_no_loss(trainer: Trainer) -> None:
-    await trainer.request("whole")
+    await trainer.request("whole", STEPS)
     await trainer.train("whole")
-    await trainer.request("killed")
+    await trainer.request("killed", STEPS)
     task = trainer.train("killed")
     assert await kill_often(trainer, "killed", task, random.Random(7)) == KILLS
     await task
@@ -183,7 +186,8 @@ def sleeper(common: dict[str, Any], tiny: dict[str, str], work: Path, job_id: st
 async def test_a_trainer_whose_lease_expired_overwrites_nothing(
     trainer: Trainer, common: CommonSettings, tiny: dict[str, str], tmp_path: Path
 ) -> None:
-    await trainer.request("job")
+    steps = 20 * EVERY
+    await trainer.request("job", steps)
     other = context().Process(target=sleeper, args=(common.model_dump(mode="json"), tiny, tmp_path / "other", "job"))
     other.start()
     while len((await trainer.run("job")).checkpoints) < 3:
@@ -204,6 +208,6 @@ async def test_a_trainer_whose_lease_expired_overwrites_nothing(
     assert (run.status, run.attempt) == ("succeeded", 2)
     attempts = await trainer.attempts("job")
     assert attempts[1][-1] <= asleep.checkpoints[-1].step + EVERY
-    assert attempts[2] == list(range(asleep.checkpoints[-1].step + 1, STEPS + 1))
+    assert attempts[2] == list(range(asleep.checkpoints[-1].step + 1, steps + 1))
     said = Counter(kind for kind, _ in await trainer.published("job"))
-    assert (said["checkpoint.saved"], said["training.finished"]) == (STEPS // EVERY, 1)
+    assert (said["checkpoint.saved"], said["training.finished"]) == (steps // EVERY, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from litestar.testing import AsyncTestClient
 
+import services.trainer.app
 from services.trainer.app import build
 from services.trainer.config import Settings
 from services.trainer.domain.curve.advice import ADVICE
@@ -35,6 +37,7 @@ from shared.events import (
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import Store
+from tests.integration.forkserver_workers import ForkedWorkers
 from tests.jetstream import stored_messages
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
@@ -121,6 +124,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training processes are forked: a new one imports libraries for ten seconds. The first test starts new ones."""
+    monkeypatch.setattr(services.trainer.app, "WorkerProcesses", ForkedWorkers)
+
+
+@pytest.fixture
 async def world(bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]) -> AsyncIterator[World]:
     async with trainer(bus_settings, keyring, tiny) as world:
         yield world
@@ -151,8 +160,8 @@ def requested(
 
 
 def training_pids() -> list[int]:
-    children = psutil.Process().children()
-    return [child.pid for child in children if _trains(child)]
+    started = [child.pid for child in psutil.Process().children() if _trains(child)]
+    return started + [forked.pid for forked in multiprocessing.active_children() if forked.pid is not None]
 
 
 def _trains(process: psutil.Process) -> bool:
@@ -201,6 +210,7 @@ async def test_a_job_is_trained_once_however_often_its_events_are_delivered(
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("forked")
 @pytest.mark.timeout(400)
 async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
     bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]
@@ -235,27 +245,29 @@ async def start_consumers_over(settings: CommonSettings) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("forked")
 @pytest.mark.timeout(400)
 async def test_a_trainer_that_is_asked_to_stop_saves_and_another_resumes_at_the_next_step(
     bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]
 ) -> None:
     async with trainer(bus_settings, keyring, tiny) as first:
         many = dataset(bus_settings, "file-1", rows=64)
-        await first.send(many, requested("job-1", "file-1", n_epochs=20, n_checkpoints=1))
+        await first.send(many, requested("job-1", "file-1", n_epochs=10, n_checkpoints=1))
         await first.until("job-1", lambda found: len(found["curve"]) > 2)
     async with trainer(bus_settings, keyring, tiny) as second:
         found = await second.ended("job-1")
         progress = await second.published("training.progress")
     assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
     steps = {number: [e["step"] for e in progress if e["attempt"] == number] for number in (1, 2)}
-    assert steps[1] + steps[2] == list(range(1, 321))
+    assert steps[1] + steps[2] == list(range(1, 161))
     assert found["run"]["saved"]["step"] == steps[1][-1]
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("forked")
 @pytest.mark.timeout(400)
 async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World) -> None:
-    await world.send(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=60))
+    await world.send(dataset(world.settings, "file-1"), requested("job-1", "file-1", n_epochs=45))
     await world.until("job-1", lambda found: len(found["run"].get("checkpoints", [])) >= 1)
     [pid] = training_pids()
     os.kill(pid, signal.SIGKILL)
@@ -264,13 +276,14 @@ async def test_a_killed_worker_is_resumed_from_its_last_checkpoint(world: World)
     behind = begun["run"]["checkpoints"][-1]["step"]
     found = await world.ended("job-1")
     assert (found["run"]["status"], found["run"]["attempt"]) == ("succeeded", 2)
-    assert [point["step"] for point in found["curve"]] == list(range(1, 241))
+    assert [point["step"] for point in found["curve"]] == list(range(1, 181))
     progress = await world.published("training.progress")
     assert min(event["step"] for event in progress if event["attempt"] == 2) == behind + 1
-    assert [event["candidate"]["step"] for event in await world.published("checkpoint.saved")] == [80, 160, 240]
+    assert [event["candidate"]["step"] for event in await world.published("checkpoint.saved")] == [60, 120, 180]
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("forked")
 @pytest.mark.timeout(400)
 async def test_a_failed_job_has_a_reason_and_the_next_one_trains_until_it_is_cancelled(world: World) -> None:
     ready, asked = endless(world.settings)
@@ -293,6 +306,7 @@ async def test_a_failed_job_has_a_reason_and_the_next_one_trains_until_it_is_can
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("forked")
 @pytest.mark.timeout(400)
 async def test_a_trainer_that_lost_its_lease_writes_no_more_and_kills_its_worker(world: World) -> None:
     await world.send(*endless(world.settings))
