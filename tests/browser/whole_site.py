@@ -89,7 +89,7 @@ class WholeSite:
         subscribe_trainer(bus, control, JobOptions(self.runs), cast(Any, ScriptedTraining(self.runs)))
         self.bus.subscribe(CheckpointSaved, self.evaluator.evaluations.evaluate)
         self.bus.subscribe_dated(ModelDeployed, self.evaluator.evaluations.deployed)
-        subscribe_review(bus, self.review.runs)
+        subscribe_review(bus, self.review.runs, self.review.baselines)
 
     async def _load(self, event: ModelApproved, _at: datetime) -> None:
         """What the reconciler does, with engines that load at once."""
