@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,3 +41,17 @@ def test_each_metric_of_dashboard_and_alerts_exists():
 def test_each_alert_says_what_to_do():
     groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
     assert all(rule["annotations"]["action"] for group in groups for rule in group["rules"])
+
+
+def test_each_alert_has_a_case_in_which_it_fires():
+    groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    cases = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]
+    expected = [each for case in cases for each in case["alert_rule_test"] if each["exp_alerts"]]
+    assert {each["alertname"] for each in expected} == {rule["alert"] for group in groups for rule in group["rules"]}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: apt-get install prometheus")
+@pytest.mark.parametrize("command", [("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml")])
+def test_prometheus_accepts_the_rules_and_they_fire_when_they_should(command: tuple[str, ...]):
+    done = subprocess.run(["promtool", *command], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
