@@ -50,7 +50,7 @@ class ScriptedScorer:
 
 def suite_catalog(store: BaseStore, files: Artifacts, *folders: Path) -> SuiteCatalog:
     return SuiteCatalog(
-        store=store.collection("suites", Suite),
+        store=store.collection("suites", Suite, few=True),
         pins=store.collection("suite_pins", SuitePins),
         published=store.collection("folder_suites", FolderSuite),
         folders=SuiteFolders(*folders, SHIPPED),

@@ -149,6 +149,7 @@ def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> Su
         files=artifacts,
         task_check=TaskChecker(artifacts),
         default=settings.default_suite,
+        max_suites=settings.key_suites,
     )
 
 

@@ -32,6 +32,8 @@ class Settings(ServiceSettings):
     """A folder with trusted task files of lm-evaluation-harness, besides those that it ships."""
     default_suite: str = ""
     """The suite of jobs that name none; empty for no suite."""
+    key_suites: int = Field(default=500, ge=0)
+    """Suites of a person, unless the key has a limit of its own."""
     request_timeout_s: float = Field(default=300, gt=0)
     judge_url: str = ""
     """An OpenAI-compatible server, without `/v1`, whose model judges answers; empty for no judge."""

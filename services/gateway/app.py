@@ -40,7 +40,7 @@ def build(settings: Settings) -> FastPath:
         splits=splits,
         loads_on_demand="serving" in enabled,
     )
-    followed = events(resources, tuning, may_call=asked.resolver.resolve)
+    followed = events(resources, tuning, may_call=asked.resolver.resolve, admit=allowed.event_rate.admit)
     built: dict[str, Part] = {
         "inference": asked.part,
         "serving": served.part,
@@ -78,6 +78,7 @@ def build(settings: Settings) -> FastPath:
         lifespan=[
             web.connections(resources.store, resources.bus),
             access_lifespans.flushing(allowed.ledger),
+            access_lifespans.flushing(allowed.event_rate.ledger),
             *(lifespan for part in parts for lifespan in part.lifespan),
         ],
         dependencies={name: value for part in parts for name, value in part.dependencies.items()},

@@ -35,6 +35,11 @@ class Settings(ServiceSettings):
     """The largest `n` of one chat request."""
     max_in_flight: int = Field(default=256, ge=1)
     """Chat requests answered at once by one gateway; more get 429."""
+    key_open_jobs: int = Field(default=1_000, ge=0)
+    """Unfinished jobs of a person, unless the key has a limit of its own; so with the next three."""
+    key_files: int = Field(default=100_000, ge=0)
+    key_stored_bytes: int = Field(default=1024**4, ge=0)
+    key_events_per_minute: int = Field(default=600, ge=1)
     settle_s: float = Field(default=0.5, gt=0)
     """How often gateways exchange the counts of keys."""
     max_event_streams: int = Field(default=64, ge=1)

@@ -25,6 +25,14 @@ class Key(BaseModel):
     tokens_per_minute: int | None = Field(default=None, ge=1, le=10**12)
     token_budget: int | None = Field(default=None, ge=0, le=10**15)
     """Total tokens that this key may use, prompts and answers together. None, here and above, is no limit."""
+    max_open_jobs: int | None = Field(default=None, ge=0, le=10**6)
+    """Unfinished jobs. None, here and in the next four, is the server's own limit."""
+    max_files: int | None = Field(default=None, ge=0, le=10**7)
+    max_stored_bytes: int | None = Field(default=None, ge=0, le=10**15)
+    """Bytes of all files."""
+    events_per_minute: int | None = Field(default=None, ge=1, le=10**6)
+    """Events that are posted to `/v1/events`."""
+    max_suites: int | None = Field(default=None, ge=0, le=10**6)
     expires_at: int | None = Field(default=None, ge=0, le=2**53)
     disabled: bool = False
     previous_sha256: str | None = None
@@ -42,6 +50,12 @@ class Key(BaseModel):
     def person(self) -> str:
         """Who acts with this key: two keys of one person own the same things."""
         return self.person_id or self.id
+
+    @property
+    def has_quotas(self) -> bool:
+        """Whether the key has limits of its own on jobs, files, events or suites."""
+        own = self.max_open_jobs, self.max_files, self.max_stored_bytes, self.events_per_minute, self.max_suites
+        return any(limit is not None for limit in own)
 
     @property
     def is_own_key(self) -> bool:

@@ -15,6 +15,7 @@ from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
 from services.gateway.fine_tuning.service.configurations import Configurations
+from services.gateway.fine_tuning.service.holdings import Holdings
 from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.jobs import Jobs
@@ -47,6 +48,7 @@ from shared.events import (
 )
 from shared.store import MemoryStore
 from tests.browser.site import at_once
+from tests.quotas import QUOTAS
 
 BASE = "smollm2-135m-instruct"
 HOSTILE = "<script>alert(1)</script>.jsonl"
@@ -92,6 +94,7 @@ class ConsoleData:
             max_lora_rank=16,
             aliases=AliasOwnership(views=self.store.collection("claims", AliasOwner)),
             checks=JobChecks(Configurations(self.store.collection("configurations", Configuration))),
+            holdings=Holdings(jobs=self.jobs, files=self.files, quotas=QUOTAS),
         )
 
     @property

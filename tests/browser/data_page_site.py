@@ -42,6 +42,7 @@ from shared.settings import CommonSettings
 from shared.store import MemoryStore
 from tests.browser.in_process_bus import InProcessBus
 from tests.browser.site import Site, at_once, serving
+from tests.quotas import every_event
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ class DataPages:
             artifacts=self.part.artifacts,
             posted=self.gateway_store.collection("posted_events", PostedEvent),
             may_call=cast(Any, None),
+            admit=every_event,
+            holdings=self.part.holdings,
         )
         return {
             **self.part.part.dependencies,

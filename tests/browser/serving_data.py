@@ -29,6 +29,7 @@ from shared.security import Key
 from shared.store import MemoryStore
 from tests.browser.console_data import BASE
 from tests.browser.site import at_once
+from tests.quotas import every_event
 
 NAME = "shop-assistant"
 ENGINES = ["http://10.0.0.5:8000", "http://10.0.0.6:8000"]
@@ -105,6 +106,8 @@ class ServingData:
             artifacts=unused,
             posted=self.store.collection("posted_events", PostedEvent),
             may_call=anybody,
+            admit=every_event,
+            holdings=unused,
         )
 
     @property

@@ -60,6 +60,7 @@ def test_a_key_is_made_shown_once_limited_and_taken_away(site: Site, admin: Page
     admin.locator("summary").filter(has_text="Make a key").click()
     admin.get_by_label("Name", exact=True).first.fill("shop backend")
     admin.get_by_label("requests a minute").first.fill("600")
+    admin.get_by_label("unfinished jobs").first.fill("5")
     admin.get_by_role("button", name="Make the key").click()
     secret = admin.locator("#secret").text_content() or ""
     assert site.keyring.authenticate(f"Bearer {secret}").requests_per_minute == 600
@@ -68,6 +69,7 @@ def test_a_key_is_made_shown_once_limited_and_taken_away(site: Site, admin: Page
     expect(admin.locator("main")).not_to_contain_text(secret)
     row = admin.get_by_role("row").filter(has_text="shop backend")
     expect(row).to_contain_text("600 requests a minute")
+    expect(row).to_contain_text("5 unfinished jobs")
     row.get_by_text("Change").click()
     row.get_by_role("button", name="Take the key away").click()
     expect(admin.get_by_role("row").filter(has_text="shop backend")).to_have_count(0)

@@ -13,7 +13,7 @@ from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.suites.adapters.suite_folders import SHIPPED
 from services.evaluator.suites.domain.suite import SuiteContent
-from services.evaluator.suites.service.suite_catalog import SuiteRefused
+from services.evaluator.suites.domain.suite_errors import SuiteRefused
 from services.review.policies.domain.policy import Policy
 from services.review.policies.domain.verdict import judge_gates
 from shared.artifacts import Artifacts

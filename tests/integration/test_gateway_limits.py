@@ -159,3 +159,16 @@ async def test_a_burst_on_many_gateways_at_once_lets_in_little_more_than_the_lim
     at_once = await asyncio.gather(*(burst(ledger, other) for ledger in ledgers))
     assert 200 <= sum(at_once) <= 350, "at most (2 - 1/4) times the limit, as ADR 0015 says"
     store.close()
+
+
+async def test_a_keys_posted_events_are_bounded_apart_from_its_chat_requests(gateway: Gateway) -> None:
+    _, header = await new_key(gateway, events_per_minute=2, requests_per_minute=1)
+    event = {"type": "feedback.recorded", "data": {"completion_id": "chatcmpl-1", "model": BASE, "rating": "good"}}
+    async with gateway.http() as http:
+        answers = [await http.post("/v1/events", json=event, headers=header) for _ in range(5)]
+        chat = await http.post("/v1/chat/completions", json=ASK, headers=header)
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert 1 <= len(refused) <= 3, "a minute of the clock may end between"
+    assert "may post 2 events per minute" in refused[-1].json()["error"]["message"]
+    assert int(refused[-1].headers["retry-after"]) >= 1
+    assert chat.status_code == 200

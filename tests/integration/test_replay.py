@@ -63,6 +63,7 @@ NOT_REBUILT = {
     "review.members": "who is on a panel",
     "gateway.usage": "metered use by key and day",
     "gateway.tallies": "counts of the limits of the current minute and day",
+    "gateway.event_tallies": "counts of posted events of the current minute",
     "gateway.leases": "leases of running processes",
     "gateway.cursors": "how far webhooks were delivered; webhooks hold secrets and are registered again",
     "gateway.preferences": "what a person chose in the console",

@@ -14,7 +14,7 @@ from services.evaluator.pages.suite_forms import (
     save_suite,
 )
 from services.evaluator.pages.suites import suite, suites
-from services.evaluator.suites.service.suite_catalog import SuiteNotFound, SuiteNotOwned
+from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteNotOwned
 from shared.pages import pages_router
 from shared.security import NotAllowed
 from shared.web import NotFound

@@ -15,8 +15,9 @@ from services.evaluator.pages import PAGES
 from services.evaluator.pages.suites import Page, RowsPage, Task, rows_page, suite_page
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.suite import EVERYONE
+from services.evaluator.suites.domain.suite_errors import SuiteNotOwned, SuiteRefused
 from services.evaluator.suites.domain.table_edit import TableEdit, cell_text
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteNotOwned, SuiteRefused
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
 from services.evaluator.suites.service.suite_tables import SuiteChanged, SuiteTables
 from shared.security import Key

@@ -8,8 +8,9 @@ from litestar.params import FromPath, JSONBody, Parameter
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.suite import Suite, SuiteContent
+from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteNotOwned, SuiteRefused, TooManySuites
 from services.evaluator.suites.domain.task import Format
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteNotFound, SuiteNotOwned, SuiteRefused
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared.web import allow, problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -79,6 +80,7 @@ def _not_owned(_request: AnyRequest, error: Exception) -> Response[Any]:
 
 
 problems: dict[Any, Any] = {
+    TooManySuites: _not_owned,
     SuiteRefused: _refused,
     CannotBeScored: _refused,
     SuiteNotFound: _not_found,

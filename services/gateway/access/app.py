@@ -10,6 +10,7 @@ from services.gateway.access.domain.invitation import Invitation
 from services.gateway.access.domain.limits import Tally
 from services.gateway.access.domain.usage import Usage
 from services.gateway.access.service.audit_log import AuditLog
+from services.gateway.access.service.event_rate import EventRate
 from services.gateway.access.service.invitations import Invitations
 from services.gateway.access.service.keys import Keys
 from services.gateway.access.service.people import People
@@ -27,6 +28,7 @@ class Access:
 
     part: Part
     ledger: UsageLedger
+    event_rate: EventRate
     audit_log: AuditLog
     keys: Keys
     people: People
@@ -34,11 +36,8 @@ class Access:
 
 
 def access(resources: Resources) -> Access:
-    ledger = UsageLedger(
-        tallies=resources.collection("tallies", Tally, ["at"], few=True),
-        usage_rows=resources.collection("usage", Usage, ["day", ("key_id", "day")]),
-        flush_s=resources.settings.settle_s,
-    )
+    ledger = _ledger(resources, "tallies")
+    event_rate = EventRate(ledger=_ledger(resources, "event_tallies"), quotas=resources.quotas)
     audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, AUDIT_INDEXES))
     key_store = NatsKeyStore(SharedKeys(resources.bus, resources.keyring))
     key_use_cases = Keys(store=key_store)
@@ -58,8 +57,18 @@ def access(resources: Resources) -> Access:
     return Access(
         part=part,
         ledger=ledger,
+        event_rate=event_rate,
         audit_log=audit_log,
         keys=key_use_cases,
         people=person_use_cases,
         invitations=invitations,
+    )
+
+
+def _ledger(resources: Resources, tallies: str) -> UsageLedger:
+    """Counts that gateways exchange through the collection `tallies`."""
+    return UsageLedger(
+        tallies=resources.collection(tallies, Tally, ["at"], few=True),
+        usage_rows=resources.collection("usage", Usage, ["day", ("key_id", "day")]),
+        flush_s=resources.settings.settle_s,
     )

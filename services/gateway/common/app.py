@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from services.gateway.common.domain.quotas import Quotas
 from services.gateway.config import Settings
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -39,6 +40,17 @@ class Resources:
             keyring=Keyring(common.keys_file),
             artifacts=Artifacts(common.artifacts, create=False),
             instance=f"{common.instance or 'gateway'}-{secrets.token_hex(8)}",
+        )
+
+    @property
+    def quotas(self) -> Quotas:
+        """The limits of keys that have none of their own."""
+        settings = self.settings
+        return Quotas(
+            open_jobs=settings.key_open_jobs,
+            files=settings.key_files,
+            stored_bytes=settings.key_stored_bytes,
+            events_per_minute=settings.key_events_per_minute,
         )
 
     def collection(

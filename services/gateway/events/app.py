@@ -14,7 +14,7 @@ from services.gateway.events.domain.stream_position import StreamPosition
 from services.gateway.events.domain.webhook import Webhook
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.event_owners import EventOwners
-from services.gateway.events.service.publisher import EventPublisher, MayCall
+from services.gateway.events.service.publisher import Admit, EventPublisher, MayCall
 from services.gateway.events.service.stream_fill import StreamFill
 from services.gateway.events.service.subscriptions import EventSubscriptions
 from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
@@ -37,7 +37,7 @@ class Events:
     fill: StreamFill
 
 
-def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) -> Events:
+def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall, admit: Admit) -> Events:
     settings = resources.settings
     stream = NatsEventStream(resources.bus)
     owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
@@ -62,6 +62,8 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall) 
         artifacts=fine_tuning.artifacts,
         posted=resources.collection("posted_events", PostedEvent, ["at"]),
         may_call=may_call,
+        admit=admit,
+        holdings=fine_tuning.holdings,
     )
     letters = DeadLetters(stream=stream)
     subscriptions = EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams)

@@ -18,6 +18,7 @@ from services.gateway.fine_tuning.service.artifact_references import ArtifactRef
 from services.gateway.fine_tuning.service.checkpoint_permissions import CheckpointPermissions
 from services.gateway.fine_tuning.service.configurations import Configurations
 from services.gateway.fine_tuning.service.files import Files
+from services.gateway.fine_tuning.service.holdings import Holdings
 from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.job_projection import JobProjection
@@ -43,6 +44,7 @@ JOB_INDEXES = (
     ("known", "owner", "at"),
     ("labels", "at"),
     ("fine_tuned_model", "status"),
+    ("owner", "status"),
     "requested.training_file",
     "requested.validation_file",
 )
@@ -61,6 +63,7 @@ class FineTuning:
     aliases: AliasOwnership
     permissions: CheckpointPermissions
     artifacts: ArtifactReferences
+    holdings: Holdings
     file_use_cases: Files
     job_use_cases: Jobs
     projection: JobProjection
@@ -83,7 +86,8 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     log = JobEventLog(views=job_events)
     permissions = CheckpointPermissions(views=granted, checkpoints=checkpoints, jobs=stored_jobs)
     references = ArtifactReferences(store=resources.artifacts, files=stored_files, checkpoints=checkpoints)
-    file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references)
+    holdings = Holdings(jobs=stored_jobs, files=stored_files, quotas=resources.quotas)
+    file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references, holdings=holdings)
     uploads_in_parts = Uploads(
         views=resources.collection("uploads", Upload, ["expires_at", ("owner", "expires_at")]),
         staging=Staging(settings.common.artifacts, resources.artifacts),
@@ -99,6 +103,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         max_lora_rank=settings.max_lora_rank,
         aliases=aliases,
         checks=JobChecks(configurations),
+        holdings=holdings,
     )
     results = ResultFiles(
         views=stored_jobs,
@@ -135,6 +140,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
         aliases=aliases,
         permissions=permissions,
         artifacts=references,
+        holdings=holdings,
         file_use_cases=file_use_cases,
         job_use_cases=job_use_cases,
         projection=projection,

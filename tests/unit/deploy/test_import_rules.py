@@ -19,8 +19,10 @@ def tree(tmp_path: Path) -> Path:
             empty.parent.mkdir(parents=True, exist_ok=True)
             empty.touch()
     (tmp_path / "shared/store/__init__.py").write_text("import shared.store.mongo\n")
-    # The one import of motor that the rules allow.
+    # The imports that the rules allow; a rule that is never used is an error.
     (tmp_path / "shared/store/mongo.py").write_text("import motor\n")
+    for module in ("__init__", "span"):
+        (tmp_path / f"shared/tracing/{module}.py").write_text("import opentelemetry\n")
     return tmp_path
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from services.evaluator.config import Settings
 from services.evaluator.suites import api as suites_api
+from services.evaluator.suites.domain.suite import SuiteContent
+from services.evaluator.suites.domain.suite_errors import TooManySuites
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.ingest.suites.questions import questions_of
 from shared import web
@@ -19,7 +21,7 @@ from shared.events import SuiteDeleted, SuitePublished
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
-from tests.evaluator import suite_catalog
+from tests.evaluator import AUTHOR, suite_catalog
 
 ROWS = [{"question": f"What is number {n}?", "answer": f"n{n}"} for n in range(3)]
 
@@ -195,3 +197,25 @@ async def test_a_template_with_the_answer_is_refused_when_the_suite_is_put(servi
     tasks = [{"name": "faq", "data": {"rows": ROWS}, "prompt": "{{ answer }}"}]
     refused = await service.call("owner", "PUT", "/shop", json={"tasks": tasks})
     assert (refused.status_code, "no column 'answer'" in refused.json()["detail"]) == (422, True)
+
+
+async def test_a_suite_above_the_limit_of_the_key_is_refused_and_a_deleted_one_makes_room(tmp_path: Path) -> None:
+    store, files = MemoryStore("evaluator"), Artifacts(str(tmp_path / "artifacts"))
+    catalog = suite_catalog(store, files)
+    author = AUTHOR.model_copy(update={"max_suites": 1})
+    suite = SuiteContent(tasks=tuple(content()["tasks"]))
+    await catalog.put("one", suite, author)
+    await catalog.put("one", suite.model_copy(update={"description": "changed"}), author)
+    await catalog.put("of-another", suite, AUTHOR.model_copy(update={"id": "key_other"}))
+    with pytest.raises(TooManySuites, match="You have 1 suites, and this API key allows 1"):
+        await catalog.put("two", suite, author)
+    await catalog.delete("one", author)
+    await catalog.put("two", suite, author)
+
+
+async def test_the_api_answers_403_for_a_suite_above_the_limit(service: Service) -> None:
+    object.__setattr__(service.catalog, "max_suites", 1)
+    refused = await service.call("owner", "PUT", "/second", json=content())
+    assert refused.status_code == 403
+    assert "max_suites" in refused.json()["detail"]
+    assert (await service.call("owner", "PUT", "/shop", json=content("fuzzy"))).status_code == 200

@@ -10,7 +10,7 @@ from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.evaluation.domain.requested_evaluation import RequestedEvaluation
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.ports import BaseModels
-from services.evaluator.suites.service.suite_catalog import SuiteNotFound
+from services.evaluator.suites.domain.suite_errors import SuiteNotFound
 from shared.events import EvaluatedModel, EvaluationRequested
 from shared.security import Key
 from shared.store import Collection

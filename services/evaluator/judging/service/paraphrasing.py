@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from services.evaluator.judging.service.judge import Paraphrases
 from services.evaluator.scoring.domain.item import CannotBeScored
+from services.evaluator.suites.domain.suite_errors import SuiteRefused
 from services.evaluator.suites.domain.task import Table, Task, read_task
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteRefused
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared.artifacts import ArtifactError
 from shared.security import Key
 

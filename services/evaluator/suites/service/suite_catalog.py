@@ -16,24 +16,13 @@ from services.evaluator.suites.domain.suite import (
     SuitePins,
     task_names,
 )
+from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteNotOwned, SuiteRefused, TooManySuites
 from services.evaluator.suites.domain.task import NAME, Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles, TaskCheck
 from services.evaluator.suites.service.suite_plan import Planner, SuitePlan
 from shared.events import SuitePublished
 from shared.security import Key
 from shared.store import Collection, Decision
-
-
-class SuiteRefused(Exception):
-    """A suite is invalid; the message says which task and why."""
-
-
-class SuiteNotFound(Exception):
-    """The suite does not exist, or the key may not read it."""
-
-
-class SuiteNotOwned(Exception):
-    """Only the owner of a suite and admins may change it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +36,8 @@ class SuiteCatalog:
     files: Files
     task_check: TaskCheck
     default: str = ""
+    max_suites: int = 500
+    """Of a person, unless the key has a limit of its own."""
     now: Callable[[], float] = time.time
 
     async def get(self, name: str, key: Key) -> Suite:
@@ -70,9 +61,11 @@ class SuiteCatalog:
     async def put(self, name: str, content: SuiteContent, author: Key) -> Suite:
         """Create or replace a suite; the same content makes no new revision.
 
-        Raises `SuiteRefused` and `SuiteNotOwned`.
+        Raises `SuiteRefused`, `TooManySuites` and `SuiteNotOwned`.
         """
-        await self._require_free_or_owned(name, author)
+        known = await self._require_free_or_owned(name, author)
+        if known is None or known.deleted:
+            await self._require_room(author)
         await self._check(name, content)
         artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
         empty = Suite(name=name, owner=author.person, **content.__dict__)
@@ -172,6 +165,15 @@ class SuiteCatalog:
         if known is not None:
             _require_owner(known, author)
         return known
+
+    async def _require_room(self, author: Key) -> None:
+        limit = self.max_suites if author.max_suites is None else author.max_suites
+        found = len(await self.store.find(owner=author.person, deleted=False))
+        if found >= limit:
+            raise TooManySuites(
+                f"You have {found} suites, and this API key allows {limit}. Delete suites or add tasks to one, or ask "
+                "an administrator to raise 'max_suites'."
+            )
 
     async def _find(self, name: str) -> Suite | None:
         if not re.fullmatch(NAME, name):

@@ -9,10 +9,11 @@ from services.evaluator.scoring.domain.answer import to_jsonl
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
 from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
+from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteRefused
 from services.evaluator.suites.domain.table_edit import Row, TableEdit, edited
 from services.evaluator.suites.domain.task import Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles
-from services.evaluator.suites.service.suite_catalog import SuiteCatalog, SuiteNotFound, SuiteRefused
+from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
 from shared.security import Key
 

@@ -18,13 +18,19 @@ _ID = re.compile(r"key_[0-9a-f]{1,64}")
 
 
 class Limits(BaseModel):
-    """What bounds a key; None for no bound. `expires_at` is in Unix seconds."""
+    """What bounds a key. None is no bound for the first three and for `expires_at`, which is in Unix seconds; for
+    the others it is the server's own limit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     requests_per_minute: int | None = Field(default=None, ge=1, le=10**9)
     tokens_per_minute: int | None = Field(default=None, ge=1, le=10**12)
     token_budget: int | None = Field(default=None, ge=0, le=10**15)
+    max_open_jobs: int | None = Field(default=None, ge=0, le=10**6)
+    max_files: int | None = Field(default=None, ge=0, le=10**7)
+    max_stored_bytes: int | None = Field(default=None, ge=0, le=10**15)
+    events_per_minute: int | None = Field(default=None, ge=1, le=10**6)
+    max_suites: int | None = Field(default=None, ge=0, le=10**6)
     expires_at: int | None = Field(default=None, ge=0, le=2**53)
 
 

@@ -144,7 +144,7 @@ async def _scopes(request: AnyRequest) -> list[str]:
 
 def _asked(typed: dict[str, str], scopes: list[str]) -> dict[str, Any]:
     """The body of the API's call. An empty field means that the key has no such limit."""
-    limits = ("requests_per_minute", "tokens_per_minute", "token_budget")
+    limits = key_request.Limits.model_fields.keys() - {"expires_at"}
     days = typed.get("days", "")
     return {
         "name": typed.get("name", ""),

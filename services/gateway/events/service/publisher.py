@@ -14,6 +14,7 @@ from services.gateway.fine_tuning.domain.job import Job
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
 from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
+from services.gateway.fine_tuning.service.holdings import Holdings
 from shared import tracing
 from shared.cloudevents import Envelope
 from shared.security import Key
@@ -21,6 +22,9 @@ from shared.store import Collection
 
 MayCall = Callable[[str, Key], Awaitable[object]]
 """Raises an `ApiError` unless the key may call the model of that name."""
+
+Admit = Callable[[Key], Awaitable[None]]
+"""Counts one event; raises `RateLimited`."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,23 @@ class EventPublisher:
     artifacts: ArtifactReferences
     posted: Collection[PostedEvent]
     may_call: MayCall
+    admit: Admit
+    holdings: Holdings
 
     async def post(self, envelope: Envelope, key: Key) -> Envelope:
         """Publish; returns the event once the stream holds it.
 
-        Raises `Missing` for resources of other keys, `BadRequest` for an artifact that does not exist, and `Conflict`
-        for an id that was used with other content.
+        Raises `Missing` for resources of other keys, `BadRequest` for an artifact that does not exist, `Conflict`
+        for an id that was used with other content, and `RateLimited` or `NotPermitted` for more than the key allows.
         """
+        await self.admit(key)
         is_fact = posted_event.scope_of(envelope.type) == "publish"
         if envelope.type == "feedback.recorded":
             await self.may_call(envelope.data["model"], key)
         elif not is_fact and not key.allows("admin"):
             await self._check_ownership(envelope, key)
         await self._check_artifacts(envelope, key, any_owner=is_fact)
+        await self._check_holdings(envelope, key)
         envelope = posted_event.with_owner(envelope, key)
         record = posted_event.record(envelope, time.time())
         if not await self.posted.create(record):
@@ -82,6 +90,13 @@ class EventPublisher:
             _check(job, key, "subject")
         for param, file_id in posted_event.files(envelope).items():
             _check(await self.files.get(file_id), key, param)
+
+    async def _check_holdings(self, envelope: Envelope, key: Key) -> None:
+        if envelope.type == "training.requested" and await self.jobs.get(envelope.subject) is None:
+            await self.holdings.check_job(key)
+        if envelope.type == "dataset.uploaded" and await self.files.get(envelope.subject) is None:
+            for _, artifact in posted_event.artifacts(envelope):
+                await self.holdings.check_file(key, artifact.bytes)
 
     async def _check_artifacts(self, envelope: Envelope, key: Key, *, any_owner: bool) -> None:
         for place, artifact in posted_event.artifacts(envelope):

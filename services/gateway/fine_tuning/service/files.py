@@ -12,6 +12,7 @@ from services.gateway.common.domain.ownership import within_reach
 from services.gateway.fine_tuning.domain.upload_request import UploadRequest
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile, clean_filename
 from services.gateway.fine_tuning.service.artifact_references import ArtifactReferences
+from services.gateway.fine_tuning.service.holdings import Holdings
 from shared.artifacts import Artifacts
 from shared.events import Artifact, DatasetReady, DatasetRejected, DatasetUploaded, FileDeleted
 from shared.security import Key
@@ -25,14 +26,17 @@ class Files:
     views: Collection[UploadedFile]
     artifacts: Artifacts
     references: ArtifactReferences
+    holdings: Holdings
 
     async def upload(self, path: Path, filename: str, asked: UploadRequest, key: Key, file_id: str) -> UploadedFile:
         """Store what lies at `path` and announce it; the view and the announcement are one write.
 
-        An id that is known already gives the file that has it.
+        An id that is known already gives the file that has it. Raises `NotPermitted` for more than the key allows.
         """
         if path.stat().st_size == 0:
             raise BadRequest("The file is empty.", param="file", code="invalid_value")
+        if await self.views.get(file_id) is None:
+            await self.holdings.check_file(key, path.stat().st_size)
         artifact = await asyncio.to_thread(self.artifacts.put_file, path)
         now = time.time()
         event = DatasetUploaded(
@@ -50,6 +54,7 @@ class Files:
         view = UploadedFile(id=event.file_id, at=now, request_digest=digest, owner=key.person, upload=event, known=True)
         if not await self.views.create(view, [event]):
             return _same(await self.views.get(view.id), digest)
+        self.holdings.added(key.person, view)
         # Another file with this content may just have been deleted, before this one referred to it.
         if not await asyncio.to_thread(self.artifacts.contains, artifact):
             await asyncio.to_thread(self.artifacts.put_file, path)
@@ -84,6 +89,7 @@ class Files:
             return file.model_copy(update={"known": False, "deleted": True}), [event]
 
         await self._drop_content(await self.views.change(file_id, decide))
+        self.holdings.removed(file.owner, file)
 
     async def restore_deletion(self, event: FileDeleted) -> None:
         """A file was deleted before the database was lost."""

@@ -15,6 +15,7 @@ from services.gateway.fine_tuning.domain.job_event import JobEvent
 from services.gateway.fine_tuning.domain.job_request import JobRequest
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.gateway.fine_tuning.service.alias_ownership import AliasOwnership
+from services.gateway.fine_tuning.service.holdings import Holdings
 from services.gateway.fine_tuning.service.job_checks import JobChecks
 from services.gateway.fine_tuning.service.job_event_log import JobEventLog
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
@@ -44,9 +45,16 @@ class Jobs:
     max_lora_rank: int
     aliases: AliasOwnership
     checks: JobChecks
+    holdings: Holdings
 
     async def create(self, asked: JobRequest, key: Key, idempotency_key: str | None = None) -> Job:
-        """Ask for a job; the view and the request for its training are one write."""
+        """Ask for a job; the view and the request for its training are one write.
+
+        Raises `NotPermitted` for more unfinished jobs than the key allows.
+        """
+        job_id = ids.new_id("ftjob", key.id, idempotency_key)
+        if await self.views.get(job_id) is None:
+            await self.holdings.check_job(key)
         spec = await self.start_checkpoints.resolve(asked.spec(), key)
         if asked.suffix and asked.suffix in self.start_checkpoints.base_models:
             raise BadRequest(
@@ -66,7 +74,7 @@ class Jobs:
         await self.aliases.claim(asked.suffix, key, "suffix")
         now = time.time()
         event = TrainingRequested(
-            job_id=ids.new_id("ftjob", key.id, idempotency_key),
+            job_id=job_id,
             training_file=file.id,
             validation_file=asked.validation_file,
             spec=spec,

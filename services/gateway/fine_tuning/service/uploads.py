@@ -41,7 +41,8 @@ class Uploads:
 
     async def create(self, body: str, key: Key, idempotency_key: str | None = None) -> Upload:
         """A new upload; `body` is a checked `UploadBody` as JSON."""
-        if UploadBody.model_validate_json(body).bytes > self.max_file_bytes:
+        size = UploadBody.model_validate_json(body).bytes
+        if size > self.max_file_bytes:
             limit = f"this server takes at most {self.max_file_bytes} bytes (GATEWAY_MAX_FILE_BYTES)"
             raise TooLarge(f"The file is too large: {limit}.", param="bytes", code="file_too_large")
         now = self.now()
@@ -50,6 +51,7 @@ class Uploads:
         known = await self.views.get(upload_id)
         if known is None:
             await self._require_few(key)
+            await self.files.holdings.check_file(key, size)
             known = made if await self.views.create(made) else await self.views.get(upload_id)
         if known is None or known.body != body:
             message = "This Idempotency-Key was used with another request; send a new key."
