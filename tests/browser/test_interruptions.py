@@ -91,6 +91,28 @@ def test_the_page_of_a_run_says_that_its_service_is_away_and_goes_on_when_it_is_
         expect(page.locator("#away")).to_be_hidden(timeout=20_000)
 
 
+@pytest.mark.parametrize(("refusal", "box"), [({"status": 503}, "#away"), (None, "#lost")])
+def test_a_stream_whose_first_answer_is_a_refusal_is_opened_again(
+    browser: Browser, tmp_path: Path, refusal: dict[str, int] | None, box: str
+) -> None:
+    store = store_of_runs()
+    add(store, run("ftjob-open", "running", started_at=1), 3)
+    with serving([trainer_routes], tmp_path, lambda *_: use_cases(store)) as site:
+        # Not the fixture's tab: htmx writes a request that cannot be sent to the console.
+        page = reviewer(browser, site, "Ana", "admin")
+        page.route("**/console/jobs/**", lambda route: route.fulfill(status=200, body="<p></p>"))
+        page.route("**/jobs/ftjob-open/stream", lambda route: route.fulfill(**refusal) if refusal else route.abort())
+        page.goto(f"{site.url}/console/trainer/jobs/ftjob-open")
+        expect(page.locator(box)).to_be_visible()
+        expect(page.locator("#head")).to_contain_text("Step 3 of 620")
+        page.unroute("**/jobs/ftjob-open/stream")
+        with page.expect_response("**/jobs/ftjob-open/stream", timeout=20_000) as opened:
+            pass
+        assert opened.value.status == 200
+        expect(page.locator(box)).to_be_hidden()
+        page.context.close()
+
+
 def test_a_reviewer_who_closed_the_tab_goes_on_where_they_were(browser: Browser, tmp_path: Path) -> None:
     with review_site(tmp_path) as site:
         first = reviewer(browser, site, "Ana", "review")
