@@ -52,6 +52,8 @@ class Calibration:
         if item_id not in known:
             return False
         tolerance = review.policy.calibration_tolerance
+        # Only the points count. Comments on a thousand items would make the member's document large.
+        score = score.model_copy(update={"comment": ""})
 
         def apply(found: Member) -> tuple[Member, tuple[()]] | None:
             again = (before := found.calibration.get(item_id)) is not None and before.same_as(score)

@@ -45,11 +45,11 @@ class Lifecycle:
         """Set another deadline, or none."""
         review = await self._require_manager(review_id, caller)
         entry = Entry(at=int(self.now()), by=caller.id, action="deadline", reason=str(deadline_at))
-        changes = {"deadline_at": deadline_at, "log": (*review.log, entry)}
-        return (
-            await self.assignments.reviews.change(review_id, lambda known: (known.model_copy(update=changes), ()))
-            or review
-        )
+
+        def extend(known: Review) -> tuple[Review, Sequence[EventData]]:
+            return known.noted(entry).model_copy(update={"deadline_at": deadline_at}), ()
+
+        return await self.assignments.reviews.change(review_id, extend) or review
 
     async def reassign(self, review_id: str, old: str, new: str, caller: Caller) -> int:
         """Give the items that a reviewer has begun and not scored to another; returns how many."""

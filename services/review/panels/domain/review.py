@@ -97,7 +97,11 @@ class Review(BaseModel):
 
     def ended(self, status: Status, entry: Entry) -> Self:
         """With another status, noted in the log."""
-        return self.model_copy(update={"status": status, "log": (*self.log, entry)[-MAX_ENTRIES:]})
+        return self.noted(entry).model_copy(update={"status": status})
+
+    def noted(self, entry: Entry) -> Self:
+        """With one more line in the log, which keeps the newest ones."""
+        return self.model_copy(update={"log": (*self.log, entry)[-MAX_ENTRIES:]})
 
 
 def questions_id(candidate: Candidate) -> str:
