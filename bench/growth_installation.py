@@ -141,9 +141,9 @@ def installation(jobs: int, folder: Path) -> Generator[Installation]:
         }
         with running_services(("gateway", "trainer"), {**common, **own}):
             pass
-        owner = next(each for each in keyring.keys() if each.name == "bench").person
+        [key_of_bench] = keyring.keys()
         started = time.perf_counter()
-        fill(common["ASSAY_MONGO_URL"], jobs, owner)
+        fill(common["ASSAY_MONGO_URL"], jobs, key_of_bench.person)
         print(f"{jobs} jobs written in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         found = stack.enter_context(running_services(SERVICES, {**common, **own}))
         urls = {name: f"http://127.0.0.1:{port}" for name, (_, port) in found.items()}

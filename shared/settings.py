@@ -41,6 +41,9 @@ class CommonSettings(BaseSettings):
     event_replicas: int = Field(default=1, ge=1, le=5)
     """JetStream copies of the event stream: 3 on a cluster of three."""
     event_max_bytes: int = Field(default=1024**3, ge=1024**2)
+    inbox_days: float = Field(default=90, ge=1)
+    """How long a service knows which events it has handled. An event that comes again later is handled again, so this
+    must be longer than the longest outage, and than the time after which dead letters are replayed."""
 
 
 class ServiceSettings(BaseSettings):

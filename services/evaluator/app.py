@@ -112,7 +112,7 @@ def build(settings: Settings) -> Litestar:
         settings,
         [*(api.routes for api in _APIS), pages],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready, "engine": engine.check},
-        lifespan=[scorer.lifespan, web.connections(store, bus), _publishing(catalog)],
+        lifespan=[scorer.lifespan, web.connections(store, bus, inbox_days=common.inbox_days), _publishing(catalog)],
         audited=store,
         dependencies={
             "evaluations": evaluations,

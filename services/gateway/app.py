@@ -76,7 +76,12 @@ def build(settings: Settings) -> FastPath:
         # Chat needs neither MongoDB nor NATS.
         needed_by_requests=["engines"] if "inference" in enabled else ["mongo"],
         lifespan=[
-            web.connections(resources.store, resources.bus),
+            web.connections(
+                resources.store,
+                resources.bus,
+                inbox_days=settings.common.inbox_days,
+                retentions=[each for part in built.values() for each in part.retentions],
+            ),
             access_lifespans.flushing(allowed.ledger),
             access_lifespans.flushing(allowed.event_rate.ledger),
             *(lifespan for part in parts for lifespan in part.lifespan),

@@ -61,6 +61,13 @@ class Settings(ServiceSettings):
         }
     )
     """The services whose pages and API the console passes on, by name, and their URLs."""
+    job_event_days: float = Field(default=365, ge=0)
+    """How long the events of jobs are kept; 0 for ever, as in the next four."""
+    audit_days: float = Field(default=730, ge=0)
+    usage_days: float = Field(default=730, ge=0)
+    webhook_delivery_days: float = Field(default=90, ge=0)
+    """Deliveries that succeeded or were given up; those that are still tried are kept."""
+    preference_days: float = Field(default=0, ge=0)
     reconcile_s: float = Field(default=1.0, gt=0)
     probe_s: float = Field(default=30.0, gt=0)
     """How often a healthy replica must answer one token."""

@@ -72,7 +72,7 @@ def build(settings: Settings) -> Litestar:
         settings,
         [*api.routes, pages],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
-        lifespan=[_working(worker), web.connections(store, bus)],
+        lifespan=[_working(worker), web.connections(store, bus, inbox_days=common.inbox_days)],
         audited=store,
         dependencies={
             "datasets": datasets,

@@ -122,7 +122,7 @@ def build(settings: Settings) -> Litestar:
             pages.routes,
         ],
         checks={"mongo": store.check, "nats": bus.check, "artifacts": artifacts.ready},
-        lifespan=[web.connections(store, bus), web.background(panels.completion.run)],
+        lifespan=[web.connections(store, bus, inbox_days=common.inbox_days), web.background(panels.completion.run)],
         audited=store,
         dependencies={
             "runs": use_cases,

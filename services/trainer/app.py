@@ -25,6 +25,7 @@ from services.trainer.service.training_supervisor import TrainingSupervisor
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.retention import Retention
 from shared.store import Store
 
 
@@ -58,13 +59,15 @@ def build(settings: Settings) -> Litestar:
     )
     options = JobOptions(store)
     handlers.subscribe(bus, control, options, supervisor)
+    retentions = [Retention(store.points, settings.point_days)]
+    connections = web.connections(database, bus, inbox_days=common.inbox_days, retentions=retentions)
     return web.build(
         "trainer",
         settings,
         [api.routes, pages.routes],
         checks={"mongo": database.check, "nats": bus.check, "artifacts": artifacts.ready},
         # Left in reverse order: the supervisor needs the bus and the store to release its runs.
-        lifespan=[workers.lifespan, web.connections(database, bus), supervisor.lifespan],
+        lifespan=[workers.lifespan, connections, supervisor.lifespan],
         audited=database,
         dependencies={
             "store": store,

@@ -15,6 +15,7 @@ How to use:
    `CursorError` (status 400 by HTTP) when `after` is not an entry of the list.
 6. `store.emit([event])` saves an event that belongs to no aggregate.
 7. `delete(id, [SuiteDeleted(...)])` removes the aggregate; its last events are still published.
+8. `shared/retention.py` removes old documents.
 """
 
 from shared.store.collection import Collection, Decision

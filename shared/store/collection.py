@@ -96,6 +96,18 @@ class Collection(Generic[T]):
                 self._announce(events)
                 return True
 
+    async def remove_older(self, by: str, before: Any, limit: int, **fields: Any) -> int:
+        """Remove aggregates with these fields whose field `by` is less than `before`: the oldest, at most `limit`.
+
+        Returns how many. Those with events that wait to be published stay until they are published.
+        """
+        where, order = conditions({**fields, f"{by}__lt": before}), Order(by, descending=False)
+        removed = 0
+        for document in await self._search(where, order, limit, only=("revision", "unsent", by)):
+            if not document["unsent"]:
+                removed += await self._documents.remove(document["_id"], document["revision"])
+        return removed
+
     async def find(
         self,
         *,
@@ -121,10 +133,12 @@ class Collection(Generic[T]):
         found = await self._search(where, order, cursor.limit + 1)
         return Page.of([self._load(document) for document in found], cursor.limit)
 
-    async def _search(self, where: Sequence[Condition], order: Order | None, limit: int) -> list[Document]:
+    async def _search(
+        self, where: Sequence[Condition], order: Order | None, limit: int, only: Sequence[str] = ()
+    ) -> list[Document]:
         if self._indexes is not None:
             self._indexes.check(where, order)
-        return await self._documents.find([_ALIVE, *where], order=order, limit=limit)
+        return await self._documents.find([_ALIVE, *where], order=order, limit=limit, only=only)
 
     async def _position(self, entity_id: str, where: Sequence[Condition], by: str) -> Any:
         found = await self._search([*where, Condition("_id", "eq", entity_id)], None, 1)

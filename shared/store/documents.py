@@ -64,6 +64,10 @@ class Documents(Protocol):
         """Remove a document that still has this revision."""
         ...
 
+    async def remove_many(self, keys: Sequence[str]) -> None:
+        """Remove documents, whatever their revision."""
+        ...
+
     async def find(
         self, conditions: Sequence[Condition], *, order: Order | None = None, limit: int = 0, only: Sequence[str] = ()
     ) -> list[Document]:

@@ -71,6 +71,10 @@ class MemoryDocuments:
         del self._by_id[key]
         return True
 
+    async def remove_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._by_id.pop(key, None)
+
     async def find(
         self, conditions: Sequence[Condition], *, order: Order | None = None, limit: int = 0, only: Sequence[str] = ()
     ) -> list[Document]:

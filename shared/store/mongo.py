@@ -36,6 +36,7 @@ class Store(BaseStore):
         for name, indexes in self._indexes.items():
             for fields in indexes.keys:
                 await self.database[name].create_index([(field, ASCENDING) for field in fields])
+        await self.database["inbox"].create_index([("at", ASCENDING)])
 
     def close(self) -> None:
         self._client.close()
@@ -80,6 +81,9 @@ class MongoDocuments:
     async def remove(self, key: str, revision: int) -> bool:
         result = await self._collection.delete_one({"_id": key, "revision": revision})
         return bool(result.deleted_count)
+
+    async def remove_many(self, keys: Sequence[str]) -> None:
+        await self._collection.delete_many({"_id": {"$in": list(keys)}})
 
     async def find(
         self, conditions: Sequence[Condition], *, order: Order | None = None, limit: int = 0, only: Sequence[str] = ()

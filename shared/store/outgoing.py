@@ -1,6 +1,7 @@
 """What both databases share: the events that wait to be published, and those that were handled."""
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from uuid import uuid4
 
 from shared.cloudevents import Envelope, EventData
 from shared.store.collection import Collection, envelopes, tombstone
-from shared.store.documents import Condition, Documents
+from shared.store.documents import Condition, Documents, Order
 from shared.store.entity import Storable
 from shared.store.indexes import Index, Indexes
 
 T = TypeVar("T", bound=Storable)
 _EVENTS_ONLY = "outbox"
+_INBOX = "inbox"
 _UNSENT = Condition("unsent", "eq", True)
 
 
@@ -93,11 +95,20 @@ class BaseStore(ABC):
     async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
         """Those of the events with which a consumer has finished."""
         by_key = {f"{consumer}/{event_id}": event_id for event_id in event_ids}
-        found = await self.documents("inbox").find([Condition("_id", "in", list(by_key))], only=("_id",))
+        found = await self.documents(_INBOX).find([Condition("_id", "in", list(by_key))], only=("_id",))
         return {by_key[document["_id"]] for document in found}
 
     async def mark_seen(self, consumer: str, event_ids: Sequence[str]) -> None:
         """Record that a consumer has finished with these events."""
-        now = datetime.now(UTC)
+        now = time.time()
         marks = [{"_id": f"{consumer}/{event_id}", "at": now} for event_id in event_ids]
-        await self.documents("inbox").insert_missing(marks)
+        await self.documents(_INBOX).insert_missing(marks)
+
+    async def forget_seen(self, before: float, limit: int) -> int:
+        """Forget events that were handled before this time in Unix seconds, at most `limit`; returns how many."""
+        oldest = Order("at", descending=False)
+        inbox, old = self.documents(_INBOX), [Condition("at", "lt", before)]
+        found = await inbox.find(old, order=oldest, limit=limit, only=("at",))
+        if found:
+            await inbox.remove_many([document["_id"] for document in found])
+        return len(found)

@@ -1,7 +1,7 @@
 """What runs as long as a service's HTTP application: connections, outbox relay, shared keys."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
@@ -11,6 +11,7 @@ from shared.bus import Bus
 from shared.keys import SharedKeys
 from shared.outages import Check, Outages
 from shared.outbox import Outbox
+from shared.retention import Retention, RetentionSweep, SweepTurn
 from shared.sessions import NatsSessionStore, Sessions
 from shared.store import Store
 
@@ -20,8 +21,12 @@ _STORES = ("mongo", "nats", "artifacts")
 _log = telemetry.logger(__name__)
 
 
-def connections(store: Store, bus: Bus) -> Lifespan:
-    """The lifespan of every service: indexes, outbox relay, shared keys, and the bus, which stops first."""
+def connections(store: Store, bus: Bus, *, inbox_days: float, retentions: Sequence[Retention] = ()) -> Lifespan:
+    """The lifespan of every service: indexes, outbox relay, shared keys, and the bus, which stops first.
+
+    Handled events are known for `inbox_days`; `retentions` say how long other documents are kept.
+    """
+    sweep = RetentionSweep(store, store.collection("sweeps", SweepTurn, indexes=[]), inbox_days, retentions)
 
     @asynccontextmanager
     async def run(app: Litestar) -> AsyncGenerator[None]:
@@ -32,7 +37,7 @@ def connections(store: Store, bus: Bus) -> Lifespan:
         await _until_ready(bus.start, "nats")
         await _until_ready(bus.check, "topology")
         await _until_ready(keys.catch_up, "keys")
-        background = [asyncio.create_task(work) for work in (Outbox(store, bus).run(), keys.follow())]
+        background = [asyncio.create_task(work) for work in (Outbox(store, bus).run(), keys.follow(), sweep.run())]
         try:
             yield
         finally:

@@ -73,6 +73,11 @@ NOT_REBUILT = {
     "evaluator.inbox": "handled events",
     "review.inbox": "handled events",
     "gateway.inbox": "handled events",
+    "ingest.sweeps": "which process removed old documents last",
+    "trainer.sweeps": "which process removed old documents last",
+    "evaluator.sweeps": "which process removed old documents last",
+    "review.sweeps": "which process removed old documents last",
+    "gateway.sweeps": "which process removed old documents last",
 }
 A_TIME = 1e9
 """Larger numbers are Unix times."""

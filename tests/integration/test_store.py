@@ -310,6 +310,29 @@ async def test_handled_events_are_remembered_for_each_consumer(store: BaseStore)
     assert await store.seen("two", ["event"]) == set()
 
 
+async def test_handled_events_are_forgotten_the_oldest_first(store: BaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in (30.0, 10.0, 20.0):
+        monkeypatch.setattr("shared.store.outgoing.time.time", lambda at=at: at)
+        await store.mark_seen("one", [f"event-{at:.0f}"])
+    assert await store.forget_seen(30, 1) == 1
+    assert await store.seen("one", ["event-10", "event-20", "event-30"]) == {"event-20", "event-30"}
+    assert await store.forget_seen(30, 5) == 1
+    assert await store.forget_seen(30, 5) == 0
+    assert await store.seen("one", ["event-20", "event-30"]) == {"event-30"}
+
+
+async def test_old_objects_are_removed_except_those_with_events_that_wait(store: BaseStore, suites) -> None:
+    for at, events in ((1, ()), (2, [cancel("1")]), (3, ()), (9, ())):
+        await suites.create(Suite(id=f"s{at}", at=at, kind="exam"), events)
+    await suites.create(Suite(id="chat", at=1, kind="chat"))
+    assert await suites.remove_older("at", 5, 1, kind="exam") == 1
+    assert await suites.remove_older("at", 5, 10, kind="exam") == 1
+    assert [suite.id for suite in await suites.find(oldest_first="at")] == ["chat", "s2", "s9"]
+    await relay(store)
+    assert await suites.remove_older("at", 5, 10, kind="exam") == 1
+    assert [suite.id for suite in await suites.find(oldest_first="at")] == ["chat", "s9"]
+
+
 async def test_an_object_saved_with_events_wakes_the_relay(store: BaseStore, suites) -> None:
     await suites.create(Suite(id="a"))
     assert not store.unsent.is_set()

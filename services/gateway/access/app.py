@@ -17,6 +17,7 @@ from services.gateway.access.service.people import People
 from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.common.app import Part, Resources
 from shared.keys import SharedKeys
+from shared.retention import Retention
 from shared.sessions import NatsSessionStore
 
 AUDIT_INDEXES = ("at", *((name, "at") for name in ("key_id", "action", "object_id", "service")))
@@ -36,6 +37,7 @@ class Access:
 
 
 def access(resources: Resources) -> Access:
+    settings = resources.settings
     ledger = _ledger(resources, "tallies")
     event_rate = EventRate(ledger=_ledger(resources, "event_tallies"), quotas=resources.quotas)
     audit_log = AuditLog(entries=resources.collection("audit", AuditEntry, AUDIT_INDEXES))
@@ -52,6 +54,10 @@ def access(resources: Resources) -> Access:
             "people": person_use_cases,
             "invitations": invitations,
         },
+        retentions=[
+            Retention(audit_log.entries, settings.audit_days),
+            Retention(ledger.usage_rows, settings.usage_days, by="day", by_day=True),
+        ],
         subscribe=lambda: handlers.subscribe(resources.bus, audit_log),
     )
     return Access(

@@ -10,6 +10,7 @@ from services.gateway.config import Settings
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.outages import Check
+from shared.retention import Retention
 from shared.security import Keyring
 from shared.store import Collection, Index, Storable, Store
 from shared.web import Lifespan
@@ -69,5 +70,7 @@ class Part:
     dependencies: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lifespan: Sequence[Lifespan] = ()
     checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    retentions: Sequence[Retention] = ()
+    """How long documents are kept; also where the part is not enabled."""
     subscribe: Callable[[], None] = lambda: None
     """Subscribes to the part's events."""

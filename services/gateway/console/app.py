@@ -24,6 +24,7 @@ from services.gateway.inference.service.traffic_splits import TrafficSplits
 from services.gateway.serving.app import Serving
 from services.gateway.serving.domain.fleet import Fleet
 from shared.pages.static_files import static_route
+from shared.retention import Retention
 from shared.sessions import NatsSessionStore
 
 
@@ -61,6 +62,7 @@ def console(
         splits_of_names=splits.splits,
         pools=serving.pools,
     )
+    preferences = Preferences(resources.collection("preferences", Preference, [("owner", "at"), "at"]))
     upstream = Upstream()
     links = SignInLinks(store=NatsSessionStore(resources.bus), keyring=resources.keyring)
     return Part(
@@ -77,7 +79,7 @@ def console(
             "sign_in_links": links,
             "overviews": overviews,
             "serving": serving_overviews,
-            "preferences": Preferences(resources.collection("preferences", Preference, [("owner", "at")])),
+            "preferences": preferences,
             "engines": EngineChanges(pools=serving.pools),
             "splits": traffic_splits,
             "versions": serving.versions,
@@ -92,5 +94,6 @@ def console(
             "ledger": access.ledger,
             "audit_log": access.audit_log,
         },
+        retentions=[Retention(preferences.stored, resources.settings.preference_days)],
         lifespan=[upstream.running],
     )

@@ -20,9 +20,10 @@ from services.gateway.events.service.subscriptions import EventSubscriptions
 from services.gateway.events.service.webhook_dispatcher import WebhookDispatcher
 from services.gateway.events.service.webhooks import Webhooks
 from services.gateway.fine_tuning.app import FineTuning
+from shared.retention import Retention
 from shared.web import background
 
-DELIVERY_INDEXES = (("status", "due_at"), ("webhook_id", "at"), ("webhook_id", "status", "at"))
+DELIVERY_INDEXES = (("status", "due_at"), ("status", "at"), ("webhook_id", "at"), ("webhook_id", "status", "at"))
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall, 
             "subscriptions": subscriptions,
             "webhooks": webhook_use_cases,
         },
+        retentions=[
+            Retention(deliveries, settings.webhook_delivery_days, fields={"status__in": ["delivered", "dead"]}),
+            # An id that consumers know no more may mean another event.
+            Retention(publisher.posted, settings.common.inbox_days),
+        ],
         lifespan=[
             client.running,
             background(dispatcher.run_enqueuing),

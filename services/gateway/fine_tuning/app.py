@@ -27,6 +27,7 @@ from services.gateway.fine_tuning.service.restoration import FineTuningRestorati
 from services.gateway.fine_tuning.service.result_files import ResultFiles
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from services.gateway.fine_tuning.service.uploads import Uploads
+from shared.retention import Retention
 from shared.staging import Staging
 from shared.store import Collection
 from shared.web import background
@@ -76,7 +77,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     settings = resources.settings
     stored_files = resources.collection("files", UploadedFile, UPLOADED_FILE_INDEXES)
     stored_jobs = resources.collection("jobs", Job, JOB_INDEXES)
-    job_events = resources.collection("messages", JobEvent, [("job_id", "at"), ("job_id", "type", "at")])
+    job_events = resources.collection("messages", JobEvent, [("job_id", "at"), ("job_id", "type", "at"), "at"])
     checkpoints = resources.collection("checkpoints", Checkpoint, CHECKPOINT_INDEXES)
     alias_owners = resources.collection("claims", AliasOwner)
     granted = resources.collection("permissions", CheckpointPermission, [("model", "removed", "at")])
@@ -130,6 +131,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
             "max_file_bytes": settings.max_file_bytes,
         },
         lifespan=[background(uploads_in_parts.run)],
+        retentions=[Retention(job_events, settings.job_event_days)],
     )
     return FineTuning(
         part=part,

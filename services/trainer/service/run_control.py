@@ -54,8 +54,9 @@ class RunControl:
         if archived is None:
             return False
         run, curve = archived
+        at = float(run.finished_at or time.time())
         for metrics in curve:
-            await self.store.add_point(CurvePoint(job_id=job_id, attempt=run.attempt, metrics=metrics))
+            await self.store.add_point(CurvePoint(job_id=job_id, attempt=run.attempt, metrics=metrics, at=at))
         await self.store.runs.create(run)
         return True
 

@@ -42,7 +42,7 @@ class RunStore:
             datasets=store.collection("datasets", DatasetCheck, indexes=()),
             rendered=store.collection("rendered", RenderedFile, indexes=()),
             pools=store.collection("pools", PoolLimits, indexes=("base_model",)),
-            points=store.collection("points", CurvePoint, indexes=(("job_id", "metrics.step"),)),
+            points=store.collection("points", CurvePoint, indexes=(("job_id", "metrics.step"), "at")),
             names=store.collection("names", UploadedName, indexes=NAME_INDEXES),
             options=store.collection("options", NamedOption, indexes=("kind",)),
         )

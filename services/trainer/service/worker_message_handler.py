@@ -120,7 +120,8 @@ class WorkerMessageHandler:
         return run.must_stop or run.pause_requested
 
     def _point(self, message: StepDone | Validated | CheckpointWritten) -> CurvePoint:
-        return CurvePoint(job_id=self.lease.run.id, attempt=self.lease.run.attempt, metrics=message.metrics)
+        run = self.lease.run
+        return CurvePoint(job_id=run.id, attempt=run.attempt, metrics=message.metrics, at=time.time())
 
 
 def _crash_message(run: TrainingRun, death: ChildDied) -> str:

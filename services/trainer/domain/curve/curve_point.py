@@ -12,6 +12,8 @@ class CurvePoint(Value):
     job_id: str
     attempt: int
     metrics: TrainingMetrics
+    at: float = 0.0
+    """When it was stored, in Unix seconds; 0 if it is older than this field."""
 
     @property
     def id(self) -> str:
