@@ -17,7 +17,7 @@ from shared.consumers import ACK_WAIT_S, Consumer
 from shared.dead_letters import DeadLetter
 from shared.fact_time import handling_fact_of
 from shared.outages import Outages
-from shared.received import Received, UnreadableError
+from shared.received_event import ReceivedEvent, UnreadableError
 from shared.store import BaseStore
 
 # Long enough that a stopping process does not fetch again what it gave back.
@@ -72,7 +72,7 @@ class Deliveries:
         """Handle messages, and acknowledge each or give it back; returns when that is done."""
         self._held |= {id(message): message for message in messages}
         try:
-            await self._deliver([Received(message) for message in messages], subscription)
+            await self._deliver([ReceivedEvent(message) for message in messages], subscription)
         except asyncio.CancelledError:
             for message in messages:
                 if id(message) in self._held:
@@ -90,7 +90,7 @@ class Deliveries:
                 with suppress(Exception):
                     await message.in_progress()
 
-    async def _deliver(self, received: Sequence[Received], subscription: Subscription) -> None:
+    async def _deliver(self, received: Sequence[ReceivedEvent], subscription: Subscription) -> None:
         batch = _Batch(subscription)
         for one in received:
             try:
@@ -107,7 +107,7 @@ class Deliveries:
         await asyncio.gather(*(self._handle_lane(lane, batch) for lane in batch.lanes))
         await self._finish(batch)
 
-    async def _handle_lane(self, lane: Sequence[Received], batch: "_Batch") -> None:
+    async def _handle_lane(self, lane: Sequence[ReceivedEvent], batch: "_Batch") -> None:
         """One event after another. A handler that fails affects only its own event."""
         consumer = batch.subscription.consumer
         for one in lane:
@@ -120,7 +120,7 @@ class Deliveries:
             if batch.waited_s > MARK_EVERY_S:
                 await self._finish(batch)
 
-    async def _handle(self, one: Received, batch: "_Batch") -> None:
+    async def _handle(self, one: ReceivedEvent, batch: "_Batch") -> None:
         envelope, subscription = one.envelope, batch.subscription
         if subscription.source in (None, envelope.source):
             name = subscription.consumer.name
@@ -162,7 +162,7 @@ class Deliveries:
                 _log.warning("to be handled again after an outage", consumer=consumer, away=away, exc_info=error)
             await self.outages.end()
 
-    async def _retry_later(self, one: Received, consumer: Consumer, error: Exception) -> None:
+    async def _retry_later(self, one: ReceivedEvent, consumer: Consumer, error: Exception) -> None:
         """Give a message back, or dead-letter it after its last delivery."""
         if one.delivery >= consumer.max_deliver:
             await self._dead_letter(one, consumer, error)
@@ -173,7 +173,7 @@ class Deliveries:
         await one.message.nak(delay=delay_s)
         self._release(one.message)
 
-    async def _dead_letter(self, one: Received, consumer: Consumer, error: Exception) -> None:
+    async def _dead_letter(self, one: ReceivedEvent, consumer: Consumer, error: Exception) -> None:
         _log.error("dead letter", consumer=consumer.name, delivery=one.delivery, exc_info=error)
         letter = DeadLetter(consumer.name, f"{one.place}/{one.delivery}", one.delivery, error, one.message.data)
         try:
@@ -185,7 +185,7 @@ class Deliveries:
             return
         await self._acknowledge(one)
 
-    async def _acknowledge(self, one: Received) -> None:
+    async def _acknowledge(self, one: ReceivedEvent) -> None:
         await one.message.ack()
         self._release(one.message)
 
@@ -200,16 +200,16 @@ class _Batch:
         self.subscription = subscription
         self.done: set[str] = set()
         """Ids of events that were handled, now or before."""
-        self._lanes: dict[str, list[Received]] = {}
-        self._handled: list[Received] = []
+        self._lanes: dict[str, list[ReceivedEvent]] = {}
+        self._handled: list[ReceivedEvent] = []
         self._since = 0.0
 
     @property
-    def lanes(self) -> list[list[Received]]:
+    def lanes(self) -> list[list[ReceivedEvent]]:
         return list(self._lanes.values())
 
     @property
-    def received(self) -> list[Received]:
+    def received(self) -> list[ReceivedEvent]:
         """Those that can be read."""
         return [one for lane in self.lanes for one in lane]
 
@@ -218,19 +218,19 @@ class _Batch:
         """How long the first handled event has waited to be marked."""
         return time.monotonic() - self._since if self._handled else 0.0
 
-    def add(self, one: Received) -> None:
+    def add(self, one: ReceivedEvent) -> None:
         """Raises `UnreadableError`."""
         lane = one.envelope.subject if self.subscription.side_by_side else ""
         one.check()
         self._lanes.setdefault(lane, []).append(one)
 
-    def finished(self, one: Received) -> None:
+    def finished(self, one: ReceivedEvent) -> None:
         if not self._handled:
             self._since = time.monotonic()
         self.done.add(one.envelope.id)
         self._handled.append(one)
 
-    def take_handled(self) -> list[Received]:
+    def take_handled(self) -> list[ReceivedEvent]:
         """The events that wait to be marked, once."""
         handled, self._handled = self._handled, []
         return handled

@@ -9,7 +9,6 @@ import numpy as np
 from services.ingest.checks.finding_log import FindingLog
 from services.ingest.checks.row_checker import CheckOptions, RowChecker
 from services.ingest.checks.row_store import RowStore
-from services.ingest.measurement import contradictions_of, measure
 from services.ingest.reading.limits import Limits
 from services.ingest.reading.refusal import FileRefused
 from services.ingest.reading.sources import ReadOptions, open_source
@@ -21,6 +20,7 @@ from services.ingest.splits.assignment import LEFT_OUT, Earlier, Shares, Splitte
 from services.ingest.splits.duplicates import exact_duplicates
 from services.ingest.splits.near_rows import near_rows
 from services.ingest.statistics.lengths import TokenCounter
+from services.ingest.statistics.measurement import contradictions_of, measure
 from services.ingest.suites.overlaps import KnownSuite, find_overlaps
 from shared.events import PromptTemplate, RowError
 

@@ -15,8 +15,8 @@ from services.gateway.access.service.keys import Keys
 from services.gateway.access.service.people import People
 from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.console.service.sign_in_links import SignInLinks
-from services.gateway.events.domain.delivery import Delivery
 from services.gateway.events.domain.webhook import Webhook
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from services.gateway.events.ports import DeadLetter
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.webhooks import Webhooks
@@ -77,7 +77,7 @@ class AdminData:
         self.audit = self.store.collection("audit", AuditEntry)
         self.invitations = self.store.collection("invitations", Invitation)
         self.webhooks = self.store.collection("webhooks", Webhook)
-        self.deliveries = self.store.collection("webhook_deliveries", Delivery)
+        self.deliveries = self.store.collection("webhook_deliveries", WebhookDelivery)
 
     def use_cases(self, keyring: Keyring, sessions: MemorySessionStore) -> dict[str, Any]:
         """What the pages are given, by name."""

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from services.gateway.common.api import error_responses
 from services.gateway.console.pages import invitation, sign_in
 from services.gateway.console.pages.routes import ROUTES
-from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from shared.security import new_key
 from tests.browser.admin_data import HOSTILE, AdminData, entry, used
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
@@ -189,7 +189,7 @@ def test_a_webhook_is_added_and_a_delivery_is_delivered_again(site: Site, data: 
     admin.get_by_role("button", name="Add the endpoint").click()
     expect(admin.locator("#secret")).to_contain_text("whsec_")
     [hook] = at_once(data.webhooks.find())
-    call = Delivery(
+    call = WebhookDelivery(
         id="d1",
         at=time.time(),
         webhook_id=hook.id,

@@ -7,11 +7,11 @@ from services.gateway.events.adapters.nats_events import NatsEventStream
 from services.gateway.events.adapters.webhook_client import HttpWebhookClient
 from services.gateway.events.api import dead_letters, webhooks
 from services.gateway.events.api import events as events_api
-from services.gateway.events.domain.delivery import Delivery
 from services.gateway.events.domain.networks import networks
 from services.gateway.events.domain.posted_event import PostedEvent
 from services.gateway.events.domain.stream_position import StreamPosition
 from services.gateway.events.domain.webhook import Webhook
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.event_owners import EventOwners
 from services.gateway.events.service.publisher import Admit, EventPublisher, MayCall
@@ -43,7 +43,7 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall, 
     stream = NatsEventStream(resources.bus)
     owners = EventOwners(files=fine_tuning.files, jobs=fine_tuning.jobs, alias_owners=fine_tuning.alias_owners)
     endpoints = resources.collection("webhooks", Webhook, few=True)
-    deliveries = resources.collection("webhook_deliveries", Delivery, DELIVERY_INDEXES)
+    deliveries = resources.collection("webhook_deliveries", WebhookDelivery, DELIVERY_INDEXES)
     client = HttpWebhookClient(networks(settings.webhook_networks))
     dispatcher = WebhookDispatcher(
         stream=stream,

@@ -15,13 +15,13 @@ from services.review.pairs.domain.export import Shape, rows
 from services.review.pairs.domain.pair import Pair, Side
 from services.review.pairs.domain.win_rate import WinRate, win_rates
 from services.review.pairs.service import Pairs
-from services.review.policies.domain.data import Data
+from services.review.policies.domain.strict_model import StrictModel
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]
 
 
-class PreferenceInput(Data):
+class PreferenceInput(StrictModel):
     """Which answer is better, as the caller sees them."""
 
     better: Side
@@ -42,7 +42,7 @@ class PairView(BaseModel):
         return cls(id=pair.key, prompt=pair.prompt, left=left, right=right)
 
 
-class BaselineInput(Data):
+class BaselineInput(StrictModel):
     """A checkpoint by job and step, or `production`: the version that served when the checkpoint was evaluated."""
 
     job_id: str | None = Field(default=None, min_length=1, max_length=128)

@@ -14,31 +14,31 @@ from services.review.panels.domain.scorecard import Decision, Score
 from services.review.panels.lifecycle import Lifecycle
 from services.review.panels.progress import Panel, Progress
 from services.review.panels.views import ReviewView
-from services.review.policies.domain.data import Data
+from services.review.policies.domain.strict_model import StrictModel
 
 AnyRequest = Request[Any, Any, Any]
 
 
-class DecisionInput(Data):
+class DecisionInput(StrictModel):
     """An adjudicator's scores with the reason."""
 
     scores: dict[str, Any] = Field(max_length=20)
     reason: str = Field(default="", max_length=2000)
 
 
-class ReasonInput(Data):
+class ReasonInput(StrictModel):
     """Why a review is cancelled or reopened."""
 
     reason: str = Field(min_length=3, max_length=2000)
 
 
-class DeadlineInput(Data):
+class DeadlineInput(StrictModel):
     """When the review closes with the scores that are there, in Unix seconds; None for no deadline."""
 
     deadline_at: float | None = Field(ge=0, le=2**40)
 
 
-class ReassignInput(Data):
+class ReassignInput(StrictModel):
     """Gives the unfinished items of `old` to `new`; both are ids of people or keys."""
 
     old: str = Field(min_length=1, max_length=128)

@@ -8,14 +8,14 @@ from services.review.panels.assignments import Assigned
 from services.review.panels.domain.review import Entry, Review, Status
 from services.review.panels.domain.scorecard import Score
 from services.review.panels.progress import OwnProgress
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.evidence import HumanEvidence
 from services.review.policies.domain.rubric import Rubric
+from services.review.policies.domain.strict_model import StrictModel
 
 Comment = Annotated[str, Field(max_length=4000)]
 
 
-class ScoresInput(Data):
+class ScoresInput(StrictModel):
     """Scores by criterion, as the review's rubric names them; `seconds` is how long the item was looked at."""
 
     scores: dict[str, Any] = Field(max_length=20)

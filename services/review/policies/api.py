@@ -9,9 +9,9 @@ from pydantic import Field
 
 from services.review.access import allow_any, caller_of
 from services.review.policies.catalog import Binding, PolicyCatalog
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.named_policy import NamedPolicy
 from services.review.policies.domain.policy import EVERYBODY, POLICY_NAME, Person, Policy, PolicyContent
+from services.review.policies.domain.strict_model import StrictModel
 from shared.web import allow
 
 AnyRequest = Request[Any, Any, Any]
@@ -35,7 +35,7 @@ class PolicyView(Policy):
         return cls(**policy.newest.model_dump(), owner=policy.owner, readers=policy.readers)
 
 
-class BindingInput(Data):
+class BindingInput(StrictModel):
     """The policy that all jobs of a stable name have; None ends the binding."""
 
     policy: str | None = Field(pattern=POLICY_NAME)

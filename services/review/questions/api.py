@@ -10,8 +10,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from pydantic import BaseModel, Field
 
 from services.review.access import allow_any, caller_of
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.policy import EVERYBODY
+from services.review.policies.domain.strict_model import StrictModel
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import Question, QuestionSet, Revision, Tag, Text
 from services.review.questions.domain.table import Format, read_questions
@@ -40,7 +40,7 @@ class QuestionSetView(BaseModel):
         )
 
 
-class BadAnswer(Data):
+class BadAnswer(StrictModel):
     """A prompt and a production answer that was bad, with what would have been right if known."""
 
     prompt: Text | list[dict[str, Any]]

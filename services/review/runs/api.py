@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from services.review.access import allow_any, caller_of
 from services.review.panels.domain.review import review_id
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.policy import PolicyContent
+from services.review.policies.domain.strict_model import StrictModel
 from services.review.policies.domain.verdict import Ruling
 from services.review.runs.domain.run import Run, Status
 from services.review.runs.overriding import Overriding
@@ -23,7 +23,7 @@ from shared.web import NotFound
 AnyRequest = Request[Any, Any, Any]
 
 
-class OverrideInput(Data):
+class OverrideInput(StrictModel):
     """A person's decision in place of the verdict."""
 
     approved: bool

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.domain.answer import Answer, answer_lines, read_lines, sample_lines
-from services.evaluator.scoring.domain.confidence import LEAST_LIKELY_COUNT, confidence
+from services.evaluator.scoring.domain.answer_confidence import LEAST_LIKELY_COUNT, confidence
 from services.evaluator.scoring.domain.item import Item
 
 TOLD = [("The", -0.1), (" answer", -0.2), (" is", 0.0), (" 42", -3.0), (".", -0.5), ("!", -1.0), ("<end>", -0.01)]

@@ -3,9 +3,9 @@
 import pytest
 
 from services.gateway.common.domain.errors import BadRequest
-from services.gateway.events.domain import delivery, webhook_payload
-from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain import webhook_delivery, webhook_payload
 from services.gateway.events.domain.networks import allowed, networks, within
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from shared.cloudevents import Envelope
 from shared.events import JobEnded, TrainingQueued
 
@@ -52,19 +52,19 @@ def test_a_job_that_ended_has_openais_name_and_body_beside_its_own() -> None:
 
 
 def test_a_delivery_is_tried_by_one_at_a_time_and_given_up_after_the_last_delay() -> None:
-    call = Delivery(id="d", at=0, webhook_id="w", owner="k", event_id="e", event_type="t", payload="{}")
+    call = WebhookDelivery(id="d", at=0, webhook_id="w", owner="k", event_id="e", event_type="t", payload="{}")
     now, waits = 0.0, []
     while call.status == "pending":
-        mine = delivery.claimed(call, now, 60)
+        mine = webhook_delivery.claimed(call, now, 60)
         assert mine is not None
-        assert delivery.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
-        assert delivery.claimed(mine, now + 60, 60) is not None, "unless he who had it is gone"
-        call = delivery.tried(mine, 500, "no", (5, 30), now)
+        assert webhook_delivery.claimed(mine, now + 59, 60) is None, "another one waits as long as the lease"
+        assert webhook_delivery.claimed(mine, now + 60, 60) is not None, "unless the first process is gone"
+        call = webhook_delivery.tried(mine, 500, "no", (5, 30), now)
         waits.append(call.due_at - now)
         now = max(now, call.due_at)
     assert (call.status, call.attempts, waits[:2]) == ("dead", 3, [5, 30])
-    again = delivery.again(call, now)
+    again = webhook_delivery.again(call, now)
     assert (again.status, again.attempts) == ("pending", 0)
     with pytest.raises(BadRequest):
-        delivery.again(again, now)
-    assert delivery.tried(again, 200, None, (5, 30), now).status == "delivered"
+        webhook_delivery.again(again, now)
+    assert webhook_delivery.tried(again, 200, None, (5, 30), now).status == "delivered"

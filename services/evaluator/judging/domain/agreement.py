@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from shared.events import Failure, Interval
 
 MIN_ANSWERS = 3
@@ -58,7 +58,7 @@ def agreement(people: Sequence[float], judged: Sequence[float]) -> Agreement | N
     correlation = _spearman(people, judged)
     interval = None
     if correlation is not None:
-        interval = statistics.statistic_interval(
+        interval = intervals.statistic_interval(
             lambda drawn: _spearman([people[at] for at in drawn], [judged[at] for at in drawn]), len(people)
         )
     return Agreement(

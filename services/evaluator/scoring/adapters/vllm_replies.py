@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.evaluator.scoring.domain.answer import TokenStep
-from services.evaluator.scoring.domain.confidence import Confidence, confidence
+from services.evaluator.scoring.domain.answer_confidence import Confidence, confidence
 from services.evaluator.scoring.ports import AdapterGone, EngineUnavailable
 
 ITEM_REFUSED = {400, 413, 422}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.evaluator.scoring.domain.confidence import Confidence
+from services.evaluator.scoring.domain.answer_confidence import Confidence
 from services.evaluator.scoring.domain.item import Item
 
 

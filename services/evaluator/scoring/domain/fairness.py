@@ -10,7 +10,7 @@ from itertools import combinations
 
 from pydantic import BaseModel, ConfigDict
 
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.domain.metrics import Measured
 from services.evaluator.scoring.domain.paired_test import Verdict, holm, paired_test, verdict
@@ -84,7 +84,7 @@ def fairness(items: Sequence[Item], main: Measured) -> dict[str, Measured]:
     found = group_differences(asked)
     no_items = (None,) * len(items)
     fair = all(each.verdict == "no_difference" for each in found)
-    interval = statistics.statistic_interval(lambda drawn: _gap([asked[at] for at in drawn]), len(asked))
+    interval = intervals.statistic_interval(lambda drawn: _gap([asked[at] for at in drawn]), len(asked))
     return {
         GAP: Measured(no_items, Score(value=max(abs(each.difference) for each in found), n=len(asked)), interval),
         FAIR: Measured(no_items, Score(value=float(fair), n=min(each.n for each in found)), None),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from services.evaluator.scoring.domain.words import mostly_chinese, words
 from shared.events import Interval, Score
 
@@ -64,7 +64,7 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> Measured:
     return Measured(
         tuple(_unit(sentence.score) for sentence in sentences),
         Score(value=_unit(corpus), n=len(sentences)),
-        statistics.statistic_interval(lambda drawn: _corpus_bleu([sentences[at] for at in drawn]), len(sentences)),
+        intervals.statistic_interval(lambda drawn: _corpus_bleu([sentences[at] for at in drawn]), len(sentences)),
     )
 
 
@@ -139,7 +139,7 @@ def mean(items: tuple[float | None, ...]) -> Measured:
     """The mean of the values that apply, with its interval."""
     values = [value for value in items if value is not None]
     score = Score(value=sum(values) / len(values) if values else 0.0, n=len(values))
-    return Measured(items, score, statistics.mean_interval(values) if values else None)
+    return Measured(items, score, intervals.mean_interval(values) if values else None)
 
 
 def _corpus_bleu(sentences: Sequence[BLEUScore]) -> float:

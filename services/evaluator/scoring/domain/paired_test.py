@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from shared.events import Comparison, Interval
 
 ALPHA = 0.05
@@ -52,14 +52,14 @@ def comparisons(values: Mapping[str, Sequence[tuple[float, float]]], against: st
     )
 
 
-def paired_test(pairs: Sequence[tuple[float, float]], seed: int = statistics.SEED) -> PairedTest:
+def paired_test(pairs: Sequence[tuple[float, float]], seed: int = intervals.SEED) -> PairedTest:
     """Exact McNemar if every value is 0 or 1, else random sign flips; the interval is a paired bootstrap's."""
     differences = [mine - other for mine, other in pairs]
     gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     binary = all(value in (0.0, 1.0) for pair in pairs for value in pair)
     return PairedTest(
         difference=sum(differences) / len(differences),
-        interval=statistics.percentiles(statistics.bootstrap_means(differences, seed), statistics.LEVEL, seed),
+        interval=intervals.percentiles(intervals.bootstrap_means(differences, seed), intervals.LEVEL, seed),
         p_value=mcnemar(gained, lost) if binary else sign_flips(differences, seed),
         test="mcnemar" if binary else "sign_flips",
         n=len(pairs),
@@ -77,7 +77,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(binomtest(gained, n).pvalue) if n else 1.0
 
 
-def sign_flips(differences: Sequence[float], seed: int = statistics.SEED) -> float:
+def sign_flips(differences: Sequence[float], seed: int = intervals.SEED) -> float:
     """The two-sided p-value of a mean paired difference by random sign flips (Fisher 1935).
 
     If there is no difference, each item's difference is equally likely with the opposite sign. The error rate therefore
@@ -87,11 +87,11 @@ def sign_flips(differences: Sequence[float], seed: int = statistics.SEED) -> flo
     observed = abs(source.sum()) - 1e-12 * max(1.0, float(np.abs(source).sum()))
     rows = max(1, _CELLS_PER_BATCH // len(source))
     extreme = 0
-    for start in range(0, statistics.DRAWS, rows):
-        size = (min(rows, statistics.DRAWS - start), len(source))
+    for start in range(0, intervals.DRAWS, rows):
+        size = (min(rows, intervals.DRAWS - start), len(source))
         signs = generator.integers(0, 2, size=size) * 2 - 1
         extreme += int((np.abs(signs @ source) >= observed).sum())
-    return (extreme + 1) / (statistics.DRAWS + 1)
+    return (extreme + 1) / (intervals.DRAWS + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

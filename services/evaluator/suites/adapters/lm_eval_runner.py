@@ -17,7 +17,7 @@ from lm_eval import evaluate
 from lm_eval.tasks import TaskManager
 
 from services.evaluator.scoring.adapters.engine_lm import EngineLM
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from services.evaluator.scoring.domain.answer import to_jsonl
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.domain.scored import Scored
@@ -206,7 +206,7 @@ def _intervals(scores: Mapping[str, Score], metrics: Mapping[str, _Metric]) -> d
     for name, score in scores.items():
         items = metrics[name].items if name in metrics else []
         if items and abs(sum(items) / len(items) - score.value) < 1e-9:
-            found[name] = statistics.mean_interval(items)
+            found[name] = intervals.mean_interval(items)
     return found
 
 

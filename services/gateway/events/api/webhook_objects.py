@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.gateway.events.domain.delivery import Delivery
 from services.gateway.events.domain.webhook import Webhook
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 
 
 def webhook(view: Webhook) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def webhook(view: Webhook) -> dict[str, Any]:
     }
 
 
-def delivery(view: Delivery) -> dict[str, Any]:
+def delivery(view: WebhookDelivery) -> dict[str, Any]:
     """A delivery without its payload."""
     shown = view.model_dump(exclude={"at", "due_at", "payload", "owner"})
     next_try = int(view.due_at) if view.status == "pending" else None

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.events.domain import delivery, webhook_payload
-from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain import webhook_delivery, webhook_payload
 from services.gateway.events.domain.stream_position import StreamPlace, StreamPosition
 from services.gateway.events.domain.webhook import Webhook
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from services.gateway.events.ports import EventStream, Undeliverable, WebhookClient
 from services.gateway.events.service.event_owners import EventOwners
 from shared import telemetry
@@ -31,7 +31,7 @@ class WebhookDispatcher:
 
     stream: EventStream
     webhooks: Collection[Webhook]
-    deliveries: Collection[Delivery]
+    deliveries: Collection[WebhookDelivery]
     positions: Collection[StreamPosition]
     client: WebhookClient
     owners: EventOwners
@@ -92,7 +92,7 @@ class WebhookDispatcher:
             return
         now, event_id = time.time(), webhook_payload.event_id(envelope)
         await self.deliveries.create(
-            Delivery(
+            WebhookDelivery(
                 id=f"{webhook.id}.{event_id}.{event_type}",
                 at=now,
                 webhook_id=webhook.id,
@@ -109,13 +109,13 @@ class WebhookDispatcher:
             if not await self.deliver_due():
                 await asyncio.sleep(self.every_s)
 
-    async def _try(self, due: Delivery) -> None:
+    async def _try(self, due: WebhookDelivery) -> None:
         now = time.time()
         is_claimed = False
 
-        def claim(known: Delivery) -> tuple[Delivery, list[Any]] | None:
+        def claim(known: WebhookDelivery) -> tuple[WebhookDelivery, list[Any]] | None:
             nonlocal is_claimed
-            changed = delivery.claimed(known, now, LEASE_S)
+            changed = webhook_delivery.claimed(known, now, LEASE_S)
             is_claimed = changed is not None
             return None if changed is None else (changed, [])
 
@@ -124,12 +124,12 @@ class WebhookDispatcher:
             return
         status, reason = await self._call(due)
         await self.deliveries.change(
-            due.id, lambda known: (delivery.tried(known, status, reason, self.delays_s, time.time()), [])
+            due.id, lambda known: (webhook_delivery.tried(known, status, reason, self.delays_s, time.time()), [])
         )
         if reason:
             _log.warning("webhook not delivered", delivery=due.id, reason=reason)
 
-    async def _call(self, due: Delivery) -> tuple[int | None, str | None]:
+    async def _call(self, due: WebhookDelivery) -> tuple[int | None, str | None]:
         """The status, and the reason of a failure."""
         webhook, now = await self.webhooks.get(due.webhook_id), time.time()
         if webhook is None or webhook.removed:

@@ -8,8 +8,7 @@ from typing import Any
 from services.gateway.common.domain import ids
 from services.gateway.common.domain.errors import BadRequest, Missing
 from services.gateway.common.domain.ownership import within_reach
-from services.gateway.events.domain import delivery, webhook_payload
-from services.gateway.events.domain.delivery import Delivery
+from services.gateway.events.domain import webhook_delivery, webhook_payload
 from services.gateway.events.domain.webhook import (
     DAY_S,
     RotationRequest,
@@ -18,6 +17,7 @@ from services.gateway.events.domain.webhook import (
     WebhookRequest,
     new_secret,
 )
+from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from services.gateway.events.ports import Undeliverable, WebhookClient
 from shared.security import Key
 from shared.store import Collection, Cursor, Page
@@ -28,7 +28,7 @@ class Webhooks:
     """The use cases over endpoints and their deliveries."""
 
     views: Collection[Webhook]
-    deliveries: Collection[Delivery]
+    deliveries: Collection[WebhookDelivery]
     client: WebhookClient
 
     async def create(self, asked: WebhookRequest, key: Key) -> Webhook:
@@ -88,19 +88,19 @@ class Webhooks:
         except Undeliverable as error:
             raise BadRequest(f"The endpoint was not reached: {error}.", code="webhook_unreachable") from None
 
-    async def calls(self, webhook_id: str, status: str | None, cursor: Cursor, key: Key) -> Page[Delivery]:
+    async def calls(self, webhook_id: str, status: str | None, cursor: Cursor, key: Key) -> Page[WebhookDelivery]:
         """The deliveries of an endpoint, newest first."""
         await self.get(webhook_id, key)
         fields: dict[str, Any] = {"status": status} if status else {}
         return await self.deliveries.page(cursor, webhook_id=webhook_id, **fields)
 
-    async def redeliver(self, webhook_id: str, delivery_id: str, key: Key) -> Delivery:
+    async def redeliver(self, webhook_id: str, delivery_id: str, key: Key) -> WebhookDelivery:
         """Deliver a finished or given-up call again; raises `Missing`."""
         await self.get(webhook_id, key)
         known, now = await self.deliveries.get(delivery_id), time.time()
         if known is None or known.webhook_id != webhook_id:
             raise Missing(f"No such delivery: {delivery_id}", param="delivery_id")
-        found = await self.deliveries.change(delivery_id, lambda call: (delivery.again(call, now), []))
+        found = await self.deliveries.change(delivery_id, lambda call: (webhook_delivery.again(call, now), []))
         assert found is not None
         return found
 

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.review.policies.domain.data import Data
+from services.review.policies.domain.strict_model import StrictModel
 from shared.events import Comparison, EvalDone, RuleOutcome, Score
 from shared.small_samples import limits_of
 
@@ -19,7 +19,7 @@ DEMANDS = (
 )
 
 
-class Gate(Data):
+class Gate(StrictModel):
     """Exactly one of the six demands is given.
 
     `better_than_…`: figure > yardstick + margin. With `by_test` the evaluator's paired test must also say "better".

@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.gate import Gate
 from services.review.policies.domain.rubric import NAME, Rubric
+from services.review.policies.domain.strict_model import StrictModel
 
 Mode = Literal["automatic", "human", "hybrid"]
 EVERYBODY = "*"
@@ -14,7 +14,7 @@ POLICY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Person = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class PolicyContent(Data):
+class PolicyContent(StrictModel):
     """A policy as people write it.
 
     `automatic`: the gates decide. `human`: people decide over the best checkpoint. `hybrid`: people decide over what

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from services.review.policies.domain.data import Data
+from services.review.policies.domain.strict_model import StrictModel
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 Anchor = Annotated[str, Field(max_length=200)]
@@ -15,7 +15,7 @@ class BadScore(ValueError):
     """Scores that do not fit the rubric; the message names the criterion and what is allowed."""
 
 
-class Criterion(Data):
+class Criterion(StrictModel):
     """One criterion. `anchors` say what each level means, from the lowest to the highest."""
 
     name: str = Field(pattern=NAME)
@@ -47,7 +47,7 @@ USEFULNESS = Criterion(
 _KNOWN = {each.name: each for each in (ACCURACY, POLITENESS, USEFULNESS)}
 
 
-class Rubric(Data):
+class Rubric(StrictModel):
     """Criteria whose weights sum to 100, all on one scale of whole numbers.
 
     `{"accuracy": 40, "politeness": 30, "usefulness": 30}` is short for these criteria on a scale from 1 to 5.

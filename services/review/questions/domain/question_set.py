@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.review.ownership import Caller, NotOwner
-from services.review.policies.domain.data import Data
 from services.review.policies.domain.policy import EVERYBODY
+from services.review.policies.domain.strict_model import StrictModel
 from shared.events import Artifact
 
 MAX_QUESTIONS = 1000
@@ -23,7 +23,7 @@ class BadQuestions(ValueError):
         self.errors = errors
 
 
-class Question(Data):
+class Question(StrictModel):
     """One question. `prompt` is text or a list of messages. `scores` of an `answer` are known ones, for calibration."""
 
     id: str = Field(min_length=1, max_length=128)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from services.evaluator.scoring.domain import metrics, statistics
+from services.evaluator.scoring.domain import intervals, metrics
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.domain.metrics import Measured, Metric
 from shared.events import Score
@@ -90,8 +90,8 @@ def _measure(metric: Callable[[], Any]) -> Metric:
         unreadable = sum(not readable(answer) for answer in answers)
         if made.averaged:
             score = Score(value=sum(items) / len(items), n=len(items))
-            return Measured(items, score, statistics.mean_interval(items), unreadable)
+            return Measured(items, score, intervals.mean_interval(items), unreadable)
         score = Score(value=figure(range(len(items))), n=len(items))
-        return Measured(items, score, statistics.statistic_interval(figure, len(items)), unreadable)
+        return Measured(items, score, intervals.statistic_interval(figure, len(items)), unreadable)
 
     return measure

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 from scipy.stats import binomtest, permutation_test
 
-from services.evaluator.scoring.domain import statistics
+from services.evaluator.scoring.domain import intervals
 from services.evaluator.scoring.domain.metrics import bleu, exact_match, rouge_l
 from services.evaluator.scoring.domain.paired_test import compare, holm, mcnemar, paired_test, sign_flips
 
@@ -23,7 +23,7 @@ RECORDED = Path(__file__).with_name("recorded_probabilities.json")
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (37, 50), (999, 1000)])
 def test_a_proportions_interval_equals_scipys_wilson_interval(right, n) -> None:
-    ours, theirs = statistics.wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
+    ours, theirs = intervals.wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
     assert (ours.low, ours.high) == (pytest.approx(theirs.low, abs=1e-9), pytest.approx(theirs.high, abs=1e-9))
 
 
@@ -60,24 +60,24 @@ def test_holm_of_a_worked_example() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 @settings(max_examples=50, deadline=None)
 def test_an_interval_contains_its_mean_and_is_reproducible(values) -> None:
-    interval = statistics.mean_interval(values)
+    interval = intervals.mean_interval(values)
     spare = 1e-9 if interval.method == "wilson" else (max(values) - min(values)) / 2 + 1e-9
     assert interval.low - spare <= sum(values) / len(values) <= interval.high + spare
-    assert interval == statistics.mean_interval(values)
+    assert interval == intervals.mean_interval(values)
 
 
 def test_a_bootstrap_interval_has_its_stated_coverage() -> None:
     generator = np.random.default_rng(11)
     held = 0
     for _ in range(SIMULATIONS):
-        interval = statistics.mean_interval(generator.beta(2, 3, size=100).tolist())
+        interval = intervals.mean_interval(generator.beta(2, 3, size=100).tolist())
         held += interval.low <= 0.4 <= interval.high
     assert held / SIMULATIONS >= 0.9
 
 
 def test_scores_have_intervals() -> None:
     answers, references = ["a b c d", "x", "the cat sat"], ["a b c d", "y", "the cat sat down"]
-    assert exact_match(answers, references).interval == statistics.wilson(1, 3)
+    assert exact_match(answers, references).interval == intervals.wilson(1, 3)
     for measured in (bleu(answers, references), rouge_l(answers, references)):
         assert measured.interval is not None
         assert measured.interval.low <= measured.score.value <= measured.interval.high

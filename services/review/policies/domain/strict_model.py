@@ -1,9 +1,9 @@
-"""The base of everything that people write as JSON."""
+"""The base of the models that people fill by JSON."""
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Data(BaseModel):
+class StrictModel(BaseModel):
     """Refuses unknown fields, NaN and infinities."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

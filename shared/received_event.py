@@ -13,7 +13,7 @@ class UnreadableError(Exception):
     """A message is not a known event."""
 
 
-class Received:
+class ReceivedEvent:
     """A message of JetStream; `envelope` and `event` raise `UnreadableError`."""
 
     def __init__(self, message: Msg) -> None:

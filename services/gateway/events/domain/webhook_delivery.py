@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.gateway.common.domain.errors import BadRequest
 
 
-class Delivery(BaseModel):
+class WebhookDelivery(BaseModel):
     """One call: an event for an endpoint. `due_at` is its next try; `reason` is why the last one failed."""
 
     id: str
@@ -25,7 +25,7 @@ class Delivery(BaseModel):
     status_code: int | None = None
 
 
-def claimed(delivery: Delivery, now: float, lease_s: float) -> Delivery | None:
+def claimed(delivery: WebhookDelivery, now: float, lease_s: float) -> WebhookDelivery | None:
     """The delivery claimed for one try, which may take `lease_s` seconds; None if it is not due."""
     if delivery.status != "pending" or delivery.due_at > now:
         return None
@@ -33,8 +33,8 @@ def claimed(delivery: Delivery, now: float, lease_s: float) -> Delivery | None:
 
 
 def tried(
-    delivery: Delivery, status: int | None, reason: str | None, delays_s: Sequence[float], now: float
-) -> Delivery:
+    delivery: WebhookDelivery, status: int | None, reason: str | None, delays_s: Sequence[float], now: float
+) -> WebhookDelivery:
     """The delivery after a try: delivered, pending for the next try, or dead after the last delay."""
     outcome: dict[str, Any] = {"status_code": status, "reason": reason}
     if reason is None:
@@ -44,7 +44,7 @@ def tried(
     return delivery.model_copy(update={**outcome, "due_at": now + delays_s[delivery.attempts - 1]})
 
 
-def again(delivery: Delivery, now: float) -> Delivery:
+def again(delivery: WebhookDelivery, now: float) -> WebhookDelivery:
     """A delivery to be tried again from the beginning; raises `BadRequest` while it is pending."""
     if delivery.status == "pending":
         raise BadRequest("This delivery is pending: it is retried automatically.", code="invalid_state")
