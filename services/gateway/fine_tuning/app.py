@@ -44,6 +44,7 @@ JOB_INDEXES = (
     ("known", "at"),
     ("known", "owner", "at"),
     ("labels", "at"),
+    ("owner", "status"),
     ("fine_tuned_model", "status"),
     ("owner", "status"),
     "requested.training_file",
