@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Tracer
@@ -48,7 +49,8 @@ def exporting(service: str, instance: str) -> "TracerProvider":
         "service.name": os.environ.get("OTEL_SERVICE_NAME") or f"assay-{service}",
         "service.instance.id": instance or f"{socket.gethostname()}-{os.getpid()}",
     }
-    provider = TracerProvider(resource=Resource.create(about))
+    # The lifespan exports the last spans. At the exit, the SDK would wait for a collector that is away.
+    provider = TracerProvider(resource=Resource.create(about), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 
@@ -102,9 +104,23 @@ async def flushed(_app: object) -> AsyncGenerator[None]:
         if _provider is not None:
             try:
                 async with asyncio.timeout(FLUSH_S):
-                    await asyncio.to_thread(_provider.force_flush)
+                    await _flush(_provider)
             except TimeoutError:
                 _log.warning("the last spans could not be exported in time", timeout_s=FLUSH_S)
+
+
+async def _flush(provider: "TracerProvider") -> None:
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def flush() -> None:
+        provider.force_flush()
+        # The loop is closed if this came too late.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(done.set)
+
+    # A closing event loop waits for its own threads, without a limit.
+    Thread(target=flush, daemon=True).start()
+    await done.wait()
 
 
 def _set(provider: "TracerProvider | None") -> None:

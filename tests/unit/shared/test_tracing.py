@@ -1,5 +1,8 @@
 """Spans, and the trace context of events."""
 
+import asyncio
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -192,3 +195,21 @@ async def test_the_last_spans_are_exported_when_the_application_stops(tmp_path: 
         with client_of(tmp_path):
             assert flushed == []
     assert flushed == [True]
+
+
+def test_a_collector_that_is_away_does_not_keep_a_service_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = threading.Event()
+
+    async def stop() -> None:
+        async with tracing.flushed(None):
+            pass
+
+    with kept_spans(), pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
+        monkeypatch.setattr(provider, "FLUSH_S", 0.1)
+        patch.setattr(provider.current(), "force_flush", lambda: away.wait(20))
+        began_at = time.monotonic()
+        asyncio.run(stop())
+        waited_s = time.monotonic() - began_at
+        away.set()
+    assert waited_s < 5
+    assert [entry["event"] for entry in logs] == ["the last spans could not be exported in time"]
