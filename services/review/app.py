@@ -96,7 +96,7 @@ def build(settings: Settings) -> Litestar:
     )
     pairs = Pairs(pairs=store.collection("pairs", Pair, ["review_id"]), assignments=panels.assignments)
     baselines = Baselines(
-        baselines=store.collection("baselines", Baseline, ["review_id"]),
+        baselines=store.collection("baselines", Baseline, [("review_id", "asked_at")]),
         pairs=pairs,
         checkpoints=Checkpoints(runs, evaluations),
         files=artifacts,
