@@ -77,6 +77,11 @@ class Job(BaseModel):
         return self.status in TERMINAL
 
     @property
+    def settled(self) -> bool:
+        """No verdict or deployment will follow. A job that waits for people is over before their verdict."""
+        return self.over and not (self.review and not (self.rejected or self.deployed or self.undeployed))
+
+    @property
     def candidate(self) -> Candidate | None:
         """The checkpoint that the verdict, or the review under way, is about."""
         fact = self.deployed or self.approved or self.review
