@@ -280,6 +280,14 @@ def test_scores_and_verdict_are_parts_of_the_page_of_a_job(site: Site, page: Pag
         assert english_left(page, (*OWN, "careful", "v-0000000000000000")) == []
 
 
+def test_the_verdict_is_asked_for_again_until_no_other_can_follow(site: Site, page: Page) -> None:
+    """A job that waits for people has ended, but its verdict and its deployment are still to come."""
+    site.sign_in(page.context, "admin")
+    for job_id, follows in (("ftjob-review", True), ("ftjob-served", False)):
+        part = page.request.get(f"{site.url}/console/jobs/{job_id}/verdict").text()
+        assert ("hx-trigger" in part) is follows
+
+
 def test_the_scores_of_another_persons_job_are_not_found(site: Site, page: Page) -> None:
     site.sign_in(page.context, "train")
     for part in ("scores", "verdict"):
