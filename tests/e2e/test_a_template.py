@@ -1,23 +1,31 @@
-"""From a two-column Excel file and a Chinese template, past two reviewers, to a version that answers through it."""
+"""By the pages: a workbook, a Chinese template, a training, two reviewers, and a version that answers."""
 
-import io
 import json
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
-from openai.types.fine_tuning import FineTuningJob
-from openpyxl import Workbook
+from playwright.sync_api import Page, expect
 
-from tests.e2e.waiting import BASE, EXAMPLES, eventually, finished
+from deploy.local import stack
+from tests.browser.engineer_steps import ask_in_playground, drop_and_map, save_workbook, start_job, write_template
+from tests.e2e.waiting import BASE, EXAMPLES
 from tests.local_stack import LocalStack
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.timeout(3000)]
 
 SYSTEM, USER = "你是书店的客服。", "问题：{input}\n请简短回答。"
 QUESTION = "第15838号书在哪个书架？"
 MOST_TOKENS = 6
+TEMPLATE = {
+    "System part": SYSTEM,
+    "Words around the input": USER,
+    "At most so many tokens in an answer": str(MOST_TOKENS),
+    "Temperature, from 0 to 2": "0",
+}
 SUFFIX = "bookshop"
+TRAINED_WITHIN_MS, SERVED_WITHIN_MS = 1_500_000, 120_000
 
 
 @pytest.fixture(scope="module")
@@ -26,58 +34,55 @@ def client(local_stack: LocalStack) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="module")
-def job(local_stack: LocalStack, client: openai.OpenAI) -> FineTuningJob:
-    """A short training on the workbook, with gates that it passes; then people decide."""
-    template = {"name": "bookshop", "system": SYSTEM, "user": USER, "decoding": {"temperature": 0}}
-    made = httpx.post(f"{_url(local_stack, 'ingest')}/v1/templates", json=template, headers=_key(client), timeout=30)
-    assert made.status_code < 300, made.text
+def policy(local_stack: LocalStack, client: openai.OpenAI) -> str:
+    """Gates that a short training passes; then people decide."""
     shipped = json.loads((EXAMPLES.parent / "policies" / "people-decide.json").read_text())
     # A few steps learn too little for the shipped gate.
     policy = {**shipped, "gates": [{"metric": "rouge_l", "at_least": 0.0}], "rank_by": "rouge_l"}
     address = f"{_url(local_stack, 'review')}/v1/policies/people-decide"
     assert httpx.put(address, json=policy, headers=_key(client), timeout=30).status_code < 300
-    uploaded = client.files.create(file=("shelves.xlsx", workbook()), purpose="fine-tune")
-    job = client.fine_tuning.jobs.create(
-        model=BASE,
-        training_file=uploaded.id,
-        suffix=SUFFIX,
-        metadata={"template": "bookshop", "max_tokens": str(MOST_TOKENS), "policy": "people-decide"},
-        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 0.5, "n_checkpoints": 1}}},
-    )
-    return finished(client, job.id)
+    return "people-decide"
 
 
-def workbook() -> bytes:
-    """Questions and answers under Chinese headers."""
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["问题", "答案"])
-    for number in range(20):
-        sheet.append([f"第{number * 7919}号书在哪个书架？", f"在第{number + 1}排书架。"])
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
-
-
-def test_hybrid_approval_waits_for_people(local_stack: LocalStack, client: openai.OpenAI, job: FineTuningJob) -> None:
-    assert job.status == "succeeded", job.error
+def test_an_engineer_goes_from_a_dropped_workbook_to_the_served_model_by_the_pages_alone(
+    local_stack: LocalStack, client: openai.OpenAI, policy: str, page: Page, tmp_path: Path
+) -> None:
+    page.set_default_timeout(60_000)
+    page.goto(stack.sign_in_link(local_stack.settings))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/console/")
+    rows = [(f"第{number * 7919}号书在哪个书架？", f"在第{number + 1}排书架。") for number in range(20)]
+    write_template(page, local_stack.url, "bookshop", TEMPLATE)
+    drop_and_map(page, local_stack.url, save_workbook(tmp_path / "shelves.xlsx", rows), "bookshop")
+    asked = {"Name": SUFFIX, "Policy": policy, "Epochs": "0.5", "Checkpoints": "1"}
+    job_id = start_job(page, asked)
+    expect(page.locator("#verdict")).to_contain_text("waits for people", timeout=TRAINED_WITHIN_MS)
+    expect(page.locator("#scores")).to_contain_text("rouge_l")
+    # The page was opened before the first step, and nothing reloaded it.
+    expect(page.locator("#live")).not_to_contain_text("Nothing was measured yet")
     with pytest.raises((openai.PermissionDeniedError, openai.NotFoundError)):
         tokens(client, SUFFIX, [{"role": "user", "content": QUESTION}])
-    reviews = f"{_url(local_stack, 'review')}/v1/reviews"
-    [opened] = [r for r in httpx.get(reviews, headers=_key(client), timeout=30).json() if r["job_id"] == job.id]
     for _ in range(2):
-        reviewer = _key(local_stack.client("review"))
-        items = f"{reviews}/{opened['id']}/items"
-        for item in httpx.get(items, headers=reviewer, timeout=30).json():
-            scores = {"scores": {"accuracy": 5, "politeness": 4, "usefulness": 5}}
-            scored = httpx.post(f"{items}/{item['id']}/scores", json=scores, headers=reviewer, timeout=30)
-            assert scored.status_code < 300, scored.text
-    eventually(lambda: local_stack.report(job.id)["deployment"] is not None, 60, "the reviewed model is deployed")
-    assert any("human_score" in rule["rule"] for rule in local_stack.report(job.id)["verdict"]["rules"])
+        give_best_scores(local_stack, client, job_id)
+    expect(page.locator("#verdict").get_by_role("heading", name="Served")).to_be_visible(timeout=SERVED_WITHIN_MS)
+    expect(page.locator("#verdict")).to_contain_text("human_score")
+    version = ask_in_playground(page, local_stack.url, SUFFIX, QUESTION)
+    assert version == local_stack.report(job_id)["deployment"]["version"]
+    expect(page.locator("main")).to_contain_text("template bookshop 1 is applied")
 
 
-def test_the_version_answers_through_its_template(client: openai.OpenAI, job: FineTuningJob) -> None:
+def give_best_scores(local_stack: LocalStack, client: openai.OpenAI, job_id: str) -> None:
+    """One more reviewer scores all items of the job's review."""
+    reviews = f"{_url(local_stack, 'review')}/v1/reviews"
+    [opened] = [r for r in httpx.get(reviews, headers=_key(client), timeout=30).json() if r["job_id"] == job_id]
+    items, reviewer = f"{reviews}/{opened['id']}/items", _key(local_stack.client("review"))
+    for item in httpx.get(items, headers=reviewer, timeout=30).json():
+        scores = {"scores": {"accuracy": 5, "politeness": 4, "usefulness": 5}}
+        scored = httpx.post(f"{items}/{item['id']}/scores", json=scores, headers=reviewer, timeout=30)
+        assert scored.status_code < 300, scored.text
+
+
+def test_the_version_answers_through_its_template(client: openai.OpenAI) -> None:
     """After the reviewers' approval. The engine counts what it was asked: the rendered prompt, of the input alone."""
     served = tokens(client, SUFFIX, [{"role": "user", "content": QUESTION}])
     rendered = [
