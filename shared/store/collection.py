@@ -1,6 +1,7 @@
 """A collection of aggregates of one kind, over any database."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeGuard, TypeVar
 
@@ -23,10 +24,17 @@ class Collection(Generic[T]):
     """Aggregates of one kind. Each write is one document: state, revision and the events that follow from it."""
 
     def __init__(
-        self, documents: Documents, model: type[T], service: str, unsent: asyncio.Event, indexes: Indexes | None = None
+        self,
+        documents: Documents,
+        model: type[T],
+        service: str,
+        unsent: asyncio.Event,
+        indexes: Indexes | None = None,
+        stamped: bool = False,
     ) -> None:
         check_model(model)
         self._indexes = indexes
+        self._stamped = stamped
         self._documents = documents
         self._model = model
         self._service = service
@@ -43,7 +51,7 @@ class Collection(Generic[T]):
         """
         entity = _traced(entity)
         while True:
-            if await self._documents.insert(document_of(entity, 0, self._envelopes(events, entity))):
+            if await self._documents.insert(self._document(entity, 0, self._envelopes(events, entity))):
                 break
             known = await self._documents.get(entity.id)
             if _alive(known):
@@ -55,7 +63,7 @@ class Collection(Generic[T]):
 
     async def put(self, entity: T) -> None:
         """Save an aggregate, replacing what is there: for one that has a single writer and no events."""
-        await self._documents.put(document_of(entity, 0, []))
+        await self._documents.put(self._document(entity, 0, []))
 
     async def change(self, entity_id: str, decide: Decide[T]) -> T | None:
         """Apply a decision of the domain to an aggregate, atomically; the changed aggregate, None if it is unknown.
@@ -150,7 +158,7 @@ class Collection(Generic[T]):
         if changed.id != known["_id"]:
             raise ValueError(f"a change must keep the id {known['_id']!r}, got {changed.id!r}")
         revision = known["revision"]
-        document = document_of(changed, revision + 1, [*known["outbox"], *self._envelopes(events, changed)])
+        document = self._document(changed, revision + 1, [*known["outbox"], *self._envelopes(events, changed)])
         return await self._documents.replace(document, revision)
 
     async def _remove(self, known: Document, envelopes: list[Any]) -> bool:
@@ -158,6 +166,10 @@ class Collection(Generic[T]):
         if not outbox:
             return await self._documents.remove(key, revision)
         return await self._documents.replace(tombstone(key, revision + 1, outbox), revision)
+
+    def _document(self, entity: T, revision: int, outbox: list[Any]) -> Document:
+        stamp = {"saved_at": time.time()} if self._stamped else {}
+        return {**document_of(entity, revision, outbox), **stamp}
 
     def _load(self, document: Mapping[str, Any]) -> T:
         return entity_of(self._model, document)

@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
-RESERVED = frozenset({"_id", "revision", "outbox", "unsent", "tombstone"})
+RESERVED = frozenset({"_id", "revision", "outbox", "unsent", "tombstone", "saved_at"})
 """Fields of a document that belong to the store."""
 
 Document = dict[str, Any]

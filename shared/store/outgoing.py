@@ -45,16 +45,23 @@ class BaseStore(ABC):
     def close(self) -> None: ...
 
     def collection(
-        self, name: str, model: type[T], indexes: Sequence[Index] | None = None, *, few: bool = False
+        self,
+        name: str,
+        model: type[T],
+        indexes: Sequence[Index] | None = None,
+        *,
+        few: bool = False,
+        stamped: bool = False,
     ) -> Collection[T]:
         """A collection whose events the outbox relays.
 
         `indexes` serve its searches; they may be left out in tests. `few` is for at most some hundred documents, which
-        searches may read completely.
+        searches may read completely. A `stamped` collection can be searched by `saved_at`, the time of the last change
+        by the clock of the process that made it, in Unix seconds.
         """
         self._indexes[name] = Indexes(name, indexes or (), few)
         checked = self._indexes[name] if indexes is not None or few else None
-        return Collection(self.documents(name), model, self.service, self.unsent, checked)
+        return Collection(self.documents(name), model, self.service, self.unsent, checked, stamped)
 
     async def emit(self, events: Sequence[EventData]) -> None:
         """Save events that belong to no aggregate; the outbox publishes them like all others."""

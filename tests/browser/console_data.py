@@ -74,7 +74,7 @@ class ConsoleData:
         self.jobs = self.store.collection("jobs", Job)
         self.files = self.store.collection("files", UploadedFile)
         self.checkpoints = self.store.collection("checkpoints", Checkpoint)
-        self.deployments = self.store.collection("deployments", Deployment)
+        self.deployments = self.store.collection("deployments", Deployment, stamped=True)
         self.directory = Directory(
             deployments=self.deployments,
             stored_pins=self.store.collection("aliases", RollbackPin),

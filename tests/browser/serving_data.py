@@ -69,7 +69,7 @@ class ServingData:
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
-        self.deployments = self.store.collection("deployments", Deployment)
+        self.deployments = self.store.collection("deployments", Deployment, stamped=True)
         self.pins = self.store.collection("aliases", RollbackPin)
         self.splits = SplitPlans(splits=self.store.collection("routes", AliasSplit))
         self.directory = Directory(

@@ -18,7 +18,7 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
     store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
     for n in range(2):
         made = Deployment(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
-        await store.collection("deployments", Deployment).create(made)
+        await store.collection("deployments", Deployment, stamped=True).create(made)
     async with running(bus_settings, [f"http://127.0.0.1:{free_port()}"]) as gateway:
         yield gateway
     store.close()

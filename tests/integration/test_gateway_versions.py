@@ -22,7 +22,7 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
     store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
     for n in range(3):
         made = Deployment(id=f"job-{n}", at=float(n), candidate=candidate(f"job-{n}"), status="deployed", told=True)
-        await store.collection("deployments", Deployment).create(made)
+        await store.collection("deployments", Deployment, stamped=True).create(made)
     pin = RollbackPin(id="address", at=9.0, version=VERSIONS[1], beyond=2.0)
     await store.collection("aliases", RollbackPin).create(pin)
     async with running(bus_settings, [f"http://127.0.0.1:{free_port()}"]) as gateway:
@@ -65,7 +65,7 @@ async def test_an_approval_that_arrives_late_has_its_place_by_the_time_of_the_ve
     late = Envelope.of(approved(candidate("job-late")), "test").model_copy(update={"time": verdict_at})
     await gateway.bus.publish(late)
     store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}gateway", "gateway")
-    deployments = store.collection("deployments", Deployment)
+    deployments = store.collection("deployments", Deployment, stamped=True)
     made = await eventually(lambda: deployments.get("job-late"))
     store.close()
     assert made.at == verdict_at.timestamp()

@@ -15,7 +15,7 @@ from tests.gateway import eventually
 from tests.jetstream import jetstream
 from tests.scripted_engine import scripted_engine
 
-STORE = ("revision", "outbox", "unsent", "traceparent", "rollout")
+STORE = ("revision", "outbox", "unsent", "saved_at", "traceparent", "rollout")
 # Each collection that a replay rebuilds, with the fields of it that no fact carries.
 REBUILT: dict[str, tuple[str, ...]] = {
     # A file is compared with the suites that are known when it is checked again.

@@ -55,9 +55,9 @@ class Resources:
         )
 
     def collection(
-        self, name: str, model: type[E], indexes: Sequence[Index] = (), *, few: bool = False
+        self, name: str, model: type[E], indexes: Sequence[Index] = (), *, few: bool = False, stamped: bool = False
     ) -> Collection[E]:
-        return self.store.collection(name, model, indexes, few=few)
+        return self.store.collection(name, model, indexes, few=few, stamped=stamped)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from services.gateway.serving.service.versions import Versions
 from services.gateway.serving.service.weight_leases import WeightLeases
 from services.gateway.serving.service.weight_swaps import WeightSwaps
 
+DEPLOYMENT_INDEXES = ("candidate.suffix", "told", "saved_at")
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -50,7 +52,7 @@ class Serving:
 def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, splits: TrafficPlans) -> Serving:
     settings, common, changed = resources.settings, resources.settings.common, asyncio.Event()
     engine = VllmEngine(settings.engine_api_key.get_secret_value())
-    stored = resources.collection("deployments", Deployment, ["candidate.suffix", "told"], few=True)
+    stored = resources.collection("deployments", Deployment, DEPLOYMENT_INDEXES, stamped=True)
     pins = resources.collection("aliases", RollbackPin, few=True)
     stored_pools = resources.collection("pools", Pool, few=True)
     leases = WeightLeases(views=resources.collection("leases", WeightLease), holder=resources.instance)

@@ -27,7 +27,7 @@ def deployment(n: int, suffix: str | None = "address") -> Deployment:
 
 async def deletion(*deployments: Deployment) -> ModelDeletion:
     store, fleet = MemoryStore("gateway"), Fleet({BASE: ["http://127.0.0.1:9"]})
-    stored, pins = store.collection("deployments", Deployment), store.collection("aliases", RollbackPin)
+    stored, pins = store.collection("deployments", Deployment, stamped=True), store.collection("aliases", RollbackPin)
     splits = SplitPlans(splits=store.collection("routes", AliasSplit))
     directory = Directory(deployments=stored, stored_pins=pins, splits=splits, fleet=fleet, keep=3)
     for made in deployments:

@@ -81,8 +81,8 @@ def test_services_read_a_whole_collection_only_where_it_is_small() -> None:
     assert found == {
         "catalog.py: self.policies",
         "catalog.py: self.sets",
-        "directory.py: self.deployments",
         "directory.py: self.stored_pins",
+        "known_deployments.py: self.stored",
         "model_deletion.py: self.pins",
         "model_deletion.py: self.views",
         "pools.py: self.pools",

@@ -99,7 +99,10 @@ def split_plans(
     """The plan of each alias with a split, and the deployments that the plans need."""
     made: dict[str, SplitPlan] = {}
     needed: list[Deployment] = []
-    pins, known = {alias.id: alias for alias in aliases}, lineages(deployments)
+    routes = [route for route in routes if route.now.routing.versions()]
+    split = {route.id for route in routes}
+    known = lineages(each for each in deployments if each.candidate.suffix in split)
+    pins = {alias.id: alias for alias in aliases}
     for route in routes:
         lineage, named = known.get(route.id), route.now.routing.versions()
         if lineage and named and route.id not in bases:
