@@ -41,6 +41,12 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 FAQ = [{"question": f"When does parcel {n} arrive?", "answer": f"Parcel {n} arrives on day {n}."} for n in range(24)]
 CHINESE = {"question": "羽绒服洗了以后结块了怎么办？", "answer": "请低温烘干，并轻轻拍打。"}
 INTENTS = [{"question": f"Please handle case {n}", "answer": ("refund", "repair")[n % 2]} for n in range(24)]
+GROUP = "<i>women</i>"
+LOANS = [
+    {"question": f"A loan of {n} for {group}?", "answer": "yes", "pair": str(n), "subject": group}
+    for n in range(20)
+    for group in ("men", GROUP)
+]
 ARTIFACT = Artifact(uri="memory://x", sha256="f" * 64, bytes=1)
 
 
@@ -67,6 +73,9 @@ def says(version: str | None, place: int, item: Item) -> str:
     """Each model is wrong in its own share of the questions; the best one repeats a hostile text once."""
     if version not in _WRONG_EVERY:
         raise CannotBeScored("items_refused", f"the engine refused every question: {HOSTILE}")
+    if item.pair:
+        unfair = version == BEST.version and item.subject == GROUP and int(item.pair) < 12
+        return "no" if unfair else item.reference
     if place == 0 and version == BEST.version:
         return f"{HOSTILE} 请低温烘干。"
     return item.reference if (place + 1) % _WRONG_EVERY[version] else f"You get it back within {place} days."
@@ -116,6 +125,7 @@ class EvaluatorData:
         tasks = (
             {"name": "faq", "data": {"rows": [CHINESE, *FAQ]}, "metrics": ["fuzzy"], "weight": 2},
             {"name": "intent", "data": {"rows": INTENTS}, "metrics": ["accuracy"]},
+            {"name": "loans", "data": {"rows": LOANS}, "metrics": ["exact_match"], "fairness": True, "weight": 0.1},
         )
         await self.catalog.put("shop", SuiteContent(tasks=tasks, readers=("*",)), AUTHOR)
         deployed = ModelDeployed(candidate=PRODUCTION, alias="shop", replicas=1, duration_s=1)

@@ -14,12 +14,12 @@ from services.evaluator.suites.adapters import prompt_template
 from shared.store.memory import MemoryDocuments
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.counted_queries import Counted
-from tests.browser.evaluator_data import BASE, HOSTILE, EvaluatorData, evaluation
+from tests.browser.evaluator_data import BASE, GROUP, HOSTILE, EvaluatorData, evaluation
 from tests.browser.site import Site, at_once, serving
 
 OWN = (
-    "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE,
-    "Ana Ruiz", "admin", "v-", "Excel", "CSV", "system", HOSTILE,
+    "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE, "loans",
+    "Ana Ruiz", "admin", "v-", "Excel", "CSV", "system", HOSTILE, GROUP, "men",
 )  # fmt: skip
 COMPARE = "compare?of=ftjob-3e91c7/248&of=ftjob-3e91c7/310&base=true&production=true"
 
@@ -100,6 +100,22 @@ def test_items_begin_with_the_largest_loss_and_mark_what_differs(site: Site, adm
     expect(opened.locator("ins").first).to_be_visible()
     expect(opened.locator("del").filter(has_text="拍打")).not_to_have_count(0)
     expect(opened).to_contain_text(HOSTILE)
+
+
+def test_few_questions_are_said_beside_the_scores(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    box = admin.get_by_role("status").filter(has_text="What these scores cannot tell")
+    expect(box).to_contain_text("shop.faq: 25 items cannot confirm a difference of less than 24% between two models")
+    expect(box).to_contain_text("Step 310")
+
+
+def test_the_groups_of_a_fairness_task_are_compared_within_each_model(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
+    panel = admin.get_by_role("region", name="The same questions for each group").first
+    rows = panel.locator("tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.filter(has_text="Step 310")).to_contain_text(f"worse for {GROUP}")
+    expect(rows.filter(has_text="Base model")).to_contain_text("no difference")
 
 
 def test_pictures_say_what_they_show(site: Site, admin: Page) -> None:

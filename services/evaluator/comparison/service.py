@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from services.evaluator.comparison.domain.group_table import GroupTable, group_tables
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
 from services.evaluator.comparison.domain.model_facts import Fact, facts_of
 from services.evaluator.comparison.domain.requested_results import requested_results
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
+from services.evaluator.evaluation.domain.few_items import few_items_warnings
+from services.evaluator.evaluation.domain.unread_answers import unread_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
-from shared.events import EvaluationAnswered
+from shared.events import EvalDone, EvaluationAnswered
 
 MAX_MODELS = 12
 _KEPT_IN_MEMORY = 8
@@ -49,6 +52,10 @@ class CompleteComparison:
     items: Sequence[ItemDifference]
     facts: Mapping[str, Mapping[Fact, str | None]] = field(default_factory=dict[str, Mapping[Fact, str | None]])
     """How each checkpoint was made; the base model, production and models of a request have none."""
+    warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What the scores of each checkpoint cannot tell, for people."""
+    groups: Sequence[GroupTable] = ()
+    """The groups of fairness tasks, for each model."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,9 @@ class Comparisons:
             first = not sides
             sides += self._sides(evaluation, request.base and first, request.production and first)
         facts = {each.id: facts_of(each) for each in evaluations}
-        return replace(compared(sides, request.against), facts=facts)
+        warnings = {each.id: warnings_of(each.done) for each in evaluations}
+        groups = [table for side in sides for table in group_tables(side)]
+        return replace(compared(sides, request.against), facts=facts, warnings=warnings, groups=groups)
 
     async def _evaluation(self, name: str, request: ComparisonRequest) -> Evaluation:
         evaluation = await self.evaluations.by_id(name)
@@ -159,6 +168,11 @@ def compared(sides: Sequence[ModelResults], against: str = "") -> CompleteCompar
     ordered = sorted(sides, key=lambda each: each.name != against) if against else sides
     models = ComparedModels(ordered)
     return CompleteComparison(models.side_by_side(), models.items())
+
+
+def warnings_of(done: EvalDone) -> tuple[str, ...]:
+    """What the scores of a checkpoint cannot tell: answers that no metric could read, and few items."""
+    return (*(each.words for each in unread_warnings(done)), *few_items_warnings(done))
 
 
 def _rows_of(tasks: Mapping[str, Sequence[Row]], model: str) -> dict[str, list[Row]]:

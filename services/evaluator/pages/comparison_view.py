@@ -57,6 +57,11 @@ class ComparisonView:
     def checkpoints(self) -> list[ShownModel]:
         return [model for model in self.models if model.name in self.found.facts]
 
+    @property
+    def warned(self) -> list[ShownModel]:
+        """The models whose scores come with a warning."""
+        return [model for model in self.models if self.found.warnings.get(model.name)]
+
     @cached_property
     def facts(self) -> list[FactLine]:
         """How the checkpoints were made; what differs comes first."""
