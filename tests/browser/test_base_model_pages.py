@@ -27,6 +27,7 @@ OWN = (
     OTHER_BASE,
     "ftjob-",
     "general",
+    "loans",
     HOSTILE,
 )
 

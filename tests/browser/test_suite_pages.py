@@ -16,7 +16,7 @@ from tests.browser.site import Site, serving
 OWN = (
     "shop", "faq", "intent", "fuzzy", "accuracy", "exact_match", "json_fields", "Ana Ruiz", "question", "answer",
     "general", "english", "chinese", "key_", "Excel", "JSON", "CSV", "English", "Chinese", "lm-evaluation-harness",
-    HOSTILE,
+    HOSTILE, "loans",
 )  # fmt: skip
 
 

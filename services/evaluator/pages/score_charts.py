@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 292, 40, 14, 246
 _GAP = 5
-_LONGEST_NAME = 22
+_LONGEST_NAME = 20
 _RADAR_WIDTH, _RADAR_HEIGHT, _RADIUS = 420, 290, 100
 _DASHES = {
     "base": Markup('stroke-dasharray="6 4"'),
