@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.evaluator.comparison.domain.side_by_side import ModelResults
+from services.evaluator.comparison.domain.side_by_side import ModelResults, Row
 from services.evaluator.scoring.domain.fairness import GroupDifference, by_question, group_differences
 
 
@@ -32,5 +32,5 @@ def group_tables(side: ModelResults) -> list[GroupTable]:
     return found
 
 
-def _texts(rows: Sequence[dict[str, str]], name: str) -> list[str]:
+def _texts(rows: Sequence[Row], name: str) -> list[str]:
     return [row[name] for row in rows]
