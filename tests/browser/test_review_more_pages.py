@@ -185,6 +185,21 @@ def test_an_administrator_decides_otherwise_and_manages_a_review(site: Site, lea
     check_page(lead)
 
 
+def test_every_page_of_review_fits_a_phone_and_shows_a_reviewers_name_as_text(site: Site, browser: Browser) -> None:
+    page = reviewer(browser, site, HOSTILE, "admin", viewport={"width": 360, "height": 800})
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(site.url + REVIEW + "/panel")
+    page.get_by_label("Deadline in hours from now").fill("24")
+    page.get_by_role("button", name="Set the deadline").click()
+    expect(page.get_by_role("row", name="deadline").last).to_contain_text(HOSTILE)
+    paths = ("/console/review/", SETS, POLICIES, POLICIES + "/quick", REVIEW, "/console/review/verdicts/job-0")
+    for path in (*paths, REVIEW + "/pairs", REVIEW + "/panel", REVIEW + "/baselines"):
+        page.goto(site.url + path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert_no_sideways_scroll(page)
+    page.context.close()
+
+
 def test_the_pages_of_policies_pairs_and_questions_speak_chinese(site: Site, browser: Browser) -> None:
     page = reviewer(browser, site, "安娜", "admin", locale="zh-CN")
     for path in (SETS, POLICIES, POLICIES + "/quick", REVIEW + "/pairs", REVIEW + "/panel", REVIEW + "/baselines"):
