@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long chaos lock contract conformance docs screenshots
+.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long second test-mongo test-cluster chaos lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,20 @@ test-long: setup ## what `make test` leaves out, minutes each: every method on t
 	$(PYTEST) -v --durations=10 -m long
 	ASSAY_TEST_KILLS=20 KILLS=20 VLLM_KILLS=20 $(PYTEST) -v --durations=10 -m "" \
 		tests/integration/test_training_kills.py tests/integration/test_gateway_kills.py
+
+# Not dependencies of the product: SecantusDB is GPL.
+SECOND := .second
+second: ## an environment with a second MongoDB server, for the tests alone
+	@test -x $(SECOND)/bin/secantusd-py || ($(PYTHON) -m venv $(SECOND) && $(SECOND)/bin/pip install -q SecantusDB==0.7.0b3)
+
+# No models, and nothing that takes long.
+SECOND_TESTS := $(addprefix tests/integration/test_,store.py bus.py bus_batches.py keys.py ingest.py review.py \
+	evaluator_suites.py gateway_keys.py gateway_posting.py gateway_limits.py replay.py backup.py)
+test-mongo: setup second ## integration tests with SecantusDB, or with a real server: ASSAY_TEST_MONGO_URL=...
+	ASSAY_TEST_MONGO=secantus $(PYTEST) -q $(SECOND_TESTS)
+
+test-cluster: setup ## integration tests with three NATS servers, one of them killed
+	ASSAY_TEST_NATS=cluster $(PYTEST) -q $(SECOND_TESTS)
 
 FAULTS ?= 200
 chaos: setup ## faults under load, then checks: make chaos FAULTS=200 SEED=7

@@ -18,12 +18,15 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store.indexes import Indexes
 from tests.local_stack import adapters, base_model, engine, local_settings, local_stack, make_adapter, say
+from tests.other_servers import NatsCluster, SecantusServer, chosen
 from tests.ports import free_port, wait_for_port
 from tests.scheduling import SharedProcessScheduling, place
 
 __all__ = ["adapters", "base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
+# Read before a test clears the environment of `ASSAY_` variables.
+MONGO, MONGO_URL, NATS = chosen("MONGO"), chosen("MONGO_URL"), chosen("NATS")
 
 # A busy machine is slow; that is not a fault of the code under test.
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -73,8 +76,9 @@ class NatsServer:
 
 
 @pytest.fixture(scope="session")
-def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    server = NatsServer(free_port(), tmp_path_factory.mktemp("nats"))
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer | NatsCluster]:
+    folder = tmp_path_factory.mktemp("nats")
+    server = NatsCluster(BIN / "nats-server", folder) if NATS == "cluster" else NatsServer(free_port(), folder)
     server.start()
     yield server
     server.kill()
@@ -113,7 +117,11 @@ class MongoServer:
 
 @pytest.fixture(scope="session")
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = MongoServer(free_port(), tmp_path_factory.mktemp("mongo"))
+    if MONGO_URL:
+        yield MONGO_URL
+        return
+    kind = SecantusServer if MONGO == "secantus" else MongoServer
+    server = kind(free_port(), tmp_path_factory.mktemp("mongo"))
     server.start()
     yield server.url
     server.kill()
@@ -135,14 +143,22 @@ def common(tmp_path: Path, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 @pytest.fixture
-async def bus_settings(common: CommonSettings, nats_server: NatsServer) -> AsyncIterator[CommonSettings]:
-    """Settings that also name a NATS server whose streams were just declared and are empty."""
+async def bus_settings(common: CommonSettings, nats_server: NatsServer | NatsCluster) -> AsyncIterator[CommonSettings]:
+    """Settings that also name a NATS server whose streams were just declared and are empty.
+
+    Of a cluster, one server is killed once the streams are declared.
+    """
     settings = common.model_copy(update={"nats_url": nats_server.url})
-    client = await nats.connect(nats_server.url)
+    if isinstance(nats_server, NatsCluster):
+        await nats_server.ready()
+        settings = settings.model_copy(update={"event_replicas": 3})
+    client = await nats.connect(nats_server.url.split(","))
     js = client.jetstream(timeout=30)
     for stream in await js.streams_info():
         await js.delete_stream(stream.config.name)
     await topology.declare(js, settings)
+    if isinstance(nats_server, NatsCluster):
+        nats_server.lose_one()
     yield settings
     await client.close()
 

@@ -12,7 +12,7 @@ from shared.settings import CommonSettings
 
 @asynccontextmanager
 async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStreamContext]:
-    connection = await nats.connect(settings.nats_url)
+    connection = await nats.connect(settings.nats_url.split(","))
     yield connection.jetstream()
     await connection.close()
 
