@@ -133,11 +133,17 @@ class Artifacts:
             self._fs.put_file(str(source), target)
             return artifact
         temporary = f"{target}.{uuid4().hex}.part"
-        with source.open("rb") as reader, open(temporary, "wb") as writer:
-            shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
-            writer.flush()
-            os.fsync(writer.fileno())
-        os.replace(temporary, target)
+        try:
+            with source.open("rb") as reader, open(temporary, "wb") as writer:
+                shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
+                writer.flush()
+                os.fsync(writer.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            # On a full disk the piece would keep its space.
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
         return artifact
 
     def _fetch(self, digest: str, target: Path, wait: Wait = no_wait) -> None:

@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
-from tests.chaos.run import Plan, run
+from tests.chaos.run import Plan, Report, run
 from tests.unit.trainer import tiny_model
 
 
@@ -29,11 +32,22 @@ def main() -> int:
             # A killed training starts again after its imports, which take 15 seconds.
             plan = Plan(seed=options.seed, faults=options.faults, base_model=model, settle_s=180)
         say(f"SEED={options.seed}")
-        report = asyncio.run(run(plan, folder, say))
+        try:
+            report = asyncio.run(_until_told(run(plan, folder, say)))
+        except asyncio.CancelledError:
+            say("ended by SIGTERM; every process was killed")
+            return 128 + signal.SIGTERM
     print(json.dumps(report.as_json()))
     if report.findings:
         say(f"run it again with: make chaos FAULTS={options.faults} SEED={options.seed}")
     return 1 if report.findings else 0
+
+
+async def _until_told(running: Coroutine[Any, Any, Report]) -> Report:
+    """SIGTERM ends the run like SIGINT does, so that what the run started is ended, too."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def say(line: str) -> None:

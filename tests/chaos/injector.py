@@ -7,7 +7,7 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,10 +60,12 @@ class Injector:
         else:
             suspended = [self._process(fault.target)]
             suspended[0].send_signal(signal.SIGSTOP)
-        await asyncio.sleep(fault.for_s)
-        for process in suspended:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
+        try:
+            await asyncio.sleep(fault.for_s)
+        finally:
+            for process in suspended:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
 
     async def _remove(self, fault: Fault) -> None:
         """Like a file system that is not mounted: a file stored meanwhile would be hidden by the mount."""
@@ -74,6 +76,26 @@ class Injector:
             # Fails if a service stored something: that is a fault of the product.
             self.line.artifacts.rmdir()
         away.rename(self.line.artifacts)
+
+    async def _fill(self, fault: Fault) -> None:
+        """Leave no space for artifacts, or, where no small disk can be mounted, for events."""
+        if not self.line.disk.mounted:
+            await self._fill_stream(fault.for_s)
+            return
+        await asyncio.to_thread(self.line.disk.fill)
+        await asyncio.sleep(fault.for_s)
+        self.line.disk.free()
+
+    async def _fill_stream(self, for_s: float) -> None:
+        js = self.connection.jetstream(timeout=5)
+
+        async def limit(bytes_left: int) -> None:
+            info = await js.stream_info(topology.EVENTS_STREAM)
+            await js.update_stream(replace(info.config, max_bytes=info.state.bytes + bytes_left))
+
+        await _when_nats_is_there(lambda: limit(1))
+        await asyncio.sleep(for_s)
+        await _when_nats_is_there(lambda: limit(self.line.settings.event_max_bytes))
 
     async def _duplicate(self, fault: Fault) -> None:
         """Publish some of the newest events again, in any order, without the ids by which NATS knows them."""

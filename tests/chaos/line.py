@@ -7,23 +7,26 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import httpx
 import nats
+import psutil
 
 from shared import topology
 from shared.nats_users import OPERATOR, USERS, authorization
 from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
+from tests.chaos.small_disk import SmallDisk
 from tests.conftest import MongoServer, NatsServer
 from tests.gateway import BASE
 from tests.ports import free_port
 from tests.process import Process, environment_of
 
+_DISK_MIB = 128
 SERVICES = ("ingest", "evaluator", "review", "gateway")
 
 
@@ -45,6 +48,7 @@ class Line:
     settings: CommonSettings
     programs: dict[str, Program]
     services: dict[str, Process]
+    disk: SmallDisk
 
     @property
     def artifacts(self) -> Path:
@@ -63,14 +67,15 @@ class Line:
 def make(folder: Path, base_model: Path | None) -> Line:
     """The line, not started."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("nats", "mongo", "artifacts"):
+    for name in ("nats", "mongo"):
         (folder / name).mkdir()
+    disk = SmallDisk(folder / "disk", _DISK_MIB)
     nats_server, mongo = NatsServer(free_port(), folder / "nats"), MongoServer(free_port(), folder / "mongo")
     nats_server.authorization = authorization({user: _password(user) for user in USERS})
     settings = CommonSettings(
         nats_url=_url_of(nats_server, OPERATOR),
         mongo_url=mongo.url,
-        artifacts=str(folder / "artifacts"),
+        artifacts=str(disk.folder / "artifacts"),
         cache_dir=folder / "cache",
         keys_file=folder / "keys.json",
     )
@@ -82,23 +87,40 @@ def make(folder: Path, base_model: Path | None) -> Line:
         name: _service(name, settings, folder, {"ASSAY_NATS_URL": _url_of(nats_server, name), **own.get(name, {})})
         for name in names
     }
-    return Line(folder, settings, {"nats": nats_server, "mongo": mongo, "engine": engine, **services}, services)
+    return Line(folder, settings, {"nats": nats_server, "mongo": mongo, "engine": engine, **services}, services, disk)
 
 
 @asynccontextmanager
 async def started(line: Line) -> AsyncIterator[Line]:
     """The line with declared streams, all services ready; in the end everything is killed."""
+    line.disk.mount()
+    line.artifacts.mkdir()
     try:
         for program in line.programs.values():
-            await asyncio.to_thread(program.start)
+            program.start()
             if isinstance(program, NatsServer):
                 await _declare(line.settings)
         await asyncio.gather(*(_ready(line.url(name)) for name in line.services))
         yield line
     finally:
-        for program in reversed(line.programs.values()):
-            if program.process is not None:
-                program.kill()
+        # A fault that was cut short may still be starting a process in a thread.
+        await asyncio.get_running_loop().shutdown_default_executor()
+        _kill_all(line)
+        line.disk.unmount()
+
+
+def _kill_all(line: Line) -> None:
+    """Kill all programs and their workers, which do not end by themselves while they are suspended."""
+    started = [program for program in reversed(line.programs.values()) if program.process is not None]
+    workers: list[psutil.Process] = []
+    for program in started:
+        with suppress(psutil.NoSuchProcess):
+            workers += psutil.Process(cast(Any, program.process).pid).children(recursive=True)
+    for program in started:
+        program.kill()
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 def _settings_of_services(engine_url: str, base_model: Path | None) -> dict[str, dict[str, str]]:

@@ -58,6 +58,7 @@ async def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     """Inject the faults of the plan; ends with the first round that breaks a promise."""
     line = lines.make(folder, plan.base_model)
     async with lines.started(line):
+        say(str(line.disk))
         options = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.5, "error_cb": _expected}
         connection = await nats.connect(line.settings.nats_url, **options)
         try:

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["kill", "suspend", "remove", "duplicate", "delay"]
+Kind = Literal["kill", "suspend", "remove", "duplicate", "delay", "fill"]
 ARTIFACTS = "artifacts"
+DISK = "disk"
 WORKER = " worker"
-_KINDS: tuple[Kind, ...] = ("kill", "suspend", "remove", "duplicate", "delay")
+_KINDS: tuple[Kind, ...] = ("kill", "suspend", "remove", "duplicate", "delay", "fill")
 # Outages that a lease does not survive are rare: each takes more than half a minute.
 _LONG_SHARE, _LONG_S = 0.03, 35.0
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`kill` is `kill -9`, `suspend` SIGSTOP, `remove` takes a folder away; all three end after `for_s` seconds.
+    """`kill` is `kill -9`, `suspend` SIGSTOP, `remove` takes a folder away, `fill` leaves no space for artifacts; all
+    four end after `for_s` seconds.
 
     `duplicate` publishes recent events again, `delay` holds back one consumer. The next fault begins `next_s` seconds
     after this one began, so that some faults overlap.
@@ -40,10 +42,11 @@ def schedule(seed: int, count: int, services: Sequence[str], consumers: Sequence
         "remove": (ARTIFACTS,),
         "duplicate": ("events",),
         "delay": consumers,
+        "fill": (DISK,),
     }
 
     def fault() -> Fault:
-        [kind] = chance.choices(_KINDS, weights=(6, 3, 1, 1, 1))
+        [kind] = chance.choices(_KINDS, weights=(6, 3, 1, 1, 1, 1))
         long = longest_s > 5 and chance.random() < _LONG_SHARE
         for_s = _LONG_S if long else chance.uniform(0.2, longest_s)
         return Fault(kind, chance.choice(targets[kind]), for_s, chance.uniform(0.3, 1.5) * for_s)

@@ -1,6 +1,8 @@
 """Artifacts: stored atomically, verified, never pickled."""
 
+import errno
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -102,3 +104,14 @@ async def test_the_archive_of_runs_does_not_take_an_outage_for_an_unknown_run(tm
         await archive.find("ftjob-1")
     (tmp_path / "store").mkdir()
     assert await archive.find("ftjob-1") is None
+
+
+def test_a_write_that_fails_on_a_full_disk_leaves_no_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = Artifacts(str(tmp_path))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.put_bytes(b"content")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
