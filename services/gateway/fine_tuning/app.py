@@ -46,7 +46,6 @@ JOB_INDEXES = (
     ("labels", "at"),
     ("owner", "status"),
     ("fine_tuned_model", "status"),
-    ("owner", "status"),
     "requested.training_file",
     "requested.validation_file",
 )
