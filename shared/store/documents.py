@@ -16,7 +16,7 @@ OPERATORS = ("lt", "lte", "gt", "gte", "in", "all")
 class Condition:
     """A condition on one field; `path` has dots, `operator` is `eq` or one of `OPERATORS`.
 
-    `eq` compares a list as a whole; `all` tests whether a list has all of some entries.
+    `eq` compares a list with a list as a whole; for its entries use `all`, because databases differ on `eq` with one.
     """
 
     path: str
