@@ -11,7 +11,8 @@ from tests.chaos.load import Load
 from tests.chaos.stored_events import StoredEvents
 
 TERMINAL = {"succeeded", "failed", "cancelled"}
-_DECIDED = {"dataset.ready", "dataset.rejected", "model.approved", "model.rejected", "job.ended"}
+_CHECKED = ("dataset.ready", "dataset.rejected")
+_VERDICTS = ("model.approved", "model.rejected")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,15 @@ class Settling:
             return [name for name in self.line.services if not await is_ready(client, self.line.url(name))]
 
     async def _undecided(self) -> list[str]:
+        """A job that waits for people has ended before it has a verdict, so it needs both events."""
         await self.events.read()
-        ended = {event.subject for event in self.events.facts().once(*_DECIDED)}
-        return [f"{each.id} has not ended" for each in (*self.load.uploads, *self.load.jobs) if each.id not in ended]
+        checked, judged, ended = map(self._subjects, (_CHECKED, _VERDICTS, ("job.ended",)))
+        uploads = [each.id for each in self.load.uploads if each.id not in checked]
+        jobs = [each.id for each in self.load.jobs if each.id not in judged & ended]
+        return [f"{each} has not ended" for each in (*uploads, *jobs)]
+
+    def _subjects(self, types: tuple[str, ...]) -> set[str | None]:
+        return {event.subject for event in self.events.facts().once(*types)}
 
     async def _states(self) -> list[str]:
         found: list[str] = []
