@@ -33,9 +33,13 @@ class Store(BaseStore):
         await self._client.admin.command("ping")
 
     async def prepare(self) -> None:
+        # All lists are sorted by `_id` in the end. The laptop's database cannot index `_id` with other fields, and
+        # sorts equal values without an index; it does not name its topology, as MongoDB does.
+        hello = await self._client.admin.command("hello")
+        last = [("_id", ASCENDING)] if "topologyVersion" in hello else []
         for name, indexes in self._indexes.items():
             for fields in indexes.keys:
-                await self.database[name].create_index([(field, ASCENDING) for field in fields])
+                await self.database[name].create_index([*((field, ASCENDING) for field in fields), *last])
         await self.database["inbox"].create_index([("at", ASCENDING)])
 
     def close(self) -> None:
