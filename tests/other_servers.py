@@ -110,7 +110,7 @@ class NatsCluster:
         config = folder / "nats.conf"
         config.write_text(
             f'{self.authorization}server_name: "n{number}"\nlisten: "127.0.0.1:{self.ports[number]}"\n'
-            f'jetstream {{ store_dir: "{folder}/js", sync_interval: always, max_file_store: 2GB }}\n'
+            f'jetstream {{ store_dir: "{folder}/js", sync_interval: always, max_file_store: 16GB }}\n'
             f'cluster {{ name: "tests", listen: "127.0.0.1:{self.routes[number]}", routes: [{peers}] }}\n'
         )
         with (folder / "log").open("ab") as log:
