@@ -69,6 +69,18 @@ def test_an_engineer_goes_from_a_dropped_workbook_to_the_served_model_by_the_pag
     version = ask_in_playground(page, local_stack.url, SUFFIX, QUESTION)
     assert version == local_stack.report(job_id)["deployment"]["version"]
     expect(page.locator("main")).to_contain_text("template bookshop 1 is applied")
+    page.goto(f"{local_stack.url}/console/review/verdicts/{job_id}")
+    check_evidence_links(page, local_stack.url)
+
+
+def check_evidence_links(page: Page, url: str) -> None:
+    """From a verdict one reaches the items, scores, answers, policy, training and events that it rests on."""
+    panel = page.get_by_role("region", name="What it rests on")
+    links = [link.get_attribute("href") for link in panel.get_by_role("link").all()]
+    assert len(links) >= 6, links
+    for link in links:
+        answer = page.request.get(f"{url}{link}")
+        assert answer.ok, f"{link}: {answer.status}"
 
 
 def give_best_scores(local_stack: LocalStack, client: openai.OpenAI, job_id: str) -> None:

@@ -224,6 +224,17 @@ async def test_an_upload_while_the_artifact_store_is_away_is_503_and_can_be_repe
         assert (await http.post("/v1/files", **sent)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("../../keys.json", "keys.json"), ("/etc/passwd", "passwd"), ("..\\..\\rows.jsonl", "rows.jsonl")],
+)
+async def test_the_folders_in_a_files_name_are_left_out(app, sdk, name: str, kept: str) -> None:
+    file = await sdk.files.create(file=(name, rows(3)), purpose="fine-tune")
+    assert file.filename == (await announced(app, file.id)).filename == kept
+    assert (await sdk.files.content(file.id)).content == rows(3)
+    assert left_on_disk() == set()
+
+
 async def test_two_uploads_of_one_file_at_once_are_two_files_with_one_content(app, sdk) -> None:
     content = rows(3) * 1000
 
