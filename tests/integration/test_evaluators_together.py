@@ -15,7 +15,8 @@ from tests.evaluator_process import Evaluator, checkpoint, evaluations, evaluato
 from tests.scripted_engine import ScriptedEngine, adapter, scripted_engine
 
 pytestmark = pytest.mark.timeout(240)
-QUESTIONS, ANSWER_S = 20, 0.1
+# Long beside what an evaluator does for a checkpoint apart from asking, also on a machine that is busy.
+QUESTIONS, ANSWER_S = 20, 0.3
 
 
 @dataclass
