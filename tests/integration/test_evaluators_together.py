@@ -16,7 +16,7 @@ from tests.scripted_engine import ScriptedEngine, adapter, scripted_engine
 
 pytestmark = pytest.mark.timeout(240)
 # Long beside what an evaluator does for a checkpoint apart from asking, also on a machine that is busy.
-QUESTIONS, ANSWER_S = 20, 0.3
+QUESTIONS, ANSWER_S = 20, 0.2
 
 
 @dataclass
