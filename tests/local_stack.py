@@ -25,9 +25,6 @@ MakeAdapter = Callable[[int], Path]
 PORTS = [name for name in LocalSettings.model_fields if name.endswith("_port")]
 # Where the checkout's own stack keeps its base model: it is unpacked once for all.
 MODELS = Path(__file__).parents[1] / ".assay" / "models"
-# Two threads wait for each other at each step of the model. Other tests use both cores: with a thread on each, vLLM
-# would wait most of the time.
-LAST_CORE = str((os.cpu_count() or 1) - 1)
 
 
 Say = Callable[[str], None]
@@ -98,8 +95,7 @@ def say(pytestconfig: pytest.Config) -> Say:
 def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSettings]:
     """Settings of a stack; afterwards every process of the stack is stopped."""
     folder = tmp_path_factory.mktemp("assay")
-    options = {"vllm_cores": LAST_CORE, **{name: free_port() for name in PORTS}}
-    settings = LocalSettings(state_dir=folder, models_dir=MODELS, **options)
+    settings = LocalSettings(state_dir=folder, models_dir=MODELS, **{name: free_port() for name in PORTS})
     yield settings
     stack.down(settings, print)
 
