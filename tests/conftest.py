@@ -18,6 +18,7 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store.indexes import Indexes
 from tests.local_stack import adapters, base_model, engine, local_settings, local_stack, make_adapter, say
+from tests.mongo_server import MongoServer
 from tests.other_servers import NatsCluster, SecantusServer, chosen
 from tests.ports import free_port, wait_for_port
 from tests.scheduling import SharedProcessScheduling, place
@@ -82,37 +83,6 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
     server.start()
     yield server
     server.kill()
-
-
-@dataclass
-class MongoServer:
-    """The laptop's MongoDB server; it can be killed and started again over the same data."""
-
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            # By default all of its processes share one pid file, and a second one ends at once.
-            [
-                *(BIN / "nx-27017", "-p", str(self.port), "--data-dir", self.folder / "data"),
-                *("--pid-file", self.folder / "pid", "--log-file", self.folder / "log"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-        )
-        wait_for_port(self.port)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture(scope="session")

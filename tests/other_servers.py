@@ -10,37 +10,25 @@ from pathlib import Path
 import nats
 from nats.errors import Error as NatsError
 
+from tests.mongo_server import MongoServer
 from tests.ports import free_port, wait_for_port
 
 SECOND = Path(__file__).parents[1] / ".second" / "bin"
-"""An environment for servers that are no dependency of the product; `make second` makes it."""
+"""The environment of servers that only the tests use; `make second` makes it."""
 _READY_S = 30.0
 
 
-@dataclass
-class SecantusServer:
+class SecantusServer(MongoServer):
     """SecantusDB: MongoDB's wire protocol over WiredTiger. It is GPL, so it is in an environment of the tests alone."""
 
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-
     @property
-    def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}"
+    def command(self) -> list[str | Path]:
+        return [SECOND / "secantusd-py", "--port", str(self.port), "--storage-path", self.folder / "data"]
 
     def start(self) -> None:
-        command = [SECOND / "secantusd-py", "--port", str(self.port), "--storage-path", self.folder / "data"]
-        if not command[0].exists():
-            raise FileNotFoundError(f"{command[0]} is missing: run `make second`")
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        wait_for_port(self.port)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        if not (program := Path(self.command[0])).exists():
+            raise FileNotFoundError(f"{program} is missing: run `make second`")
+        super().start()
 
 
 @dataclass

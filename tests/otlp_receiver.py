@@ -1,6 +1,5 @@
 """A collector for tests: takes traces by OTLP over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.http_server import http_server
 
 
 @dataclass
@@ -45,16 +46,8 @@ class OtlpReceiver:
 async def otlp_receiver() -> AsyncIterator[OtlpReceiver]:
     receiver, app = OtlpReceiver(), web.Application()
     app.router.add_post("/v1/traces", receiver.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    receiver.endpoint = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    try:
+    async with http_server(app) as receiver.endpoint:
         yield receiver
-    finally:
-        await asyncio.wait_for(runner.cleanup(), 10)
 
 
 def attributes_of(span: Span) -> dict[str, str | int | float | bool]:

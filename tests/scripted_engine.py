@@ -18,6 +18,7 @@ from shared.artifacts import Artifacts
 from shared.events import Candidate
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, approved, candidate, eventually
+from tests.http_server import http_server
 
 PROMPT_TOKENS, WORDS = 7, ("it", "is", "so")
 
@@ -105,14 +106,8 @@ async def serve(engine: ScriptedEngine, port: int = 0) -> AsyncIterator[None]:
     app.router.add_post("/v1/unload_lora_adapter", engine.unload)
     for path in ("/v1/chat/completions", "/v1/completions"):
         app.router.add_post(path, engine.complete)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    assert site._server is not None
-    engine.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    yield
-    await runner.cleanup()
+    async with http_server(app, port) as engine.url:
+        yield
 
 
 def adapter(settings: CommonSettings, seed: int) -> Any:

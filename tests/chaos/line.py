@@ -21,8 +21,9 @@ from shared.nats_users import OPERATOR, USERS, authorization
 from shared.security import Keyring, Scope
 from shared.settings import CommonSettings
 from tests.chaos.small_disk import SmallDisk
-from tests.conftest import MongoServer, NatsServer
+from tests.conftest import NatsServer
 from tests.gateway import BASE
+from tests.mongo_server import MongoServer
 from tests.ports import free_port
 from tests.process import Process, environment_of
 

@@ -18,11 +18,12 @@ from shared.backup.contents import BackupError
 from shared.backup.streams import SAVED_STREAMS
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.conftest import MongoServer, NatsServer
+from tests.conftest import NatsServer
 from tests.five_services import FiveServices, admin_key, five_services, stored
 from tests.five_services_work import configure, serve_versions
 from tests.gateway import eventually, rows
 from tests.jetstream import jetstream
+from tests.mongo_server import MongoServer
 from tests.ports import free_port
 from tests.process import environment_of
 from tests.scripted_engine import scripted_engine

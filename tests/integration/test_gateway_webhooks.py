@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from shared.events import CheckpointSaved
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, candidate, eventually, rejected, rows, running, saved
+from tests.http_server import http_server
 
 
 @dataclass
@@ -32,13 +33,9 @@ class Endpoint:
 async def endpoint() -> AsyncIterator[Endpoint]:
     endpoint, app = Endpoint(), web.Application()
     app.router.add_post("/hook", endpoint.called)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    endpoint.url = f"{site.name}/hook"
-    yield endpoint
-    await runner.cleanup()
+    async with http_server(app) as url:
+        endpoint.url = f"{url}/hook"
+        yield endpoint
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from shared.events import TrainingCancelRequested
 from shared.outages import Outages
 from shared.settings import CommonSettings
 from shared.store import MemoryStore, Store
-from tests.conftest import MongoServer, NatsServer
+from tests.conftest import NatsServer
+from tests.mongo_server import MongoServer
 from tests.ports import free_port
 
 # Each delivery waits 5 s for the database, so this outage is longer than all deliveries that the test allows.

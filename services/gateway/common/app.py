@@ -45,7 +45,7 @@ class Resources:
 
     @property
     def quotas(self) -> Quotas:
-        """The limits of keys that have none of their own."""
+        """The server's limits, for keys that set no limit."""
         settings = self.settings
         return Quotas(
             open_jobs=settings.key_open_jobs,

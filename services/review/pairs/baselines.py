@@ -108,7 +108,10 @@ class Baselines:
     async def _read(self, known: Baseline, event: EvaluationAnswered) -> dict[str, object]:
         """What changes of the baseline; its pairs are stored."""
         if event.error is not None or event.samples is None:
-            return {"status": "failed", "reason": event.error.message if event.error else "there are no answers"}
+            return {
+                "status": "failed",
+                "reason": event.error.message if event.error else "the evaluation has no answers",
+            }
         try:
             content = await asyncio.to_thread(self.files.read, event.samples)
         except ArtifactError as error:

@@ -10,6 +10,7 @@ from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.domain.answer import Answer, answer_lines, read_lines, sample_lines
 from services.evaluator.scoring.domain.answer_confidence import LEAST_LIKELY_COUNT, confidence
 from services.evaluator.scoring.domain.item import Item
+from tests.http_server import http_server
 
 TOLD = [("The", -0.1), (" answer", -0.2), (" is", 0.0), (" 42", -3.0), (".", -0.5), ("!", -1.0), ("<end>", -0.01)]
 ITEM = Item(({"role": "user", "content": "q"},), "r")
@@ -59,17 +60,14 @@ async def engine():
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", chat)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with http_server(app) as url:
 
-    async def ask(*reply: Any, sure: bool = True) -> tuple[Answer, dict[str, Any]]:
-        replies[:] = reply
-        async with Vllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "", 5, confidence=sure) as server:
-            return await server.answer("m", ITEM.prompt, 9), bodies[-1]
+        async def ask(*reply: Any, sure: bool = True) -> tuple[Answer, dict[str, Any]]:
+            replies[:] = reply
+            async with Vllm(url, "", 5, confidence=sure) as server:
+                return await server.answer("m", ITEM.prompt, 9), bodies[-1]
 
-    yield ask
-    await runner.cleanup()
+        yield ask
 
 
 async def test_the_engine_is_asked_for_the_log_probabilities_of_the_taken_tokens(engine) -> None:

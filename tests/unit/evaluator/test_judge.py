@@ -22,6 +22,7 @@ from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.review.policies.domain import rubric as review
+from tests.http_server import http_server
 
 ITEMS = [Item(({"role": "user", "content": f"q{n}"},), f"right {n}") for n in range(10)]
 RIGHT = [Answer(item.reference) for item in ITEMS]
@@ -56,18 +57,13 @@ async def judge_that(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", chat)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with Vllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "key", 0.3) as server:
+    async with http_server(app) as url, Vllm(url, "key", 0.3) as server:
 
         def make(reply: Replies) -> Judge:
             replies.append(reply)
             return Judge(server, "judge-1", 4)
 
         yield make
-    await runner.cleanup()
 
 
 def rating(points: int) -> str:

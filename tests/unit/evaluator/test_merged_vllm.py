@@ -13,6 +13,7 @@ from services.evaluator.scoring.adapters.merged_vllm import MergedVllm
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.ports import EngineUnavailable
 from services.evaluator.scoring.service.answer_collector import Adapter, AnswerCollector
+from tests.http_server import http_server
 from tests.weights import MODULE, pair
 
 ITEMS = [Item(({"role": "user", "content": f"q{n}"},), "r") for n in range(3)]
@@ -96,15 +97,9 @@ def server(tmp_path: Path) -> Server:
 
 
 async def answers(server: Server, adapter: Adapter | None, cache: Path) -> list[str]:
-    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with MergedVllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "", 5, cache) as engine:
-            found = await AnswerCollector(engine, 2, 0.1).answers("small", adapter, ITEMS, 5)
-            return [answer.text for answer in found]
-    finally:
-        await runner.cleanup()
+    async with http_server(server.app()) as url, MergedVllm(url, "", 5, cache) as engine:
+        found = await AnswerCollector(engine, 2, 0.1).answers("small", adapter, ITEMS, 5)
+        return [answer.text for answer in found]
 
 
 async def test_each_model_answers_with_its_own_weights_and_prefix_cache(server, tmp_path) -> None:

@@ -28,6 +28,7 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
 from tests.evaluator import suite_catalog
+from tests.http_server import http_server
 
 ROWS = [{"question": f"What is number {n}?", "answer": f"n{n}", "subject": "numbers"} for n in range(20)]
 TASK = {"name": "faq", "data": {"rows": ROWS}, "metrics": ["fuzzy"], "prompt": "Say: {{ question }}", "weight": 2}
@@ -56,11 +57,8 @@ async def model(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Model, s
     monkeypatch.setattr(judging, "PAUSE_S", 0.01)
     made, app = Model(), aioweb.Application()
     app.router.add_post("/v1/chat/completions", made.chat)
-    runner = aioweb.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await aioweb.TCPSite(runner, "127.0.0.1", 0).start()
-    yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with http_server(app) as url:
+        yield made, url
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from services.evaluator.scoring.service.answer_collector import AnswerCollector
 from services.evaluator.suites.adapters.prompt_template import PromptTemplate
 from services.evaluator.suites.domain.task import SPEED_METRICS, read_task
 from services.evaluator.suites.domain.task_items import items_of
+from tests.http_server import http_server
 
 ROWS = [{"question": f"q{n}"} for n in range(4)]
 CACHE = 'vllm:cache_config_info{engine="0",kv_cache_memory_bytes="1073741824"} 1.0\n'
@@ -84,14 +85,8 @@ def server(tmp_path: Path) -> Streaming:
 async def measured(server: Streaming, metrics: tuple[str, ...] = SPEED_METRICS) -> dict[str, Measured]:
     task = read_task({"name": "fast", "kind": "speed", "data": {"rows": ROWS}, "metrics": metrics})
     items = items_of(task, ROWS, [], PromptTemplate(task.template))
-    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with Vllm(f"http://127.0.0.1:{runner.addresses[0][1]}", "", 5) as engine:
-            answers = await AnswerCollector(engine, 8, 0.1).answers("small", None, items, 6)
-    finally:
-        await runner.cleanup()
+    async with http_server(server.app()) as url, Vllm(url, "", 5) as engine:
+        answers = await AnswerCollector(engine, 8, 0.1).answers("small", None, items, 6)
     return measure([answer.text for answer in answers], [""] * len(items), registry.load(task.measured_by))
 
 

@@ -18,8 +18,11 @@ _ID = re.compile(r"key_[0-9a-f]{1,64}")
 
 
 class Limits(BaseModel):
-    """What bounds a key. None is no bound for the first three and for `expires_at`, which is in Unix seconds; for
-    the others it is the server's own limit."""
+    """What bounds a key.
+
+    Without a value, the first three and `expires_at` (in Unix seconds) do not bound it, and for the others the
+    server's limit holds.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -11,7 +11,7 @@ from shared.security import Key
 
 @dataclass(frozen=True)
 class Quotas:
-    """The limits of keys that have none of their own."""
+    """The server's limits, for keys that set no limit."""
 
     open_jobs: int
     files: int

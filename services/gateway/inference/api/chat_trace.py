@@ -17,7 +17,6 @@ from services.gateway.inference.service.served_answer import ServedAnswer
 from shared import tracing
 
 # By OpenTelemetry's semantic conventions for generative AI.
-_OPERATIONS = {completion_request.PATH: "text_completion"}
 _REQUEST = {
     "max_tokens": "gen_ai.request.max_tokens",
     "max_completion_tokens": "gen_ai.request.max_tokens",
@@ -42,7 +41,7 @@ class TracedChat:
     answered: set[str]
 
     async def __call__(self, cycle: RequestCycle) -> None:
-        operation = _OPERATIONS.get(self.path, "chat")
+        operation = _operation(self.path)
         about = {"http.request.method": "POST", "http.route": self.path, "url.path": self.path}
         parent = cycle.text(b"traceparent")
         with tracing.span(
@@ -72,8 +71,7 @@ class ChatTrace:
     def served_by(self, asked: ChatRequest, served: ServedAnswer) -> None:
         """A version answers; the first token of a stream is still to come."""
         self.served, version = served, served.target.version
-        operation = _OPERATIONS.get(asked.path, "chat")
-        self.first.update_name(f"{operation} {asked.model}")
+        self.first.update_name(f"{_operation(asked.path)} {asked.model}")
         asked_for = {name: asked.members[key] for key, name in _REQUEST.items() if key in asked.members}
         self.first.set_attributes(
             {
@@ -121,3 +119,8 @@ class ChatTrace:
         if said is not None:
             self.request.set_attribute("gen_ai.usage.input_tokens", said.prompt_tokens)
             self.request.set_attribute("gen_ai.usage.output_tokens", said.completion_tokens)
+
+
+def _operation(path: str) -> str:
+    """By the conventions, too."""
+    return "text_completion" if path == completion_request.PATH else "chat"
