@@ -17,6 +17,8 @@ _AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 def check_page(page: Page, widths: Sequence[int] = (1024, 1280)) -> None:
     """The page that is open now, in both themes: nothing serious by axe, no sideways scroll."""
+    # A followed link has changed the URL before its document is there.
+    page.wait_for_load_state("load")
     for theme in ("light", "dark"):
         page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
         assert_accessible(page)
