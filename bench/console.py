@@ -20,8 +20,9 @@ from urllib.parse import urljoin
 
 import httpx
 
-from bench.console_pages import PAGES, ConsolePage, OpenSite
 from bench.side_by_side import show
+from tests.browser.console_pages import PAGES, ConsolePage, Opened, OpenSite
+from tests.browser.many_documents import MANY
 
 REPEATED = 9
 PAGE_BYTES, CURVE_PAGE_BYTES, SCRIPT_BYTES, TIME_MS = 60_000, 90_000, 150_000, 100.0
@@ -52,9 +53,9 @@ class FirstScreen:
 def main() -> int:
     measured: list[FirstScreen] = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, (open_site, pages) in enumerate(PAGES):
-            with _client(open_site, Path(folder) / str(number)) as client:
-                measured += [_measure(client, page) for page in pages]
+        for name, (open_site, pages) in PAGES.items():
+            with _client(open_site, Path(folder) / name) as (opened, client):
+                measured += [_measure(client, page, opened.url(page)) for page in pages]
     show(
         ["page", "sent KB", "budget KB", "raw KB", "script KB", "server ms", "holds"],
         [
@@ -70,20 +71,20 @@ def main() -> int:
 
 
 @contextmanager
-def _client(open_site: OpenSite, folder: Path) -> Iterator[httpx.Client]:
+def _client(open_site: OpenSite, folder: Path) -> Iterator[tuple[Opened, httpx.Client]]:
     folder.mkdir()
-    with open_site(folder) as site:
-        headers = {"authorization": f"Bearer {site.keyring.create('bench', ('admin',))}", "accept-encoding": "gzip"}
-        with httpx.Client(base_url=site.url, headers=headers, timeout=120) as client:
-            yield client
+    with open_site(folder, MANY) as opened:
+        headers = {"authorization": f"Bearer {opened.secret}", "accept-encoding": "gzip"}
+        with httpx.Client(base_url=opened.site.url, headers=headers, timeout=120) as client:
+            yield opened, client
 
 
-def _measure(client: httpx.Client, page: ConsolePage) -> FirstScreen:
-    answers = [client.get(page.path).raise_for_status()]
+def _measure(client: httpx.Client, page: ConsolePage, url: str) -> FirstScreen:
+    answers = [client.get(url).raise_for_status()]
     times_ms: list[float] = []
     for _ in range(REPEATED):
         started = time.process_time()
-        client.get(page.path)
+        client.get(url)
         times_ms.append(1000 * (time.process_time() - started))
     scripts: list[httpx.Response] = []
     for path in _ASSET.findall(answers[0].text):

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from docs.pictures import save
 from tests.browser.review_data import REVIEW, review_site, reviewer
+from tests.browser.site import Site
 
 _PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 800}}
 
@@ -56,18 +57,11 @@ CHINESE = [
 
 def take(browser: Browser) -> None:
     """Write the pictures of review into `docs/pages`."""
-    _scoring(browser, ENGLISH, "en-GB", "light", "review-score")
-    _scoring(browser, ENGLISH, "en-GB", "dark", "review-score-dark")
     _scoring(browser, CHINESE, "zh-CN", "light", "review-score-zh")
-    with tempfile.TemporaryDirectory() as folder, review_site(Path(folder), ENGLISH) as site:
-        phone = reviewer(browser, site, "Ana", "review", **_PHONE)
-        phone.goto(site.url + REVIEW + "/pairs")
-        save(phone, "review-pairs")
-        _score_all(reviewer(browser, site, "Ben", "review"), site.url, "4", "5", "3")
-        _score_all(reviewer(browser, site, "Cleo", "review"), site.url, "2", "5", "3")
-        lead = reviewer(browser, site, "Lea", "admin")
-        lead.goto(site.url + REVIEW + "/panel")
-        save(lead, "review-panel")
+    for theme, ending in (("light", ""), ("dark", "-dark")):
+        _scoring(browser, ENGLISH, "en-GB", theme, f"review-score{ending}")
+        with tempfile.TemporaryDirectory() as folder, review_site(Path(folder), ENGLISH) as site:
+            _panel(browser, site, theme, ending)
 
 
 def _scoring(browser: Browser, rows: list[dict[str, Any]], locale: str, theme: Any, name: str) -> None:
@@ -77,6 +71,24 @@ def _scoring(browser: Browser, rows: list[dict[str, Any]], locale: str, theme: A
         page.keyboard.press("4")
         page.keyboard.press("5")
         save(page, name)
+        page.context.close()
+
+
+def _panel(browser: Browser, site: Site, theme: Any, ending: str) -> None:
+    """A pair on a phone, and the panel after two people have scored. One context at a time: several need more memory
+    for their pictures than a headless browser may have."""
+    phone = reviewer(browser, site, "Ana", "review", **_PHONE, color_scheme=theme)
+    phone.goto(site.url + REVIEW + "/pairs")
+    save(phone, f"review-pairs{ending}")
+    phone.context.close()
+    for name, accuracy in (("Ben", ("4", "5", "3")), ("Cleo", ("2", "5", "3"))):
+        person = reviewer(browser, site, name, "review")
+        _score_all(person, site.url, *accuracy)
+        person.context.close()
+    lead = reviewer(browser, site, "Lea", "admin", color_scheme=theme)
+    lead.goto(site.url + REVIEW + "/panel")
+    save(lead, f"review-panel{ending}")
+    lead.context.close()
 
 
 def _practise(page: Page, url: str) -> None:

@@ -29,12 +29,14 @@ PAGES = {
     "new-job": "/console/trainer/new",
     "run": "/console/trainer/jobs/{job}",
     "evaluate": "/console/evaluator/",
+    "comparison": "/console/evaluator/compare?of={job}/{step}&base=true&production=true",
     "suites": "/console/evaluator/suites",
     "review": "/console/review/",
     "verdict": "/console/review/verdicts/{job}",
     "serve": "/console/serve/",
     "playground": "/console/serve/playground",
     "keys": "/console/admin/keys",
+    "usage": "/console/admin/usage",
 }
 
 
@@ -55,12 +57,15 @@ def main() -> int:
 
 
 def _newest_job(settings: LocalSettings) -> dict[str, str]:
+    """The newest job that succeeded, its file, and its last step with a checkpoint."""
     key = settings.admin_key_file.read_text().strip()
-    jobs = httpx.get(
-        f"{settings.gateway_url}/v1/fine_tuning/jobs?limit=20", headers={"authorization": f"Bearer {key}"}, timeout=30
-    ).json()["data"]
-    job = next(job for job in jobs if job["status"] == "succeeded")
-    return {"job": job["id"], "file": job["training_file"]}
+    with httpx.Client(
+        base_url=f"{settings.gateway_url}/v1/fine_tuning", headers={"authorization": f"Bearer {key}"}, timeout=30
+    ) as client:
+        jobs = client.get("/jobs?limit=20").json()["data"]
+        job = next(job for job in jobs if job["status"] == "succeeded")
+        last, *_ = client.get(f"/jobs/{job['id']}/checkpoints").json()["data"]
+    return {"job": job["id"], "file": job["training_file"], "step": str(last["step_number"])}
 
 
 def _take_all(browser: Browser, settings: LocalSettings, theme: str, places: Mapping[str, str]) -> None:

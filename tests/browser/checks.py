@@ -47,6 +47,54 @@ def assert_no_sideways_scroll(page: Page) -> None:
     assert wide <= 0, f"{page.url} is {wide} px wider than the window: {page.evaluate(_WIDE)}"
 
 
+def assert_reached_by_keyboard(page: Page) -> None:
+    """The tab key reaches everything that can be pressed or filled in, and one sees where it is."""
+    wanted: dict[str, str] = page.evaluate(_PRESSABLE)
+    for _ in range(len(wanted) + 5):
+        page.keyboard.press("Tab")
+    reached: dict[str, bool] = page.evaluate("window.reached")
+    missed = [html for number, html in wanted.items() if number not in reached]
+    assert not missed, f"{page.url}: the tab key does not reach\n" + "\n".join(missed)
+    unseen = [html for number, html in wanted.items() if not reached[number]]
+    assert not unseen, f"{page.url}: nothing shows that the focus is on\n" + "\n".join(unseen)
+
+
+# What looks like it can be pressed counts, also where it is no button: it must lie in something that takes the focus.
+# Of a group of radio buttons the tab key reaches one, and the arrow keys the others.
+_PRESSABLE = """() => {
+  const stops = 'a[href], button, input, select, textarea, summary, [tabindex]';
+  const radios = new Set();
+  const wanted = {};
+  document.querySelectorAll('body *').forEach((element) => {
+    const pressed = element.matches(stops) || getComputedStyle(element).cursor === 'pointer';
+    if (!pressed || !element.checkVisibility({visibilityProperty: true})) return;
+    if (element.closest('dialog:not([open])')) return;
+    const target = element.closest('label')?.control ?? element.closest(stops) ?? element;
+    if (target.disabled || target.type === 'hidden' || target.type === 'file' && element !== target) return;
+    if (target.type === 'radio') {
+      if (radios.has(target.name)) return;
+      radios.add(target.name);
+      document.querySelectorAll('input[type=radio]').forEach((one) => {
+        if (one.name === target.name) one.dataset.stop = `radio ${target.name}`;
+      });
+      wanted[`radio ${target.name}`] = target.outerHTML.slice(0, 160);
+      return;
+    }
+    target.dataset.stop ??= `${Object.keys(wanted).length}`;
+    wanted[target.dataset.stop] = target.outerHTML.slice(0, 160);
+  });
+  window.reached = {};
+  document.addEventListener('focusin', ({target}) => {
+    const shown = [target, target.closest('label'), target.parentElement].filter(Boolean).some((one) => {
+      const style = getComputedStyle(one);
+      return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+    });
+    if (target.dataset.stop) window.reached[target.dataset.stop] = shown;
+  });
+  document.activeElement?.blur();
+  return wanted;
+}"""
+
 _WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .slice(0, 5).map(e => e.outerHTML.slice(0, 120))"""
@@ -78,7 +126,8 @@ def first_screen(page: Page) -> Iterator[dict[str, int]]:
 def english_left(page: Page, allowed: Sequence[str] = ()) -> list[str]:
     """Visible text of a Chinese page that is written in Latin letters alone, but for names that are `allowed`."""
     texts: list[str] = page.evaluate(_TEXTS)
-    known = re.compile("|".join(map(re.escape, ("Assay", "English", *allowed))))
+    longest_first = sorted(("Assay", "English", *allowed), key=len, reverse=True)
+    known = re.compile("|".join(map(re.escape, longest_first)))
     return [text for text in texts if not re.search("[一-鿿]", text) and re.search("[A-Za-z]{3,}", known.sub("", text))]
 
 

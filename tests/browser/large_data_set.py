@@ -15,17 +15,17 @@ ROWS = 500_000
 ABSENT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
 
 
-def add_large_data_set(data: DataPages, folder: Path) -> None:
+def add_large_data_set(data: DataPages, folder: Path, rows: int = ROWS) -> None:
     """The data set `file-large`; its rows and their index are first written to `folder`."""
     line = b'{"messages":[{"role":"user","content":"Question %07d?"},{"role":"assistant","content":"Answer."}]}\n'
-    (folder / "rows.jsonl").write_bytes(b"".join(line % number for number in range(ROWS)))
-    digests = np.arange(ROWS, dtype=np.uint64)
+    (folder / "rows.jsonl").write_bytes(b"".join(line % number for number in range(rows)))
+    digests = np.arange(rows, dtype=np.uint64)
     ends = (digests + 1) * np.uint64(len(line % 0))
-    none, places = np.zeros(ROWS, np.uint8), np.arange(1, ROWS + 1, dtype=np.uint32)
+    none, places = np.zeros(rows, np.uint8), np.arange(1, rows + 1, dtype=np.uint32)
     RowIndex(places, none, none, ends, np.stack([digests, digests], axis=1), digests).save(folder / "index.npz")
     report = Report(
         kind="chat",
-        counts=Counts(rows=ROWS, train=ROWS),
+        counts=Counts(rows=rows, train=rows),
         rows=data.artifacts.put_file(folder / "rows.jsonl"),
         index=data.artifacts.put_file(folder / "index.npz"),
     )

@@ -55,7 +55,7 @@ Provider = Callable[[Keyring, MemorySessionStore], Mapping[str, Any]]
 
 @dataclass
 class Site:
-    """A running site. `sign_in` gives a browser a session with a new key."""
+    """A running site. `sign_in` gives a browser a session with a new key, `sign_in_with` with a known one."""
 
     url: str
     keyring: Keyring
@@ -65,9 +65,12 @@ class Site:
     def sign_in(self, context: BrowserContext, *scopes: Scope, name: str = "Ana Ruiz") -> str:
         """Returns the key's secret."""
         secret = self.keyring.create(name, scopes)
+        self.sign_in_with(context, secret)
+        return secret
+
+    def sign_in_with(self, context: BrowserContext, secret: str) -> None:
         cookie = at_once(self.sessions.start(self.keyring.authenticate(f"Bearer {secret}")))
         context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.url, "sameSite": "Strict"}])
-        return secret
 
 
 @contextmanager

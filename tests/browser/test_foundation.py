@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import gallery
-from tests.browser.checks import PAGE_BYTES, SCRIPT_BYTES, check_page, first_screen
+from tests.browser.checks import PAGE_BYTES, SCRIPT_BYTES, assert_reached_by_keyboard, check_page, first_screen
 from tests.browser.site import Site, serving
 
 PATH = "/console/gallery/"
@@ -171,3 +171,19 @@ def test_an_action_after_the_session_has_ended_says_so(site: Site, signed_in: Pa
     signed_in.context.clear_cookies()
     signed_in.get_by_role("button", name="Works").click()
     expect(signed_in.locator("#signed-out")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("html", "missed"),
+    [
+        ("<style>p { cursor: pointer }</style><a href='#'>seen</a><p>pressed by mouse alone</p>", "does not reach"),
+        ("<button>seen</button><a href='#' tabindex='-1'>left out</a>", "does not reach"),
+        ("<style>a { outline: none }</style><a href='#'>no ring</a>", "nothing shows"),
+    ],
+)
+def test_the_check_of_the_keyboard_finds_what_it_should(page: Page, html: str, missed: str) -> None:
+    page.set_content(html)
+    with pytest.raises(AssertionError, match=missed):
+        assert_reached_by_keyboard(page)
+    page.set_content("<button>a</button><label>b <input type='radio' name='n'></label><input type='radio' name='n'>")
+    assert_reached_by_keyboard(page)
