@@ -4,6 +4,8 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,13 @@ def test_a_third_reviewer_compares_pairs_on_a_phone(site: Site, browser: Browser
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     expect(page.get_by_text("Pair 2 of 3")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text("You said that A is better.")).to_be_visible()
+    expect(page.get_by_text("Pair 1 of 3")).to_be_visible()
+    assert "shorter" in page.locator("#comment").input_value()
+    page.get_by_role("button", name="Equal").click()
+    expect(page.get_by_text("Pair 2 of 3")).to_be_visible()
+    expect(page.get_by_text("1 of 3 done")).to_be_visible()
     page.get_by_role("button", name="Equal").click()
     expect(page.get_by_text("Pair 3 of 3")).to_be_visible()
     page.reload()
@@ -121,6 +130,27 @@ def answer_baseline(service: Service, *answers: str) -> None:
     thread.join()
 
 
+def test_without_a_review_the_page_says_so_and_explains_policies_to_those_who_train(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with review_site(tmp_path, service=Idle(tmp_path / "service")) as site:
+        for scope, links in (("review", 0), ("train", 1)):
+            page = reviewer(browser, site, "Ana", scope)
+            page.goto(site.url + "/console/review/")
+            expect(page.get_by_text("Answers that need your judgement appear here.")).to_be_visible()
+            expect(page.get_by_text("A review opens when a checkpoint")).to_have_count(links)
+            expect(page.get_by_role("link", name="My reviews")).to_have_attribute("aria-current", "page")
+            page.context.close()
+
+
+class Idle(Service):
+    """Review before its first job."""
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any) -> Any:
+        yield
+
+
 def test_questions_are_imported_shown_as_text_and_versioned(site: Site, lead: Page) -> None:
     lead.goto(site.url + SETS)
     expect(lead.get_by_text("There is no question set yet.")).to_be_visible()
@@ -175,10 +205,10 @@ def test_an_administrator_decides_otherwise_and_manages_a_review(site: Site, lea
     lead.get_by_role("button", name="Reject").click()
     expect(lead.get_by_role("heading", name="Rejected")).to_be_visible()
     lead.goto(site.url + REVIEW + "/panel")
-    lead.get_by_label("Why").fill("no")
+    lead.get_by_label("Why; needed").fill("no")
     lead.get_by_role("button", name="Cancel the review").click()
     expect(lead.get_by_text("give a reason of 3 to 2000 characters")).to_be_visible()
-    assert lead.get_by_label("Why").input_value() == "no"
+    assert lead.get_by_label("Why; needed").input_value() == "no"
     lead.get_by_label("Deadline in hours from now").fill("12")
     lead.get_by_role("button", name="Set the deadline").click()
     expect(lead.get_by_role("row", name="deadline")).to_be_visible()

@@ -1,9 +1,9 @@
 """Reviewers in the browser: calibration, scoring by keyboard with a reload, adjudication, the verdict; Chinese."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -72,24 +72,55 @@ def test_two_reviewers_from_calibration_to_the_verdict(site: Site, browser: Brow
 
     lead = reviewer(browser, site, "Lea", "admin")
     lead.goto(site.url + REVIEW + "/panel")
-    expect(lead.get_by_text("Reviewers differ: decide")).to_be_visible()
+    disputed = lead.get_by_role("region", name="Reviewers differ, 1 of 1: Accuracy, 4 points apart")
+    expect(disputed.first).to_be_visible()
     for name in ("Ana", "Ben"):
         expect(lead.get_by_role("rowheader", name=name)).to_be_visible()
+        expect(disputed.get_by_text(name)).to_have_count(0)
+    expect(disputed.get_by_role("row", name="Reviewer 2").get_by_text("wrong, does harm", exact=True)).to_be_visible()
+    expect(lead.get_by_text("Accuracy: the reviewers agree on 2 of 3 answers.")).to_be_visible()
     check_page(lead)
-    for name in ("accuracy", "politeness", "usefulness"):
-        lead.locator(f"select[name={name}]").select_option("4")
-    lead.get_by_role("button", name="Decide").click()
-    expect(lead.get_by_text("Reviewers differ: decide")).to_have_count(0)
+    accuracy, politeness = (lead.get_by_label(f"Your decision: {name}") for name in ("Accuracy", "Politeness"))
+    assert (accuracy.input_value(), politeness.input_value()) == ("", "5")
+    lead.get_by_role("button", name="Save this decision").click()
+    assert accuracy.evaluate("e => e.validity.valueMissing"), "nothing is recorded that nobody chose"
+    accuracy.select_option("4")
+    lead.get_by_role("button", name="Save this decision").click()
+    expect(disputed).to_have_count(0)
     for _ in range(40):
         lead.goto(site.url + "/console/review/verdicts/job-1")
         if lead.get_by_role("heading", name="Approved").count():
             break
-        anyio.run(anyio.sleep, 0.1)
+        lead.wait_for_timeout(100)
     expect(lead.get_by_role("heading", name="Approved")).to_be_visible()
     expect(lead.get_by_text("human_score 91.7 ≥ 70.0")).to_have_count(2)
     check_page(lead)
     for page in (first, second, lead):
         page.context.close()
+
+
+def test_an_answer_is_saved_only_with_all_its_scores_and_the_page_names_the_missing_one(
+    site: Site, browser: Browser
+) -> None:
+    page = reviewer(browser, site, "Ana", "review")
+    calibrate(page, site)
+    expect(page.get_by_text(re.compile("^practice answer saved [0-9]{2}:[0-9]{2}$"))).to_be_visible()
+    save, undo = page.get_by_role("button", name="Save, next"), page.get_by_role("button", name="Undo last")
+    expect(undo).to_be_disabled()
+    for key in ("4", "3", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("2 of 3 scored")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="Not scored yet: Usefulness")).to_be_visible()
+    expect(save).to_be_disabled()
+    assert save.get_attribute("title") == "Not scored yet: Usefulness"
+    page.keyboard.press("5")
+    expect(save).to_be_enabled()
+    expect(page.get_by_role("alert").filter(has_text="Not scored yet")).to_have_count(0)
+    save.click()
+    expect(page.get_by_text("Answer 2 of 3")).to_be_visible()
+    expect(undo).to_be_enabled()
+    expect(page.get_by_text(re.compile("^last answer saved"))).to_be_visible()
+    page.context.close()
 
 
 def test_the_next_item_appears_within_100_ms_of_the_last_key(site: Site, browser: Browser) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from services.review.access import caller_of
 from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest
 from services.review.pairs.domain.win_rate import win_rates
-from services.review.pairs.service import Pairs, next_of
+from services.review.pairs.service import Pairs, last_of, next_of
 from shared.pages.conversation import turns
 from shared.pages.forms import fields, see_other
 
@@ -18,9 +18,11 @@ MAX_COMMENT = 4000
 
 
 @get("/reviews/{review_id:str}/pairs")
-async def pairs_page(request: AnyRequest, review_id: FromPath[str], pairs: NamedDependency[Pairs]) -> Response[bytes]:
-    """The next pair that the reader has not compared."""
-    return await _page(request, review_id, pairs)
+async def pairs_page(
+    request: AnyRequest, review_id: FromPath[str], pairs: NamedDependency[Pairs], again: FromQuery[str] = ""
+) -> Response[bytes]:
+    """The next pair that the reader has not compared; with `again`, the one of this key, to change what was said."""
+    return await _page(request, review_id, pairs, again=again)
 
 
 @post("/reviews/{review_id:str}/pairs", status_code=200)
@@ -29,32 +31,40 @@ async def prefer(request: AnyRequest, review_id: FromPath[str], pairs: NamedDepe
     form, caller = await fields(request), caller_of(request)
     side, comment = form.get("better", ""), form.get("comment", "")[:MAX_COMMENT]
     if side not in SIDES:
-        return await _page(request, review_id, pairs, comment, "choose one of the two answers, or a tie", 422)
+        problem = "choose one of the two answers, or a tie"
+        return await _page(request, review_id, pairs, again=form.get("pair", ""), typed=comment, problem=problem)
     try:
         await pairs.prefer(review_id, form.get("pair", ""), caller, side, comment)
     except REFUSALS as refusal:
-        return await _page(request, review_id, pairs, comment, str(refusal), 409)
+        problem = str(refusal)
+        return await _page(request, review_id, pairs, again=form.get("pair", ""), typed=comment, problem=problem)
     return see_other(f"/console/review/reviews/{review_id}/pairs")
 
 
 async def _page(
-    request: AnyRequest, review_id: str, pairs: Pairs, comment: str = "", problem: str = "", status: int = 200
+    request: AnyRequest, review_id: str, pairs: Pairs, *, again: str = "", typed: str | None = None, problem: str = ""
 ) -> Response[bytes]:
     caller, review = caller_of(request), await pairs.assignments.review(review_id)
     review.require_not_own(caller)
     every = await pairs.all(review_id)
-    pair = next_of(every, caller)
+    following, last = next_of(every, caller), last_of(every, caller)
+    # After the last pair the page tells which model gave which answer: then nothing is compared again.
+    before = next((each for each in every if following and each.key == again and caller.id in each.preferences), None)
+    pair, done = before or following, sum(caller.id in each.preferences for each in every)
     values: dict[str, Any] = {
         "review": review,
         "pair": pair,
         "shown": pair.shown_to(caller.id) if pair else ("", ""),
         "turns": turns(pair.prompt) if pair else [],
-        "done": sum(caller.id in each.preferences for each in every),
+        "done": done,
+        "place": done if before else done + 1,
         "total": len(every),
+        "last": last.key if last else "",
+        "again": before.side_preferred(caller.id) if before else None,
         # Win rates are shown only after the reviewer's last pair, so that they do not influence them.
-        "rates": win_rates(every) if pair is None else [],
+        "rates": win_rates(every) if following is None else [],
         "manages": caller.owns(review.candidate.owner),
-        "comment": comment,
+        "comment": typed if typed is not None else before.preferences[caller.id].comment if before else "",
         "problem": problem,
     }
-    return PAGES.page(request, "pairs.html.j2", status=status, at="review", **values)
+    return PAGES.page(request, "pairs.html.j2", status=422 if problem else 200, at="review", **values)

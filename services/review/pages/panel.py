@@ -15,6 +15,9 @@ from services.review.panels.progress import Progress
 from shared.pages.conversation import turns
 from shared.pages.people import people_with
 
+FEW_ANSWERS = 10
+"""On fewer answers than this, agreement is marked as uncertain."""
+
 
 @get("/reviews/{review_id:str}/panel")
 async def panel(
@@ -45,6 +48,8 @@ async def panel_page(
         "panel": await progress.panel(review_id, caller),
         "disputed": await adjudication.queue(review_id, caller) if decides else [],
         "rubric": review.policy.rubric,
+        "least": review.policy.agreement_at_least,
+        "few": FEW_ANSWERS,
         "manages": caller.owns(review.candidate.owner),
         "problem": problem,
         "typed": typed or {},

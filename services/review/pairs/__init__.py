@@ -1,1 +1,1 @@
-"""Pairs: which of two answers is better, blind, and the preferences as a data set."""
+"""Pairs: which of two answers is better, blind, and the preferences as a dataset."""

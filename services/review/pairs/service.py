@@ -72,6 +72,12 @@ class Pairs:
         return found
 
 
+def last_of(pairs: list[Pair], caller: Caller) -> Pair | None:
+    """The pair that the caller compared last."""
+    compared = [pair for pair in pairs if caller.id in pair.preferences]
+    return max(compared, key=lambda pair: pair.preferences[caller.id].at, default=None)
+
+
 def next_of(pairs: list[Pair], caller: Caller) -> Pair | None:
     """The next pair that the caller has not compared, in the caller's own random order."""
     left = [pair for pair in pairs if caller.id not in pair.preferences]

@@ -14,11 +14,26 @@ from services.review.panels.domain.scorecard import Decision, Score, Scorecard, 
 
 @dataclass(frozen=True)
 class Disputed:
-    """One item on which reviewers differ; the scores are in random order and without names."""
+    """One item on which reviewers differ; the scores are ordered by reviewer and without names.
+
+    `differences` is how far apart the scores of each criterion are, in points.
+    """
 
     item: Item
     scores: tuple[Score, ...]
+    differences: dict[str, int]
     decision: Decision | None
+
+    @property
+    def agreed(self) -> dict[str, int]:
+        """The points of the criteria to which all reviewers gave the same score."""
+        return {name: points for name, points in self.scores[0].points.items() if self.differences[name] == 0}
+
+    @property
+    def apart(self) -> dict[str, int]:
+        """The differences of the other criteria, the largest first."""
+        found = {name: points for name, points in self.differences.items() if points}
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,12 @@ class Adjudication:
         cards = [card for card in await self.assignments.cards(review_id) if card.disputed]
         content = {each.item.id: each.item for each in await self.assignments.items.find(review_id=review_id)}
         return [
-            Disputed(content[card.item_id], tuple(card.scores[name] for name in sorted(card.scores)), card.decision)
+            Disputed(
+                item=content[card.item_id],
+                scores=tuple(card.scores[name] for name in sorted(card.scores)),
+                differences=card.differences(),
+                decision=card.decision,
+            )
             for card in sorted(cards, key=lambda card: -card.spread())
         ]
 

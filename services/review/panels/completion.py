@@ -89,7 +89,7 @@ class Completion:
         for card in await self.scorecards.find(review_id=review.id, sealed=False):
             await self.scorecards.change(card.id, seal)
         if disputed := await self._disputed(review):
-            why = f"reviewers differ on {disputed} items"
+            why = f"reviewers differ on {disputed} {'item' if disputed == 1 else 'items'}"
             return await self._move(review, "adjudicating", why, "sealing", waiting=disputed)
         return await self._move(review, "scored", "the scores are sealed", "sealing")
 

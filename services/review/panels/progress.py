@@ -11,7 +11,7 @@ from services.review.panels.domain.review import Review
 from services.review.panels.domain.reviewer_quality import Finding, break_due, findings
 from services.review.panels.domain.scorecard import Scorecard
 from services.review.panels.domain.scored import Scored
-from services.review.panels.domain.scoring import agreement_by_criterion, reviewers_of
+from services.review.panels.domain.scoring import agreement_by_criterion, equal_items, reviewers_of
 from services.review.policies.domain.evidence import Agreement
 
 
@@ -27,13 +27,17 @@ class OwnProgress:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel's state. Agreement and findings are None for those who may not see them yet."""
+    """A panel's state. Agreement, equal items and findings are None for those who may not see them yet.
+
+    `equal_items` counts, for each criterion, the items to which all their reviewers gave the same score.
+    """
 
     scores_given: int
     scores_wanted: int
     done_by_reviewer: dict[str, int]
     disputed: int
     agreement: dict[str, Agreement] | None
+    equal_items: dict[str, int] | None
     findings: tuple[Finding, ...] | None
 
 
@@ -66,6 +70,7 @@ class Progress:
             done_by_reviewer={name: sum(name in card.scores for card in cards) for name in reviewers_of(cards)},
             disputed=sum(card.disputed for card in cards),
             agreement=await asyncio.to_thread(agreement_by_criterion, cards, review.policy) if shown else None,
+            equal_items=equal_items(cards, review.policy) if shown else None,
             findings=tuple(_findings(review, cards, members)) if shown else None,
         )
 

@@ -4,7 +4,8 @@ document.addEventListener("submit", async (event) => {
   if (!form) return;
   event.preventDefault();
   const { reason, ...scores } = Object.fromEntries(new FormData(form));
-  for (const name of Object.keys(scores)) scores[name] = Number(scores[name]);
+  // An empty choice stays empty: as a number it would be 0, which is a score on some scales.
+  for (const name of Object.keys(scores)) scores[name] = scores[name] === "" ? null : Number(scores[name]);
   const answer = await fetch(form.dataset.decide, {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -1,4 +1,4 @@
-// Compares two answers by keyboard: A, B, and E for equal; C begins the comment, Escape leaves it.
+// Compares two answers by keyboard: A, B, and E for equal; C begins the comment, Escape leaves it, U goes back.
 const form = document.querySelector("form[data-pair]");
 const votes = { a: "left", b: "right", e: "tie" };
 
@@ -8,6 +8,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target instanceof Element && event.target.matches("textarea, input")) return;
   const vote = votes[event.key.toLowerCase()];
   if (vote) form.querySelector(`button[value="${vote}"]`).click();
+  if (event.key.toLowerCase() === "u") document.querySelector("[data-again]")?.click();
   if (event.key.toLowerCase() === "c") {
     event.preventDefault();
     document.getElementById("comment").focus();

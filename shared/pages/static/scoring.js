@@ -6,6 +6,9 @@ const visited = [];
 let ahead = null;
 let shownAt = performance.now();
 let saving = Promise.resolve();
+const language = { en: "en-GB", zh: "zh-CN" }[document.documentElement.lang];
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+const list = new Intl.ListFormat(language);
 
 const form = () => document.getElementById("scores");
 const itemId = () => work.querySelector("[data-item]")?.dataset.item;
@@ -18,9 +21,23 @@ function prefetch() {
   ahead = skip ? fetchPage(`/next?skip=${encodeURIComponent(skip)}`).catch(() => null) : null;
 }
 
+const unscored = () => criteria().filter((criterion) => !chosen(criterion));
+
+function missing() {
+  const labels = unscored().map((each) => each.dataset.label);
+  return document.getElementById("save").dataset.missing.replace("#", list.format(labels));
+}
+
 function mark() {
-  const current = criteria().find((criterion) => !chosen(criterion));
+  if (!form()) return;
+  const [current] = unscored();
   for (const criterion of criteria()) criterion.classList.toggle("on", criterion === current);
+  const given = document.getElementById("given");
+  given.textContent = given.dataset.words.replace("#", criteria().length - unscored().length);
+  const save = document.getElementById("save");
+  save.disabled = Boolean(current);
+  save.title = current ? missing() : "";
+  document.getElementById("unsaved").hidden = true;
 }
 
 function show(markup) {
@@ -44,7 +61,7 @@ function filledIn() {
   };
 }
 
-async function post(id, body) {
+async function post(id, body, kind) {
   const answer = await fetch(`${api}/items/${encodeURIComponent(id)}/scores`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -52,19 +69,20 @@ async function post(id, body) {
   });
   if (!answer.ok) throw new Error((await answer.json()).detail);
   const saved = document.getElementById("saved");
-  saved.textContent = `${saved.dataset.word} ${new Date().toLocaleTimeString()}`;
+  saved.textContent = `${saved.dataset[kind]} ${clock.format(new Date())}`;
 }
 
 async function save() {
-  if (criteria().some((criterion) => !chosen(criterion))) return mark();
+  if (unscored().length) return complain(missing());
   await saving;
   const id = itemId();
   const body = filledIn();
   const before = [...work.childNodes];
   // The item after a calibration item depends on its score, so that it is fetched afterwards.
-  const next = work.querySelector("[data-calibration]") ? null : await ahead;
+  const practice = work.querySelector("[data-calibration]") !== null;
+  const next = practice ? null : await ahead;
   if (next) show(next);
-  saving = post(id, body)
+  saving = post(id, body, practice ? "practice" : "answer")
     .then(async () => {
       visited.push(id);
       if (!next) show(await fetchPage("/next"));
@@ -107,7 +125,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !form()) return;
   if (event.key === "Escape") return document.activeElement.blur();
   if (typing(event.target)) return;
-  const current = criteria().find((criterion) => !chosen(criterion)) ?? criteria().at(-1);
+  const current = unscored()[0] ?? criteria().at(-1);
   const box = /^\d$/.test(event.key) && current.querySelector(`input[value="${event.key}"]`);
   const command = commands[event.key.toLowerCase()];
   if (!box && !command) return;

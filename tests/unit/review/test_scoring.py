@@ -11,7 +11,7 @@ from services.review.panels.domain.scorecard import (
     Scorecard,
     place_for,
 )
-from services.review.panels.domain.scoring import human_evidence, item_scores
+from services.review.panels.domain.scoring import equal_items, human_evidence, item_scores
 from services.review.policies.domain.policy import Policy
 from services.review.policies.domain.rubric import BadScore, Rubric
 from tests.unit.review.evidence import sample_lines
@@ -148,3 +148,10 @@ def test_each_reviewer_has_a_random_order_that_stays() -> None:
     first, second = (sorted(ids, key=lambda item: place_for(key, item)) for key in ("key_a", "key_b"))
     assert first != second
     assert first == sorted(ids, key=lambda item: place_for("key_a", item))
+
+
+def test_equal_items_are_those_with_two_scores_that_do_not_differ_on_a_criterion() -> None:
+    cards = [card("a", ana=BEST, ben=BEST), card("b", ana=BEST, ben={**BEST, "accuracy": 2}), card("c", ana=BEST)]
+    assert equal_items(cards, POLICY) == {"accuracy": 1, "politeness": 2, "usefulness": 2}
+    assert cards[1].differences() == {"accuracy": 3, "politeness": 0, "usefulness": 0}
+    assert (cards[1].spread(), cards[2].spread()) == (3, 0)

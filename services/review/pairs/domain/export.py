@@ -1,4 +1,4 @@
-"""Preferences as a preference data set, in the shapes of TRL and of OpenAI."""
+"""Preferences as a preference dataset, in the shapes of TRL and of OpenAI."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -61,6 +61,13 @@ class Pair(BaseModel):
             return self.candidate.text, self.baseline.text
         return self.baseline.text, self.candidate.text
 
+    def side_preferred(self, reviewer: str) -> Side | None:
+        """The side that a reviewer preferred, as it was shown to them; None where they have not compared yet."""
+        given = self.preferences.get(reviewer)
+        if given is None or given.winner == "tie":
+            return given and "tie"
+        return "left" if (given.winner == "candidate") == self.candidate_is_left(reviewer) else "right"
+
     def preferred(self, reviewer: str, side: Side, comment: str, at: float) -> Self | None:
         """With a reviewer's preference; None when it is the same again."""
         if side == "tie":

@@ -140,12 +140,16 @@ class Scorecard(BaseModel):
     def _taken(self, now: float) -> list[Seat]:
         return [each for each in self.seats if each.taken(now)]
 
+    def differences(self) -> dict[str, int]:
+        """The difference between the highest and the lowest score of each criterion, in points; none without scores."""
+        scores = [score.points for score in self.scores.values()]
+        return (
+            {name: max(s[name] for s in scores) - min(s[name] for s in scores) for name in scores[0]} if scores else {}
+        )
+
     def spread(self) -> int:
         """The largest difference between two reviewers on a criterion, in points."""
-        scores = [score.points for score in self.scores.values()]
-        if len(scores) < 2:
-            return 0
-        return max(max(s[name] for s in scores) - min(s[name] for s in scores) for name in scores[0])
+        return max(self.differences().values(), default=0)
 
 
 def item_key(review_id: str, item_id: str) -> str:

@@ -55,6 +55,12 @@ def agreement_by_criterion(cards: Sequence[Scorecard], policy: Policy) -> dict[s
     }
 
 
+def equal_items(cards: Sequence[Scorecard], policy: Policy) -> dict[str, int]:
+    """How many items with at least two scores have equal ones, by criterion."""
+    differences = [card.differences() for card in cards if len(card.scores) > 1]
+    return {name: sum(each[name] == 0 for each in differences) for name in policy.rubric.names}
+
+
 def reviewers_of(cards: Sequence[Scorecard]) -> list[str]:
     """Everybody who scored at least one item."""
     return sorted({reviewer for card in cards for reviewer in card.scores})
