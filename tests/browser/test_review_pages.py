@@ -93,7 +93,7 @@ def test_two_reviewers_from_calibration_to_the_verdict(site: Site, browser: Brow
             break
         lead.wait_for_timeout(100)
     expect(lead.get_by_role("heading", name="Approved")).to_be_visible()
-    expect(lead.get_by_text("human_score 91.7 ≥ 70.0")).to_have_count(2)
+    expect(lead.get_by_text("human_score 96.7 ≥ 70.0")).to_have_count(2)
     check_page(lead)
     for page in (first, second, lead):
         page.context.close()
