@@ -12,6 +12,7 @@ from services.gateway.common.api import error_responses
 from services.gateway.console.api import sign_in_links
 from services.gateway.console.pages import routes, sign_in
 from services.gateway.console.service.sign_in_links import SignInLinks
+from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
 from services.ingest.pages import PAGES as INGEST_PAGES
 from services.ingest.pages.routes import routes as ingest
 from services.ingest.pages.uploads import begin, example
@@ -19,11 +20,11 @@ from services.review.pages import routes as review
 from services.review.pages.rendering import PAGES as REVIEW_PAGES
 from services.review.pages.waiting import waiting
 from services.trainer.pages.routes import routes as trainer
-from shared.events import Failure
+from shared.events import DatasetUploaded, Failure
 from shared.pages import pages_router
 from shared.security import Keyring, Scope
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
-from tests.browser.console_data import BASE, HOSTILE, ConsoleData, filled, job
+from tests.browser.console_data import ARTIFACT, BASE, HOSTILE, ConsoleData, filled, job
 from tests.browser.review_data import Service
 from tests.browser.site import MemorySessionStore, Site, at_once, serving
 
@@ -164,12 +165,30 @@ def test_home_shows_each_job_with_its_state_and_what_is_wrong(site: Site, page: 
     expect(main).to_contain_text("trains, step 512 of 954")
     expect(main).to_contain_text("14 of 1,310 rows are bad")
     expect(main).to_contain_text(HOSTILE)
-    expect(main).to_contain_text("1 of 2 engines up")
+    expect(main).to_contain_text("engines up: 1 of 2")
     row = page.get_by_role("row").filter(has_text="ftjob-served")
     expect(row).to_contain_text("0.824")
     expect(row).to_contain_text("0.774–0.874, n 240, step 310")
     expect(page.get_by_role("row").filter(has_text="ftjob-failed")).to_contain_text("not measured")
     check_page(page)
+
+
+def test_home_says_that_nothing_is_wrong_and_counts_what_people_uploaded(page: Page, tmp_path: Path) -> None:
+    data = ConsoleData()
+    for replica in data.fleet.replicas:
+        replica.up = True
+    with site_with(data, tmp_path) as site:
+        owner = site.keyring.authenticate(f"Bearer {site.sign_in(page.context, 'train')}").person
+        for file_id, purpose in (("file-6b20e1", "fine-tune"), ("file-metrics", "fine-tune-results")):
+            upload = DatasetUploaded(file_id=file_id, filename=f"{purpose}.jsonl", artifact=ARTIFACT, purpose=purpose)
+            at_once(data.files.create(UploadedFile(id=file_id, owner=owner, known=True, upload=upload)))
+        at_once(data.jobs.create(job("ftjob-1", "kefu", 5, owner=owner, status="queued", queued=True)))
+        page.goto(f"{site.url}/console/")
+        expect(page.get_by_role("region", name="What is wrong")).to_contain_text("Nothing")
+        expect(page.locator(".stations li").first).to_contain_text("1 file")
+        expect(page.get_by_role("row").filter(has_text="ftjob-1")).to_contain_text("fine-tune.jsonl")
+        expect(page.get_by_role("link", name="Add a file")).to_have_attribute("href", "/console/ingest/upload")
+        check_page(page)
 
 
 def test_home_tells_administrators_that_a_stream_fills_up(page: Page, tmp_path: Path) -> None:
@@ -193,9 +212,9 @@ def test_home_goes_on_by_itself_while_it_is_open(page: Page, tmp_path: Path) -> 
     with site_with(data, tmp_path) as site:
         site.sign_in(page.context, "admin")
         page.goto(f"{site.url}/console/")
-        expect(page.locator("main")).to_contain_text("1 of 2 engines up")
+        expect(page.locator("main")).to_contain_text("engines up: 1 of 2")
         data.fleet.replicas[1].up = True
-        expect(page.locator("main")).to_contain_text("2 of 2 engines up", timeout=10_000)
+        expect(page.locator("main")).to_contain_text("engines up: 2 of 2", timeout=10_000)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -57,7 +57,7 @@ def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
         expect(page.locator("main")).to_contain_text(job_id)
 
         page.goto(f"{site.url}/console/serve/?name=shop")
-        expect(page.get_by_role("row").filter(has_text="the name means it")).to_contain_text("100")
+        expect(page.get_by_role("row").filter(has_text="current version")).to_contain_text("100")
 
         assert ask_in_playground(page, site.url, "shop", "Where is my parcel?") == "version-of-shop"
         assert [body["model"] for body in asked] == ["shop"]

@@ -47,11 +47,9 @@ def test_the_page_says_who_answers_why_and_what_each_engine_holds(site: Site, ad
         admin.goto(f"{site.url}/console/serve/?name={NAME}")
     assert counted["sent"] < PAGE_BYTES
     newest = version_row(admin, 3)
-    expect(newest).to_contain_text("the name means it")
+    expect(newest).to_contain_text("current version")
     expect(newest).to_contain_text("100")
-    expect(newest.get_by_role("link", name="its verdict")).to_have_attribute(
-        "href", f"/console/review/runs/ftjob-{NAME}-3"
-    )
+    expect(newest.get_by_role("link", name="verdict")).to_have_attribute("href", f"/console/review/runs/ftjob-{NAME}-3")
     engines = admin.get_by_role("region", name="Engines")
     expect(engines).to_contain_text(version(1, "kefu").version + " (kefu)")
     expect(engines).to_contain_text("refused the connection")
@@ -141,7 +139,7 @@ def test_only_administrators_change_what_is_served(site: Site, page: Page) -> No
     site.sign_in(page.context, "infer")
     page.goto(f"{site.url}/console/serve/?name={NAME}")
     expect(page.get_by_role("button", name="Add the engine")).to_have_count(0)
-    expect(page.get_by_role("link", name="its verdict")).to_have_count(0)
+    expect(page.get_by_role("link", name="verdict")).to_have_count(0)
     for action in ("shares", "shadow", "rules", "rules/remove", "whole", "rollback", "engines", "engines/remove"):
         answer = page.request.post(f"{site.url}/console/serve/{action}", headers={"origin": site.url})
         assert answer.status == 403, action
@@ -281,7 +279,7 @@ def test_a_vote_becomes_a_preference_that_can_be_exported_uploaded_and_deleted(
         route.fulfill(status=200, json={"id": "file-1"})
 
     admin.route("**/v1/files", store)
-    admin.get_by_role("button", name="Make a data set of them").click()
+    admin.get_by_role("button", name="Make a dataset of them").click()
     admin.wait_for_url("**/console/ingest/files/file-1")
     assert b"preferred_output" in sent[0]
     assert b"preferences.jsonl" in sent[0]

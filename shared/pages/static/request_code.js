@@ -1,5 +1,9 @@
 // A chat request as code that works when it is pasted. A JSON text is also a Python literal.
-const literal = (value) => JSON.stringify(value);
+const literal = (value) =>
+  JSON.stringify(value, null, 1)
+    .replace(/([{[])\n */g, "$1")
+    .replace(/\n *([}\]])/g, "$1")
+    .replace(/\n */g, " ");
 
 export function requestAsCurl(origin, request) {
   const body = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
@@ -17,7 +21,10 @@ export function requestAsPython(origin, { model, messages, template_fields: fiel
   return `import os
 from openai import OpenAI
 
-client = OpenAI(base_url="${origin}/v1", api_key=os.environ["ASSAY_KEY"])
+client = OpenAI(
+    base_url="${origin}/v1",
+    api_key=os.environ["ASSAY_KEY"],
+)
 answer = client.chat.completions.create(
     model=${literal(model)},
     messages=[

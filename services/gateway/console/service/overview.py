@@ -51,6 +51,7 @@ class Overview:
     states: Counter[State]
     """How many of the newest jobs are in each state."""
     files: Sequence[UploadedFile]
+    """The newest files that people uploaded."""
     more_files: bool
     names: Sequence[str]
     """Stable names that are served."""
@@ -72,6 +73,11 @@ class Overview:
     def is_first_start(self) -> bool:
         """Whether the reader has made nothing yet."""
         return not self.jobs and not self.files
+
+    @property
+    def file_names(self) -> dict[str, str]:
+        """The names of the newest files by their ids."""
+        return {file.id: file.upload.filename for file in self.files if file.upload}
 
     @property
     def refused_files(self) -> list[UploadedFile]:
@@ -104,7 +110,7 @@ class Overviews:
             jobs=[JobRow(job, job_line(job), best_score(scored[job.id], metrics[job.id])) for job in shown],
             more_jobs=jobs.has_more,
             states=Counter(job_line(job).state for job in jobs.items),
-            files=files.items,
+            files=[file for file in files.items if not file.is_result],
             more_files=files.has_more,
             names=self._names(key),
             engines=len(self.fleet.replicas),
