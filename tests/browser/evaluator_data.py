@@ -50,7 +50,13 @@ LOANS = [
 ARTIFACT = Artifact(uri="memory://x", sha256="f" * 64, bytes=1)
 
 
-def candidate(step: int, job_id: str = "ftjob-3e91c7", owner: str = AUTHOR.id, suffix: str = "shop") -> Candidate:
+def candidate(
+    step: int,
+    job_id: str = "ftjob-3e91c7",
+    owner: str = AUTHOR.id,
+    suffix: str = "shop",
+    suite: str | None = "shop",
+) -> Candidate:
     digest = hashlib.sha256(f"{job_id}/{step}".encode()).hexdigest()
     return Candidate(
         job_id=job_id,
@@ -60,13 +66,15 @@ def candidate(step: int, job_id: str = "ftjob-3e91c7", owner: str = AUTHOR.id, s
         adapter=Artifact(uri="memory://adapter", sha256=digest, bytes=1),
         lora_rank=8,
         suffix=suffix,
-        suite="shop",
+        suite=suite,
         owner=owner,
     )
 
 
 PRODUCTION, FIRST, BEST = candidate(9, "ftjob-0d1e2f"), candidate(248), candidate(310)
-_WRONG_EVERY = {None: 2, PRODUCTION.version: 6, FIRST.version: 5, BEST.version: 9}
+PLAIN = candidate(126, "ftjob-9d88bf", suffix="parcels", suite=None)
+"""Scored on its validation split alone, under a name without a version in production."""
+_WRONG_EVERY = {None: 2, PRODUCTION.version: 6, FIRST.version: 5, BEST.version: 9, PLAIN.version: 4}
 
 
 def says(version: str | None, place: int, item: Item) -> str:
@@ -132,12 +140,19 @@ class EvaluatorData:
         await self.evaluations.deployed(deployed, at=datetime.fromtimestamp(1, UTC))
         for made in (FIRST, BEST, candidate(496, owner="key_other", suffix=HOSTILE)):
             await self.evaluate(made)
+        await self.evaluate(PLAIN, validation=True)
         yield
 
-    async def evaluate(self, made: Candidate) -> None:
+    async def evaluate(self, made: Candidate, *, validation: bool = False) -> None:
         rows = [CHINESE, *FAQ]
         test = Split(artifact=self.files.put_bytes(_messages(rows)), rows=len(rows))
-        saved = CheckpointSaved(candidate=made, total_steps=620, metrics=TrainingMetrics(step=made.step), test=test)
+        saved = CheckpointSaved(
+            candidate=made,
+            total_steps=620,
+            metrics=TrainingMetrics(step=made.step),
+            test=test,
+            validation=test if validation else None,
+        )
         await self.evaluations.evaluate(saved)
 
 

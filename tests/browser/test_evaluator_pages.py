@@ -19,7 +19,7 @@ from tests.browser.site import Site, at_once, serving
 
 OWN = (
     "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE, "loans",
-    "Ana Ruiz", "admin", "v-", "Excel", "CSV", "system", HOSTILE, GROUP, "men",
+    "Ana Ruiz", "admin", "v-", "parcels", "Excel", "CSV", "system", HOSTILE, GROUP, "men",
 )  # fmt: skip
 COMPARE = "compare?of=ftjob-3e91c7/248&of=ftjob-3e91c7/310&base=true&production=true"
 
@@ -67,22 +67,52 @@ def test_checkpoints_are_chosen_and_compared(site: Site, admin: Page) -> None:
     expect(admin.locator("main")).to_contain_text("could not be scored")
     expect(admin.locator("main")).to_contain_text(HOSTILE)
     check_page(admin)
+    row = admin.get_by_role("row")
+    expect(row.filter(has_text="parcels")).to_contain_text("exact_match, validation split")
+    expect(row.filter(has_text="310")).to_contain_text("shop.score, suite shop")
+    compare = admin.get_by_role("button", name="Compare", exact=True)
+    expect(compare).to_have_css("cursor", "not-allowed")
+    expect(admin.get_by_text("choose at least one checkpoint")).to_be_visible()
     for step in (248, 310):
-        admin.get_by_label(f"Choose ftjob-3e91c7/{step}").check()
+        admin.get_by_label(f"Choose shop, checkpoint {step}").check()
     admin.get_by_label("with production").check()
-    admin.get_by_role("button", name="Compare").click()
-    expect(admin.locator("main")).to_contain_text("4 models")
+    expect(compare).to_have_css("cursor", "pointer")
+    expect(admin.get_by_text("choose at least one checkpoint")).to_be_hidden()
+    compare.click()
+    expect(admin.locator(".head")).to_contain_text("4 models, 114 questions: test split 25, suite shop 89")
     check_page(admin)
+
+
+def test_a_comparison_names_its_split_and_why_production_is_left_out(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/compare?of=ftjob-9d88bf/126&base=true&production=true")
+    expect(admin.locator(".head")).to_contain_text("2 models, 25 questions of the validation split")
+    expect(admin.locator("article h3")).to_have_text("validation 2")
+    expect(admin.get_by_role("alert")).to_have_count(0)
+    expect(admin.locator("main")).to_contain_text(
+        f"Production is left out: no version of {BASE} was served under parcels when parcels, checkpoint 126"
+    )
+    expect(admin.locator("main")).to_contain_text("The verdict on a job rests on the test split")
+    copy = admin.get_by_role("button", name="Copy ftjob-9d88bf/126")
+    expect(copy).to_have_attribute("data-copy", "ftjob-9d88bf/126")
+
+
+def test_an_answer_that_shares_almost_nothing_with_the_reference_is_shown_plain(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/evaluator/compare?of=ftjob-9d88bf/126&base=true&item=:4&which=all")
+    answer = admin.locator(".ans-t tbody tr").first.locator("td").first
+    expect(answer).to_contain_text("You get it back within 3 days.")
+    expect(answer).to_contain_text("shares almost nothing with the reference")
+    expect(answer.locator("ins, del")).to_have_count(0)
 
 
 def test_the_paired_test_speaks_in_words_and_signs(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
     better = admin.locator(".cmp .tag.good").first
     expect(better).to_contain_text("better +")
-    assert admin.locator(".cmp tbody tr").first.locator(".tag.bad").count() == 0
+    expect(admin.get_by_text("the others are tested against it")).to_have_count(1)
     admin.goto(f"{site.url}/console/evaluator/{COMPARE}&against=production&model=base")
-    # A metric on which the model that is looked at is worse comes first.
-    expect(admin.locator(".cmp tbody tr").first.locator(".tag.bad")).to_contain_text("worse −")
+    # The main metric comes first, then those on which the model that is looked at is worse.
+    expect(admin.locator(".cmp tbody th").first).to_contain_text("shop.score")
+    expect(admin.locator(".cmp tbody tr").nth(1).locator(".tag.bad")).to_contain_text("worse −")
 
 
 def test_items_begin_with_the_largest_loss_and_mark_what_differs(site: Site, admin: Page) -> None:
@@ -106,7 +136,7 @@ def test_few_questions_are_said_beside_the_scores(site: Site, admin: Page) -> No
     admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
     box = admin.get_by_role("status").filter(has_text="What these scores cannot tell")
     expect(box).to_contain_text("shop.faq: 25 items cannot confirm a difference of less than 24% between two models")
-    expect(box).to_contain_text("Step 310")
+    expect(box).to_contain_text("shop, checkpoint 310")
 
 
 def test_the_groups_of_a_fairness_task_are_compared_within_each_model(site: Site, admin: Page) -> None:
@@ -114,7 +144,7 @@ def test_the_groups_of_a_fairness_task_are_compared_within_each_model(site: Site
     panel = admin.get_by_role("region", name="The same questions for each group").first
     rows = panel.locator("tbody tr")
     expect(rows).to_have_count(4)
-    expect(rows.filter(has_text="Step 310")).to_contain_text(f"worse for {GROUP}")
+    expect(rows.filter(has_text="checkpoint 310")).to_contain_text(f"worse for {GROUP}")
     expect(rows.filter(has_text="Base model")).to_contain_text("no difference")
 
 
@@ -154,7 +184,7 @@ def test_checkpoints_of_others_are_not_found(site: Site, page: Page) -> None:
 
 
 def test_chinese_leaves_no_word_in_english(site: Site, admin: Page) -> None:
-    for path in ("", f"{COMPARE}&", "compare?of="):
+    for path in ("", f"{COMPARE}&", "compare?of=ftjob-9d88bf/126&production=true&", "compare?of="):
         admin.goto(f"{site.url}/console/evaluator/{path}{'' if '?' in path else '?'}&language=zh")
         assert english_left(admin, OWN) == [], path
 
@@ -181,7 +211,7 @@ def test_two_hundred_checkpoints_go_page_by_page_and_stay_chosen(
             page.goto(f"{site.url}/console/evaluator/")
         assert counted["sent"] < PAGE_BYTES
         assert asked == ["find"]
-        page.get_by_label("Choose ftjob-long/199").check()
+        page.get_by_label("Choose shop, checkpoint 199").check()
         page.get_by_role("button", name="Older").click()
         expect(page.get_by_label("ftjob-long/199")).to_be_checked()
-        expect(page.get_by_label("Choose ftjob-long/174")).to_be_visible()
+        expect(page.get_by_label("Choose shop, checkpoint 174")).to_be_visible()

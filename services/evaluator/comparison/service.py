@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from services.evaluator.comparison.domain.group_table import GroupTable, group_tables
 from services.evaluator.comparison.domain.item_difference import ItemDifference, ItemFilter, passes
@@ -16,7 +16,7 @@ from services.evaluator.evaluation.domain.unread_answers import unread_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
-from shared.events import EvalDone, EvaluationAnswered
+from shared.events import Candidate, EvalDone, EvaluationAnswered
 
 MAX_MODELS = 12
 _KEPT_IN_MEMORY = 8
@@ -56,6 +56,10 @@ class CompleteComparison:
     """What the scores of each checkpoint cannot tell, for people."""
     groups: Sequence[GroupTable] = ()
     """The groups of fairness tasks, for each model."""
+    candidates: Mapping[str, Candidate] = field(default_factory=dict[str, Candidate])
+    """The models that are checkpoints."""
+    split: Literal["validation", "test"] | None = None
+    """The split of the items without a task; None if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,14 @@ class Comparisons:
         facts = {each.id: facts_of(each) for each in evaluations}
         warnings = {each.id: warnings_of(each.done) for each in evaluations}
         groups = [table for side in sides for table in group_tables(side)]
-        return replace(compared(sides, request.against), facts=facts, warnings=warnings, groups=groups)
+        return replace(
+            compared(sides, request.against),
+            facts=facts,
+            warnings=warnings,
+            groups=groups,
+            candidates={each.id: each.done.candidate for each in evaluations},
+            split=evaluations[0].done.split,
+        )
 
     async def _evaluation(self, name: str, request: ComparisonRequest) -> Evaluation:
         evaluation = await self.evaluations.by_id(name)

@@ -1,7 +1,7 @@
 """The evaluated checkpoints, from which a comparison is chosen."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
@@ -12,6 +12,7 @@ from services.evaluator.evaluation.domain.unread_answers import UnreadWarning, u
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.pages import PAGES
 from services.evaluator.pages.models import MAX_SHOWN
+from services.evaluator.scoring.domain.metrics import main_metric
 from shared.events import Comparison, Interval, Score
 from shared.store import Cursor, CursorError
 from shared.web import NotFound
@@ -38,11 +39,22 @@ class EvaluatedCheckpoint:
     base: Score | None
     against_base: Comparison | None
     warnings: tuple[UnreadWarning, ...]
+    split: Literal["validation", "test"]
+
+    @property
+    def suite(self) -> str:
+        """The suite of the metric; empty if the metric is of the split."""
+        return (self.metric or "").rpartition(".")[0].partition(".")[0]
+
+    @property
+    def measured(self) -> tuple[str | None, str]:
+        """The metric and the questions on which it was measured."""
+        return self.metric, self.suite or self.split
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "EvaluatedCheckpoint":
         done = evaluation.done
-        metric = representative(list(done.scores))
+        metric = main_metric(list(done.scores))
         tests = {each.metric: each for each in done.comparisons if each.against == "base"}
         return cls(
             id=evaluation.id,
@@ -59,14 +71,8 @@ class EvaluatedCheckpoint:
             base=done.base_scores.get(metric or ""),
             against_base=tests.get(metric or ""),
             warnings=tuple(unread_warnings(done)),
+            split=done.split,
         )
-
-
-def representative(metrics: list[str]) -> str | None:
-    """A suite's score where there is one, else whether the answers are right, else the first metric."""
-    wanted = [name for name in metrics if name.endswith(".score")]
-    wanted += [name for name in ("accuracy", "exact_match") if name in metrics]
-    return next(iter([*wanted, *metrics]), None)
 
 
 @get("/")
@@ -89,8 +95,10 @@ async def checkpoints(
         raise NotFound(str(error)) from None
     rows = [EvaluatedCheckpoint.of(each) for each in found.items]
     chosen = list(dict.fromkeys(of or []))
+    measured = {row.measured for row in rows if row.metric}
     values: dict[str, Any] = {
         "rows": rows,
+        "same": next(row for row in rows if row.metric) if len(measured) == 1 else None,
         "chosen": chosen,
         "elsewhere": [each for each in chosen if each not in {row.id for row in rows}],
         "job": job,

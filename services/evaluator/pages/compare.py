@@ -1,6 +1,5 @@
 """Several models side by side: scores with their tests, pictures, and every item on which they differ."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -97,7 +96,8 @@ async def compare(
     values: dict[str, Any] = {
         "choice": choice,
         "view": view,
-        "missing_production": _lacks_production(choice, found.figures.models),
+        "first": found.candidates[choice.of[0]],
+        "lacks_production": choice.production and "production" not in found.figures.models,
     }
     return PAGES.page(request, "compare.html.j2", at="evaluate", **values)
 
@@ -116,10 +116,6 @@ async def export(
         return _refused(request, choice, "refused", str(error))
     headers = {"content-disposition": f'attachment; filename="comparison.{format}"'}
     return Response(content, media_type=MEDIA_TYPES[format], headers=headers)
-
-
-def _lacks_production(choice: Choice, names: Sequence[str]) -> bool:
-    return choice.production and "production" not in names
 
 
 def _refused(request: AnyRequest, choice: Choice, why: str, words: str = "") -> Response[bytes]:

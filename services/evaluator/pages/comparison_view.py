@@ -1,5 +1,6 @@
 """A comparison as its page shows it: models, lines of scores, pictures, and the items that were asked for."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -13,7 +14,7 @@ from services.evaluator.comparison.service import CompleteComparison
 from services.evaluator.pages.models import MOST_BARS, MOST_IN_RADAR, ShownModel, shown_models
 from services.evaluator.pages.score_charts import Bar, BarGroup, bars, radar
 from services.evaluator.pages.score_table import ScoreLine, pictured, score_lines, verdict_counts
-from services.evaluator.pages.word_diff import Part, word_diff
+from services.evaluator.pages.word_diff import WordDiff, word_diff
 from shared.events import Comparison
 from shared.pages.conversation import turns
 
@@ -50,7 +51,7 @@ class ComparisonView:
         self.baseline, *others = found.figures.models
         named = [name for name in others if name not in ("base", "production")]
         self.looked_at = choice.model if choice.model in others else next(iter([*named, *others]))
-        self.models = shown_models(found.figures.models, found.figures.details, self.looked_at, checkpoints=checkpoints)
+        self.models = shown_models(found, self.looked_at, checkpoints=checkpoints)
         self.counts = verdict_counts(found.figures)
 
     @cached_property
@@ -69,7 +70,12 @@ class ComparisonView:
 
     @cached_property
     def lines(self) -> list[ScoreLine]:
-        return score_lines(self.figures, self.looked_at)
+        return score_lines(self.figures, self.found.items, self.looked_at)
+
+    @cached_property
+    def sources(self) -> Mapping[str, int]:
+        """The number of items of each suite, and of the split, whose name is empty."""
+        return Counter(item.task.partition(".")[0] for item in self.found.items)
 
     @cached_property
     def tasks(self) -> list[str]:
@@ -119,7 +125,7 @@ class ComparisonView:
     def turns(self, item: ItemDifference) -> list[tuple[str, str]]:
         return turns(item.prompt)
 
-    def parts(self, item: ItemDifference, model: str) -> list[Part] | None:
+    def diff(self, item: ItemDifference, model: str) -> WordDiff | None:
         """The answer against the reference; None if the texts are too long to compare."""
         return word_diff(item.reference, item.answers[model])
 
@@ -147,9 +153,9 @@ class ComparisonView:
 
     @cached_property
     def radar_models(self) -> Sequence[ShownModel]:
-        """The model that is looked at, the baseline and one more; drawn last is the first."""
-        wanted = [self.looked_at, self.baseline, *self.figures.models]
-        return [self.model(name) for name in dict.fromkeys(wanted)][:MOST_IN_RADAR]
+        """The model that is looked at, the baseline and one more, in the order of the table."""
+        wanted = [*dict.fromkeys([self.looked_at, self.baseline, *self.figures.models])][:MOST_IN_RADAR]
+        return [model for model in self.models if model.name in wanted]
 
     @cached_property
     def radar_lines(self) -> list[ScoreLine]:
@@ -157,10 +163,10 @@ class ComparisonView:
         return lines if len(lines) >= LEAST_AXES else []
 
     def radar(self, title: str) -> Markup:
-        shapes = [
-            (model.role, [self._bar(line, model).value for line in self.radar_lines]) for model in self.radar_models
-        ]
-        return radar([line.metric for line in self.radar_lines], shapes[::-1], title)
+        # The last one lies on top.
+        models = sorted(self.radar_models, key=lambda model: model.name == self.looked_at)
+        shapes = [(model.role, [self._bar(line, model).value for line in self.radar_lines]) for model in models]
+        return radar([line.metric for line in self.radar_lines], shapes, title)
 
     def _bar(self, line: ScoreLine, model: ShownModel) -> Bar:
         cell = next(each for each in line.cells if each.model == model.name)

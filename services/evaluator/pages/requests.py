@@ -1,6 +1,6 @@
 """Models on a suite by request, before any training: the form, progress, and the comparison of the answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -79,7 +79,9 @@ async def requested_evaluation(
     if found.answered and not problem:
         try:
             complete = await requested_comparisons.complete(found.answered, against)
-            view = ComparisonView(complete, choice, checkpoints=False)
+            asked = found.requested.models if found.requested else ()
+            candidates = {each.name: each.candidate for each in asked if each.candidate}
+            view = ComparisonView(replace(complete, candidates=candidates), choice, checkpoints=False)
         except NotComparable as error:
             problem = str(error)
 

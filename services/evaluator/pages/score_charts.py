@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 292, 40, 14, 246
 _GAP = 5
-_LONGEST_NAME = 20
+_SIGN_WIDTH = 7.3
+"""Of a mono sign in a label."""
 _RADAR_WIDTH, _RADAR_HEIGHT, _RADIUS = 420, 290, 100
 _DASHES = {
     "base": Markup('stroke-dasharray="6 4"'),
@@ -75,7 +76,12 @@ def _group(group: BarGroup, left: float, width: float) -> Markup:
         '<text x="{x:.1f}" y="{z}" class="c">n {n}</text>'
     )
     label = words.format(
-        x=left + width / 2, y=_BOTTOM + 18, z=_BOTTOM + 34, name=_short(group.name), full=group.name, n=group.n
+        x=left + width / 2,
+        y=_BOTTOM + 18,
+        z=_BOTTOM + 34,
+        name=_short(group.name, int(width / _SIGN_WIDTH) - 1),
+        full=group.name,
+        n=group.n,
     )
     return Markup("").join([*drawn, label])
 
@@ -143,7 +149,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+def _short(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 

@@ -1,12 +1,12 @@
 """The scores of a comparison as lines of a table, and the ones that its pictures show."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from services.evaluator.comparison.domain.item_difference import ItemDifference
 from services.evaluator.comparison.domain.side_by_side import SideBySide
-from services.evaluator.scoring.domain.metrics import LESS_IS_BETTER
+from services.evaluator.scoring.domain.metrics import LESS_IS_BETTER, main_metric
 from shared.events import Comparison, Interval, Score
 
 
@@ -50,8 +50,8 @@ class ScoreLine:
         return complete and not self.less_is_better
 
 
-def score_lines(found: SideBySide, looked_at: str) -> list[ScoreLine]:
-    """One line a metric: first those on which the model that is looked at is worse, then the others in their order."""
+def score_lines(found: SideBySide, items: Sequence[ItemDifference], looked_at: str) -> list[ScoreLine]:
+    """One line a metric: the main one, then those on which the model that is looked at is worse, then each task's."""
     tests = {name: {test.metric: test for test in own} for name, own in found.comparisons.items()}
     lines = [
         ScoreLine(
@@ -65,7 +65,16 @@ def score_lines(found: SideBySide, looked_at: str) -> list[ScoreLine]:
         )
         for metric, scores in found.scores.items()
     ]
-    return sorted(lines, key=lambda line: not line.is_worse(looked_at))
+    first, tasks = main_metric([*found.scores]), _task_metrics(items)
+    return sorted(
+        lines,
+        key=lambda line: (
+            line.metric != first,
+            not line.is_worse(looked_at),
+            not line.weighted,
+            line.metric not in tasks,
+        ),
+    )
 
 
 def verdict_counts(found: SideBySide) -> dict[str, Counter[str]]:
@@ -74,7 +83,13 @@ def verdict_counts(found: SideBySide) -> dict[str, Counter[str]]:
 
 
 def pictured(lines: Sequence[ScoreLine], items: Sequence[ItemDifference], most: int) -> list[ScoreLine]:
-    """At most so many lines for a picture: whole suites, then each task's main metric, then others."""
-    main = {f"{item.task}.{item.metric}" if item.task else item.metric for item in items}
+    """At most so many lines for a picture, in their order: whole suites, each task's main metric, then others."""
+    tasks = _task_metrics(items)
     fitting = [line for line in lines if line.fits_picture]
-    return sorted(fitting, key=lambda line: (not line.weighted, line.metric not in main))[:most]
+    chosen = sorted(fitting, key=lambda line: (not line.weighted, line.metric not in tasks))[:most]
+    return [line for line in fitting if line in chosen]
+
+
+def _task_metrics(items: Sequence[ItemDifference]) -> Collection[str]:
+    """The main metric of each task."""
+    return {f"{item.task}.{item.metric}" if item.task else item.metric for item in items}

@@ -1,5 +1,7 @@
 """What a comparison's page makes of its figures: the order of lines, marked differences, pictures."""
 
+from dataclasses import replace
+
 from services.evaluator.comparison.domain.item_difference import difference_of, passes
 from services.evaluator.comparison.domain.model_facts import fact_lines, facts_of
 from services.evaluator.comparison.domain.side_by_side import ModelResults
@@ -7,7 +9,7 @@ from services.evaluator.comparison.service import CompleteComparison, compared
 from services.evaluator.evaluation.domain.evaluation import Evaluation
 from services.evaluator.pages.comparison_view import ComparisonView, ItemChoice
 from services.evaluator.pages.word_diff import MOST_WORDS, word_diff
-from shared.events import Artifact, Candidate, EvalDone
+from shared.events import Artifact, Candidate, EvalDone, Score
 
 
 def rows(*right: bool, task: str = "accuracy") -> list[dict[str, object]]:
@@ -54,7 +56,7 @@ def test_a_page_beyond_the_last_one_is_the_last_one():
 def test_answers_are_compared_by_words_and_by_signs_in_chinese():
     parts = word_diff("Within 5 days.", "Within 14 days.")
     assert parts is not None
-    assert [(part.kind, part.text) for part in parts] == [
+    assert [(part.kind, part.text) for part in parts.parts] == [
         ("same", "Within "),
         ("del", "5 "),
         ("ins", "14 "),
@@ -62,7 +64,51 @@ def test_answers_are_compared_by_words_and_by_signs_in_chinese():
     ]
     chinese = word_diff("请低温烘干", "请高温烘干")
     assert chinese is not None
-    assert [part.text for part in chinese if part.kind != "same"] == ["低", "高"]
+    assert [part.text for part in chinese.parts if part.kind != "same"] == ["低", "高"]
+
+
+def test_only_an_answer_that_shares_almost_no_word_with_the_reference_is_unlike_it():
+    reference = '{"street":"67 Derby Street","city":"Hanover","name":"Vera Mendes"}'
+    answers = {
+        "I'm sorry, but I specialize in customer support for products.": True,
+        "The order goes to Vera Mendes again.": False,
+        '{"street":"67 Derby Street"}': False,
+    }
+    for answer, is_unlike in answers.items():
+        diff = word_diff(reference, answer)
+        assert diff is not None
+        assert diff.is_unlike == is_unlike, answer
+    for reference, answer in (("yes", "Yes, that is right."), ("", "Yes."), ("请低温烘干", "请高温烘干")):
+        diff = word_diff(reference, answer)
+        assert diff is not None
+        assert not diff.is_unlike, answer
+
+
+def test_the_main_metric_comes_first_in_the_table_and_in_every_picture():
+    scores = {"bleu": 0.1, "exact_match": 1.0, "rouge_l": 0.5}
+    worse = {"bleu": 0.0, "exact_match": 1.0, "rouge_l": 0.0}
+    row = {"prompt": [{"role": "user", "content": "q"}], "reference": "a", "answer": "a"}
+    sides = [
+        ModelResults(name, {"": [{**row, "scores": own}] * 20}, {each: Score(value=v, n=20) for each, v in own.items()})
+        for name, own in (("j/1", scores), ("j/2", worse))
+    ]
+    view = ComparisonView(compared(sides), ItemChoice(), checkpoints=True)
+    assert [line.metric for line in view.lines] == ["exact_match", "bleu", "rouge_l"]
+    assert [line.metric for line in view.bar_lines] == ["exact_match", "bleu", "rouge_l"]
+    assert [line.metric for line in view.radar_lines] == ["exact_match", "bleu", "rouge_l"]
+    assert [model.name for model in view.radar_models] == ["j/1", "j/2"]
+
+
+def test_checkpoints_of_the_same_name_and_step_are_told_apart_by_their_jobs():
+    found = replace(
+        two([True], [True]),
+        candidates={
+            "j/1": checkpoint("ftjob-3e91c7aa", 10, 8, "a").done.candidate,
+            "j/2": checkpoint("ftjob-9d88bfbb", 10, 8, "b").done.candidate,
+        },
+    )
+    models = ComparisonView(found, ItemChoice(), checkpoints=True).models
+    assert [model.job_hint for model in models] == ["ftjob-3e91c7", "ftjob-9d88bf"]
 
 
 def test_texts_that_are_too_long_are_not_compared():

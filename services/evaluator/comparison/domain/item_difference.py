@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.evaluator.scoring.domain.answer import question
+from services.evaluator.scoring.domain.metrics import main_metric
 
 ItemFilter = Literal["all", "changed", "gained", "lost"]
 
@@ -47,7 +48,7 @@ class ItemDifference(BaseModel):
 def difference_of(task: str, place: int, rows: Mapping[str, Mapping[str, Any]]) -> ItemDifference:
     """The item from each model's row; the first model is the baseline."""
     first = next(iter(rows.values()))
-    metric = _main_metric(first)
+    metric = main_metric(sorted(first["scores"])) or ""
     values = {name: row["scores"][metric] for name, row in rows.items() if metric in row["scores"]}
     baseline = first["scores"].get(metric)
     return ItemDifference(
@@ -76,9 +77,3 @@ _FILTERS: dict[ItemFilter, Callable[[ItemDifference, str | None], bool]] = {
 def passes(item: ItemDifference, which: ItemFilter, model: str | None = None) -> bool:
     """Whether the item belongs to a filter: for one model, or without one for any of them."""
     return _FILTERS[which](item, model)
-
-
-def _main_metric(row: Mapping[str, Any]) -> str:
-    """The metric that decides whether an item is right: the exact ones where they are measured."""
-    scores = row["scores"]
-    return next((name for name in ("accuracy", "exact_match") if name in scores), min(scores, default=""))

@@ -1,9 +1,8 @@
 """Warns of sets of questions that are too small to tell much."""
 
+from services.evaluator.scoring.domain.metrics import main_metric
 from shared.events import EvalDone, Score
 from shared.small_samples import FEW, limits_of
-
-_MAIN = ("accuracy", "exact_match")
 
 
 def few_items_warnings(done: EvalDone) -> list[str]:
@@ -17,7 +16,8 @@ def few_items_warnings(done: EvalDone) -> list[str]:
 
 
 def _warning(done: EvalDone, task: str, scores: dict[str, Score]) -> str:
-    metric = next((name for name in _MAIN if name in scores), next(iter(scores)))
+    metric = main_metric(list(scores))
+    assert metric is not None, "a task with a warning has a score"
     interval = done.intervals.get(f"{task}.{metric}" if task else metric)
     between = f" lies between {interval.low:.2f} and {interval.high:.2f}" if interval else " is uncertain"
     place = task or f"{done.split} split"

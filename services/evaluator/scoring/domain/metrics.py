@@ -106,6 +106,13 @@ LESS_IS_BETTER = frozenset(
 """Metrics whose figure, other than their items' values, is better the lower it is."""
 
 
+def main_metric(names: Sequence[str]) -> str | None:
+    """The one that stands for all: a suite's score, else whether the answers are right, else the first."""
+    suites = [name for name in names if name.endswith(".score")]
+    exact = [name for name in ("accuracy", "exact_match") if name in names]
+    return next(iter([*suites, *exact, *names]), None)
+
+
 def measure(
     answers: Sequence[str], references: Sequence[str], asked: Mapping[str, Metric] = METRICS
 ) -> dict[str, Measured]:
