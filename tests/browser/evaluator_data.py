@@ -72,7 +72,7 @@ def candidate(
 
 
 PRODUCTION, FIRST, BEST = candidate(9, "ftjob-0d1e2f"), candidate(248), candidate(310)
-PLAIN = candidate(126, "ftjob-9d88bf", suffix="parcels", suite=None)
+PLAIN = candidate(126, "ftjob-9d88bf", suffix="support", suite=None)
 """Scored on its validation split alone, under a name without a version in production."""
 _WRONG_EVERY = {None: 2, PRODUCTION.version: 6, FIRST.version: 5, BEST.version: 9, PLAIN.version: 4}
 

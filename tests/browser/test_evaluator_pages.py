@@ -19,7 +19,7 @@ from tests.browser.site import Site, at_once, serving
 
 OWN = (
     "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE, "loans",
-    "Ana Ruiz", "admin", "v-", "parcels", "Excel", "CSV", "system", HOSTILE, GROUP, "men",
+    "Ana Ruiz", "admin", "v-", "support", "Excel", "CSV", "system", HOSTILE, GROUP, "men",
 )  # fmt: skip
 COMPARE = "compare?of=ftjob-3e91c7/248&of=ftjob-3e91c7/310&base=true&production=true"
 
@@ -68,7 +68,7 @@ def test_checkpoints_are_chosen_and_compared(site: Site, admin: Page) -> None:
     expect(admin.locator("main")).to_contain_text(HOSTILE)
     check_page(admin)
     row = admin.get_by_role("row")
-    expect(row.filter(has_text="parcels")).to_contain_text("exact_match, validation split")
+    expect(row.filter(has_text="support")).to_contain_text("exact_match, validation split")
     expect(row.filter(has_text="310")).to_contain_text("shop.score, suite shop")
     compare = admin.get_by_role("button", name="Compare", exact=True)
     expect(compare).to_have_css("cursor", "not-allowed")
@@ -89,7 +89,7 @@ def test_a_comparison_names_its_split_and_why_production_is_left_out(site: Site,
     expect(admin.locator("article h3")).to_have_text("validation 2")
     expect(admin.get_by_role("alert")).to_have_count(0)
     expect(admin.locator("main")).to_contain_text(
-        f"Production is left out: no version of {BASE} was served under parcels when parcels, checkpoint 126"
+        f"Production is left out: no version of {BASE} was served under support when support, checkpoint 126"
     )
     expect(admin.locator("main")).to_contain_text("The verdict on a job rests on the test split")
     copy = admin.get_by_role("button", name="Copy ftjob-9d88bf/126")
