@@ -47,6 +47,7 @@ from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolde
 from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import FolderSuite, Suite, SuitePins
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_publication import publish_folder_suites
 from services.evaluator.suites.service.suite_restoration import SuiteRestoration
 from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import web
@@ -134,7 +135,7 @@ def _publishing(catalog: SuiteCatalog) -> web.Lifespan:
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
-        await catalog.publish_folder_suites()
+        await publish_folder_suites(catalog)
         yield
 
     return run

@@ -17,6 +17,7 @@ from services.evaluator.evaluation.service.requested_evaluations import Requeste
 from services.evaluator.scoring.domain.item import CannotBeScored, Item
 from services.evaluator.suites.adapters.tables import read_table
 from services.evaluator.suites.domain.suite import SuiteContent
+from services.evaluator.suites.service.suite_publication import publish_folder_suites
 from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared.artifacts import Artifacts
 from shared.events import (
@@ -97,7 +98,7 @@ class Engines:
 
 
 class EvaluatorData:
-    """The evaluator's use cases over memory. `filled` is the lifespan that evaluates."""
+    """The evaluator's use cases over memory. Lifespans: `published` has the shipped suite, `filled` evaluates, too."""
 
     def __init__(self, folder: Path, files: Artifacts | None = None, answers: Says = says) -> None:
         self.store, self.files = MemoryStore("evaluator"), files or Artifacts(str(folder / "artifacts"))
@@ -129,12 +130,18 @@ class EvaluatorData:
         }
 
     @asynccontextmanager
+    async def published(self, _app: Any) -> AsyncGenerator[None]:
+        await publish_folder_suites(self.catalog)
+        yield
+
+    @asynccontextmanager
     async def filled(self, _app: Any) -> AsyncGenerator[None]:
         tasks = (
             {"name": "faq", "data": {"rows": [CHINESE, *FAQ]}, "metrics": ["fuzzy"], "weight": 2},
             {"name": "intent", "data": {"rows": INTENTS}, "metrics": ["accuracy"]},
             {"name": "loans", "data": {"rows": LOANS}, "metrics": ["exact_match"], "fairness": True, "weight": 0.1},
         )
+        await publish_folder_suites(self.catalog)
         await self.catalog.put("shop", SuiteContent(tasks=tasks, readers=("*",)), AUTHOR)
         deployed = ModelDeployed(candidate=PRODUCTION, alias="shop", replicas=1, duration_s=1)
         await self.evaluations.deployed(deployed, at=datetime.fromtimestamp(1, UTC))

@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         # The deadline of a template needs the main thread, which is not the one that serves here.
         patch.setattr(prompt_template, "_deadline", _no_deadline)
-        with serving([routes], tmp_path_factory.mktemp("site"), data.provide) as site:
+        with serving([routes], tmp_path_factory.mktemp("site"), data.provide, lifespan=[data.published]) as site:
             yield site
 
 
@@ -143,8 +143,13 @@ def test_the_list_and_the_shipped_suite_in_both_languages(site: Site, engineer: 
         engineer.goto(f"{site.url}/console/evaluator/suites")
     assert counted["sent"] < PAGE_BYTES
     check_page(engineer)
+    shipped = engineer.get_by_role("row").filter(has_text="general")
+    # Tasks, questions and revision, and the whole description.
+    expect(shipped.locator("td.r")).to_contain_text(["2", "260", "1"])
+    expect(shipped).to_contain_text("above chance as well.")
+    expect(shipped).to_contain_text("comes with Assay")
     engineer.get_by_role("link", name="general").click()
-    expect(engineer.locator("main")).to_contain_text("a folder of the server")
+    expect(engineer.locator(".head")).to_contain_text("revision 1, comes with Assay")
     check_page(engineer)
     for path in ("suites", "suites/general", "suites/new"):
         engineer.goto(f"{site.url}/console/evaluator/{path}?language=zh")

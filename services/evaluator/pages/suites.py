@@ -55,10 +55,13 @@ class RowsPage:
 
 
 @get("/suites")
-async def suites(request: AnyRequest, suite_catalog: NamedDependency[SuiteCatalog]) -> Response[bytes]:
+async def suites(
+    request: AnyRequest, suite_catalog: NamedDependency[SuiteCatalog], suite_tables: NamedDependency[SuiteTables]
+) -> Response[bytes]:
     """The suites that this person may read."""
     found = await suite_catalog.visible(request.state.key)
-    return PAGES.page(request, "suites.html.j2", at="evaluate", suites=found)
+    counts = await suite_tables.question_counts(found)
+    return PAGES.page(request, "suites.html.j2", at="evaluate", suites=found, counts=counts)
 
 
 @get("/suites/{name:str}")
@@ -99,4 +102,4 @@ async def rows_page(found: Suite, tables: SuiteTables, task: str, page: int) -> 
 
 def may_change(found: Suite, key: Key) -> bool:
     """A suite in a folder of the server is changed there."""
-    return found.revision > 0 and key.owns(found.owner)
+    return not found.is_file and key.owns(found.owner)

@@ -14,6 +14,7 @@ from services.evaluator.suites import api as suites_api
 from services.evaluator.suites.domain.suite import SuiteContent
 from services.evaluator.suites.domain.suite_errors import TooManySuites
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
+from services.evaluator.suites.service.suite_publication import publish_folder_suites
 from services.ingest.suites.questions import questions_of
 from shared import web
 from shared.artifacts import Artifacts
@@ -130,12 +131,27 @@ async def test_a_job_of_a_key_that_may_not_read_a_suite_is_not_scored_on_it(serv
     assert plan.tasks[0].failure.code == "unknown_suite"
 
 
+async def test_a_suite_of_a_folder_has_the_revision_that_was_published_and_is_not_changed_by_http(
+    service: Service,
+) -> None:
+    before = await service.catalog.plans("job-1", "general", service.ids["owner"])
+    await publish_folder_suites(service.catalog)
+    general = (await service.call("owner", "GET", "/general")).json()
+    assert (general["revision"], general["source"], general["owner"]) == (1, "shipped", "")
+    # The job that pinned revision 0 goes on, and a suite can be named with the revision that pages show.
+    assert await service.catalog.plans("job-1", "general", service.ids["owner"]) == before
+    assert await service.catalog.plans("job-2", "general@1", service.ids["owner"]) == before
+    [missing] = await service.catalog.plans("job-3", "general@2", service.ids["owner"])
+    assert missing.tasks[0].failure is not None
+    assert (await service.call("admin", "DELETE", "/general")).status_code == 422
+
+
 async def test_each_change_of_a_suite_is_published(service: Service) -> None:
     await service.call("owner", "PUT", "/shop", json=content())
     await service.call("admin", "PUT", "/shop", json=content("fuzzy"))
     await service.call("owner", "DELETE", "/shop")
-    await service.catalog.publish_folder_suites()
-    await service.catalog.publish_folder_suites()
+    await publish_folder_suites(service.catalog)
+    await publish_folder_suites(service.catalog)
     sent = {(event.type, event.data["name"], event.data["revision"]): event.data for event in await service.events()}
     assert list(sent) == [
         ("suite.published", "shop", 1),

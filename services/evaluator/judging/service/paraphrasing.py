@@ -86,7 +86,7 @@ class Paraphrasing:
         if raw is None:
             raise TaskNotFound(f"there is no task {name!r} in a suite {suite!r}")
         # Check before the model is asked, because that takes long.
-        if known.revision == 0:
+        if known.is_file:
             raise SuiteRefused(f"{suite} is a file in a folder of the server; it cannot be changed by HTTP")
         read_task({**raw, "name": into})
         if any(each.get("name") == into and each.get("disturb") != "paraphrase" for each in known.tasks):

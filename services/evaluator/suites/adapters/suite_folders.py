@@ -53,7 +53,8 @@ class SuiteFolders:
             content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506
             if isinstance(content.get("tasks"), list):
                 content["tasks"] = [each for raw in content["tasks"] for each in self._members(name, raw)]
-            return Suite(name=name, **SuiteContent.model_validate(content).__dict__)
+            source = "shipped" if path.parent == SHIPPED else "folder"
+            return Suite(name=name, source=source, **SuiteContent.model_validate(content).__dict__)
         except (yaml.YAMLError, ValidationError, TypeError, AttributeError, RecursionError) as error:
             raise CannotBeScored("bad_suite", f"{path.name}: {error!s:.1000}") from None
 

@@ -1,7 +1,7 @@
 """A suite: tasks under one name, with an owner, readers and revisions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,7 @@ class SuiteRevision(BaseModel):
 
 
 class Suite(SuiteContent):
-    """A named suite. One from a file has revision 0 and no owner; each change by HTTP is the next revision."""
+    """A named suite. Each change by HTTP is the next revision; one from a file has no owner."""
 
     # The store reads it with its id.
     model_config = ConfigDict(extra="ignore")
@@ -45,6 +45,8 @@ class Suite(SuiteContent):
     number: int = Field(default=0, ge=0, serialization_alias="revision")
     """The revision; the store has its own field of that name."""
     owner: str = ""
+    source: Literal["api", "folder", "shipped"] = "api"
+    """Put by HTTP, a file in a folder of the server, or a file that comes with Assay."""
     deleted: bool = False
     """Hidden from new jobs; jobs that use one of its revisions keep it."""
     revisions: tuple[SuiteRevision, ...] = ()
@@ -56,6 +58,11 @@ class Suite(SuiteContent):
     @property
     def revision(self) -> int:
         return self.number
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is changed in its folder, not by HTTP. Its revision counts what was published of it."""
+        return self.source != "api"
 
     @property
     def content(self) -> SuiteContent:

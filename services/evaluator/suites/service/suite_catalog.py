@@ -20,7 +20,6 @@ from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteNo
 from services.evaluator.suites.domain.task import NAME, Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles, TaskCheck
 from services.evaluator.suites.service.suite_plan import Planner, SuitePlan
-from shared.events import SuitePublished
 from shared.security import Key
 from shared.store import Collection, Decision
 
@@ -56,7 +55,9 @@ class SuiteCatalog:
         """Every suite that the key may read, by name; one of a folder whose file is not a suite has no tasks."""
         stored = [suite for suite in await self.store.find(deleted=False) if _readable(suite, key)]
         folders = await asyncio.to_thread(lambda: [self._of_folder(name) for name in self.folders.names()])
-        return sorted({suite.name: suite for suite in (*stored, *folders)}.values(), key=lambda suite: suite.name)
+        published = {each.id: each.number for each in await self.published.find()}
+        files = [suite.model_copy(update={"number": published.get(suite.name, 0)}) for suite in folders]
+        return sorted({suite.name: suite for suite in (*stored, *files)}.values(), key=lambda suite: suite.name)
 
     async def put(self, name: str, content: SuiteContent, author: Key) -> Suite:
         """Create or replace a suite; the same content makes no new revision.
@@ -108,7 +109,7 @@ class SuiteCatalog:
     async def delete(self, name: str, author: Key) -> None:
         """Hide a suite from new jobs; raises `SuiteNotFound` and `SuiteNotOwned`."""
         suite = await self.get(name, author)
-        if suite.revision == 0:
+        if suite.is_file:
             raise SuiteRefused(f"{name} is a file in a folder of the server; it cannot be deleted by HTTP")
 
         def hide(known: Suite) -> Decision[Suite] | None:
@@ -136,29 +137,6 @@ class SuiteCatalog:
             assert pins is not None, "pins are never removed"
         return [await self._plan(name, owner, pins.revisions.get(name)) for name in names]
 
-    async def publish_folder_suites(self) -> None:
-        """Publish the suites of the server's folders that are new or changed."""
-        for name in await asyncio.to_thread(self.folders.names):
-            try:
-                suite = await asyncio.to_thread(self.folders.get, name)
-            except CannotBeScored:
-                continue
-            assert suite is not None, "the folder has a file of that name"
-            planner = Planner(self.folders, self.files, self.task_check)
-            portable = await asyncio.to_thread(planner.portable, suite)
-            content = await asyncio.to_thread(self.files.put_bytes, portable.model_dump_json().encode())
-
-            def decide(known: FolderSuite, content: object = content) -> Decision[FolderSuite] | None:
-                event = SuitePublished.model_validate(
-                    {"name": known.id, "revision": known.number + 1, "content": content, "at": self.now()}
-                )
-                if event.content.sha256 == known.sha256:
-                    return None
-                changes = {"number": event.revision, "sha256": event.content.sha256}
-                return known.model_copy(update=changes), [event]
-
-            await self.published.upsert(FolderSuite(id=name), decide)
-
     async def _require_free_or_owned(self, name: str, author: Key) -> Suite | None:
         """The stored suite of that name, if there is one; raises `SuiteNotOwned`."""
         known = await self.store.get(name) if re.fullmatch(NAME, name) else None
@@ -178,13 +156,17 @@ class SuiteCatalog:
     async def _find(self, name: str) -> Suite | None:
         if not re.fullmatch(NAME, name):
             return None
-        return await asyncio.to_thread(self.folders.get, name) or await self.store.get(name)
+        suite = await asyncio.to_thread(self.folders.get, name)
+        if suite is None:
+            return await self.store.get(name)
+        published = await self.published.get(name)
+        return suite.model_copy(update={"number": published.number}) if published else suite
 
     def _of_folder(self, name: str) -> Suite:
         try:
             suite = self.folders.get(name)
         except CannotBeScored as error:
-            return Suite.model_construct(name=name, description=str(error), tasks=())
+            return Suite.model_construct(name=name, description=str(error), tasks=(), source="folder")
         assert suite is not None, "the folder has a file of that name"
         return suite
 
@@ -202,6 +184,9 @@ class SuiteCatalog:
             suite = await self._find(name)
             if suite is None or not suite.readable_by(owner) or (suite.deleted and revision is None):
                 return SuitePlan.failed(name, "unknown_suite", f"there is no suite {requested!r}")
+            if suite.is_file and not number:
+                # Earlier contents of a file are not kept.
+                revision = None
             suite = await asyncio.to_thread(self._at, suite, suite.revision if revision is None else revision)
         except CannotBeScored as error:
             return SuitePlan.failed(name, error.code, str(error))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.evaluator.scoring.domain.answer import to_jsonl
@@ -15,6 +15,7 @@ from services.evaluator.suites.domain.task import Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
+from shared.artifacts import ArtifactError
 from shared.security import Key
 
 
@@ -40,6 +41,25 @@ class SuiteTables:
     folders: SuiteFiles
     files: Files
     read: Callable[[bytes, Format], list[dict[str, Any]]]
+    _counts: dict[str, tuple[int, int | None]] = field(default_factory=dict[str, tuple[int, int | None]], repr=False)
+    """Revision and number of questions by suite, because counting reads every table."""
+
+    async def question_counts(self, suites: Sequence[Suite]) -> dict[str, int | None]:
+        """The number of questions of each suite; None if a task's rows are not known here or cannot be read."""
+        counts = await asyncio.gather(*(self._question_count(suite) for suite in suites))
+        return {suite.name: count for suite, count in zip(suites, counts, strict=True)}
+
+    async def _question_count(self, suite: Suite) -> int | None:
+        revision, count = self._counts.get(suite.name, (0, None))
+        if revision != suite.revision or not revision:
+            count = await asyncio.to_thread(self._count, suite)
+            self._counts[suite.name] = suite.revision, count
+        return count
+
+    def _count(self, suite: Suite) -> int | None:
+        tables = [self._table(suite, *named) for named in zip(task_names(suite.tasks), suite.tasks, strict=True)]
+        counted = all(each.task and not each.task.lm_eval and not each.error for each in tables)
+        return sum(len(each.rows) for each in tables) if counted else None
 
     async def table(self, suite: Suite, name: str) -> TaskTable:
         """One task of the suite; raises `SuiteNotFound`."""
@@ -89,7 +109,7 @@ class SuiteTables:
         try:
             task = read_task(self.folders.harness(suite.name, raw) if "harness" in raw else raw)
             return TaskTable(name, task, self._rows(suite, task))
-        except CannotBeScored as error:
+        except (CannotBeScored, ArtifactError) as error:
             return TaskTable(name, task, error=str(error))
 
     def _rows(self, suite: Suite, task: Task) -> Sequence[Row]:
