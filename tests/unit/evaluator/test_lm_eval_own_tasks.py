@@ -1,6 +1,6 @@
 """Tasks that ship in lm-evaluation-harness give the figures of its own client, `local-completions`, to 1e-9.
 
-Both get the same recorded replies of an engine. The data sets are files of the same columns, because the real ones
+Both get the same recorded replies of an engine. The datasets are files of the same columns, because the real ones
 cannot be fetched in tests.
 """
 
@@ -154,7 +154,7 @@ class Client(LocalCompletionsAPI):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The operator's folder: the harness's own tasks under other names, with local files for their data sets."""
+    """The operator's folder: the harness's own tasks under other names, with local files for their datasets."""
     for name, (place, rows) in DATA.items():
         table = tmp_path / f"{name}.jsonl"
         table.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,6 +1,6 @@
 """Runs a task or group of lm-evaluation-harness by its own evaluator, on an engine.
 
-Trusted is the code of tasks that the harness ships and of those in the operator's folder. Data sets come from
+Trusted is the code of tasks that the harness ships and of those in the operator's folder. Datasets come from
 `HF_HOME` or from files that a task names with `data_files`; the environment decides whether downloads are possible.
 """
 
@@ -29,7 +29,7 @@ from shared.events import Artifact, Interval, Score
 NO_FILTER = "none"
 FEWSHOT_SEED = 1234
 _DATA_HINT = (
-    "put the data set into the folder HF_HOME, or copy the task into the folder EVALUATOR_LM_EVAL_TASKS and name local "
+    "put the dataset into the folder HF_HOME, or copy the task into the folder EVALUATOR_LM_EVAL_TASKS and name local "
     "files there with dataset_kwargs.data_files"
 )
 _DATASET_ERRORS = ("Dataset", "Offline", "Connection", "HTTP", "FileNotFound", "LocalEntryNotFound", "Hub", "Timeout")
@@ -91,7 +91,7 @@ class LmEvalRunner:
         return found
 
     def _manager(self, task: str) -> TaskManager:
-        """The index of the operator's folder if it has the task, else also of the harness's own 10 000 files."""
+        """The index of the operator's folder if it has the task, else also of the harness's own 10,000 files."""
         folder = str(self.tasks_folder) if self.tasks_folder else None
         manager = TaskManager(include_path=folder, include_defaults=False)
         if task not in manager.all_tasks:
@@ -228,6 +228,6 @@ def _translated(task: str, error: Exception) -> Exception:
     kind = type(error).__name__
     if any(word in kind for word in _DATASET_ERRORS) or isinstance(error, OSError):
         return CannotBeScored(
-            "dataset_unavailable", f"the data set of {task} cannot be loaded: {error!s:.300}; {_DATA_HINT}"
+            "dataset_unavailable", f"the dataset of {task} cannot be loaded: {error!s:.300}; {_DATA_HINT}"
         )
     return CannotBeScored("lm_eval_failed", f"lm-evaluation-harness failed on {task}: {kind}: {error!s:.500}")
