@@ -10,7 +10,7 @@ from litestar.params import FromPath, HeaderParameter, Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pydantic import BaseModel
 
-from services.trainer.domain.curve.diagnosis import Diagnosis, diagnose
+from services.trainer.domain.curve.diagnosis import Diagnosis, diagnose_run
 from services.trainer.domain.curve.loss_curve import smooth
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.service.live_runs import LiveRuns
@@ -70,7 +70,8 @@ async def _messages(job_id: str, live_runs: LiveRuns, last_step: int) -> AsyncIt
             position = len(watched.log)
         for message in _points(watched.log[position:], last_step):
             yield message
-    end = {"status": watched.run.status, "diagnoses": [found.model_dump() for found in diagnose(watched.curve)]}
+    diagnoses = [found.model_dump() for found in diagnose_run(watched.run, watched.curve)]
+    end = {"status": watched.run.status, "diagnoses": diagnoses}
     yield ServerSentEventMessage(event="end", data=json.dumps(end))
 
 
@@ -88,7 +89,7 @@ async def _detail(job_id: str, store: RunStore, key: Key) -> RunDetail:
         raise NotFound(f"there is no run {job_id!r}")
     curve = await store.curve(job_id)
     smoothed = smooth([point.train_loss for point in curve if point.train_loss is not None])
-    return RunDetail(run=found, curve=curve, smoothed_train_loss=smoothed, diagnoses=list(diagnose(curve)))
+    return RunDetail(run=found, curve=curve, smoothed_train_loss=smoothed, diagnoses=list(diagnose_run(found, curve)))
 
 
 @get("/")

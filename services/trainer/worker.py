@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from services.trainer.adapters.answer_trainer import AnswerTrainer
 from services.trainer.adapters.bf16_speed import bf16_speedup
 from services.trainer.adapters.failure_codes import failure_code
-from services.trainer.adapters.machine import limit_cpu_use, peak_memory_bytes, share_of_cores
+from services.trainer.adapters.machine import has_gpu, limit_cpu_use, peak_memory_bytes, share_of_cores
 from services.trainer.adapters.pretrained import load_tokenizer
 from services.trainer.adapters.progress_callback import ProgressCallback, Stopped
 from services.trainer.adapters.publisher import Publisher, base_dtype
@@ -118,7 +118,8 @@ def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | No
     progress.trainer.add_callback(progress)
     progress.trainer.early_stop = progress.early_stop
     share = trainable_share(progress.trainer.model)
-    _send(parent, Prepared(trainable_share=share, precision=precision, machine=platform.node()))
+    prepared = Prepared(trainable_share=share, precision=precision, machine=platform.node(), on_gpu=has_gpu())
+    _send(parent, prepared)
     # An attempt can end after the last checkpoint was saved but before that was reported.
     if request.resume_step < progress.last_step:
         progress.trainer.train(resume_from_checkpoint=str(start.weights) if request.resume_state else None)

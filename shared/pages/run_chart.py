@@ -13,7 +13,10 @@ from shared.pages.chart_layout import apart, path, pushed_apart
 
 WIDTH, LEFT, RIGHT = 1184, 46, 178
 MOST_POINTS = 300
+NOTE_PX = 12
+"""The base line of the note; a panel with one begins some 16 px below it, one with flags some 44 px."""
 _NAME_PX = 150
+_UNIT_PX = 28
 Point = tuple[int, float]
 
 
@@ -166,16 +169,18 @@ class RunPanel:
             )
 
     def note(self, words: str) -> None:
-        """What is measured, inside the panel, at the upper right."""
-        end = self.x(self.total_steps) - 8
-        self.add('<text x="{x:.1f}" y="{y}" class="t2 e halo">{words}</text>', x=end, y=self.top + 14, words=words)
+        """What is measured, above the panel at the left, where no line, whisker or flag reaches."""
+        self.add('<text x="{x}" y="{y}" class="t2">{words}</text>', x=LEFT, y=NOTE_PX, words=words)
 
     def label(self, value: float, role: str, name: str, words: str) -> None:
         """A name at the right end of a line; labels are pushed apart when the panel is drawn."""
         self._labels.append((self.y(value), role, name, words))
 
-    def axis(self, steps: Iterable[int], bold: int | None = None) -> None:
-        self.add('<path d="M{a} {y}H{b:.1f}" class="ax"/>', a=LEFT, y=self.bottom, b=self.x(self.total_steps))
+    def axis(self, steps: Iterable[int], bold: int | None = None, *, unit: str) -> None:
+        """The axis of steps with their numbers; `unit` is the word for steps, at its end."""
+        end = self.x(self.total_steps)
+        self.add('<text x="{x:.1f}" y="{y}">{unit}</text>', x=end + _UNIT_PX, y=self.bottom + 18, unit=unit)
+        self.add('<path d="M{a} {y}H{b:.1f}" class="ax"/>', a=LEFT, y=self.bottom, b=end)
         for step in apart(sorted(set(steps)), self.x):
             self.add(
                 '<path d="M{x:.1f} {y}v5" class="ax"/><text x="{x:.1f}" y="{t}" class="c{bold}">{step:,}</text>',

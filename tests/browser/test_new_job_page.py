@@ -70,7 +70,9 @@ def test_every_auto_is_resolved_and_explained_before_the_start(site: Site, page:
         page.goto(f"{site.url}/console/trainer/new")
     assert counted["sent"] < PAGE_BYTES
     expect(page.get_by_label("Data")).to_have_value("file-faq")
-    expect(page.locator("#out-n_epochs")).to_contain_text("12.5 for 320 rows")
+    expect(page.locator("#out-n_epochs")).to_contain_text("auto is 12.5 for 320 rows")
+    expect(page.locator("#out-tuning")).to_contain_text("auto is LoRA: it learns")
+    expect(page.locator("#out-max_length")).to_contain_text("auto is 8,192: the most that the base model can read")
     expect(page.locator("#plan")).to_contain_text("320 to train on, 40 for validation, 40 for the test")
     expect(page.locator("#plan")).to_contain_text("no run of this base model and method has ended on this machine yet")
     check_page(page)
@@ -84,6 +86,21 @@ def test_the_plan_follows_the_form_and_the_address_keeps_what_was_typed(form: Pa
     form.reload()
     expect(form.get_by_label("Epochs")).to_have_value("2")
     expect(form.get_by_label("Data")).to_have_value("file-hostile")
+
+
+def test_the_plan_says_whether_general_ability_is_measured(form: Page) -> None:
+    expect(form.locator("#plan")).to_contain_text("no suite is chosen; the evaluator may have a default one")
+    form.get_by_label("shop", exact=True).check()
+    expect(form.locator("#plan")).to_contain_text("the suite general is not chosen")
+    form.get_by_label("Others by name").fill("general@3")
+    expect(form.locator("#plan")).to_contain_text("measured by the suite general")
+
+
+def test_policies_are_offered_and_others_can_be_typed(form: Page) -> None:
+    offered = form.locator("#policies option").evaluate_all("found => found.map((one) => one.value)")
+    assert offered == ["automatic", "careful", "guarded", "hybrid"]
+    form.get_by_label("Policy").fill("another")
+    expect(form.get_by_label("Policy")).to_have_value("another")
 
 
 def test_a_value_that_cannot_be_used_is_explained_at_its_field(form: Page) -> None:

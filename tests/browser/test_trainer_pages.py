@@ -6,13 +6,27 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.stopping.interruption import Interruption
 from services.trainer.pages.routes import routes
+from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
+from shared.events import DatasetUploaded, TrainingMetrics
 from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.site import Site, at_once, serving
-from tests.browser.trainer_data import HOSTILE, add, checkpoint, fill, plan, point, run, store_of_runs, use_cases
+from tests.browser.trainer_data import (
+    ARTIFACT,
+    HOSTILE,
+    add,
+    checkpoint,
+    fill,
+    plan,
+    point,
+    run,
+    store_of_runs,
+    use_cases,
+)
 
 OWN = (
     "ftjob-",
@@ -53,11 +67,11 @@ def test_the_list_shows_each_status_and_filters_by_it(site: Site, admin: Page) -
         admin.goto(f"{site.url}/console/trainer/")
     assert counted["sent"] < PAGE_BYTES
     main = admin.locator("main")
-    for words in ("trains", "trained", "paused", "failed", "its file is being checked", HOSTILE):
+    for words in ("trains", "training finished", "paused", "failed", "its file is being checked", HOSTILE):
         expect(main).to_contain_text(words)
     check_page(admin)
     admin.get_by_label("Status").select_option("paused")
-    admin.get_by_role("button", name="Show").click()
+    admin.get_by_role("button", name="Filter").click()
     expect(admin.locator("tbody tr")).to_have_count(1)
     expect(admin.locator("tbody")).to_contain_text("ftjob-paused")
 
@@ -103,8 +117,8 @@ def test_the_page_goes_on_by_itself_until_the_run_has_ended(site: Site, store: R
     expect(admin.get_by_role("link", name="Train again")).to_be_focused()
     ended = growing.model_copy(update={"status": "succeeded", "checkpoints": (checkpoint(42),)})
     at_once(store.runs.change(growing.id, lambda _: (ended, ())))
-    expect(admin.locator("#head")).to_contain_text("trained", timeout=20_000)
-    expect(admin.locator("#live")).to_contain_text("Go on from here")
+    expect(admin.locator("#head")).to_contain_text("training finished", timeout=20_000)
+    expect(admin.locator("#live")).to_contain_text("Train on from here")
     expect(admin.get_by_role("button", name="Pause")).to_have_count(0)
 
 
@@ -133,9 +147,10 @@ def test_crashes_pauses_and_early_stops_are_marked_on_the_curve_and_told_in_word
     add(store, run("ftjob-marked", "succeeded", stop_reason="the validation loss did not improve", **facts), 230)
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-marked")
     live = admin.locator("#live")
-    for words in ("recovered from a crash, step 20", "paused and resumed, step 100", "another trainer took over"):
+    for words in ("Recovered from a crash, step 20", "Paused and resumed, step 100", "Another trainer took over"):
         expect(live).to_contain_text(words)
     expect(live).to_contain_text("lowers the learning rate to zero until step 230")
+    expect(live).not_to_contain_text("more epochs")
     expect(live).to_contain_text("390 planned steps were saved")
     expect(live.locator("svg[role=img] g title")).to_have_count(5)
     check_page(admin)
@@ -143,10 +158,55 @@ def test_crashes_pauses_and_early_stops_are_marked_on_the_curve_and_told_in_word
 
 def test_a_checkpoint_leads_to_a_job_that_goes_on_from_it(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-done")
-    admin.get_by_role("link", name="Go on from here, step 310").click()
+    admin.get_by_role("link", name="Train on from here, step 310").click()
     expect(admin.locator("#start_step")).to_have_value("310")
     expect(admin.locator("input[name=start_job]")).to_have_value("ftjob-done")
     expect(admin.get_by_label("Rank of LoRA")).to_have_value("8")
+
+
+def test_the_verdict_stands_below_the_head_once_training_has_ended(site: Site, admin: Page) -> None:
+    """The trainer does not know what is served; the gateway's fragment says it."""
+    admin.route("**/verdict", lambda route: route.fulfill(body='<section id="verdict">served</section>'))
+    for job_id, before, after in (("ftjob-done", "#head", "#live"), ("ftjob-live", "#live", ".g21 #plan")):
+        admin.goto(f"{site.url}/console/trainer/jobs/{job_id}")
+        expect(admin.locator("#verdict")).to_be_visible()
+        tops = [admin.locator(each).last.bounding_box() for each in (before, "#verdict", after)]
+        assert [top["y"] for top in tops if top] == sorted(top["y"] for top in tops if top), job_id
+
+
+def test_checkpoints_are_listed_as_training_went_with_their_epochs(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-live")
+    rows = admin.locator("section:has(#checkpoints) tbody tr")
+    assert rows.locator("th").all_text_contents() == ["62", "124", "186", "248", "310", "372"]
+    assert rows.locator("td:nth-child(2)").all_text_contents() == ["0.8", "1.6", "2.4", "3.2", "4", "4.8"]
+
+
+def test_findings_and_figures_are_written_in_one_way(site: Site, store: RunStore, admin: Page) -> None:
+    planned = plan("ftjob-jumps", 63, (21, 42, 63)).model_copy(update={"rows": 448})
+    facts = {"plan": planned, "on_gpu": False, "best_step": 21, "checkpoints": (checkpoint(21), checkpoint(63))}
+    add(store, run("ftjob-jumps", "succeeded", **facts))
+    for step in range(1, 64):
+        loss = 2 - step / 63 + (3 if step == 40 else 0)
+        metrics = TrainingMetrics(step=step, train_loss=loss, learning_rate=2e-3 / step**2, memory_bytes=18 * 10**8)
+        at_once(store.add_point(CurvePoint(job_id="ftjob-jumps", attempt=1, metrics=metrics)))
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-jumps")
+    live = admin.locator("#live")
+    expect(live.locator("section:has(#checkpoints) td:nth-child(2)").first).to_have_text("0.75")
+    found = live.locator("section:has(#diagnosis)")
+    for words in ("Best score, step 21", "By the scores of the checkpoints.", "The loss jumped at step 40"):
+        expect(found).to_contain_text(words)
+    expect(found).to_contain_text("Ask for more epochs.")
+    expect(live).to_contain_text("5e-7, highest 2e-3")
+    expect(live).to_contain_text("Memory of the process")
+    expect(live.locator("svg[role=img]")).to_contain_text("steps")
+
+
+def test_a_file_is_called_by_its_name(site: Site, store: RunStore, admin: Page) -> None:
+    uploaded = DatasetUploaded(file_id="file-6b20e1", filename=f"rows {HOSTILE}.jsonl", artifact=ARTIFACT)
+    at_once(JobOptions(store).uploaded(uploaded))
+    for path in ("", "jobs/ftjob-done", "compare?job=ftjob-done"):
+        admin.goto(f"{site.url}/console/trainer/{path}")
+        expect(admin.locator("main")).to_contain_text(f"rows {HOSTILE}.jsonl")
 
 
 def test_two_runs_are_compared_and_what_differs_is_marked(site: Site, admin: Page) -> None:

@@ -18,13 +18,17 @@ def limit_cpu_use(niceness: int, threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def has_gpu() -> bool:
+    return torch.cuda.is_available()
+
+
 def memory_bytes() -> int:
     """Memory in use: the GPU's if there is one, else the resident set of the process."""
-    return torch.cuda.memory_allocated() if torch.cuda.is_available() else psutil.Process().memory_info().rss
+    return torch.cuda.memory_allocated() if has_gpu() else psutil.Process().memory_info().rss
 
 
 def peak_memory_bytes() -> int:
     """The maximum of `memory_bytes` so far."""
-    if torch.cuda.is_available():
+    if has_gpu():
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -41,7 +41,7 @@ class MemoryBudget(Value):
 def auto_batch_size(rows: int, base: BaseShape, budget: MemoryBudget | None, reasons: dict[str, str]) -> int:
     """A batch size for so many rows, reduced to what fits into memory."""
     size = 4 if rows < 1000 else 8 if rows < 4000 else 16
-    reasons["batch_size"] = f"{size}: with few rows ({rows} here) many small steps teach more than few large ones"
+    reasons["batch_size"] = f"{size}: with few rows ({rows:,} here) many small steps teach more than few large ones"
     if budget is None:
         return size
     row_bytes = budget.row_tokens * base.blocks * base.hidden_size * _ACTIVATION_BYTES
@@ -69,7 +69,7 @@ def auto_epochs(rows: int, reasons: dict[str, str]) -> float:
 
 
 def auto_learning_rate(asked: Hyperparameters, kind: Kind, hidden_size: int, reasons: dict[str, str]) -> float:
-    """7.5e-4 at a width of 2 000, falling with width to the power of 0.78; a tenth of that for a model's own weights.
+    """7.5e-4 at a width of 2,000, falling with width to the power of 0.78; a tenth of that for a model's own weights.
 
     Form, exponent and the tenth come from "LoRA Without Regret" (Schulman and others, 2025) for Llama models; the
     factor is one with which small batches learned well.
@@ -88,7 +88,7 @@ def max_length(asked: Hyperparameters, base: BaseShape, reasons: dict[str, str])
         reader, context = "the engine that serves it", base.engine_context
     if asked.max_length is None:
         longest = context or MAX_LENGTH_TOKENS
-        reasons["max_length"] = f"{longest}: what {reader} can read; short rows cost no more for it"
+        reasons["max_length"] = f"{longest:,}: the most that {reader} can read; short rows cost no more for it"
         return longest
     if context is not None and asked.max_length > context:
         message = f"max_length is {asked.max_length}, but {reader} can read only {context} tokens"

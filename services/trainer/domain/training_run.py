@@ -59,7 +59,8 @@ class TrainingRun(Value):
     interrupted_by: Cause = "trainer_left"
     """Why the next attempt will be needed, unless the run ends before."""
     machine: str = ""
-    """The name of the machine of the newest attempt."""
+    on_gpu: bool | None = None
+    """Machine of the newest attempt, and whether its figures of memory are the GPU's."""
     error: Failure | None = None
     created_at: int = 0
     started_at: int | None = None
@@ -136,11 +137,8 @@ class TrainingRun(Value):
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""
         lease = self.lease.claim(leased_by, now, LEASE_S)
         assert lease is not None, "only a claimable run is started"
-        started: dict[str, Any] = {
-            "status": "running",
-            "started_at": self.started_at or int(now),
-            "interrupted_by": "trainer_left",
-        }
+        started: dict[str, Any] = {"status": "running", "started_at": self.started_at or int(now)}
+        started["interrupted_by"] = "trainer_left"
         if self.attempt:
             step = self.resume_from.step if self.resume_from else 0
             interruption = Interruption(step=step, cause=self.interrupted_by, at=int(now))
@@ -215,8 +213,8 @@ class TrainingRun(Value):
 
     def prepared(self, worker: Prepared) -> Self:
         """The worker of the newest attempt has loaded the model."""
-        loaded = {"trainable_share": worker.trainable_share, "precision": worker.precision, "machine": worker.machine}
-        return self.model_copy(update=loaded)
+        names = ("trainable_share", "precision", "machine", "on_gpu")
+        return self.model_copy(update={name: getattr(worker, name) for name in names})
 
     def add_crash(self) -> Self:
         return self.model_copy(update={"crashes": self.crashes + 1, "interrupted_by": "crash"})

@@ -1,6 +1,7 @@
 """Tuning: which parameters a job trains, and by which method."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from services.trainer.domain.errors import PlanRefused
@@ -8,6 +9,7 @@ from shared.events import Hyperparameters, Value
 
 Kind = Literal["lora", "freeze", "full"]
 
+_NAMES: Mapping[Kind, str] = {"lora": "LoRA", "freeze": "the last blocks", "full": "all weights"}
 _RANK = 8
 _SCALE = 2
 _FREEZE_SHARE = 0.15
@@ -66,7 +68,7 @@ def decide_tuning(
 def _new_tuning(asked: Hyperparameters, blocks: int, reasons: dict[str, str]) -> Tuning:
     kind = asked.tuning or "lora"
     if asked.tuning is None:
-        reasons["tuning"] = "lora: learns from a few thousand rows with little memory and disk"
+        reasons["tuning"] = f"{_NAMES[kind]}: it learns from a few thousand rows with little memory and disk"
     if kind == "lora":
         _refuse(asked, ("freeze_blocks",), kind)
         return _lora(asked, reasons)
@@ -84,14 +86,14 @@ def _continued(asked: Hyperparameters, earlier: Tuning, reasons: dict[str, str])
         if getattr(asked, name) not in (None, value):
             message = f"{name} is {getattr(asked, name)}, but {value} in the job that this job starts from"
             raise PlanRefused("invalid_hyperparameter", message, name)
-    reasons["tuning"] = f"{earlier.kind}: like the checkpoint that it starts from"
+    reasons["tuning"] = f"{_NAMES[earlier.kind]}: like the checkpoint that it starts from"
     return earlier
 
 
 def _lora(asked: Hyperparameters, reasons: dict[str, str]) -> Tuning:
     rank, rslora = asked.lora_rank or _RANK, bool(asked.use_rslora)
     if asked.lora_rank is None:
-        reasons["lora_rank"] = f"{rank} is enough for some thousand rows, with about 1 to 2 % of the parameters"
+        reasons["lora_rank"] = f"{rank}: enough for some thousand rows, with about 1 to 2 % of the parameters"
     # LoRA multiplies by alpha / rank, rank-stabilized LoRA (Kalajdzievski, 2023) by alpha / sqrt(rank).
     alpha = asked.lora_alpha or round(_SCALE * (math.sqrt(rank) if rslora else rank))
     if asked.lora_alpha is None:

@@ -12,13 +12,14 @@ from shared.events import Artifact, TrainingMetrics, Value
 class Prepared(Value):
     """The model is loaded; `trainable_share` is the share of its parameters (adapters included) that is trained.
 
-    `machine` is the name of the machine that trains.
+    `machine` is the name of the machine that trains; `on_gpu` is None in messages from before it was told.
     """
 
     type: Literal["prepared"] = "prepared"
     trainable_share: float
     precision: Precision | None = None
     machine: str = ""
+    on_gpu: bool | None = None
 
 
 class StepDone(Value):

@@ -14,6 +14,7 @@ from services.trainer.pages import PAGES
 from services.trainer.pages.loss_panel import Losses
 from services.trainer.pages.own_run import own_run
 from services.trainer.service.curve_cache import CurveCache
+from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
 from shared.pages.run_chart import RunPanel, round_ticks, thinned
 from shared.security import Key
@@ -43,6 +44,7 @@ async def compare(
     request: AnyRequest,
     store: NamedDependency[RunStore],
     curves: NamedDependency[CurveCache],
+    options: NamedDependency[JobOptions],
     job: Annotated[list[str] | None, Parameter(max_items=MOST_RUNS)] = None,
 ) -> Response[bytes]:
     """The runs that the address names, the first ones of them in the order of their names."""
@@ -52,6 +54,7 @@ async def compare(
     compared = [Compared(run, Losses.of(await curves.curve(run)), role) for run, role in zip(runs, ROLES, strict=False)]
     offered = await store.newest(_OFFERED, None if key.allows("admin") else key.person)
     values: dict[str, Any] = {
+        "filenames": await options.filenames(run.request.training_file for run in runs),
         "compared": compared,
         "offered": [run for run in offered if run.id not in chosen and run.plan],
         "most": MOST_RUNS,
@@ -61,11 +64,13 @@ async def compare(
 
 
 def _picture(compared: Sequence[Compared]) -> Any:
-    def draw(title: str, description: str, measured: str, unnamed: str) -> Markup:
+    def draw(title: str, description: str, measured: str, steps: str, unnamed: str) -> Markup:
         values = [value for each in compared for _, value in (*each.losses.smoothed, *each.losses.valid)]
         low, high = min(values), max(values)
         total = max(each.losses.last_step for each in compared)
-        panel = RunPanel(total, max(0.0, low - 0.1 * (high - low)), high + 0.05 * (high - low) or 1.0, bottom=290)
+        panel = RunPanel(
+            total, max(0.0, low - 0.1 * (high - low)), high + 0.05 * (high - low) or 1.0, top=28, bottom=306
+        )
         panel.grid(round_ticks(panel.low, panel.high))
         for each in compared:
             panel.line(thinned(each.losses.smoothed), each.role, 1, 'opacity=".55"')
@@ -74,7 +79,7 @@ def _picture(compared: Sequence[Compared]) -> Any:
             if last := (each.losses.valid or each.losses.smoothed)[-1:]:
                 panel.label(last[0][1], each.role, each.run.request.spec.suffix or unnamed, f"{last[0][1]:.3f}")
         panel.note(measured)
-        panel.axis([0, total])
+        panel.axis([0, total], unit=steps)
         return panel.svg(title, description, "compared")
 
     return draw

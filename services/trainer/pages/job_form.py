@@ -52,6 +52,12 @@ class JobForm:
         values |= {name: spec.metadata.get(name, "") for name in ("template", "allow_contaminated", "priority")}
         return cls(dict.fromkeys((*_OTHERS, *HYPERPARAMETERS), "") | values | changes)
 
+    @property
+    def asked_suites(self) -> list[str]:
+        """The names of all suites that are ticked or typed, without their revisions."""
+        asked = [*self.suites, *self.values["other_suites"].split(",")]
+        return [name.partition("@")[0].strip() for name in asked if name.strip()]
+
     def spec(self) -> TrainingSpec:
         """Raises pydantic's `ValidationError`."""
         asked = {name: self.values[name] for name in HYPERPARAMETERS if self.values[name]}

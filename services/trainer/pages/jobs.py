@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from services.trainer.pages import PAGES
+from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
 from shared.store import Cursor
 
@@ -19,6 +20,7 @@ STATUSES = ("validating_files", "queued", "running", "paused", "succeeded", "fai
 async def jobs(
     request: AnyRequest,
     store: NamedDependency[RunStore],
+    options: NamedDependency[JobOptions],
     status: Annotated[str, Parameter(max_length=32)] = "",
     after: Annotated[str, Parameter(max_length=64)] = "",
 ) -> Response[bytes]:
@@ -30,6 +32,7 @@ async def jobs(
     found = await store.runs.page(Cursor(after or None, PAGE_SIZE), by="created_at", **wanted)
     values: dict[str, Any] = {
         "runs": found.items,
+        "filenames": await options.filenames(run.request.training_file for run in found.items),
         "more": found.has_more,
         "chosen": status if status in STATUSES else "",
         "statuses": STATUSES,

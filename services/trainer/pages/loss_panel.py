@@ -21,6 +21,7 @@ class LossWords:
     title: str
     description: str
     measured: str
+    steps: str
     not_trained: str
     training: str
     validation: str
@@ -53,7 +54,7 @@ def loss_panel(run: TrainingRun, losses: Losses, words: LossWords) -> Markup:
     low, high = min(values), max(values)
     flags = flags_of(run, losses.last_step)
     low, high = max(0.0, low - 0.1 * (high - low)), high + 0.05 * (high - low) or 1.0
-    panel = RunPanel(total, low, high, top=40 if flags else 12, bottom=218 if flags else 190)
+    panel = RunPanel(total, low, high, top=56 if flags else 28, bottom=234 if flags else 206)
     panel.wash(losses.last_step, words.not_trained)
     panel.grid(round_ticks(panel.low, panel.high))
     for checkpoint in run.checkpoints:
@@ -68,7 +69,7 @@ def loss_panel(run: TrainingRun, losses: Losses, words: LossWords) -> Markup:
     if losses.valid:
         panel.label(losses.valid[-1][1], "valid", words.validation, f"{losses.valid[-1][1]:.3f}")
     panel.label(losses.smoothed[-1][1], "train", words.training, f"{losses.smoothed[-1][1]:.3f}, {words.smoothed}")
-    panel.axis([0, total, *(checkpoint.step for checkpoint in run.checkpoints)], run.best_step)
+    panel.axis([0, total, *(checkpoint.step for checkpoint in run.checkpoints)], run.best_step, unit=words.steps)
     return panel.svg(words.title, words.description, "losses")
 
 

@@ -11,6 +11,7 @@ from services.trainer.pages import PAGES
 from services.trainer.pages.own_run import own_run
 from services.trainer.pages.run_values import run_values
 from services.trainer.service.curve_cache import CurveCache
+from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
 
 AnyRequest = Request[Any, Any, Any]
@@ -22,6 +23,7 @@ async def run_page(
     job_id: FromPath[str],
     store: NamedDependency[RunStore],
     curves: NamedDependency[CurveCache],
+    options: NamedDependency[JobOptions],
     new: FromQuery[bool] = False,
 ) -> Response[bytes]:
     """The page; a `new` job may not have arrived yet."""
@@ -29,6 +31,7 @@ async def run_page(
         return PAGES.page(request, "run_awaited.html.j2", at="train", job_id=job_id)
     run = await own_run(store, job_id, request.state.key)
     values = run_values(run, await curves.curve(run))
+    values["filenames"] = await options.filenames([run.request.training_file])
     return PAGES.page(request, "run.html.j2", at="train", out_of_band=False, **values)
 
 
@@ -44,6 +47,6 @@ async def run_arrived(request: AnyRequest, job_id: FromPath[str], store: NamedDe
 async def run_checkpoints(
     request: AnyRequest, job_id: FromPath[str], store: NamedDependency[RunStore]
 ) -> Response[bytes]:
-    """All checkpoints of a run, newest first."""
+    """All checkpoints of a run, in the order of training."""
     run = await own_run(store, job_id, request.state.key)
-    return PAGES.fragment(request, "checkpoint_rows.html.j2", run=run, checkpoints=run.checkpoints[::-1])
+    return PAGES.fragment(request, "checkpoint_rows.html.j2", run=run, checkpoints=run.checkpoints)

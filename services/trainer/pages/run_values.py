@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from services.trainer.domain.curve.diagnosis import diagnose
+from services.trainer.domain.curve.diagnosis import diagnose_run
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages.loss_panel import Losses, LossWords, loss_panel, small_curve
 from services.trainer.pages.reactions import flags_of
@@ -30,9 +30,9 @@ def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics]) -> dict[str, 
         "losses": losses,
         "picture": picture if losses.smoothed else None,
         "small": {name: small_curve(curve, name) for name in SMALL},
-        "diagnoses": diagnose(curve),
+        "diagnoses": diagnose_run(run, curve),
         "flags": flags_of(run, losses.last_step),
-        "checkpoints": run.checkpoints[::-1][:SHOWN_CHECKPOINTS],
+        "checkpoints": run.checkpoints[-SHOWN_CHECKPOINTS:],
         "ends_at": _expected_end(run, losses.last_step, time.time()),
     }
 

@@ -1,9 +1,9 @@
-"""Knows what a new job can name: checked data sets, suites and policies."""
+"""Knows what a new job can name: checked datasets, suites and policies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.trainer.domain.new_job.job_options import NamedOption, OptionKind, UploadedName
+from services.trainer.domain.new_job.job_options import SHIPPED_POLICIES, NamedOption, OptionKind, UploadedName
 from services.trainer.service.run_store import RunStore
 from shared.events import (
     DatasetReady,
@@ -52,7 +52,12 @@ class JobOptions:
     async def published(self, event: SuitePublished | PolicyPublished) -> None:
         """Offer a suite or a policy."""
         first = NamedOption(kind=_kind(event), name=event.name)
-        await self.store.options.upsert(first, lambda known: (known.published(event.revision, event.owner), ()))
+        readers = (event.readers or ()) if isinstance(event, PolicyPublished) else ()
+
+        def publish(known: NamedOption) -> tuple[NamedOption, Sequence[FileDeleted]]:
+            return known.published(event.revision, event.owner, readers), ()
+
+        await self.store.options.upsert(first, publish)
 
     async def deleted(self, event: SuiteDeleted | PolicyDeleted) -> None:
         """Hide a suite or a policy."""
@@ -71,10 +76,21 @@ class JobOptions:
             if (event := ready.get(name.id)) is not None and event.kind in ("chat", "text")
         ]
 
+    async def filenames(self, file_ids: Iterable[str]) -> dict[str, str]:
+        """What each of these files was called, by id; a file whose name is not known is left out."""
+        found = await self.store.names.find(id__in=sorted(set(file_ids)))
+        return {each.id: each.filename for each in found if each.filename}
+
     async def names(self, kind: OptionKind, key: Key) -> list[str]:
-        """The shipped ones and those of this key, by name; an administrator sees all."""
+        """The shipped ones, those of this key and those shared with it, by name; an administrator sees all."""
         found = await self.store.options.find(kind=kind)
-        return sorted(each.name for each in found if each.available and (not each.owner or key.owns(each.owner)))
+        offered = {each.name for each in found if each.available and _may_use(each, key)}
+        return sorted(offered | set(SHIPPED_POLICIES if kind == "policy" else ()))
+
+
+def _may_use(option: NamedOption, key: Key) -> bool:
+    shared = {"*", key.id, key.person} & set(option.readers)
+    return not option.owner or bool(shared) or key.owns(option.owner)
 
 
 def _kind(event: SuitePublished | SuiteDeleted | PolicyPublished | PolicyDeleted) -> OptionKind:

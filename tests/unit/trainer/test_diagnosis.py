@@ -14,7 +14,7 @@ from services.trainer.domain.curve.diagnosis import MIN_STEPS, diagnose
 from services.trainer.domain.curve.loss_curve import smooth
 from shared.events import TrainingMetrics
 
-DEMO = Path(__file__).parent / "curves" / "demo.json"
+FOLDER = Path(__file__).parent / "curves"
 STEPS = 120
 Course = Callable[[float], float]
 
@@ -48,6 +48,11 @@ CURVES = {
     "oscillating": curve(settling, noise=0.9),
     "jumping": curve(leaping),
 }
+LEAPS_AND_FALLS = curve(lambda done: 3 - 2 * done + (2.0 if 0.695 < done < 0.705 else 0.0))
+
+
+def _recorded(name: str) -> list[TrainingMetrics]:
+    return [TrainingMetrics.model_validate(point) for point in json.loads((FOLDER / f"{name}.json").read_text())]
 
 
 def findings(points: list[TrainingMetrics]) -> list[str]:
@@ -55,7 +60,7 @@ def findings(points: list[TrainingMetrics]) -> list[str]:
 
 
 def test_a_real_run_with_a_low_loss_that_validation_confirms_has_converged() -> None:
-    points = [TrainingMetrics.model_validate(point) for point in json.loads(DEMO.read_text())]
+    points = _recorded("demo")
     assert findings(points) == ["converged"]
     # Without validation the same curve could come from memorized rows.
     alone = [point.model_copy(update={"valid_loss": None}) for point in points]
@@ -83,7 +88,42 @@ def test_an_overfitted_run_is_advised_to_use_its_best_step() -> None:
 
 def test_a_jump_names_its_step() -> None:
     [found] = [diagnosis for diagnosis in diagnose(CURVES["jumping"]) if diagnosis.finding == "jumping"]
-    assert found.evidence.endswith("at step 84")
+    assert found.step == 84
+    assert found.evidence.startswith("From about ")
+
+
+def test_after_a_jump_no_advice_asks_for_a_higher_learning_rate() -> None:
+    jump, trend = diagnose(LEAPS_AND_FALLS)
+    assert "half the learning rate" in jump.advice
+    assert (trend.finding, trend.advice) == ("not_converged", "Ask for more epochs.")
+    [alone] = diagnose(CURVES["not_converged"])
+    assert alone.advice == "Ask for more epochs, or for a higher learning rate."
+    [diverged] = diagnose(CURVES["not_converged"], diverged=True)
+    assert diagnose(CURVES["not_converged"], whole=False) == ()
+    assert diverged.advice == "Ask for more epochs."
+    flat = diagnose(curve(lambda done: 2.0 + (3.0 if 0.695 < done < 0.705 else 0.0)))[-1]
+    assert (flat.finding, "times the learning rate" in flat.advice) == ("flat", False)
+
+
+def test_a_run_that_needs_fewer_epochs_is_not_advised_to_ask_for_more() -> None:
+    falling = [point for point in CURVES["overfitting"] if point.step <= STEPS * 0.7]
+    assert findings([point.model_copy(update={"valid_loss": None}) for point in falling]) == ["not_converged"]
+    assert findings(falling) == ["overfitting"]
+
+
+def test_a_loss_that_oscillates_and_jumps_has_one_advice_on_the_learning_rate() -> None:
+    found = {each.finding: each.advice for each in diagnose(_recorded("oscillating"))}
+    assert "learning rate" in found["oscillating"]
+    assert "learning rate" not in found["jumping"]
+
+
+def test_texts_are_sentences_in_the_words_of_the_pages() -> None:
+    for points in CURVES.values():
+        for found in diagnose(points):
+            assert found.evidence[0].isupper()
+            assert found.evidence.endswith(".")
+            assert "%" not in found.evidence.replace("\u00a0%", "")
+            assert "_" not in found.evidence + found.advice
 
 
 def test_a_curve_that_ends_above_its_start_oscillates() -> None:

@@ -1,5 +1,7 @@
 """What a new job can name, whatever the order of the events."""
 
+from services.review.policies.shipped import shipped_policies
+from services.trainer.domain.new_job.job_options import SHIPPED_POLICIES
 from services.trainer.domain.rows.dataset_check import DatasetCheck
 from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
@@ -53,7 +55,28 @@ async def test_only_what_is_shipped_or_ones_own_is_offered() -> None:
         await known.published(suite(name, 1, owner))
     await known.published(PolicyPublished(name="hybrid", revision=1, content=ARTIFACT, at=1))
     assert await known.names("suite", ANA) == ["general", "mine"]
-    assert await known.names("policy", ANA) == ["hybrid"]
+    assert await known.names("policy", ANA) == ["automatic", "guarded", "hybrid"]
+
+
+async def test_a_policy_that_its_owner_shares_is_offered_to_its_readers() -> None:
+    known = options()
+    for name, readers in (("for-all", ("*",)), ("for-ana", ("ana",)), ("for-eve", ("eve",)), ("for-none", ())):
+        await known.published(
+            PolicyPublished(name=name, revision=1, content=ARTIFACT, at=1, owner="bob", readers=readers)
+        )
+    assert await known.names("policy", ANA) == sorted((*SHIPPED_POLICIES, "for-all", "for-ana"))
+    await known.published(PolicyPublished(name="for-all", revision=2, content=ARTIFACT, at=2, owner="bob", readers=()))
+    assert "for-all" not in await known.names("policy", ANA)
+
+
+def test_the_shipped_policies_are_those_of_the_review_service() -> None:
+    assert set(SHIPPED_POLICIES) == set(shipped_policies())
+
+
+async def test_files_are_named_by_what_they_were_called() -> None:
+    known = options()
+    await upload(known, "mine", "ana")
+    assert await known.filenames(["mine", "unknown", "mine"]) == {"mine": "mine.csv"}
 
 
 async def test_deleted_files_preferences_and_files_of_others_are_not_offered() -> None:

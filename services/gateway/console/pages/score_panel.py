@@ -11,7 +11,7 @@ from shared.pages.run_chart import RunPanel, round_ticks
 def score_panel(scores: JobScores, total_steps: int, words: Mapping[str, str]) -> Markup:
     """A mark with a whisker for each checkpoint, the base model dashed with its band, production dotted."""
     low, high = _range(scores)
-    panel = RunPanel(total_steps, low, high, top=22)
+    panel = RunPanel(total_steps, low, high, top=38, bottom=206)
     panel.grid(round_ticks(low, high))
     _yardsticks(panel, scores, words)
     points = [(row.step, row.score.value) for row in scores.scored if row.score]
@@ -22,7 +22,8 @@ def score_panel(scores: JobScores, total_steps: int, words: Mapping[str, str]) -
     if scores.best and scores.best.score:
         best = scores.best.score
         panel.label(best.value, "cand", scores.metric or "", f"{best.value:.3f} {words['best']}, n {best.n}")
-    panel.axis([0, total_steps, *(row.step for row in scores.rows)], scores.best.step if scores.best else None)
+    best_step = scores.best.step if scores.best else None
+    panel.axis([0, total_steps, *(row.step for row in scores.rows)], best_step, unit=words["steps"])
     return panel.svg(words["title"], words["description"], "scores")
 
 

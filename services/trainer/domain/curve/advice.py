@@ -3,7 +3,7 @@
 ADVICE = {
     "out_of_memory": "Ask for a smaller batch_size or lora_rank, shorten the longest rows, or use a larger machine.",
     "disk_full": "Free space where artifacts and running jobs are kept, then start the job again.",
-    "loss_diverged": "Ask for a lower learning_rate (a third is a good next try), and look for rows that are not text.",
+    "loss_diverged": "Ask for a lower learning rate (a third is a good next try), and look for rows that are not text.",
     "empty_training_split": "Give each row an answer by the assistant.",
     "rows_too_long": "Shorten such rows, split them, or ask for a larger max_length.",
     "tools_not_rendered": "Remove the rows that call tools, or name a base model whose chat template has tools.",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from services.trainer.domain.curve.loss_curve import first_and_last, highest_spike, late_fall, smooth, step_variation
+from services.trainer.domain.training_run import TrainingRun
 from shared.events import TrainingMetrics, Value
 
 Finding = Literal["converged", "not_converged", "overfitting", "too_low", "flat", "oscillating", "jumping"]
@@ -21,35 +22,59 @@ _MIN_SPIKE_NATS = 0.1
 
 
 class Diagnosis(Value):
-    """One finding. `evidence` holds its figures, `advice` says what to do; losses are in nats per token."""
+    """One finding. `evidence` holds its figures, `advice` says what to do; losses are in nats per token.
+
+    `step` is where it shows, if that is one step.
+    """
 
     finding: Finding
     evidence: str
     advice: str
+    step: int | None = None
 
 
-def diagnose(curve: Sequence[TrainingMetrics]) -> tuple[Diagnosis, ...]:
-    """All findings of a curve, the most urgent first; none before `MIN_STEPS` steps."""
+def diagnose_run(run: TrainingRun, curve: Sequence[TrainingMetrics]) -> tuple[Diagnosis, ...]:
+    """The findings of a run's curve and of how the run ended."""
+    diverged = run.error is not None and run.error.code == "loss_diverged"
+    return diagnose(curve, diverged=diverged, whole=run.status == "succeeded" and run.stop_reason is None)
+
+
+def diagnose(curve: Sequence[TrainingMetrics], *, diverged: bool = False, whole: bool = True) -> tuple[Diagnosis, ...]:
+    """All findings of a curve, the most urgent first; none before `MIN_STEPS` steps. No advice contradicts another.
+
+    `diverged`: the run failed because its loss was not a number any more, which the curve itself does not show.
+    `whole`: all planned steps were trained; before that, a loss that still falls is no reason to ask for more.
+    """
     steps = [point.step for point in curve if point.train_loss is not None]
     losses = [point.train_loss for point in curve if point.train_loss is not None]
     if len(losses) < MIN_STEPS:
         return ()
-    found = [_jumping(steps, losses), _oscillating(losses), _overfitting(curve), _too_low(curve, losses)]
-    trend = _flat(losses) or _not_converged(losses)
-    if trend is None and not any(found):
-        trend = _converged(losses)
-    return tuple(diagnosis for diagnosis in (*found, trend) if diagnosis is not None)
+    oscillating = _oscillating(losses)
+    unsteady = [_jumping(steps, losses, rate_is_advised=oscillating is not None or diverged), oscillating]
+    learned_too_much = [_overfitting(curve), _too_low(curve, losses)]
+    found = [one for one in (*unsteady, *learned_too_much) if one is not None]
+    if any(learned_too_much):
+        # They ask for fewer epochs, a loss that still falls or does not fall would ask for more.
+        return tuple(found)
+    steady = not any(unsteady) and not diverged
+    if flat := _flat(losses, steady=steady):
+        return (*found, flat)
+    if falling := _not_converged(losses, steady=steady):
+        return (*found, falling) if whole else tuple(found)
+    return tuple(found) or (_converged(losses),)
 
 
-def _jumping(steps: Sequence[int], losses: Sequence[float]) -> Diagnosis | None:
+def _jumping(steps: Sequence[int], losses: Sequence[float], *, rate_is_advised: bool) -> Diagnosis | None:
     spike = highest_spike(losses)
     if spike is None or spike[1] - spike[2] < _MIN_SPIKE_NATS:
         return None
     at, loss, before = spike
     return Diagnosis(
         finding="jumping",
-        evidence=f"the loss jumps from about {before:.2f} to {loss:.2f} at step {steps[at]}",
-        advice="Check the rows of that step for errors. If they are fine, ask for half the learning_rate.",
+        evidence=f"From about {before:.2f} to {loss:.2f}.",
+        advice="Check the rows of that step for errors."
+        + ("" if rate_is_advised else " If they are fine, ask for half the learning rate."),
+        step=steps[at],
     )
 
 
@@ -58,11 +83,11 @@ def _oscillating(losses: Sequence[float]) -> Diagnosis | None:
     rose = last > first * (1 + _LEARNED)
     if not rose and (variation < _MAX_VARIATION or last < _LOW_NATS):
         return None
-    varies = f"in the later half the loss changes by {variation:.0%} of itself from one step to the next"
+    varies = f"In the later half it changes by {_percent(variation)} of itself from one step to the next."
     return Diagnosis(
         finding="oscillating",
-        evidence=f"the loss ended at {last:.2f}, above its start of {first:.2f}" if rose else varies,
-        advice="Ask for a third of the learning_rate, or for twice the batch_size.",
+        evidence=f"It ended at {last:.2f}, above its start of {first:.2f}." if rose else varies,
+        advice="Ask for a third of the learning rate, or for twice the batch size.",
     )
 
 
@@ -78,10 +103,11 @@ def _overfitting(curve: Sequence[TrainingMetrics]) -> Diagnosis | None:
         return None
     return Diagnosis(
         finding="overfitting",
-        evidence=f"the validation loss rose from {best:.2f} at step {best_step} to {last:.2f}, while the training loss "
-        f"fell from {trained[best_step]:.2f} to {smoothed[-1]:.2f}",
+        evidence=f"The validation loss rose from {best:.2f} at step {best_step} to {last:.2f}, while the training loss "
+        f"fell from {trained[best_step]:.2f} to {smoothed[-1]:.2f}.",
         advice=f"Use the checkpoint of step {best_step} or the one nearest to it. For the next run ask for fewer "
-        "n_epochs or add more varied rows.",
+        "epochs or add more varied rows.",
+        step=best_step,
     )
 
 
@@ -93,32 +119,34 @@ def _too_low(curve: Sequence[TrainingMetrics], losses: Sequence[float]) -> Diagn
         return None
     return Diagnosis(
         finding="too_low",
-        evidence=f"the training loss ends at {last:.4f}: the model predicts every answer almost exactly",
+        evidence=f"The training loss ends at {last:.4f}: the model predicts every answer almost exactly.",
         advice="Check whether the prompts contain the answers, or all answers are the same. If not, the model has "
-        "memorized the rows: ask for fewer n_epochs or add more varied rows.",
+        "memorized the rows: ask for fewer epochs or add more varied rows.",
     )
 
 
-def _flat(losses: Sequence[float]) -> Diagnosis | None:
+def _flat(losses: Sequence[float], *, steady: bool) -> Diagnosis | None:
     first, last = first_and_last(losses)
     if first <= 0 or abs(first - last) / first >= _LEARNED:
         return None
     return Diagnosis(
         finding="flat",
-        evidence=f"the loss began at {first:.2f} and ended at {last:.2f}: nothing was learned",
-        advice="Ask for three to ten times the learning_rate, and check that the answers follow from the prompts.",
+        evidence=f"It began at {first:.2f} and ended at {last:.2f}: nothing was learned.",
+        advice="Ask for three to ten times the learning rate, and check that the answers follow from the prompts."
+        if steady
+        else "Check that the answers follow from the prompts.",
     )
 
 
-def _not_converged(losses: Sequence[float]) -> Diagnosis | None:
+def _not_converged(losses: Sequence[float], *, steady: bool) -> Diagnosis | None:
     fall = late_fall(losses)
     first, last = first_and_last(losses)
     if fall < _STILL_FALLING or last >= first:
         return None
     return Diagnosis(
         finding="not_converged",
-        evidence=f"the loss was still falling by {fall:.0%} within the last quarter, to {last:.2f}",
-        advice="Ask for more n_epochs, or for a higher learning_rate.",
+        evidence=f"The loss was still falling by {_percent(fall)} within the last quarter, to {last:.2f}.",
+        advice="Ask for more epochs, or for a higher learning rate." if steady else "Ask for more epochs.",
     )
 
 
@@ -126,6 +154,11 @@ def _converged(losses: Sequence[float]) -> Diagnosis:
     first, last = first_and_last(losses)
     return Diagnosis(
         finding="converged",
-        evidence=f"the loss fell from {first:.2f} to {last:.2f} and has levelled off",
+        evidence=f"The loss fell from {first:.2f} to {last:.2f} and has levelled off.",
         advice="Nothing is wrong with this curve: choose among the checkpoints by their scores.",
     )
+
+
+def _percent(share: float) -> str:
+    """Written as on the pages; the space does not break."""
+    return f"{share * 100:.0f}\u00a0%"

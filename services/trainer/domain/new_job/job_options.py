@@ -5,6 +5,8 @@ from typing import Literal, Self
 from shared.events import Value
 
 OptionKind = Literal["suite", "policy"]
+SHIPPED_POLICIES = ("automatic", "guarded", "hybrid")
+"""Review publishes no facts about the policies that come with Assay."""
 
 
 class UploadedName(Value):
@@ -27,6 +29,8 @@ class NamedOption(Value):
     name: str
     owner: str = ""
     """Empty for what Assay ships."""
+    readers: tuple[str, ...] = ()
+    """Who may use it besides its owner; `*` stands for all."""
     newest: int = -1
     deleted_at: int = -1
 
@@ -39,8 +43,10 @@ class NamedOption(Value):
         """A later revision than the deleted one makes it available again."""
         return self.newest > self.deleted_at
 
-    def published(self, revision: int, owner: str) -> Self:
-        return self.model_copy(update={"newest": max(revision, self.newest), "owner": owner})
+    def published(self, revision: int, owner: str, readers: tuple[str, ...] = ()) -> Self:
+        if revision < self.newest:
+            return self
+        return self.model_copy(update={"newest": revision, "owner": owner, "readers": readers})
 
     def deleted(self, revision: int) -> Self:
         return self.model_copy(update={"deleted_at": max(revision, self.deleted_at)})

@@ -23,7 +23,7 @@ def general_row_count(asked: Hyperparameters, rows: int, reasons: dict[str, str]
     share = asked.general_share or _SHARE
     count = max(1, round(rows * share / (1 - share)))
     if asked.general_share is None:
-        reasons["general_share"] = f"{share:g}: {count} general rows beside {rows} keep what the base model can do"
+        reasons["general_share"] = f"{share:g}: {count:,} general rows beside {rows:,} keep what the base model can do"
     return count
 
 

@@ -1,4 +1,4 @@
-"""Data sets that a job must not train on."""
+"""Datasets that a job must not train on."""
 
 from services.trainer.domain.engine_limits import EngineLimits
 from services.trainer.domain.errors import PlanRefused

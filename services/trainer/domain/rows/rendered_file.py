@@ -15,7 +15,7 @@ class RenderedFile(Value):
         return cls(id=event.natural_key(), rendered=event)
 
     def in_place_of(self, dataset: DatasetReady, use: str) -> DatasetReady:
-        """The data set with the rendered rows; raises `PlanRefused` where they could not be rendered."""
+        """The dataset with the rendered rows; raises `PlanRefused` where they could not be rendered."""
         error, splits = self.rendered.error, self.rendered.splits
         if error is not None or splits is None:
             reason = error.message if error is not None else "it has no rows"
