@@ -36,7 +36,7 @@ class PreparationResult(BaseModel):
 
 
 class RenderRequest(BaseModel):
-    """The stored rows of a data set, and the template to put around them."""
+    """The stored rows of a dataset, and the template to put around them."""
 
     rows: Artifact
     fields: Artifact | None

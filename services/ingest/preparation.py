@@ -1,4 +1,4 @@
-"""Makes a data set of one uploaded file: read, check, find duplicates, split, measure."""
+"""Makes a dataset of one uploaded file: read, check, find duplicates, split, measure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass
 class Prepared:
-    """The files of a data set, in the scratch folder; no splits where it was refused."""
+    """The files of a dataset, in the scratch folder; no splits where it was refused."""
 
     report: Report
     findings: Path
@@ -67,7 +67,7 @@ class Prepared:
 
 
 def prepare(request: Request, scratch: Path) -> Prepared:
-    """A data set, or the reasons why the file cannot be one; never raises for what is in the file."""
+    """A dataset, or the reasons why the file cannot be one; never raises for what is in the file."""
     log = FindingLog(scratch / "findings.jsonl")
     store = RowStore(scratch, bands=request.near)
     checker = RowChecker(request.check, log)

@@ -1,4 +1,4 @@
-"""What is known about a data set after its checks: the document that is kept and shown."""
+"""What is known about a dataset after its checks: the document that is kept and shown."""
 
 from typing import Any, Literal
 
@@ -77,6 +77,8 @@ class Report(BaseModel):
     suites: list[SuiteReport] = Field(default_factory=list[SuiteReport])
     lengths: Lengths | None = None
     languages: dict[str, float] = Field(default_factory=dict)
+    language_rows: int = 0
+    """In how many training rows the languages were looked for; 0 in reports from before it was kept."""
     labels: dict[str, float] = Field(default_factory=dict)
     advice: list[Advice] = Field(default_factory=list[Advice])
     findings: Artifact | None = None

@@ -1,4 +1,4 @@
-"""Numbers of each row of a data set, as one file of arrays."""
+"""Numbers of each row of a dataset, as one file of arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path

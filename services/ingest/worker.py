@@ -54,7 +54,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def render(asked: RenderRequest, artifacts: Artifacts, scratch: Path) -> RenderResult:
-    """Put a template around the stored rows of a data set, in the splits that they have."""
+    """Put a template around the stored rows of a dataset, in the splits that they have."""
     fields = scratch / "fields.jsonl" if asked.fields is not None else None
     files = RowFiles(scratch / "rows.jsonl", fields)
     artifacts.fetch_file(asked.rows, files.rows)

@@ -36,13 +36,16 @@ from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, UploadOptions
+from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PoolChanged, UploadOptions
 from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
 from tests.browser.in_process_bus import InProcessBus
 from tests.browser.site import Site, at_once, serving
 from tests.quotas import every_event
+
+BASE = "smollm2-135m-instruct"
+"""The base model that lengths are measured for; its tokenizer is not there."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class InProcess:
 
     async def prepare(self, request: PreparationRequest) -> PreparationResult:
         with tempfile.TemporaryDirectory() as scratch:
-            settings = {"base_models": {}, "limits": {}}
+            settings = {"base_models": {BASE: ""}, "limits": {}}
             return worker.check(request, self.artifacts, Path(scratch), settings)
 
 
@@ -122,7 +125,7 @@ class DataPages:
         }
 
     def check(self, file_id: str, content: bytes, filename: str = "rows.jsonl", **said: Any) -> Dataset:
-        """A data set of this content, as if it had been uploaded; `owner` is the administrator's test key or given."""
+        """A dataset of this content, as if it had been uploaded; `owner` is the administrator's test key or given."""
         event = DatasetUploaded(
             file_id=file_id,
             filename=filename,
@@ -134,6 +137,13 @@ class DataPages:
         found = at_once(self.datasets.get(file_id))
         assert found is not None
         return found
+
+    def engine_takes(self, context: int) -> None:
+        """The engine of the base model says how many tokens it takes."""
+        changed = PoolChanged(
+            pool="pool", base_model=BASE, mode="adapters", replicas=(), context_length=context, at=context
+        )
+        at_once(self.datasets.pools.changed(changed))
 
     @asynccontextmanager
     async def relaying(self, _app: Litestar) -> AsyncGenerator[None]:

@@ -1,4 +1,4 @@
-"""A data set of half a million rows, written as the check of a file would have written it."""
+"""A dataset of half a million rows, written as the check of a file would have written it."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ ABSENT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
 
 
 def add_large_data_set(data: DataPages, folder: Path, rows: int = ROWS) -> None:
-    """The data set `file-large`; its rows and their index are first written to `folder`."""
+    """The dataset `file-large`; its rows and their index are first written to `folder`."""
     line = b'{"messages":[{"role":"user","content":"Question %07d?"},{"role":"assistant","content":"Answer."}]}\n'
     (folder / "rows.jsonl").write_bytes(b"".join(line % number for number in range(rows)))
     digests = np.arange(rows, dtype=np.uint64)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.ingest.domain.dataset import Dataset
-from services.ingest.pages.data_sets import PAGE_SIZE
+from services.ingest.pages.datasets import PAGE_SIZE
 from services.ingest.pages.prompt_templates import PAGE_SIZE as TEMPLATES_PER_PAGE
 from services.ingest.pages.row_list import PAGE_SIZE as ROWS_PER_PAGE
 from services.ingest.service.rows import Rows
@@ -66,7 +66,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataPages:
 
 @pytest.fixture(scope="module")
 def files(data: DataPages, tmp_path_factory: pytest.TempPathFactory) -> CountingFiles:
-    """Half a million rows in one data set, and the bytes that are read of them."""
+    """Half a million rows in one dataset, and the bytes that are read of them."""
     files = CountingFiles(data.artifacts)
     data.rows = Rows(files, tmp_path_factory.mktemp("cache"))
     add_large_data_set(data, tmp_path_factory.mktemp("rows"))
@@ -94,7 +94,7 @@ def test_a_page_of_ten_thousand_data_sets_takes_two_queries(site: Site, counted:
     assert counted.documents <= PAGE_SIZE + 2
 
 
-def test_the_page_of_a_data_set_takes_two_queries(site: Site, counted: Counted) -> None:
+def test_the_page_of_a_dataset_takes_two_queries(site: Site, counted: Counted) -> None:
     page_of(site, "datasets/file-77")
     assert counted.queries == 2
 

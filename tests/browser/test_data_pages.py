@@ -1,4 +1,4 @@
-"""Data sets in a browser: list, page, rows, findings, upload, another check with other options."""
+"""Datasets in a browser: list, page, rows, findings, upload, another check with other options."""
 
 import base64
 import re
@@ -75,13 +75,13 @@ def test_the_list_shows_each_file_and_filters_by_state(site: Site, admin: Page) 
     expect(admin.locator("tbody")).to_contain_text("shop, version 2")
     expect(admin.locator("tbody")).to_contain_text(f"{HOSTILE}.jsonl")
     check_page(admin)
-    admin.get_by_label("State").select_option("rejected")
-    admin.get_by_role("button", name="Show").click()
+    admin.get_by_label("Status").select_option("rejected")
+    admin.get_by_role("button", name="Filter").click()
     expect(admin.locator("tbody tr")).to_have_count(1)
     expect(admin).to_have_url(f"{site.url}/console/ingest/?status=rejected&series=")
 
 
-def test_the_page_of_a_data_set_shows_what_was_found(site: Site, admin: Page) -> None:
+def test_the_page_of_a_dataset_shows_what_was_found(site: Site, admin: Page) -> None:
     with first_screen(admin) as counted:
         admin.goto(f"{site.url}/console/ingest/datasets/file-more")
     assert counted["sent"] < CURVE_PAGE_BYTES
@@ -90,10 +90,36 @@ def test_the_page_of_a_data_set_shows_what_was_found(site: Site, admin: Page) ->
     expect(main.get_by_role("img", name="Rows by length in tokens")).to_be_visible()
     expect(main).to_contain_text("Rows new since version 1: 1; gone: 0.")
     expect(main.locator("#twins")).to_contain_text("both stay in one split")
+    expect(main.get_by_role("navigation", name="Parts of this page").locator("[aria-current]")).to_have_text("Overview")
+    expect(main.locator("#went li").filter(has_text="bad")).to_contain_text("none")
+    expect(main.locator("section:has(#languages-title)")).to_contain_text("of all training rows, n ")
     expect(main.locator("#twins")).to_contain_text("In the north.")
     expect(main.locator("#rows article")).to_have_count(4)
     expect(main.locator("#suites")).to_contain_text(f"shop {HOSTILE}, faq")
     check_page(admin)
+
+
+def test_the_context_is_the_one_that_a_job_takes_by_itself(site: Site, data: DataPages, admin: Page) -> None:
+    advice = admin.locator("section:has(#advice-title)")
+    admin.goto(f"{site.url}/console/ingest/datasets/file-good")
+    expect(advice).to_contain_text("“auto” takes the most that the base model can read.")
+    for context, title in ((2048, "A context of 2,048 tokens"), (16384, "A context of 4,096 tokens")):
+        data.engine_takes(context)
+        data.check(f"file-{context}", good_file())
+        admin.goto(f"{site.url}/console/ingest/datasets/file-{context}")
+        expect(advice).to_contain_text(title)
+        expect(advice).to_contain_text(f"{context:,}")
+    expect(advice).to_contain_text("“auto” takes 16,384, the most that the serving engine takes.")
+
+
+def test_the_upload_shows_a_row_of_each_shape_and_gives_an_example_file(site: Site, admin: Page) -> None:
+    admin.goto(f"{site.url}/console/ingest/upload")
+    admin.get_by_text("What a row looks like").click()
+    expect(admin.locator("main")).to_contain_text('{"prompt": "Do you deliver on Saturdays?"')
+    check_page(admin)
+    with admin.expect_download() as got:
+        admin.get_by_role("link", name="Download an example file").click()
+    assert got.value.path().read_bytes().startswith(b'{"messages"')
 
 
 def test_markup_in_names_findings_and_rows_is_shown_as_text(site: Site, admin: Page) -> None:
@@ -117,7 +143,7 @@ def test_findings_are_filtered_by_code_and_downloaded(site: Site, admin: Page) -
     expect(rows).to_have_count(4)
     check_page(admin)
     admin.get_by_label("Code", exact=True).select_option("empty")
-    admin.get_by_role("button", name="Show").click()
+    admin.get_by_role("button", name="Filter").click()
     expect(rows).to_have_count(2)
     with admin.expect_download() as got:
         admin.get_by_role("link", name="All findings as CSV").click()
@@ -126,10 +152,10 @@ def test_findings_are_filtered_by_code_and_downloaded(site: Site, admin: Page) -
 
 def test_rows_go_page_by_page_and_are_exported(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/ingest/datasets/file-good/rows?split=train")
-    seen = admin.locator("article b").filter(has_text="Line").all_text_contents()
+    seen = admin.locator("article b").filter(has_text="Row").all_text_contents()
     admin.get_by_role("link", name="Next").click()
     expect(admin.get_by_role("link", name="From the start")).to_be_visible()
-    seen += admin.locator("article b").filter(has_text="Line").all_text_contents()
+    seen += admin.locator("article b").filter(has_text="Row").all_text_contents()
     assert len(seen) == len(set(seen)) == 40
     admin.goto(f"{site.url}/console/ingest/datasets/file-good")
     admin.locator("#export").get_by_label("Format").select_option("xlsx")
@@ -222,7 +248,7 @@ def test_the_page_of_a_file_that_is_not_checked_yet_waits_for_it(site: Site, dat
     expect(admin).to_have_url(f"{site.url}/console/ingest/datasets/file-later", timeout=10_000)
 
 
-def test_a_data_set_is_deleted_with_its_file_after_a_question(site: Site, page: Page, tmp_path: Path) -> None:
+def test_a_dataset_is_deleted_with_its_file_after_a_question(site: Site, page: Page, tmp_path: Path) -> None:
     site.sign_in(page.context, "train")
     asked: list[str] = []
 
@@ -238,7 +264,7 @@ def test_a_data_set_is_deleted_with_its_file_after_a_question(site: Site, page: 
     page.get_by_role("button", name="Upload and check").click()
     page.get_by_role("button", name="Delete").click(timeout=30_000)
     expect(page).to_have_url(f"{site.url}/console/ingest/")
-    expect(page.locator("main")).to_contain_text("No data set yet")
+    expect(page.locator("main")).to_contain_text("No dataset yet")
     assert len(asked) == 1
     assert page.request.get(f"{site.url}/v1/files").json()["data"] == []
     check_page(page)
@@ -252,7 +278,7 @@ def test_the_empty_list_offers_the_example_which_is_checked_like_any_file(site: 
     expect(page.locator("#sum")).to_contain_text("400 = ")
 
 
-def test_a_data_set_of_another_person_is_not_found(site: Site, page: Page) -> None:
+def test_a_dataset_of_another_person_is_not_found(site: Site, page: Page) -> None:
     site.sign_in(page.context, "train")
     for path in ("", "/rows", "/findings", "/first-rows", "/twins", "/difference"):
         response = page.goto(f"{site.url}/console/ingest/datasets/file-good{path}")

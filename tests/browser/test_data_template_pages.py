@@ -1,4 +1,4 @@
-"""Prompt templates in a browser: the list, the editor, the sample on rows of a data set, versions."""
+"""Prompt templates in a browser: the list, the editor, the sample on rows of a dataset, versions."""
 
 from collections.abc import Iterator
 

@@ -112,7 +112,7 @@ async def said(client, settings: CommonSettings, file_id: str, content: bytes, *
     bus = Bus(settings.nats_url, "test", store)
     await bus.start()
     for time in range(2):
-        # The second time stands for a client that repeats its upload event: it makes no second data set.
+        # The second time stands for a client that repeats its upload event: it makes no second dataset.
         await bus.publish(Envelope.of(event, "test").model_copy(update={"id": f"{file_id}-{time}"}))
     await bus.stop()
     store.close()

@@ -1,4 +1,4 @@
-"""Ingest by HTTP: data sets, their rows and findings, exports, templates."""
+"""Ingest by HTTP: datasets, their rows and findings, exports, templates."""
 
 from services.ingest.api.access import PROBLEMS
 from services.ingest.api.datasets import datasets_router

@@ -1,4 +1,4 @@
-"""Who may see a data set, and the errors of these routes."""
+"""Who may see a dataset, and the errors of these routes."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ AnyRequest = Request[Any, Any, Any]
 
 
 async def visible(request: AnyRequest, datasets: Datasets, dataset_id: str) -> Dataset:
-    """A data set of the caller's key; 404 for those of other keys."""
+    """A dataset of the caller's key; 404 for those of other keys."""
     found = await datasets.get(dataset_id)
     if found is None or not request.state.key.owns(found.upload.owner):
         raise NotFound(f"there is no dataset {dataset_id!r}")

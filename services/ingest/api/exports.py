@@ -1,4 +1,4 @@
-"""A data set as a file, in any shape and format that can hold its rows."""
+"""A dataset as a file, in any shape and format that can hold its rows."""
 
 import asyncio
 import tempfile

@@ -1,1 +1,1 @@
-"""What ingest keeps: data sets and templates."""
+"""What ingest keeps: datasets and templates."""

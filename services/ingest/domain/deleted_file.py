@@ -4,6 +4,6 @@ from pydantic import BaseModel
 
 
 class DeletedFile(BaseModel):
-    """`id` is the file's. A check that ends after the deletion leaves no data set."""
+    """`id` is the file's. A check that ends after the deletion leaves no dataset."""
 
     id: str

@@ -6,7 +6,7 @@ from shared.events import DatasetReady, DatasetRejected
 
 
 class Outcome(BaseModel):
-    """`id` is the file's. The file's data set is rebuilt with it, and it is dropped then."""
+    """`id` is the file's. The file's dataset is rebuilt with it, and it is dropped then."""
 
     id: str
     ready: DatasetReady | None = None

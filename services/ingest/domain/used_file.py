@@ -4,6 +4,6 @@ from pydantic import BaseModel
 
 
 class UsedFile(BaseModel):
-    """`id` is the file's. Its splits stay when its data set is deleted: runs and evaluations read them."""
+    """`id` is the file's. Its splits stay when its dataset is deleted: runs and evaluations read them."""
 
     id: str

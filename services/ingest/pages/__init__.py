@@ -1,4 +1,4 @@
-"""Ingest's pages: data sets, uploads, prompt templates."""
+"""Ingest's pages: datasets, uploads, prompt templates."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who may see a data set on a page."""
+"""Who may see a dataset on a page."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def owner_of(request: AnyRequest) -> str | None:
 
 
 async def visible(request: AnyRequest, datasets: Datasets, dataset_id: str) -> Dataset:
-    """A data set of the reader; 404 for those of other keys."""
+    """A dataset of the reader; 404 for those of other keys."""
     found = await datasets.get(dataset_id)
     if found is None or not request.state.key.owns(found.upload.owner):
         raise NotFound(f"there is no dataset {dataset_id!r}")

@@ -1,7 +1,7 @@
 """Every page of ingest."""
 
 from services.ingest.pages import PAGES
-from services.ingest.pages.data_sets import data_set_list, data_set_page, difference_part, removed
+from services.ingest.pages.datasets import dataset_list, dataset_page, difference_part, removed
 from services.ingest.pages.finding_list import finding_list
 from services.ingest.pages.prompt_templates import editor, new_template, saved, template_list
 from services.ingest.pages.row_list import row_list, rows_part
@@ -15,7 +15,7 @@ from shared.web import NotFound
 routes = pages_router(
     "/console/ingest",
     [
-        *(data_set_list, data_set_page, difference_part, removed, finding_list, row_list, rows_part, twins_part),
+        *(dataset_list, dataset_page, difference_part, removed, finding_list, row_list, rows_part, twins_part),
         *(upload_page, waiting_page, check_state, begin, example),
         *(template_list, new_template, editor, saved, sample_part),
     ],

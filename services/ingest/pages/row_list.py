@@ -1,4 +1,4 @@
-"""The rows of a data set: by split, by flag, or by a text that they contain."""
+"""The rows of a dataset: by split, by flag, or by a text that they contain."""
 
 import asyncio
 from typing import Annotated, Any
@@ -43,7 +43,7 @@ async def row_list(
 async def rows_part(
     request: AnyRequest, dataset_id: FromPath[str], datasets: NamedDependency[Datasets], rows: NamedDependency[Rows]
 ) -> Response[bytes]:
-    """The first rows, for the page of the data set."""
+    """The first rows, for the page of the dataset."""
     found = await visible(request, datasets, dataset_id)
     values = await _values(found, rows, 0, _FIRST_ROWS, RowFilter())
     return PAGES.fragment(request, "first_rows.html.j2", **values)

@@ -24,7 +24,7 @@ class TemplateForm:
     temperature: str = ""
     stop: str = ""
     dataset: str = ""
-    """The data set whose rows the sample shows."""
+    """The dataset whose rows the sample shows."""
     problems: list[str] = field(default_factory=list[str])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A template around rows of a data set, as the model is asked: what came from the row is marked."""
+"""A template around rows of a dataset, as the model is asked: what came from the row is marked."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ class SampleRow:
 async def sample_part(
     request: AnyRequest, datasets: NamedDependency[Datasets], rows: NamedDependency[Rows]
 ) -> Response[bytes]:
-    """The first rows of the chosen data set with what is typed around them; nothing is saved."""
+    """The first rows of the chosen dataset with what is typed around them; nothing is saved."""
     form = TemplateForm.read(dict(await request.form()))
     problem, samples = "", list[SampleRow]()
     try:

@@ -1,4 +1,4 @@
-"""Near duplicates of a data set, each pair side by side, with what differs marked."""
+"""Near duplicates of a dataset, each pair side by side, with what differs marked."""
 
 import asyncio
 import difflib
@@ -42,7 +42,7 @@ class Twin:
 async def twins_part(
     request: AnyRequest, dataset_id: FromPath[str], datasets: NamedDependency[Datasets], rows: NamedDependency[Rows]
 ) -> Response[bytes]:
-    """The first pairs, for the page of the data set."""
+    """The first pairs, for the page of the dataset."""
     found = await visible(request, datasets, dataset_id)
     twins = await asyncio.to_thread(lambda: list(_twins(found, rows)))
     return PAGES.fragment(request, "twins.html.j2", data=found, twins=twins)

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from services.ingest.pages import PAGES
+from services.ingest.pages.example_rows import example_rows
 from services.ingest.pages.upload_options import option_choices
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.templates import Templates
@@ -24,14 +25,15 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "address-extraction
 async def upload_page(request: AnyRequest, templates: NamedDependency[Templates]) -> Response[bytes]:
     """A drop zone and the options of an upload."""
     choices = option_choices(await templates.of_owner(request.state.key.person, None, 100))
-    return PAGES.page(request, "upload.html.j2", at="data", choices=choices, example=EXAMPLE.exists())
+    values: dict[str, Any] = {"choices": choices, "example": EXAMPLE.exists(), "example_rows": example_rows()}
+    return PAGES.page(request, "upload.html.j2", at="data", **values)
 
 
 @get("/files/{file_id:str}")
 async def waiting_page(
     request: AnyRequest, file_id: FromPath[str], datasets: NamedDependency[Datasets]
 ) -> Response[bytes]:
-    """What is known of a file until its data set is there; leads to the data set as soon as it is."""
+    """What is known of a file until its dataset is there; leads to the dataset as soon as it is."""
     if await _checked(request, datasets, file_id):
         return see_other(_address(file_id))
     return PAGES.page(request, "waiting.html.j2", at="data", file_id=file_id)
@@ -41,7 +43,7 @@ async def waiting_page(
 async def check_state(
     request: AnyRequest, file_id: FromPath[str], datasets: NamedDependency[Datasets]
 ) -> Response[bytes]:
-    """Asked again every second; tells htmx to open the data set once it is there."""
+    """Asked again every second; tells htmx to open the dataset once it is there."""
     response = PAGES.fragment(request, "waiting_state.html.j2", file_id=file_id)
     if await _checked(request, datasets, file_id):
         response.headers["HX-Redirect"] = _address(file_id)

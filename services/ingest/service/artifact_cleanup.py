@@ -1,4 +1,4 @@
-"""Deletes the artifacts of a data set that nothing else refers to."""
+"""Deletes the artifacts of a dataset that nothing else refers to."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ ARTIFACTS_OF_RENDERINGS = tuple(f"done.splits.{name}.artifact" for name in _SPLI
 
 @dataclass(frozen=True)
 class ArtifactCleanup:
-    """Equal content is stored once, so another data set, or an uploaded file, may need it."""
+    """Equal content is stored once, so another dataset, or an uploaded file, may need it."""
 
     datasets: Collection[Dataset]
     renderings: Collection[Rendering]
@@ -32,7 +32,7 @@ class ArtifactCleanup:
     files: DeletableFiles
 
     async def after(self, deleted: Dataset) -> None:
-        """Delete what only this data set, which is deleted already, referred to."""
+        """Delete what only this dataset, which is deleted already, referred to."""
         found = list(_own(deleted))
         if deleted.ready is not None and await self.used.get(deleted.id) is None:
             found += _of(deleted.ready.splits)

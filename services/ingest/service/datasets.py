@@ -27,7 +27,7 @@ from shared.store import Collection, Cursor, Page
 
 @dataclass(frozen=True)
 class Datasets:
-    """The use cases over data sets."""
+    """The use cases over datasets."""
 
     datasets: Collection[Dataset]
     templates: Templates
@@ -38,7 +38,7 @@ class Datasets:
     deleted_files: Collection[DeletedFile]
 
     async def check(self, upload: DatasetUploaded) -> None:
-        """Make a data set of an uploaded file, or refuse it with its bad rows; once for each file."""
+        """Make a dataset of an uploaded file, or refuse it with its bad rows; once for each file."""
         if upload.purpose != "fine-tune" or await self.datasets.get(upload.file_id) is not None:
             return
         template = await self._template(upload)
@@ -68,14 +68,14 @@ class Datasets:
         return await self.datasets.get(dataset_id)
 
     async def newest(self, limit: int, owner: str | None, series: str | None) -> list[Dataset]:
-        """The newest data sets of one owner, or of all; of one series, or of all."""
+        """The newest datasets of one owner, or of all; of one series, or of all."""
         where = {} if owner is None else {"upload__owner": owner}
         if series is not None:
             where["upload__dataset"] = series
         return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)
 
     async def page(self, cursor: Cursor, owner: str | None, status: str = "", series: str = "") -> Page[Dataset]:
-        """A page of the data sets of one owner, or of all, the newest first; of one status or series if asked for."""
+        """A page of the datasets of one owner, or of all, the newest first; of one status or series if asked for."""
         where: dict[str, Any] = {} if owner is None else {"upload__owner": owner}
         if status:
             where["status"] = status
@@ -84,12 +84,12 @@ class Datasets:
         return await self.datasets.page(cursor, by="upload.created_at", **where)
 
     async def using(self, owner: str, template: str, limit: int) -> list[Dataset]:
-        """The newest data sets that were rendered with any version of a template."""
+        """The newest datasets that were rendered with any version of a template."""
         where: dict[str, Any] = {"upload__owner": owner, "ready__template__name": template}
         return await self.datasets.find(**where, newest_first="upload.created_at", limit=limit)
 
     async def delete(self, dataset_id: str) -> bool:
-        """Delete a data set with its artifacts; the splits stay if a job named the file."""
+        """Delete a dataset with its artifacts; the splits stay if a job named the file."""
         found = await self.datasets.get(dataset_id)
         if found is None or not await self.datasets.delete(dataset_id):
             return False
@@ -97,7 +97,7 @@ class Datasets:
         return True
 
     async def file_deleted(self, event: FileDeleted) -> None:
-        """Delete the data set of a file that was deleted, now or once its check has ended."""
+        """Delete the dataset of a file that was deleted, now or once its check has ended."""
         await self.deleted_files.create(DeletedFile(id=event.file_id))
         await self.delete(event.file_id)
 

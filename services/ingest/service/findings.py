@@ -1,4 +1,4 @@
-"""Pages of the errors and notices of a data set, read from its artifact by position."""
+"""Pages of the errors and notices of a dataset, read from its artifact by position."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rebuilds templates and data sets from ingest's own facts."""
+"""Rebuilds templates and datasets from ingest's own facts."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Restoration:
     """One method for each fact; in an intact database each changes nothing.
 
     A file whose content is still stored is checked again for its report, but its published outcome stays. Without the
-    content the data set has the outcome alone.
+    content the dataset has the outcome alone.
     """
 
     templates: Collection[TemplateVersion]
@@ -48,7 +48,7 @@ class Restoration:
             await self.outcomes.create(Outcome(id=event.file_id, rejected=event))
 
     async def without_content(self, upload: DatasetUploaded) -> bool:
-        """Store the data set of a file whose content is gone; False if it must be checked."""
+        """Store the dataset of a file whose content is gone; False if it must be checked."""
         known = await self.outcomes.get(upload.file_id)
         if known is None or await asyncio.to_thread(self.files.contains, upload.artifact):
             return False
@@ -58,7 +58,7 @@ class Restoration:
         return True
 
     async def keep_outcome(self, upload: DatasetUploaded) -> None:
-        """Put the published outcome into the data set of a file that was checked again."""
+        """Put the published outcome into the dataset of a file that was checked again."""
         known = await self.outcomes.get(upload.file_id)
         if known is None:
             return
@@ -74,7 +74,7 @@ class Restoration:
 
 
 def _dataset(upload: DatasetUploaded, known: Outcome) -> Dataset:
-    """A data set with what its fact says."""
+    """A dataset with what its fact says."""
     status = "ready" if known.ready else "rejected"
     dataset = Dataset(id=upload.file_id, upload=upload, status=status, ready=known.ready, rejected=known.rejected)
     if known.ready is not None:

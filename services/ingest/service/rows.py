@@ -1,4 +1,4 @@
-"""Pages of a data set's rows, read from its artifacts by position."""
+"""Pages of a dataset's rows, read from its artifacts by position."""
 
 import json
 from collections import OrderedDict
@@ -24,7 +24,7 @@ _BLOCK_ROWS = 5_000
 
 
 class NoRows(Exception):
-    """The data set has no rows to show: it was refused."""
+    """The dataset has no rows to show: it was refused."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Rows:
             return [_shown(index, row, line) for row, line in _lines(file, index, rows)]
 
     def first(self, dataset: Dataset, count: int) -> list[tuple[Row, dict[str, Any]]]:
-        """The first rows of a data set, each with the other columns of its line; raises `NoRows`."""
+        """The first rows of a dataset, each with the other columns of its line; raises `NoRows`."""
         report = dataset.report
         if report.rows is None or not report.kind:
             raise NoRows

@@ -47,7 +47,7 @@ def read_tools(value: Any, field: str, report: RowReport, *, flat: bool) -> list
     """The tools that the model may call; none where the field is not there."""
     if value is None or value == "":
         return []
-    # Tools have free-form schemas, so tables and Parquet hold them as JSON; data sets on hubs do everywhere.
+    # Tools have free-form schemas, so tables and Parquet hold them as JSON; datasets on hubs do everywhere.
     tools = parse_nested(value, field, report, flat=flat or isinstance(value, str))
     if tools is None:
         return []

@@ -1,1 +1,1 @@
-"""Figures of a data set and what they advise."""
+"""Figures of a dataset and what they advise."""

@@ -1,4 +1,4 @@
-"""What the figures of a data set advise before training, each with its reason."""
+"""What the figures of a dataset advise before training, each with its reason."""
 
 import itertools
 import math
@@ -41,46 +41,65 @@ def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions
         made.append(_engine(lengths, lengths.engine_context))
     if labels and min(labels.values()) < _RARE_LABEL:
         rare = min(labels, key=lambda one: labels[one])
-        share = f"{labels[rare]:.1%} of the rows"
+        share = f"{_percent(labels[rare])} of the rows"
         text = f"the label {rare[:60]!r} is in {share}: add rows of it, or it is rarely learned"
         made.append(Advice(topic="balance", value=labels[rare], text=text, warns=True))
     if contradictions:
-        text = f"{contradictions} questions have several answers: keep one answer each, unless several are right"
+        text = f"{contradictions:,} questions have several answers: keep one answer each, unless several are right"
         made.append(Advice(topic="contradictions", value=contradictions, text=text, warns=True))
     return made
 
 
 def _engine(lengths: Lengths, context: int) -> Advice:
     share = lengths.share_over_engine or 0.0
-    text = f"the longest row has {lengths.longest} tokens and {share:.1%} of the rows have more than the {context} that"
+    text = f"the longest row has {lengths.longest:,} tokens and {_percent(share)} of the rows have more than the"
+    text += f" {context:,} that"
     text += " the serving engine takes: shorten or split them, or they cannot be trained on"
     return Advice(topic="engine", value=context, text=text, warns=True)
 
 
 def _epochs(rows: int) -> Advice:
     value = epochs(rows)
-    return Advice(topic="epochs", value=value, text=f"{rows} rows for training: read them {value:g} times")
+    return Advice(topic="epochs", value=value, text=f"{rows:,} rows for training: read them {value:g} times")
 
 
 def _context(lengths: Lengths) -> Advice:
-    """4 096 tokens when 95 % of the rows fit, 8 192 when over 20 % do not; between them both have a reason."""
+    """What the rows need, at most what the engine takes; with the value that "auto" has in a job."""
+    value, text = _needed_context(lengths)
+    engine = lengths.engine_context
+    if engine is None:
+        return Advice(topic="context", value=value, text=f"{text}; auto takes the most that the base model can read")
+    if value < engine:
+        text = f"{text}; auto takes {engine:,}, the most that the serving engine takes"
+        return Advice(topic="context", value=value, text=text)
+    fitting = _percent(1 - (lengths.share_over_engine or 0.0))
+    text = f"{fitting} of the rows fit into {engine:,} tokens, the most that the serving engine takes"
+    text += "; auto takes them too"
+    return Advice(topic="context", value=engine, text=text)
+
+
+def _needed_context(lengths: Lengths) -> tuple[float, str]:
+    """4,096 tokens when 95 % of the rows fit, 8,192 when over 20 % do not; between them both have a reason."""
     over_4k, over_8k = lengths.share_over_4k, lengths.share_over_8k
     if over_4k <= 0.05:
-        return Advice(topic="context", value=4096, text=f"{1 - over_4k:.1%} of the rows fit into 4 096 tokens")
+        return 4096, f"{_percent(1 - over_4k)} of the rows fit into 4,096 tokens"
     if over_8k > 0.05:
-        text = f"{over_8k:.1%} of the rows have more than 8 192 tokens: use a longer context, or split these rows"
-        value = float(2 ** math.ceil(math.log2(max(lengths.longest, 2))))
-        return Advice(topic="context", value=value, text=text)
-    shorten = "" if over_4k > 0.2 else ", or shorten these rows and use 4 096"
-    text = f"{over_4k:.1%} of the rows have more than 4 096 tokens: use 8 192{shorten}"
-    return Advice(topic="context", value=8192, text=text)
+        text = f"{_percent(over_8k)} of the rows have more than 8,192 tokens: use a longer context, or split these rows"
+        return float(2 ** math.ceil(math.log2(max(lengths.longest, 2)))), text
+    shorten = "" if over_4k > 0.2 else ", or shorten these rows and use 4,096"
+    return 8192, f"{_percent(over_4k)} of the rows have more than 4,096 tokens: use 8,192{shorten}"
 
 
 def _amount(rows: int) -> Advice:
     if rows < _SMALL_SKILL_ROWS:
-        text = f"{rows} rows; a small skill takes about 1 000, a complex one about 10 000"
+        text = f"{rows:,} rows; a small skill takes about 1,000, a complex one about 10,000"
         return Advice(topic="amount", value=_SMALL_SKILL_ROWS, text=text, warns=True)
     if rows < _COMPLEX_SKILL_ROWS:
-        text = f"{rows} rows: enough for a small skill; a complex one takes about 10 000"
+        text = f"{rows:,} rows: enough for a small skill; a complex one takes about 10,000"
         return Advice(topic="amount", value=_COMPLEX_SKILL_ROWS, text=text)
-    return Advice(topic="amount", value=None, text=f"{rows} rows are enough for a complex skill")
+    return Advice(topic="amount", value=None, text=f"{rows:,} rows are enough for a complex skill")
+
+
+def _percent(share: float) -> str:
+    """Written as on the pages; the space does not break."""
+    return f"{share * 100:.1f}\u00a0%"

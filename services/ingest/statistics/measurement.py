@@ -40,6 +40,7 @@ def measure(
         counter, texts, [message_count(row) for row in sampled], len(rows), longest, engine_context
     )
     said = [prompt_and_answer(row) for row in sampled[:: max(1, len(sampled) // _SAMPLED_FOR_LANGUAGE)]]
+    report.language_rows = len(said)
     report.languages = languages.shares([f"{prompt[:150]} {answer[:150]}" for prompt, answer in said])
     report.labels = {shortened(k, 80): v for k, v in labels.balance([answer for _, answer in said if answer]).items()}
     report.advice = advise(len(rows), report.lengths, report.labels, len(report.contradictions))

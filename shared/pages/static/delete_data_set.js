@@ -1,4 +1,4 @@
-// A form with `data-delete` asks first, and deletes the uploaded file before the data set.
+// A form with `data-delete` asks first, and deletes the uploaded file before the dataset.
 import { complain, messageOf } from "./file_upload.js";
 
 document.addEventListener("submit", async (event) => {
@@ -10,7 +10,7 @@ document.addEventListener("submit", async (event) => {
   problem.hidden = true;
   try {
     const answer = await fetch(`/v1/files/${form.dataset.delete}`, { method: "DELETE" });
-    // The file may have been deleted before its data set.
+    // The file may have been deleted before its dataset.
     if (answer.ok || answer.status === 404) return form.submit();
     complain(problem, messageOf(answer.status, await answer.text()));
   } catch (error) {

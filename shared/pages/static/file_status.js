@@ -17,7 +17,7 @@ async function look(left) {
     document.getElementById("file-facts").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${waiting.dataset.uploaded} ${at}`;
     if (file.status === "uploaded") return;
   }
-  // The gateway learns of a posted file a moment later, and the page learns of a data set a moment later.
+  // The gateway learns of a posted file a moment later, and the page learns of a dataset a moment later.
   if (left > 0) return setTimeout(look, 1000, left - 1);
   if (file) end("[data-deleted]");
   else if (answer?.status === 404) end("[data-missing]");

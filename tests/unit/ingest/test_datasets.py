@@ -1,4 +1,4 @@
-"""Uploads become data sets once; series, templates, pages of rows and deletion, over a store in memory."""
+"""Uploads become datasets once; series, templates, pages of rows and deletion, over a store in memory."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ class Interrupted:
         raise AssertionError
 
 
-async def test_a_killed_ingest_finishes_after_its_restart_and_a_repeated_upload_makes_no_second_data_set(
+async def test_a_killed_ingest_finishes_after_its_restart_and_a_repeated_upload_makes_no_second_dataset(
     tmp_path: Path,
 ) -> None:
     preparer = Interrupted()
@@ -82,21 +82,21 @@ async def test_a_killed_ingest_finishes_after_its_restart_and_a_repeated_upload_
 
 
 def stored(artifacts: Artifacts, dataset: Dataset) -> dict[str, bool]:
-    """Which artifacts of a data set are there."""
+    """Which artifacts of a dataset are there."""
     assert dataset.ready is not None
     splits, report = dataset.ready.splits, dataset.report
     found: dict[str, Artifact | None] = {"rows": report.rows, "index": report.index, "train": splits.train.artifact}
     return {name: one is not None and artifacts.contains(one) for name, one in found.items()}
 
 
-async def test_a_deleted_data_set_takes_its_artifacts_along(tmp_path: Path) -> None:
+async def test_a_deleted_dataset_takes_its_artifacts_along(tmp_path: Path) -> None:
     service = Ingest(tmp_path)
     rows = ["prompt,completion", *(f"question {n * 7919},answer {n}" for n in range(40))]
     content = "\n".join(rows).encode()
     first, second = await service.checked("file-1", content), await service.checked("file-2", content)
     await service.datasets.delete("file-1")
     assert await service.datasets.get("file-1") is None
-    # The other data set has the same rows.
+    # The other dataset has the same rows.
     assert stored(service.artifacts, second) == {"rows": True, "index": True, "train": True}
     await service.datasets.delete("file-2")
     assert stored(service.artifacts, first) == {"rows": False, "index": False, "train": False}
@@ -116,7 +116,7 @@ async def test_the_splits_of_a_file_that_a_job_named_stay(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("when", ["after the check", "during the check"])
-async def test_a_file_that_is_deleted_takes_its_data_set_along(tmp_path: Path, when: str) -> None:
+async def test_a_file_that_is_deleted_takes_its_dataset_along(tmp_path: Path, when: str) -> None:
     service = Ingest(tmp_path)
     deleted = FileDeleted(file_id="file-1", owner="key_1", author="key_1", at=1)
     if when == "during the check":

@@ -15,6 +15,7 @@ from services.ingest.checks.row_checker import CheckOptions, RowChecker
 from services.ingest.exports.cells import neutralised
 from services.ingest.exports.export import MEDIA_TYPES, write_rows
 from services.ingest.exports.workbook_file import can_hold
+from services.ingest.pages.example_rows import example_rows
 from services.ingest.reading.limits import Limits
 from services.ingest.reading.sources import ReadOptions, open_source
 from services.ingest.shapes.canonical import KINDS, Row, decode
@@ -156,3 +157,13 @@ def test_every_kind_has_a_shape_that_holds_all_its_rows() -> None:
         found, rows = rows_of(shape)
         assert found == kind
         assert all(SHAPES[shape].write(row) is not None for row in rows)
+
+
+def test_the_page_shows_a_row_of_every_shape_that_the_check_accepts() -> None:
+    shown = dict(example_rows())
+    assert set(shown) == set(SHAPES)
+    for name, row in shown.items():
+        content = "\n".join([row] * 10).encode()
+        found = check(content, near=False, measured=False)
+        assert found.report.counts.dropped == 0, name
+        assert found.report.shapes == {name: 10}

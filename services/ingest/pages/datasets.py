@@ -1,4 +1,4 @@
-"""The list of data sets, and the page of one: what was found, where each row went, figures, advice."""
+"""The list of datasets, and the page of one: what was found, where each row went, figures, advice."""
 
 import asyncio
 from dataclasses import asdict
@@ -37,14 +37,14 @@ _ROWS_SHOWN = 5
 
 
 @get("/")
-async def data_set_list(
+async def dataset_list(
     request: AnyRequest,
     datasets: NamedDependency[Datasets],
     status: Annotated[str, Parameter(max_length=32)] = "",
     series: Annotated[str, Parameter(max_length=64)] = "",
     after: Annotated[str, Parameter(max_length=64)] = "",
 ) -> Response[bytes]:
-    """The newest data sets of this person, of everybody for an administrator; of one status or series if asked for."""
+    """The newest datasets of this person, of everybody for an administrator; of one status or series if asked for."""
     chosen = status if status in STATUSES else ""
     found = await datasets.page(Cursor(after or None, PAGE_SIZE), owner_of(request), chosen, series.strip())
     values: dict[str, Any] = {
@@ -54,17 +54,17 @@ async def data_set_list(
         "after": after,
         "example": EXAMPLE.exists(),
     }
-    return PAGES.page(request, "data_sets.html.j2", at="data", statuses=STATUSES, **values)
+    return PAGES.page(request, "datasets.html.j2", at="data", statuses=STATUSES, **values)
 
 
 @get("/datasets/{dataset_id:str}")
-async def data_set_page(
+async def dataset_page(
     request: AnyRequest,
     dataset_id: FromPath[str],
     datasets: NamedDependency[Datasets],
     templates: NamedDependency[Templates],
 ) -> Response[bytes]:
-    """The page of one data set, ready or refused."""
+    """The page of one dataset, ready or refused."""
     found = await visible(request, datasets, dataset_id)
     series = found.upload.dataset
     versions = await datasets.newest(_VERSIONS_SHOWN, found.upload.owner, series) if series else []
@@ -80,7 +80,7 @@ async def data_set_page(
         "choices": option_choices(await templates.of_owner(found.upload.owner, None, 100)),
         "again": found.upload.model_dump(mode="json"),
     }
-    return PAGES.page(request, "data_set.html.j2", at="data", **values)
+    return PAGES.page(request, "dataset.html.j2", at="data", **values)
 
 
 @get("/datasets/{dataset_id:str}/difference")
