@@ -51,7 +51,7 @@ def bars(groups: Sequence[BarGroup], title: str) -> Markup:
 def radar(axes: Sequence[str], shapes: Sequence[tuple[str, Sequence[float]]], title: str) -> Markup:
     """One closed line a model, by role; the last one is filled, and lies on top."""
     parts = [
-        Markup('<path d="{}Z" fill="none" class="grid"/>').format(
+        Markup('<path d="{}Z" fill="none" class="ax"/>').format(
             _path([_point(i, ring, len(axes)) for i in range(len(axes))])
         )
         for ring in (0.25, 0.5, 0.75, 1)
@@ -112,7 +112,7 @@ def _axis(place: int, name: str, count: int) -> Markup:
     middle = _RADAR_WIDTH / 2
     side = "c" if abs(label_x - middle) < 5 else "e" if label_x < middle else ""
     return Markup(
-        '<path d="M{} {}L{:.1f} {:.1f}" class="grid"/>'
+        '<path d="M{} {}L{:.1f} {:.1f}" class="ax"/>'
         '<text x="{:.1f}" y="{:.1f}" class="t2 mono {}"><title>{}</title>{}</text>'
     ).format(middle, _RADAR_HEIGHT / 2, x, y, label_x, label_y + 4, side, name, _short(name, 16))
 
