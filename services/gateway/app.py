@@ -60,7 +60,7 @@ def build(settings: Settings) -> FastPath:
     }
     parts = [built[name] for name in enabled]
     if "serving" not in enabled:
-        parts.append(served.observing)
+        parts.append(served.following)
     for part in parts:
         part.subscribe()
     application = web.build(

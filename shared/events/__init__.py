@@ -14,8 +14,8 @@ from shared.events.datasets import (
 )
 from shared.events.evaluation import EvalDone
 from shared.events.feedback import FeedbackRecorded
-from shared.events.figures import Comparison, Contamination, Interval, Score, TrainingMetrics
 from shared.events.hyperparameters import Hyperparameters, TrainingSpec
+from shared.events.measurements import Comparison, Contamination, Interval, Score, TrainingMetrics
 from shared.events.questions import (
     EvaluatedModel,
     EvaluationAnswered,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.bounds import MaxBytes
 from shared.cloudevents import EventData
-from shared.events.texts import Id, Label, Name
+from shared.events.bounded_texts import Id, Label, Name
 
 
 class AliasClaimed(EventData):

@@ -3,8 +3,8 @@
 from typing import Annotated, Literal
 
 from shared.bounds import MaxBytes
+from shared.events.bounded_texts import Id, Name
 from shared.events.templates import PromptTemplate
-from shared.events.texts import Id, Name
 from shared.events.values import Artifact, Value
 
 

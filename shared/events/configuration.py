@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
-from shared.events.texts import Id, Metric, Name
+from shared.events.bounded_texts import Id, Metric, Name
 from shared.events.values import Artifact
 
 

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import Category, EventData
+from shared.events.bounded_texts import Id, Label, Name, Reason
 from shared.events.hyperparameters import TrainingSpec
 from shared.events.templates import PromptTemplate, TemplateRef
-from shared.events.texts import Id, Label, Name, Reason
 from shared.events.values import Artifact, Failure, RowError, Splits, Value
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]

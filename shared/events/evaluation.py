@@ -6,9 +6,9 @@ from pydantic import Field
 
 from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
+from shared.events.bounded_texts import Id, Metric, Name
 from shared.events.candidate import Candidate
-from shared.events.figures import Comparison, Contamination, Intervals, Scores, Subjects
-from shared.events.texts import Id, Metric, Name
+from shared.events.measurements import Comparison, Contamination, Intervals, Scores, Subjects
 from shared.events.values import Artifact, Failure, Split
 
 MAX_TASKS = 100

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from shared.bounds import MaxBytes
 from shared.cloudevents import Category, EventData
-from shared.events.texts import Id, Name
+from shared.events.bounded_texts import Id, Name
 
 
 class FeedbackRecorded(EventData):

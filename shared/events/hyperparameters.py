@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.bounds import MaxBytes, MaxEntries
+from shared.events.bounded_texts import Suffix
 from shared.events.templates import Decoding, TemplateRef
-from shared.events.texts import Suffix
 from shared.events.values import Value
 
 MetadataKey = Annotated[str, MaxBytes(384)]

@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 
 from shared.bounds import MaxEntries
 from shared.cloudevents import Category, EventData
+from shared.events.bounded_texts import Id, Name, Reason
 from shared.events.candidate import Candidate
-from shared.events.figures import Comparison, Intervals, Scores
+from shared.events.measurements import Comparison, Intervals, Scores
 from shared.events.templates import PromptTemplate
-from shared.events.texts import Id, Name, Reason
 from shared.events.values import Artifact, Failure, Split, Value
 
 MAX_MODELS = 4

@@ -5,8 +5,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.cloudevents import Category, EventData
+from shared.events.bounded_texts import Id
 from shared.events.hyperparameters import TrainingSpec
-from shared.events.texts import Id
 
 
 class TrainingRequested(EventData):

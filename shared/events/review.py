@@ -6,8 +6,8 @@ from pydantic import Field
 
 from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import EventData
+from shared.events.bounded_texts import Id, Label, Name, Reason
 from shared.events.candidate import Candidate
-from shared.events.texts import Id, Label, Name, Reason
 from shared.events.values import Artifact, Value
 
 

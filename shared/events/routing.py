@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.bounds import MaxBytes, MaxEntries
 from shared.cloudevents import EventData
-from shared.events.texts import Id, Name, Uri
+from shared.events.bounded_texts import Id, Name, Uri
 from shared.events.values import Value
 
 

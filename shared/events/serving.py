@@ -5,8 +5,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.cloudevents import EventData
+from shared.events.bounded_texts import Id, Reason, Uri
 from shared.events.candidate import Candidate
-from shared.events.texts import Id, Reason, Uri
 
 
 class ModelDeployed(EventData):

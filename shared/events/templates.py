@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.bounds import MaxBytes
 from shared.cloudevents import EventData
-from shared.events.texts import Id
+from shared.events.bounded_texts import Id
 from shared.events.values import Value
 
 TemplateName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), MaxBytes(64)]

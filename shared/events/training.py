@@ -6,10 +6,10 @@ from pydantic import Field
 
 from shared.bounds import MaxEntries
 from shared.cloudevents import EventData
+from shared.events.bounded_texts import Id, Name, Reason
 from shared.events.candidate import Candidate
-from shared.events.figures import TrainingMetrics
 from shared.events.hyperparameters import Hyperparameters
-from shared.events.texts import Id, Name, Reason
+from shared.events.measurements import TrainingMetrics
 from shared.events.values import Artifact, Failure, Split
 
 

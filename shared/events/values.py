@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.bounds import MaxBytes
-from shared.events.texts import Label, Name, Reason, Sha256, Uri
+from shared.events.bounded_texts import Label, Name, Reason, Sha256, Uri
 
 
 class Value(BaseModel):

@@ -11,7 +11,7 @@ import pytest
 
 from shared.artifacts import ArtifactError, Artifacts
 from shared.backup.artifact_files import restore_artifacts, save_artifacts
-from shared.staging import Staging
+from shared.upload_staging import UploadStaging
 from tests.other_servers import SECOND
 from tests.ports import free_port, wait_for_port
 
@@ -71,7 +71,7 @@ async def test_the_store_is_ready(bucket: str) -> None:
 
 
 def test_parts_of_an_upload_are_joined(bucket: str, tmp_path: Path) -> None:
-    staging = Staging(f"{bucket}/parts", Artifacts(f"{bucket}/parts"))
+    staging = UploadStaging(f"{bucket}/parts", Artifacts(f"{bucket}/parts"))
     for name in ("one", "two"):
         (tmp_path / name).write_text(name)
         staging.put("upload", name, tmp_path / name)

@@ -18,7 +18,7 @@ import services.trainer.app
 from services.trainer.app import build
 from services.trainer.config import Settings
 from services.trainer.domain.curve.advice import ADVICE
-from services.trainer.domain.names import job_id_for_file
+from services.trainer.domain.model_names import job_id_for_file
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope, EventData

@@ -28,8 +28,8 @@ from services.gateway.fine_tuning.service.result_files import ResultFiles
 from services.gateway.fine_tuning.service.start_checkpoints import StartCheckpoints
 from services.gateway.fine_tuning.service.uploads import Uploads
 from shared.retention import Retention
-from shared.staging import Staging
 from shared.store import Collection
+from shared.upload_staging import UploadStaging
 from shared.web import background
 
 UPLOADED_FILE_INDEXES = (
@@ -91,7 +91,7 @@ def fine_tuning(resources: Resources, *, base_models: Container[str]) -> FineTun
     file_use_cases = Files(views=stored_files, artifacts=resources.artifacts, references=references, holdings=holdings)
     uploads_in_parts = Uploads(
         views=resources.collection("uploads", Upload, ["expires_at", ("owner", "expires_at")]),
-        staging=Staging(settings.common.artifacts, resources.artifacts),
+        staging=UploadStaging(settings.common.artifacts, resources.artifacts),
         files=file_use_cases,
         max_file_bytes=settings.max_file_bytes,
     )

@@ -21,11 +21,11 @@ from services.gateway.serving.service.deployments import Deployments
 from services.gateway.serving.service.directory import Directory
 from services.gateway.serving.service.model_deletion import ModelDeletion
 from services.gateway.serving.service.model_list import ModelList
-from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.pools import Pools
 from services.gateway.serving.service.reconciler import Reconciler
 from services.gateway.serving.service.replica_monitor import ReplicaMonitor
 from services.gateway.serving.service.restoration import ServingRestoration
+from services.gateway.serving.service.serving_follower import ServingFollower
 from services.gateway.serving.service.versions import Versions
 from services.gateway.serving.service.weight_leases import WeightLeases
 from services.gateway.serving.service.weight_swaps import WeightSwaps
@@ -38,7 +38,7 @@ class Serving:
     """The part, what reads in its place in a process without it, and what other parts use of it."""
 
     part: Part
-    observing: Part
+    following: Part
     engine: VllmEngine
     loader: AdapterLoader
     directory: Directory
@@ -92,7 +92,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         changed=changed,
         every_s=settings.reconcile_s,
     )
-    observer = Observer(
+    follower = ServingFollower(
         directory=directory,
         pools=pool_use_cases,
         fleet=fleet,
@@ -132,10 +132,10 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         lifespan=[engine.running, lifespans.reconciling(reconciler)],
         subscribe=subscribe,
     )
-    observing = Part(lifespan=[engine.running, lifespans.observing(observer)])
+    following = Part(lifespan=[engine.running, lifespans.following(follower)])
     return Serving(
         part=part,
-        observing=observing,
+        following=following,
         engine=engine,
         loader=loader,
         directory=directory,

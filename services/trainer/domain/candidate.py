@@ -1,6 +1,6 @@
 """A checkpoint of a run as it is evaluated, reviewed and served."""
 
-from services.trainer.domain.names import checkpoint_name
+from services.trainer.domain.model_names import checkpoint_name
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.events import Candidate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.trainer.domain.auto_hyperparameters import MemoryBudget
 from services.trainer.domain.engine_limits import engine_limits
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.names import model_name
+from services.trainer.domain.model_names import model_name
 from services.trainer.domain.rows.refusals import refuse_high_rank, refuse_long_rows, refuse_suite_questions
 from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.rows.run_data import RunData

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.engine_limits import PoolLimits
-from services.trainer.domain.names import job_id_for_file
+from services.trainer.domain.model_names import job_id_for_file
 from services.trainer.domain.rows.dataset_check import DatasetCheck
 from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.stopping.early_stopping import CheckpointScores

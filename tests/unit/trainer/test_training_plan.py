@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.trainer.domain.auto_hyperparameters import BaseShape, MemoryBudget
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.names import checkpoint_name, job_id_for_file, model_name
+from services.trainer.domain.model_names import checkpoint_name, job_id_for_file, model_name
 from services.trainer.domain.training_plan import (
     TrainingPlan,
     checkpoint_schedule,

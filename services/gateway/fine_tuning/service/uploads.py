@@ -17,8 +17,8 @@ from services.gateway.fine_tuning.domain.uploads.upload_body import Completion, 
 from services.gateway.fine_tuning.service.files import Files
 from shared import telemetry
 from shared.security import Key
-from shared.staging import Staging
 from shared.store import Collection
+from shared.upload_staging import UploadStaging
 
 MAX_PENDING = 20
 """Of one person at once."""
@@ -34,7 +34,7 @@ class Uploads:
     """The use cases over uploads. `now` returns Unix seconds."""
 
     views: Collection[Upload]
-    staging: Staging
+    staging: UploadStaging
     files: Files
     max_file_bytes: int
     now: Callable[[], float] = time.time

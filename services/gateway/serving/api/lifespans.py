@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.service.observer import Observer
 from services.gateway.serving.service.reconciler import Reconciler
+from services.gateway.serving.service.serving_follower import ServingFollower
 from shared.outages import Check
 from shared.web import Lifespan, Unavailable, beside
 
@@ -39,16 +39,16 @@ def reconciling(reconciler: Reconciler) -> Lifespan:
     return run
 
 
-def observing(observer: Observer) -> Lifespan:
+def following(follower: ServingFollower) -> Lifespan:
     """The loop of a gateway that only reads what other gateways serve."""
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
-        await observer.observe()
+        await follower.read_once()
         try:
-            async with beside(observer.run()):
+            async with beside(follower.run()):
                 yield
         finally:
-            observer.leases.end()
+            follower.leases.end()
 
     return run

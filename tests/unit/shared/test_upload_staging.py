@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from shared.artifacts import Artifacts, ArtifactStoreAway
-from shared.staging import Staging
+from shared.upload_staging import UploadStaging
 
 
 @pytest.fixture(params=["folder", "memory"])
-def staging(request: pytest.FixtureRequest, tmp_path: Path) -> Staging:
+def staging(request: pytest.FixtureRequest, tmp_path: Path) -> UploadStaging:
     root = str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{tmp_path.name}"
-    return Staging(root, Artifacts(root))
+    return UploadStaging(root, Artifacts(root))
 
 
-def put(staging: Staging, tmp_path: Path, **pieces: bytes) -> None:
+def put(staging: UploadStaging, tmp_path: Path, **pieces: bytes) -> None:
     for name, content in pieces.items():
         source = tmp_path / "source"
         source.write_bytes(content)
         staging.put("upload", name, source)
 
 
-def test_pieces_are_joined_in_the_order_that_is_asked_for(staging: Staging, tmp_path: Path) -> None:
+def test_pieces_are_joined_in_the_order_that_is_asked_for(staging: UploadStaging, tmp_path: Path) -> None:
     put(staging, tmp_path, one=b"a" * 3_000_000, two=b"b")
     target = tmp_path / "target"
     digest = staging.join("upload", ["two", "one"], target)
@@ -31,7 +31,7 @@ def test_pieces_are_joined_in_the_order_that_is_asked_for(staging: Staging, tmp_
     assert digest == hashlib.md5(target.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-def test_removed_pieces_are_gone_and_removing_them_again_is_no_error(staging: Staging, tmp_path: Path) -> None:
+def test_removed_pieces_are_gone_and_removing_them_again_is_no_error(staging: UploadStaging, tmp_path: Path) -> None:
     put(staging, tmp_path, one=b"1", two=b"2")
     for _ in range(2):
         staging.remove("upload", "one")
@@ -44,7 +44,7 @@ def test_removed_pieces_are_gone_and_removing_them_again_is_no_error(staging: St
 
 def test_a_store_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     root = tmp_path / "artifacts"
-    staging = Staging(str(root), Artifacts(str(root)))
+    staging = UploadStaging(str(root), Artifacts(str(root)))
     put(staging, tmp_path, one=b"1")
     shutil.rmtree(root)
     with pytest.raises(ArtifactStoreAway):

@@ -14,7 +14,7 @@ from shared.artifacts import Artifacts
 _CHUNK_BYTES = 1024 * 1024
 
 
-class Staging:
+class UploadStaging:
     """Below the same fsspec URL as the artifacts, so that all replicas of a service see the pieces."""
 
     def __init__(self, root: str, artifacts: Artifacts) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.bounds import MaxEntries
-from shared.events.texts import Id, Label, Metric
+from shared.events.bounded_texts import Id, Label, Metric
 from shared.events.values import Value
 
 

@@ -15,8 +15,8 @@ _log = telemetry.logger(__name__)
 
 
 @dataclass(frozen=True)
-class Observer:
-    """Looks every `every_s` seconds. It takes part in the leases, so that no engine is asked during a weight swap."""
+class ServingFollower:
+    """Reads every `every_s` seconds. It takes part in the leases, so that no engine is asked during a weight swap."""
 
     directory: Directory
     pools: Pools
@@ -27,18 +27,18 @@ class Observer:
     every_s: float
 
     async def run(self) -> None:
-        """Observe until cancelled."""
+        """Follow until cancelled."""
         while True:
             self.changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.every_s):
                     await self.changed.wait()
             try:
-                await self.observe()
+                await self.read_once()
             except Exception as error:
                 _log.warning("could not read what is served", exc_info=error)
 
-    async def observe(self) -> None:
+    async def read_once(self) -> None:
         """One look at the stored names and at every replica."""
         await self.pools.arrange()
         names = {deployment.loaded_name for deployment in await self.directory.refresh()}
