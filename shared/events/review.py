@@ -12,13 +12,18 @@ from shared.events.values import Artifact, Value
 
 
 class RuleOutcome(Value):
-    """One rule of a policy: the figure, its limit, and whether the rule passed."""
+    """One rule of a policy: the figure, its limit, and whether the rule passed.
+
+    `reason` adds what figure and limit do not say, such as the number of items and the interval.
+    """
 
     rule: Annotated[str, MaxBytes(512, cut=True)]
     figure: float | None
     limit: float | None
     passed: bool
     reason: Reason
+    is_difference: bool = False
+    """Whether figure and limit are differences: the checkpoint's figure minus that of another model."""
 
 
 Rules = Annotated[tuple[RuleOutcome, ...], MaxEntries(64)]

@@ -62,5 +62,5 @@ def test_an_expert_joins_by_an_invitation_reviews_and_reads_the_verdict(
             expert.wait_for_timeout(100)
             expert.reload()
         expect(expert.get_by_role("heading", name="Approved")).to_be_visible()
-        expect(expert.locator("main")).to_contain_text("human_score")
+        expect(expert.locator("main")).to_contain_text("human score at least 70")
         expert.context.close()

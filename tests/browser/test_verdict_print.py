@@ -86,6 +86,9 @@ def test_a_verdict_prints_as_one_light_page_without_navigation(site: Site, brows
     page = reviewer(browser, site, "Lea", "admin", color_scheme=theme)
     page.goto(f"{site.url}/console/review/verdicts/job-2")
     expect(page.get_by_role("row", name=f"item-{ITEMS}")).to_be_visible()
+    page.evaluate("window.print = () => { document.title = 'printed' }")
+    page.get_by_role("button", name="Print").click()
+    assert page.title() == "printed"
     printed = page.pdf(format="A4", print_background=True)
     assert pages_of(printed) == 1
     page.emulate_media(media="print", color_scheme=theme)

@@ -65,7 +65,7 @@ def test_an_engineer_goes_from_a_dropped_workbook_to_the_served_model_by_the_pag
     for _ in range(2):
         give_best_scores(local_stack, client, job_id)
     expect(page.locator("#verdict").get_by_role("heading", name="Served")).to_be_visible(timeout=SERVED_WITHIN_MS)
-    expect(page.locator("#verdict")).to_contain_text("human_score")
+    expect(page.locator("#verdict")).to_contain_text("human score at least 70")
     version = ask_in_playground(page, local_stack.url, SUFFIX, QUESTION)
     assert version == local_stack.report(job_id)["deployment"]["version"]
     expect(page.locator("main")).to_contain_text("template bookshop 1 is applied")

@@ -123,12 +123,12 @@ async def test_gates_reject_forgetting_contamination_and_fast_wrong_answers(
         assert done.error is None
         assert done.task_errors == {}
         assert done.scores["general.english.accuracy"].n == 160
-    assert "general.kept at_least 1" in failed_gates(forgot)
+    assert "general.kept at least 1" in failed_gates(forgot)
     assert forgot.scores["general.english.accuracy"].value < forgot.base_scores["general.english.accuracy"].value - 0.1
-    assert "contaminated at_most 0.01" in failed_gates(saw)
+    assert "contaminated at most 0.01" in failed_gates(saw)
     assert {each.task: each.seen / each.n for each in saw.contamination}["general.english"] > 0.9
-    assert "contaminated at_most 0.01" not in failed_gates(forgot) | failed_gates(wrong)
-    assert "exact_match at_least 0.8" in failed_gates(wrong)
+    assert "contaminated at most 0.01" not in failed_gates(forgot) | failed_gates(wrong)
+    assert "exact_match at least 0.8" in failed_gates(wrong)
 
 
 async def trained(rows: list[bytes], steps: int, rate: float, base: Path, folder: Path, files: Artifacts) -> Artifact:

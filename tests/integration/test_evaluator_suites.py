@@ -189,7 +189,7 @@ async def test_a_checkpoint_passes_unless_it_forgot(evaluations) -> None:
     forgot = await evaluate(evaluations, MADE["forgetful"], train)
     assert failed_gates(kept) == []
     assert kept.scores["general.score"].n >= 200
-    assert failed_gates(forgot) == ["general.kept at_least 1", "general.score better_than_base -0.05"]
+    assert failed_gates(forgot) == ["general.kept at least 1", "general.score less than 0.05 worse than the base model"]
     assert {each.metric for each in forgot.comparisons if each.verdict == "worse"} & {
         "general.english.accuracy",
         "general.chinese.accuracy",
@@ -199,7 +199,11 @@ async def test_a_checkpoint_passes_unless_it_forgot(evaluations) -> None:
 async def test_a_checkpoint_that_is_always_wrong_fails_the_gates(evaluations) -> None:
     done = await evaluate(evaluations, MADE["wrong"], split(evaluations.files, HONEST))
     failed = failed_gates(done)
-    assert failed[:3] == ["exact_match at_least 0.8", "exact_match better_than_base 0", "general.kept at_least 1"]
+    assert failed[:3] == [
+        "exact_match at least 0.8",
+        "exact_match better than the base model",
+        "general.kept at least 1",
+    ]
     assert all(each.verdict == "worse" for each in done.comparisons if each.metric.startswith("general."))
 
 
@@ -212,9 +216,9 @@ async def test_a_checkpoint_trained_on_the_questions_fails_by_contamination(eval
     by_task = {each.task: each.seen / each.n for each in cheated.contamination}
     assert by_task["general.english"] > 0.9
     assert by_task["general.chinese"] == by_task[""] == 0
-    assert failed_gates(cheated) == ["contaminated at_most 0.01"]
+    assert failed_gates(cheated) == ["contaminated at most 0.01"]
     assert "contaminated" not in untold.scores
-    assert failed_gates(untold) == ["contaminated at_most 0.01"]
+    assert failed_gates(untold) == ["contaminated at most 0.01"]
 
 
 async def test_an_invalid_suite_does_not_affect_the_test_split(evaluations, tmp_path) -> None:

@@ -51,8 +51,8 @@ async def test_the_best_checkpoint_is_approved_when_the_last_fact_arrives(client
     _, approved = await eventually_published(bus_settings, ReviewScored, ModelApproved)
     assert approved.candidate.step == 10
     assert [rule.reason for rule in approved.verdict.rules] == [
-        "exact_match 0.95 ≥ 0.80",
-        "exact_match 0.95 > 0.10 of the base model; paired test on 40 items: better (p = 0.001)",
+        "n 40",
+        "0.950 against 0.100, n 40, 95 % interval +0.840 to +0.860, p = 0.001",
     ]
     run = (await client.get("/v1/verdicts/job-1")).json()
     assert run["status"] == "approved"
@@ -103,7 +103,9 @@ async def test_two_people_score_blind_and_the_verdict_follows(client, bus_settin
     opened, scored, approved = await eventually_published(bus_settings, ReviewOpened, ReviewScored, ModelApproved)
     assert (opened.items, opened.reviewers_wanted) == (20, 2)
     assert (scored.score, scored.reviewers, len(scored.item_scores)) == (100, 2, 20)
-    assert approved.verdict.rules[-1].reason == "human_score 100.0 ≥ 70.0 (100.0 to 100.0), by 2 reviewers"
+    score = approved.verdict.rules[-1]
+    assert (score.rule, score.figure) == ("human score at least 70", 100)
+    assert score.reason == "95 % interval 100.0 to 100.0, 20 answers by 2 reviewers"
     assert (await eventually_status(client, path, admin, "closed"))["human"]["score"] == 100
     assert (await client.get("/v1/verdicts/job-1")).json()["status"] == "approved"
 

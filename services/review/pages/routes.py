@@ -35,8 +35,9 @@ async def my_reviews(
     newest = await assignments.reviews.find(newest_first="opened_at", limit=SHOWN)
     opened = [each for each in newest if each.status == "open"]
     rows = list(zip(opened, await progress.own_in(opened, caller, now), strict=True))
-    others = [each for each in newest if each.status != "open"]
-    return PAGES.page(request, "reviews.html.j2", at="review", rows=rows, others=others)
+    to_decide = [each for each in newest if each.status == "adjudicating" and each.adjudicated_by(caller)]
+    others = [each for each in newest if each not in (*opened, *to_decide)]
+    return PAGES.page(request, "reviews.html.j2", at="review", rows=rows, to_decide=to_decide, others=others)
 
 
 @get("/reviews/{review_id:str}")

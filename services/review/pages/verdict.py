@@ -11,6 +11,7 @@ from services.review.pages.rendering import PAGES, AnyRequest
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.item import UnknownItem
 from services.review.panels.domain.review import UNFINISHED, review_id
+from services.review.policies.domain.rule_words import figure_of, limit_of
 from services.review.runs.domain.run import Run
 from services.review.runs.service import Runs
 from shared.events import EvalDone
@@ -62,6 +63,8 @@ async def verdict_page(
         "evaluation": basis,
         "choice": choice if choice and choice.split == "validation" else None,
         "metrics": _metrics(run, basis),
+        "figure_of": figure_of,
+        "limit_of": limit_of,
         "suites": _suites(basis),
         "overrides": caller.admin or (run.policy is not None and not caller.ids.isdisjoint(run.policy.overriders)),
         "problem": problem,

@@ -43,10 +43,10 @@ def test_events_in_any_order_make_the_same_run_and_it_is_complete_only_with_the_
 @pytest.mark.parametrize(
     ("scores", "words"),
     [
-        ([0.9], "step 1 is the only checkpoint and passes every gate"),
-        ([0.2], "step 1 is the only checkpoint and does not pass every gate"),
-        ([0.2, 0.9], "step 2 is the only one of 2 checkpoints that passes every gate"),
-        ([0.9, 0.95], "step 2 is the best by exact_match of 2 checkpoints that pass every gate, out of 2"),
+        ([0.9], "checkpoint 1 is the only one and passed every gate"),
+        ([0.2], "checkpoint 1 is the only one and did not pass every gate"),
+        ([0.2, 0.9], "1 of 2 checkpoints passed every gate: checkpoint 2"),
+        ([0.9, 0.95], "2 of 2 checkpoints passed every gate; checkpoint 2 is the best by exact_match"),
     ],
 )
 def test_the_reason_of_a_choice_holds_for_one_checkpoint_and_for_several(scores: list[float], words: str) -> None:
@@ -106,8 +106,8 @@ def test_when_none_passes_the_best_is_rejected_with_what_it_failed() -> None:
     assert rejected.candidate is not None
     assert rejected.candidate.step == 20
     assert rejected.verdict.reason == (
-        "step 20 is the best by exact_match of 3 checkpoints, of which none passes every gate; "
-        "it fails: exact_match 0.50 < 0.80"
+        "none of 3 checkpoints passed every gate; checkpoint 20 is the best by exact_match; "
+        "it failed 1 of 2 rules: exact_match at least 0.8: 0.500 (n 40)"
     )
     assert run.status == "rejected"
 

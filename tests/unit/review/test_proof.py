@@ -35,7 +35,9 @@ def answered(
 def test_the_choice_says_on_which_split_it_was_made() -> None:
     found = choose(AUTOMATIC, [on_validation(10, 0.9), on_validation(20, 0.95)])
     assert found is not None
-    assert found[1].startswith("step 20 is the best by exact_match on the validation split of 2 checkpoints")
+    assert found[1] == (
+        "2 of 2 checkpoints passed every gate on the validation split; checkpoint 20 is the best by exact_match"
+    )
 
 
 @pytest.mark.parametrize(

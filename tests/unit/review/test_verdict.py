@@ -120,14 +120,14 @@ def test_too_little_agreement_is_undecided_whatever_people_gave() -> None:
     for score in (10, 95):
         verdict = decide(HYBRID, passed(), people(score, GOOD, DIFFER))
         assert verdict.outcome == "undecided"
-        assert "agreement on accuracy 0.100 < 0.600 (alpha over 20 items)" in verdict.reason
+        assert "agreement on accuracy at least 0.6: 0.100 (alpha over 20 answers)" in verdict.reason
 
 
 def test_the_policy_says_what_follows_when_alpha_is_undefined() -> None:
     equal = Agreement(alpha=None, raw=1.0, n=20)
     accept = decide(HYBRID, passed(), people(100, GOOD, equal))
     assert accept.outcome == "approved"
-    assert "alpha is undefined because all scores are equal; raw agreement 100%" in accept.rules[1].reason
+    assert "alpha is undefined where all scores are equal" in accept.rules[1].reason
     careful = HYBRID.model_copy(update={"undefined_agreement": "undecided"})
     assert decide(careful, passed(), people(100, GOOD, equal)).outcome == "undecided"
 
@@ -137,7 +137,8 @@ def test_h7_a_verdict_lists_each_rule_with_figure_limit_and_outcome_and_keeps_th
     verdict = decide(HYBRID, passed(), people(65, GOOD, AGREED), override)
     assert verdict.outcome == "approved"
     assert verdict.reason == (
-        "approved by ana: the two items were wrong (against: human_score 65.0 < 70.0, by 2 reviewers)"
+        "approved by ana: the two items were wrong; by the rules, it failed 1 of 5 rules: "
+        "human score at least 70: 65.0 (20 answers by 2 reviewers)"
     )
     assert [(rule.figure, rule.limit, rule.passed) for rule in verdict.rules] == [
         (0.85, 0.8, True),
@@ -152,7 +153,7 @@ def test_a_criterion_below_its_minimum_rejects_whatever_the_mean_is() -> None:
     strict = HYBRID.model_copy(update={"criterion_at_least": {"accuracy": 4.5}})
     verdict = decide(strict, passed(), people(90, GOOD, AGREED))
     assert verdict.outcome == "rejected"
-    assert verdict.reason == "human accuracy 4.00 < 4.50"
+    assert verdict.reason == ("it failed 1 of 6 rules: human accuracy at least 4.5: 4.000 (the mean of 20 answers)")
 
 
 def test_gates_against_production_apply_once_there_is_a_version_in_production() -> None:

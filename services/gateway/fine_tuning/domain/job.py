@@ -164,6 +164,7 @@ def _error(job: Job, status: Status) -> Failure | None:
 
 
 def reasons(rejected: ModelRejected) -> str:
-    """Why a model was not approved: the verdict's reason and each rule that did not hold."""
-    broken = [rule.reason for rule in rejected.verdict.rules if not rule.passed]
-    return "; ".join([rejected.verdict.reason, *(reason for reason in broken if reason != rejected.verdict.reason)])
+    """Why a model was not approved: the verdict's reason and the failed rules that it does not name."""
+    why = rejected.verdict.reason
+    failed = [rule for rule in rejected.verdict.rules if not rule.passed and rule.reason not in why]
+    return "; ".join([why, *(f"{rule.rule}: {rule.reason}" for rule in failed)])

@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from services.review.policies.domain.rule_words import exactly, figure_words, interval_words, p_words
 from services.review.policies.domain.strict_model import StrictModel
-from shared.events import Comparison, EvalDone, RuleOutcome, Score
+from shared.events import Comparison, EvalDone, Interval, RuleOutcome, Score
 from shared.small_samples import limits_of
 
 Yardstick = Literal["base", "production"]
@@ -56,7 +57,24 @@ class Gate(StrictModel):
     @property
     def rule(self) -> str:
         """The rule in words, as a verdict names it."""
-        return f"{self.metric} {self.demand} {self.limit:g}{' by test' if self.by_test else ''}"
+        if self.yardstick is None:
+            return f"{self.metric} {self.demand.replace('_', ' ')} {self.limit:g}"
+        other, size = _NAMED[self.yardstick], f"{abs(self.limit):g}"
+        if self.demand.startswith("not_worse"):
+            words = f"less than {size} worse than {other}" if self.limit else f"not worse than {other}"
+        elif self.limit > 0:
+            words = f"more than {size} better than {other}"
+        else:
+            words = f"less than {size} worse than {other}" if self.limit else f"better than {other}"
+        tested = self.by_test or self.demand.startswith("not_worse")
+        return f"{self.metric} {words}{', by the paired test' if tested else ''}"
+
+    @property
+    def yardstick(self) -> Yardstick | None:
+        """What the checkpoint is compared with; None where its own figure decides."""
+        if self.demand in ("at_least", "at_most"):
+            return None
+        return "base" if self.demand.endswith("base") else "production"
 
     def applies(self, evaluation: EvalDone) -> bool:
         """False for a gate against production while no version of the name is in production."""
@@ -68,17 +86,15 @@ class Gate(StrictModel):
         if score is None or score.n == 0:
             return self._failed(None, f"{self.metric} was not measured for the checkpoint{self._why(evaluation)}")
         if score.n < self.least_n:
-            return self._failed(score.value, self._too_few("measured", score.n))
-        if self.demand in ("at_least", "at_most"):
-            return self._absolute(score.value)
-        yardstick: Yardstick = "base" if self.demand.endswith("base") else "production"
-        comparison = next(
-            (each for each in evaluation.comparisons if (each.metric, each.against) == (self.metric, yardstick)), None
-        )
+            return self._failed(score.value if self.yardstick is None else None, self._too_few("measured", score.n))
+        if self.yardstick is None:
+            return self._absolute(score, evaluation.intervals.get(self.metric))
+        compared = (self.metric, self.yardstick)
+        test = next((each for each in evaluation.comparisons if (each.metric, each.against) == compared), None)
         if self.demand.startswith("not_worse"):
-            return self._not_worse(score.value, comparison, yardstick)
-        others = evaluation.base_scores if yardstick == "base" else evaluation.production_scores
-        return self._better(score.value, others.get(self.metric), comparison, yardstick)
+            return self._not_worse(test)
+        others = evaluation.base_scores if self.yardstick == "base" else evaluation.production_scores
+        return self._better(score, others.get(self.metric), test, _NAMED[self.yardstick])
 
     def _too_few(self, what: str, n: int) -> str:
         limits = limits_of(n)
@@ -94,53 +110,61 @@ class Gate(StrictModel):
         ]
         return f" ({'; '.join(failed)})" if failed else ""
 
-    def _absolute(self, figure: float) -> RuleOutcome:
-        passed = figure >= self.limit if self.demand == "at_least" else figure <= self.limit
-        sign = ("≥" if passed else "<") if self.demand == "at_least" else ("≤" if passed else ">")
-        shown, limit = _distinguishable(figure, self.limit)
-        return self._outcome(figure, self.limit, passed, f"{self.metric} {shown} {sign} {limit}")
+    def _absolute(self, score: Score, interval: Interval | None) -> RuleOutcome:
+        figure, least = score.value, self.demand == "at_least"
+        passed = figure >= self.limit if least else figure <= self.limit
+        words = [exactly(figure, self.limit), f"n {score.n}"]
+        if interval:
+            beyond = interval.low < self.limit if least else interval.high > self.limit
+            words.append(interval_words(interval) + _reaching("below" if least else "above", passed and beyond))
+        return self._outcome(figure, self.limit, passed, words)
 
-    def _better(self, figure: float, other: Score | None, test: Comparison | None, yardstick: Yardstick) -> RuleOutcome:
+    def _better(self, score: Score, other: Score | None, test: Comparison | None, yardstick: str) -> RuleOutcome:
         if other is None or other.n == 0:
-            return self._failed(figure, f"{self.metric} was not measured for {_NAMED[yardstick]}")
-        limit = other.value + self.limit
-        shown, against = _distinguishable(figure, limit)
-        passed = figure > limit
-        reason = f"{self.metric} {shown} {'>' if passed else '≤'} {against} of {_NAMED[yardstick]}"
-        reason += f" and {self.limit:g} more" if self.limit else ""
-        if not self.by_test:
-            return self._outcome(figure, limit, passed, reason)
-        if test is None:
-            return self._failed(figure, f"{self.metric} has no paired test against {_NAMED[yardstick]}")
-        if test.n < self.least_n:
-            return self._failed(figure, self._too_few("compared", test.n))
-        explanation = (
-            f"{reason}; paired test on {test.n} items: {test.verdict.replace('_', ' ')} (p = {test.p_adjusted:.3g})"
-        )
-        return self._outcome(figure, limit, passed and test.verdict == "better", explanation)
+            return self._failed(None, f"{self.metric} was not measured for {yardstick}")
+        difference = score.value - other.value
+        if self.by_test and (test is None or test.n < self.least_n):
+            return self._failed(difference, self._no_test(test))
+        passed = score.value > other.value + self.limit and (not self.by_test or _says_better(test))
+        words = [exactly(difference, self.limit), f"{figure_words(score.value)} against {figure_words(other.value)}"]
+        words += [f"n {score.n}"] if test is None else _test_words(test, self.limit)
+        if test is not None and self.by_test:
+            words.append(_FOUND[test.verdict] + p_words(test.p_adjusted))
+        return self._outcome(difference, self.limit, passed, words)
 
-    def _not_worse(self, figure: float, test: Comparison | None, yardstick: Yardstick) -> RuleOutcome:
+    def _not_worse(self, test: Comparison | None) -> RuleOutcome:
         if test is None or test.n < self.least_n:
-            found = "no paired test" if test is None else f"a paired test on {test.n} items, needs {self.least_n},"
-            return self._failed(figure, f"{self.metric} has {found} against {_NAMED[yardstick]}")
-        low = test.interval.low
-        passed = low > -self.limit
-        shown, limit = _distinguishable(low, -self.limit)
-        reason = f"{self.metric}: the interval of the difference to {_NAMED[yardstick]} begins at {shown} "
-        return self._outcome(low, -self.limit, passed, f"{reason}{'>' if passed else '≤'} {limit}")
+            return self._failed(test.difference if test else None, self._no_test(test))
+        return self._outcome(
+            test.difference, -self.limit, test.interval.low > -self.limit, _test_words(test, -self.limit)
+        )
+
+    def _no_test(self, test: Comparison | None) -> str:
+        return f"no paired test on {self.metric} was made" if test is None else self._too_few("compared", test.n)
 
     def _failed(self, figure: float | None, reason: str) -> RuleOutcome:
-        limit = self.limit if self.demand in ("at_least", "at_most") else None
-        return self._outcome(figure, limit, False, reason)
+        limit = -self.limit if self.demand.startswith("not_worse") else self.limit
+        return self._outcome(figure, limit, False, [reason])
 
-    def _outcome(self, figure: float | None, limit: float | None, passed: bool, reason: str) -> RuleOutcome:
-        return RuleOutcome(rule=self.rule, figure=figure, limit=limit, passed=passed, reason=reason)
+    def _outcome(self, figure: float | None, limit: float, passed: bool, words: list[str]) -> RuleOutcome:
+        reason, compares = ", ".join(filter(None, words)), self.yardstick is not None
+        return RuleOutcome(
+            rule=self.rule, figure=figure, limit=limit, passed=passed, reason=reason, is_difference=compares
+        )
 
 
 _NAMED = {"base": "the base model", "production": "the version in production"}
+_FOUND = {"better": "", "no_difference": "the test finds no difference, ", "worse": "the test finds it worse, "}
 
 
-def _distinguishable(figure: float, limit: float) -> tuple[str, str]:
-    """Both with two decimals, or with more where they would look alike."""
-    digits = ".2f" if f"{figure:.2f}" != f"{limit:.2f}" or figure == limit else ".6g"
-    return format(figure, digits), format(limit, digits)
+def _says_better(test: Comparison | None) -> bool:
+    return test is not None and test.verdict == "better"
+
+
+def _test_words(test: Comparison, limit: float) -> list[str]:
+    reaches = test.interval.low <= limit < test.difference
+    return [f"n {test.n}", interval_words(test.interval, signed=True) + _reaching("below", reaches)]
+
+
+def _reaching(where: Literal["below", "above"], reaches: bool) -> str:
+    return f", which reaches {where} the limit" if reaches else ""

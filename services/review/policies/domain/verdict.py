@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.review.policies.domain.evidence import Agreement, HumanEvidence, Override
 from services.review.policies.domain.policy import Mode, Policy
+from services.review.policies.domain.rule_words import interval_words, outcome_words, sentence
 from shared.events import EvalDone, RuleOutcome, Verdict
 
 Outcome = Literal["approved", "rejected", "undecided"]
@@ -48,7 +49,11 @@ def decide(
         return _verdict(policy, outcome, gates, override)
     if human is None:
         waiting = RuleOutcome(
-            rule="human_score", figure=None, limit=policy.human_score_at_least, passed=False, reason="waits for people"
+            rule=f"human score at least {policy.human_score_at_least:g}",
+            figure=None,
+            limit=policy.human_score_at_least,
+            passed=False,
+            reason="waits for people",
         )
         return _verdict(policy, "undecided", (*gates, waiting), override)
     people, trust = _people(policy, human), (*_missing(human), *_agreement(policy, human))
@@ -70,11 +75,12 @@ def judge_gates(policy: Policy, evaluation: EvalDone) -> tuple[RuleOutcome, ...]
 
 def _people(policy: Policy, human: HumanEvidence) -> tuple[RuleOutcome, ...]:
     """The outcomes of the rules on people's scores."""
-    by = "1 reviewer" if human.reviewers == 1 else f"{human.reviewers} reviewers"
-    interval = f" ({human.interval.low:.1f} to {human.interval.high:.1f})" if human.interval else ""
-    whole = _at_least("human_score", human.score, policy.human_score_at_least, ".1f", f"{interval}, by {by}")
+    answers = _counted(human.items, "answer")
+    interval = f"{interval_words(human.interval, scale=100)}, " if human.interval else ""
+    by = f"{interval}{answers} by {_counted(human.reviewers, 'reviewer')}"
+    whole = _at_least("human score", human.score, policy.human_score_at_least, by)
     single = (
-        _at_least(f"human {name}", human.criteria.get(name), least, ".2f", "")
+        _at_least(f"human {name}", human.criteria.get(name), least, f"the mean of {answers}")
         for name, least in sorted(policy.criterion_at_least.items())
     )
     return (whole, *single)
@@ -84,8 +90,9 @@ def _missing(human: HumanEvidence) -> tuple[RuleOutcome, ...]:
     """The outcome of the rule that all wanted scores are there; nothing where they are."""
     if not human.missing:
         return ()
-    reason = f"{human.missing} scores were missing at the deadline"
-    return (RuleOutcome(rule="scores missing at_most 0", figure=human.missing, limit=0, passed=False, reason=reason),)
+    missing = _counted(human.missing, "score")
+    reason = f"{missing} {'was' if human.missing == 1 else 'were'} missing at the deadline"
+    return (RuleOutcome(rule="no score missing", figure=human.missing, limit=0, passed=False, reason=reason),)
 
 
 def _agreement(policy: Policy, human: HumanEvidence) -> tuple[RuleOutcome, ...]:
@@ -100,29 +107,34 @@ def _agreement(policy: Policy, human: HumanEvidence) -> tuple[RuleOutcome, ...]:
 def _agreed(policy: Policy, name: str, least: float, found: Agreement | None) -> RuleOutcome:
     rule = f"agreement on {name}"
     if found is None or found.n == 0:
-        reason = f"{rule}: no item has two scores"
-        return RuleOutcome(rule=f"{rule} at_least {least:g}", figure=None, limit=least, passed=False, reason=reason)
+        return _at_least(rule, None, least, f"{rule}: no answer has two scores")
     if found.alpha is not None:
-        return _at_least(rule, found.alpha, least, ".3f", f" (alpha over {found.n} items)")
-    # The figure that the rule rests on is then the raw agreement.
+        interval = f", {interval_words(found.interval)}" if found.interval else ""
+        return _at_least(rule, found.alpha, least, f"alpha over {_counted(found.n, 'answer')}{interval}")
+    # The figure that the rule rests on is then the share of equal pairs.
     passed = policy.undefined_agreement == "accept" and found.raw is not None
-    reason = f"{rule}: alpha is undefined because all scores are equal; raw agreement {found.raw or 0:.0%}"
-    return RuleOutcome(rule=f"{rule} at_least {least:g}", figure=found.raw, limit=least, passed=passed, reason=reason)
+    reason = "the share of equal scores, because alpha is undefined where all scores are equal"
+    return _at_least(rule, found.raw, least, reason).model_copy(update={"passed": passed})
 
 
-def _at_least(name: str, figure: float | None, limit: float, digits: str, more: str) -> RuleOutcome:
+def _at_least(name: str, figure: float | None, limit: float, reason: str) -> RuleOutcome:
     passed = figure is not None and figure >= limit
-    shown = "was not measured" if figure is None else f"{figure:{digits}} {'≥' if passed else '<'} {limit:{digits}}"
-    rule, reason = f"{name} at_least {limit:g}", f"{name} {shown}{more}"
-    return RuleOutcome(rule=rule, figure=figure, limit=limit, passed=passed, reason=reason)
+    reason = f"{name} was not measured" if figure is None and not reason.startswith(name) else reason
+    return RuleOutcome(rule=f"{name} at least {limit:g}", figure=figure, limit=limit, passed=passed, reason=reason)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _verdict(policy: Policy, outcome: Outcome, rules: tuple[RuleOutcome, ...], override: Override | None) -> Ruling:
-    failed = [rule.reason for rule in rules if not rule.passed]
-    reason = "; ".join(failed) if failed else rules[-1].reason if rules else "no rule"
+    if outcome == "undecided":
+        reason = "; ".join(sentence(rule) for rule in rules if not rule.passed)
+    else:
+        reason = outcome_words(rules) if rules else "the policy has no rule"
     if override is not None:
         outcome = "approved" if override.approved else "rejected"
-        reason = f"{outcome} by {override.by}: {override.reason}" + (f" (against: {reason})" if failed else "")
+        reason = f"{outcome} by {override.by}: {override.reason}; by the rules, {reason}"
     return Ruling(outcome=outcome, mode=policy.mode, policy=policy.name, rules=rules, reason=reason, override=override)
 
 

@@ -18,19 +18,17 @@ def choose(policy: Policy, evaluations: Sequence[EvalDone]) -> tuple[EvalDone, s
     ranked = rank(policy.rank_by, evaluations)
     passing = [each for each in ranked if all(rule.passed for rule in judge_gates(policy, each))]
     best = (passing or ranked)[0]
-    by = f"the best by {policy.rank_by}{' on the validation split' if best.split == 'validation' else ''}"
-    return best, f"step {best.candidate.step} is {_which(by, len(passing), len(ranked))}"
+    return best, _why(best, len(passing), len(ranked), policy.rank_by)
 
 
-def _which(by: str, passing: int, of: int) -> str:
+def _why(best: EvalDone, passing: int, of: int, metric: str) -> str:
     """Why this checkpoint, in words that also hold for a single one."""
+    checkpoint = f"checkpoint {best.candidate.step}"
+    gates = f"every gate{' on the validation split' if best.split == 'validation' else ''}"
     if of == 1:
-        return f"the only checkpoint and {'passes' if passing else 'does not pass'} every gate"
-    if passing == 1:
-        return f"the only one of {of} checkpoints that passes every gate"
-    if passing:
-        return f"{by} of {passing} checkpoints that pass every gate, out of {of}"
-    return f"{by} of {of} checkpoints, of which none passes every gate"
+        return f"{checkpoint} is the only one and {'passed' if passing else 'did not pass'} {gates}"
+    passed = f"{passing or 'none'} of {of} checkpoints passed {gates}"
+    return f"{passed}: {checkpoint}" if passing == 1 else f"{passed}; {checkpoint} is the best by {metric}"
 
 
 def rank(metric: str, evaluations: Sequence[EvalDone]) -> list[EvalDone]:

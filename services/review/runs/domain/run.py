@@ -152,9 +152,7 @@ class Run(BaseModel):
 
     def _with(self, ruling: Ruling, evaluation: EvalDone, now: int) -> tuple[Self, Sequence[EventData]]:
         if not self.override and not self.human:
-            reason = (
-                f"{self.choice}; {ruling.reason}" if ruling.approved else f"{self.choice}; it fails: {ruling.reason}"
-            )
+            reason = f"{self.choice}; {ruling.reason}"
             ruling = ruling.model_copy(update={"reason": reason})
         changes = {"ruling": ruling, "status": ruling.outcome, "decided_at": now, "decisions": self.decisions + 1}
         return self.model_copy(update=changes), self._events(ruling, evaluation)

@@ -1,0 +1,63 @@
+"""How a verdict words its rules: figures, intervals, and each rule in one sentence."""
+
+import math
+from collections.abc import Sequence
+
+from shared.events import Interval, RuleOutcome
+
+DIGITS = 3
+
+
+def figure_words(figure: float, *, signed: bool = False, scale: float = 1) -> str:
+    """A figure with three decimals, or one on a scale of ten or more; a difference has its sign."""
+    digits = DIGITS if abs(scale) < 10 else 1
+    rounded = round(figure, digits)
+    # Neither −0.000 nor +0.000.
+    return (
+        f"{0:.{digits}f}" if rounded == 0 else format(rounded, f"{'+' if signed else ''}.{digits}f").replace("-", "−")
+    )
+
+
+def figure_of(rule: RuleOutcome) -> str:
+    """The figure of a rule; empty where there is none."""
+    return "" if rule.figure is None else figure_words(rule.figure, signed=rule.is_difference, scale=_scale(rule))
+
+
+def limit_of(rule: RuleOutcome) -> str:
+    """The limit of a rule, with as many decimals as its figure; empty where there is none."""
+    return "" if rule.limit is None else figure_words(rule.limit, signed=rule.is_difference, scale=_scale(rule))
+
+
+def interval_words(interval: Interval, *, signed: bool = False, scale: float = 1) -> str:
+    """An interval such as `95 % interval 0.758 to 0.967`."""
+    low, high = (figure_words(each, signed=signed, scale=scale) for each in (interval.low, interval.high))
+    return f"{interval.level * 100:.3g} % interval {low} to {high}"
+
+
+def p_words(p: float) -> str:
+    """A p-value with three decimals."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def exactly(figure: float, limit: float) -> str:
+    """The figure with more decimals where its usual ones do not tell it from the limit; empty elsewhere."""
+    alike = figure_words(figure) == figure_words(limit) and not math.isclose(figure, limit)
+    return f"exactly {figure:.6g}" if alike else ""
+
+
+def sentence(rule: RuleOutcome) -> str:
+    """A rule with its figure and the reason, where there is no table."""
+    return rule.reason if rule.figure is None else f"{rule.rule}: {figure_of(rule)} ({rule.reason})"
+
+
+def outcome_words(rules: Sequence[RuleOutcome]) -> str:
+    """What all rules say together: how many passed, or which failed."""
+    failed = [rule for rule in rules if not rule.passed]
+    if not failed:
+        return f"it passed all {len(rules)} rules" if len(rules) > 1 else "it passed its only rule"
+    of = f"{len(failed)} of {len(rules)} rules" if len(rules) > 1 else "its only rule"
+    return f"it failed {of}: {'; '.join(sentence(rule) for rule in failed)}"
+
+
+def _scale(rule: RuleOutcome) -> float:
+    return max(abs(rule.figure or 0), abs(rule.limit or 0))
