@@ -12,7 +12,14 @@ from playwright.sync_api import Dialog, Page, expect
 
 from services.ingest.domain.suite import Suite
 from services.ingest.suites.questions import SuiteQuestion, write
-from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.checks import (
+    CURVE_PAGE_BYTES,
+    PAGE_BYTES,
+    assert_reached_by_keyboard,
+    check_page,
+    english_left,
+    first_screen,
+)
 from tests.browser.data_page_site import DataPages, data_site
 from tests.browser.site import Site, at_once
 from tests.prepared import chat, filler, jsonl
@@ -117,6 +124,7 @@ def test_the_upload_shows_a_row_of_each_shape_and_gives_an_example_file(site: Si
     admin.get_by_text("What a row looks like").click()
     expect(admin.locator("main")).to_contain_text('{"prompt": "Do you deliver on Saturdays?"')
     check_page(admin)
+    assert_reached_by_keyboard(admin)
     with admin.expect_download() as got:
         admin.get_by_role("link", name="Download an example file").click()
     assert got.value.path().read_bytes().startswith(b'{"messages"')

@@ -15,7 +15,7 @@ from services.trainer.domain.new_job.job_options import NamedOption
 from services.trainer.pages.routes import routes
 from services.trainer.service.run_store import RunStore
 from shared.events import DatasetUploaded
-from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.checks import PAGE_BYTES, assert_reached_by_keyboard, check_page, english_left, first_screen
 from tests.browser.console_data import ConsoleData
 from tests.browser.site import Site, at_once, serving
 from tests.browser.trainer_data import ARTIFACT, BASE, HOSTILE, MACHINE, data_of, dataset, run, store_of_runs, use_cases
@@ -76,6 +76,7 @@ def test_every_auto_is_resolved_and_explained_before_the_start(site: Site, page:
     expect(page.locator("#plan")).to_contain_text("320 to train on, 40 for validation, 40 for the test")
     expect(page.locator("#plan")).to_contain_text("no run of this base model and method has ended on this machine yet")
     check_page(page)
+    assert_reached_by_keyboard(page)
 
 
 def test_the_plan_follows_the_form_and_the_address_keeps_what_was_typed(form: Page) -> None:
@@ -89,7 +90,7 @@ def test_the_plan_follows_the_form_and_the_address_keeps_what_was_typed(form: Pa
 
 
 def test_the_plan_says_whether_general_ability_is_measured(form: Page) -> None:
-    expect(form.locator("#plan")).to_contain_text("no suite is chosen; the evaluator may have a default one")
+    expect(form.locator("#plan")).to_contain_text("unless the evaluator has a default suite")
     form.get_by_label("shop", exact=True).check()
     expect(form.locator("#plan")).to_contain_text("the suite general is not chosen")
     form.get_by_label("Others by name").fill("general@3")

@@ -13,7 +13,14 @@ from services.trainer.pages.routes import routes
 from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
 from shared.events import DatasetUploaded, TrainingMetrics
-from tests.browser.checks import CURVE_PAGE_BYTES, PAGE_BYTES, check_page, english_left, first_screen
+from tests.browser.checks import (
+    CURVE_PAGE_BYTES,
+    PAGE_BYTES,
+    assert_reached_by_keyboard,
+    check_page,
+    english_left,
+    first_screen,
+)
 from tests.browser.site import Site, at_once, serving
 from tests.browser.trainer_data import (
     ARTIFACT,
@@ -67,6 +74,7 @@ def test_the_list_shows_each_status_and_filters_by_it(site: Site, admin: Page) -
         admin.goto(f"{site.url}/console/trainer/")
     assert counted["sent"] < PAGE_BYTES
     main = admin.locator("main")
+    expect(main).not_to_contain_text("begins")
     for words in ("trains", "training finished", "paused", "failed", "its file is being checked", HOSTILE):
         expect(main).to_contain_text(words)
     check_page(admin)
@@ -207,6 +215,8 @@ def test_a_file_is_called_by_its_name(site: Site, store: RunStore, admin: Page) 
     for path in ("", "jobs/ftjob-done", "compare?job=ftjob-done"):
         admin.goto(f"{site.url}/console/trainer/{path}")
         expect(admin.locator("main")).to_contain_text(f"rows {HOSTILE}.jsonl")
+    # Two files can have one name.
+    expect(admin.locator("main")).to_contain_text("file-6b20e1")
 
 
 def test_two_runs_are_compared_and_what_differs_is_marked(site: Site, admin: Page) -> None:
@@ -229,6 +239,7 @@ def test_a_run_that_has_ended_is_not_asked_for_again(site: Site, admin: Page) ->
     assert admin.locator("[hx-sse\\:connect]").count() == 0
     expect(admin.locator("main")).to_contain_text("after 47 min of training")
     check_page(admin)
+    assert_reached_by_keyboard(admin)
 
 
 @pytest.mark.parametrize("job_id", ["ftjob-failed", "ftjob-paused", "ftjob-new"])
