@@ -13,9 +13,9 @@ from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.evaluation.service.suite_runner import SuiteRunner
 from services.evaluator.scoring.domain.answer import Answer, answer_lines
 from services.evaluator.scoring.domain.item import Item
-from services.evaluator.scoring.domain.scored import Scored, scored
 from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores, target_scores
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.adapters.questions import TaskChecker, read_questions
 from services.evaluator.suites.adapters.suite_folders import SHIPPED, SuiteFolders
@@ -38,14 +38,14 @@ class ScriptedScorer:
     says: Says
     asked: list[Target] = field(default_factory=list)
 
-    async def score(self, target: Target) -> Scored:
+    async def score(self, target: Target) -> TargetScores:
         self.asked.append(target)
         questions = read_questions(self.files, target, 1024)
         answers = [Answer(self.says(target.version, place, item)) for place, item in enumerate(questions.items)]
         measured = questions.measure(answers)
         measured |= questions.fairness(measured)
         lines = answer_lines(questions.items, answers, {name: value.items for name, value in measured.items()})
-        return scored(questions.items, answers, measured, self.files.put_bytes(lines), 0.1)
+        return target_scores(questions.items, answers, measured, self.files.put_bytes(lines), 0.1)
 
 
 def suite_catalog(store: BaseStore, files: Artifacts, *folders: Path) -> SuiteCatalog:

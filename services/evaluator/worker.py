@@ -14,8 +14,8 @@ from services.evaluator.scoring.adapters.merged_vllm import MergedVllm
 from services.evaluator.scoring.adapters.vllm import Vllm
 from services.evaluator.scoring.domain.answer import Answer, answer_lines
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.scored import Scored, scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores, target_scores
 from services.evaluator.scoring.ports import EngineUnavailable
 from services.evaluator.scoring.service.answer_collector import Adapter, AnswerCollector
 from services.evaluator.suites.adapters.questions import Questions, read_questions, read_task_of
@@ -36,7 +36,7 @@ class Request(BaseModel):
 class Outcome(BaseModel):
     """The result of a scoring; exactly one field is set. `unavailable` says what to wait for."""
 
-    scored: Scored | None = None
+    scored: TargetScores | None = None
     failure: Failure | None = None
     unavailable: str | None = None
 
@@ -55,7 +55,7 @@ def main(parent: child.Parent) -> None:
     parent.send(outcome.model_dump(mode="json"))
 
 
-async def score(settings: Settings, target: Target) -> Scored:
+async def score(settings: Settings, target: Target) -> TargetScores:
     """Score one target. Raises `CannotBeScored` and `EngineUnavailable`."""
     started = time.monotonic()
     artifacts = Artifacts(settings.common.artifacts, create=False)
@@ -79,14 +79,14 @@ async def score(settings: Settings, target: Target) -> Scored:
         invalid = sum(found.invalid for found in judged.values())
     measured |= questions.fairness(measured)
     lines = artifacts.put_bytes(answer_lines(items, answers, {name: value.items for name, value in measured.items()}))
-    return scored(items, answers, measured, lines, time.monotonic() - started).model_copy(
+    return target_scores(items, answers, measured, lines, time.monotonic() - started).model_copy(
         update={"judge_invalid": invalid}
     )
 
 
 async def _harness(
     settings: Settings, artifacts: Artifacts, target: Target, adapter: Adapter | None, task: LmEval, started: float
-) -> Scored:
+) -> TargetScores:
     # Takes seconds to import.
     from services.evaluator.suites.adapters.lm_eval_runner import LmEvalRunner
 
@@ -94,7 +94,7 @@ async def _harness(
         collector = AnswerCollector(engine, settings.concurrency, settings.engine_wait_s)
         async with collector.model(target.base_model, adapter) as model:
             result = await LmEvalRunner(engine, model, settings.lm_eval_tasks).run(task)
-    return result.scored(artifacts.put_bytes(result.lines), time.monotonic() - started)
+    return result.target_scores(artifacts.put_bytes(result.lines), time.monotonic() - started)
 
 
 def _engine(settings: Settings, target: Target) -> Vllm:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.service.scorings import Scorings
 from shared.events import Artifact, Score
 from shared.lease import Lease, LeaseLost
@@ -28,13 +28,13 @@ class SlowScorer:
     asked: list[str] = field(default_factory=list)
     error: Exception | None = None
 
-    async def score(self, target: Target) -> Scored:
+    async def score(self, target: Target) -> TargetScores:
         self.asked.append(target.key)
         await asyncio.sleep(self.duration_s)
         if self.error is not None:
             raise self.error
         value = Score(value=len(self.asked) / 10, n=1)
-        return Scored(scores={"exact_match": value}, answers=NOTHING, duration_s=self.duration_s)
+        return TargetScores(scores={"exact_match": value}, answers=NOTHING, duration_s=self.duration_s)
 
 
 @pytest.fixture(params=["memory", "mongo"])

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.evaluator.scoring.domain.answer import Answer, TokenStep
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from shared.events import Artifact
 
 
@@ -27,7 +27,7 @@ class BaseModels(Protocol):
 class Scorer(Protocol):
     """Scores one target."""
 
-    async def score(self, target: Target) -> Scored:
+    async def score(self, target: Target) -> TargetScores:
         """Raises `CannotBeScored`, or `EngineUnavailable` and others if a retry may help."""
         ...
 

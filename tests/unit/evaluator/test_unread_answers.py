@@ -5,7 +5,7 @@ from services.evaluator.scoring.adapters.metrics.registry import load
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.domain.metrics import Measured, measure
-from services.evaluator.scoring.domain.scored import scored
+from services.evaluator.scoring.domain.target_scores import target_scores
 from shared.events import Artifact, Candidate, EvalDone, Score
 
 ARTIFACT = Artifact(uri="memory://x", sha256="0" * 64, bytes=1)
@@ -28,7 +28,7 @@ def test_answers_that_are_not_json_objects_are_counted_where_the_reference_is_on
 def test_only_metrics_that_met_unreadable_answers_are_stored():
     items = tuple(Item(({"role": "user", "content": "?"},), reference) for reference in ("1", "2"))
     found = {name: measured(name, ["one", "2"], ["1", "2"]) for name in ("mae", "fuzzy")}
-    assert scored(items, [Answer("one"), Answer("2")], found, ARTIFACT, 0.1).unreadable == {"mae": 1}
+    assert target_scores(items, [Answer("one"), Answer("2")], found, ARTIFACT, 0.1).unreadable == {"mae": 1}
 
 
 def done(value: float, unreadable: int) -> EvalDone:

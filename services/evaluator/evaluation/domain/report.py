@@ -12,7 +12,7 @@ from services.evaluator.evaluation.domain.contamination import (
 from services.evaluator.scoring.domain.answer import item_scores, read_lines
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.domain.paired_test import comparisons, holm, value_pairs, verdict
-from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from shared.events import Artifact, Comparison, Contamination, EvalDone, Interval, Score
 
 MAX_METRICS = 200
@@ -36,11 +36,11 @@ class TaskResult:
     """
 
     name: str
-    checkpoint: Scored
-    base: Scored
+    checkpoint: TargetScores
+    base: TargetScores
     lines: bytes
     base_lines: bytes
-    production: Scored | None = None
+    production: TargetScores | None = None
     production_lines: bytes | None = None
     weight: float = 1.0
     metric: str = ""
@@ -50,7 +50,7 @@ class TaskResult:
         return f"{self.name}.{metric}" if self.name else metric
 
 
-def scores(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored | None]) -> dict[str, Score]:
+def scores(results: Sequence[TaskResult], of: Callable[[TaskResult], TargetScores | None]) -> dict[str, Score]:
     """One model's scores, under the names that gates use."""
     found = [(each, of(each)) for each in results]
     return {each.full_name(name): score for each, scored in found if scored for name, score in scored.scores.items()}
@@ -64,7 +64,7 @@ def all_comparisons(results: Sequence[TaskResult]) -> tuple[Comparison, ...]:
 
 
 def suite_scores(
-    suite: str, tasks: Sequence[TaskResult], of: Callable[[TaskResult], Scored | None]
+    suite: str, tasks: Sequence[TaskResult], of: Callable[[TaskResult], TargetScores | None]
 ) -> dict[str, Score]:
     """`<suite>.score`: the mean of the tasks' main metrics by weight; nothing if a task has no score."""
     found = [(each.weight, scored.scores.get(each.metric) if (scored := of(each)) else None) for each in tasks]
@@ -90,7 +90,7 @@ def kept(suite: str, tasks: Sequence[TaskResult], found: Sequence[Comparison]) -
     return {f"{suite}.kept": Score(value=float(not worse), n=sum(each.n for each in tested))}
 
 
-def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], Scored | None]) -> dict[str, Interval]:
+def intervals(results: Sequence[TaskResult], of: Callable[[TaskResult], TargetScores | None]) -> dict[str, Interval]:
     """One model's intervals, under the names of its scores."""
     scored = [(each, of(each)) for each in results]
     return {each.full_name(name): found for each, own in scored if own for name, found in own.intervals.items()}

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from services.evaluator.evaluation.domain.report import MAX_METRICS, MAX_SHORTENED_COMPARISONS
 from services.evaluator.scoring.domain.answer import item_scores, read_lines, to_jsonl
 from services.evaluator.scoring.domain.paired_test import comparisons, value_pairs
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from shared.events import Artifact, Comparison, EvaluatedModel, EvaluationAnswered, EvaluationRequested, ModelScores
 
 
@@ -36,7 +36,7 @@ class AskedTask:
     """One set of questions as each model answered it; `name` is empty unless it is a suite's task."""
 
     name: str
-    scored: tuple[Scored, ...]
+    scored: tuple[TargetScores, ...]
     lines: tuple[bytes, ...]
 
     def full_name(self, metric: str) -> str:

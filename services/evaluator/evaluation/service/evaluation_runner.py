@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from services.evaluator.evaluation.domain.production import Production
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.ports import Files
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.service.suite_plan import PlannedTask
@@ -43,7 +43,7 @@ class EvaluationRunner:
         known = await self.production.get(candidate.suffix) if candidate.suffix else None
         return known.baseline(candidate) if known else None
 
-    async def _production(self, target: Target, baseline: Candidate | None) -> Scored | None:
+    async def _production(self, target: Target, baseline: Candidate | None) -> TargetScores | None:
         if baseline is None:
             return None
         try:
@@ -54,7 +54,12 @@ class EvaluationRunner:
             return None
 
     def _result(
-        self, name: str, task: PlannedTask | None, mine: Scored, base: Scored, production: Scored | None
+        self,
+        name: str,
+        task: PlannedTask | None,
+        mine: TargetScores,
+        base: TargetScores,
+        production: TargetScores | None,
     ) -> TaskResult:
         return TaskResult(
             name=name,

@@ -18,8 +18,8 @@ from services.evaluator.evaluation.domain.requested_evaluation import (
 from services.evaluator.evaluation.service.evaluation_span import evaluation_span
 from services.evaluator.evaluation.service.job_rubrics import JobRubrics
 from services.evaluator.scoring.domain.item import CannotBeScored, read_items
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.ports import Files
 from services.evaluator.scoring.service.scorings import Scorings
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
@@ -95,7 +95,7 @@ class RequestedEvaluations:
         total, done = len(questions) * len(event.models), 0
         tasks: list[AskedTask] = []
         for each in questions:
-            scored: list[Scored] = []
+            scored: list[TargetScores] = []
             for target in each.targets:
                 await self._report_progress(event, done, total)
                 scored.append(await self.scorings.obtain(target))

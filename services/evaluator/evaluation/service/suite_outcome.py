@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.evaluator.evaluation.domain import report
 from services.evaluator.evaluation.domain.report import TaskResult
 from services.evaluator.scoring.domain.item import split_name
-from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.suites.service.suite_plan import SuitePlan
 from shared.events import CheckpointSaved, Failure, Score, Split
 
@@ -25,7 +25,7 @@ class SuiteOutcome:
 def scores_of(
     results: Sequence[TaskResult],
     suites: Sequence[tuple[str, Sequence[TaskResult]]],
-    of: Callable[[TaskResult], Scored | None],
+    of: Callable[[TaskResult], TargetScores | None],
 ) -> dict[str, Score]:
     """The scores of all tasks by name, and those of whole suites."""
     found = report.scores(results, of)

@@ -73,7 +73,7 @@ def agreement(people: Sequence[float], judged: Sequence[float]) -> Agreement | N
 def _spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
     if len(one) < MIN_ANSWERS:
         return None
-    # Importing it takes a second or two, which every start of the service would wait for.
+    # Importing scipy.stats takes two seconds: the service starts without it.
     from scipy.stats import ConstantInputWarning, spearmanr
 
     with warnings.catch_warnings():

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from services.evaluator.config import Settings
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.ports import EngineUnavailable
 from shared.child import Children
 
@@ -32,7 +32,7 @@ class WorkerScorer:
         finally:
             await self.children.close()
 
-    async def score(self, target: Target) -> Scored:
+    async def score(self, target: Target) -> TargetScores:
         request = {"settings": self.settings.model_dump(mode="json"), "target": target.model_dump(mode="json")}
         child = await self.children.start(request)
         await self.children.keep_ready()
@@ -43,9 +43,9 @@ class WorkerScorer:
         return _scored(outcomes[-1] if outcomes else {})
 
 
-def _scored(outcome: dict[str, object]) -> Scored:
+def _scored(outcome: dict[str, object]) -> TargetScores:
     if outcome.get("scored"):
-        return Scored.model_validate(outcome["scored"])
+        return TargetScores.model_validate(outcome["scored"])
     failure = outcome.get("failure")
     if isinstance(failure, dict):
         raise CannotBeScored(failure["code"], failure["message"])

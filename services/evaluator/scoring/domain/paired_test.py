@@ -70,7 +70,7 @@ def paired_test(pairs: Sequence[tuple[float, float]], seed: int = intervals.SEED
 
 def mcnemar(gained: int, lost: int) -> float:
     """The exact two-sided p-value (McNemar 1947): `gained` items became right while `lost` became wrong."""
-    # Importing it takes most of a second, and the workers that score do not compare.
+    # Importing scipy.stats takes two seconds: the service starts without it, and workers never need it.
     from scipy.stats import binomtest
 
     n = gained + lost

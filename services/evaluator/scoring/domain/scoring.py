@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from shared.lease import Lease, LeaseLost
 
 
@@ -15,7 +15,7 @@ class Scoring(BaseModel):
 
     id: str
     lease: Lease = Lease()
-    scored: Scored | None = None
+    scored: TargetScores | None = None
 
     def claim(self, owner: str, now: float, lease_s: float) -> Self | None:
         """Leased to `owner`; None while another lease is valid, or if the scoring is done."""
@@ -31,6 +31,6 @@ class Scoring(BaseModel):
     def release(self, owner: str) -> Self:
         return self.model_copy(update={"lease": self.lease.release(owner)})
 
-    def finish(self, scored: Scored) -> Self:
+    def finish(self, scored: TargetScores) -> Self:
         """Done, if it is not yet. Any evaluator's result counts: questions and weights are the same."""
         return self if self.scored else self.model_copy(update={"scored": scored})

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from services.evaluator.scoring.domain.scored import Scored
 from services.evaluator.scoring.domain.scoring import Scoring
 from services.evaluator.scoring.domain.target import Target
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.ports import Scorer
 from shared.lease import while_leased
 from shared.store import Collection
@@ -23,14 +23,14 @@ class Scorings:
     lease_s: float
     now: Callable[[], float] = time.time
 
-    async def obtain(self, target: Target) -> Scored:
+    async def obtain(self, target: Target) -> TargetScores:
         """The target's scores: stored ones, or computed here or by another evaluator."""
         # The other evaluator is a different process, so there is no asyncio event to wait for.
         while (scored := await self.obtain_if_free(target)) is None:  # noqa: ASYNC110
             await asyncio.sleep(min(1.0, self.lease_s / 3))
         return scored
 
-    async def obtain_if_free(self, target: Target) -> Scored | None:
+    async def obtain_if_free(self, target: Target) -> TargetScores | None:
         """The target's scores; None while another evaluator computes them."""
         owner = uuid4().hex
         scoring = await self._claim(target.key, owner)
@@ -45,7 +45,7 @@ class Scorings:
 
         return await self.store.upsert(Scoring(id=key), decide)
 
-    async def _compute(self, target: Target, owner: str) -> Scored:
+    async def _compute(self, target: Target, owner: str) -> TargetScores:
         async def renew() -> None:
             await self._change(target.key, lambda known: known.renew(owner, self.now(), self.lease_s))
 

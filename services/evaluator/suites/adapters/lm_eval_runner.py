@@ -20,7 +20,7 @@ from services.evaluator.scoring.adapters.engine_lm import EngineLM
 from services.evaluator.scoring.domain import intervals
 from services.evaluator.scoring.domain.answer import to_jsonl
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.scoring.domain.scored import Scored
+from services.evaluator.scoring.domain.target_scores import TargetScores
 from services.evaluator.scoring.ports import EngineUnavailable, HarnessEngine
 from services.evaluator.scoring.service.answer_collector import LoadedModel
 from services.evaluator.suites.domain.task import LmEval
@@ -46,8 +46,8 @@ class LmEvalResult:
     lines: bytes
     item_errors: int
 
-    def scored(self, answers: Artifact, duration_s: float) -> Scored:
-        return Scored(
+    def target_scores(self, answers: Artifact, duration_s: float) -> TargetScores:
+        return TargetScores(
             scores=self.scores,
             answers=answers,
             duration_s=duration_s,

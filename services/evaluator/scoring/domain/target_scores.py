@@ -10,7 +10,7 @@ from services.evaluator.scoring.domain.metrics import Measured
 from shared.events import Artifact, Interval, Score
 
 
-class Scored(BaseModel):
+class TargetScores(BaseModel):
     """A target's scores; `answers` is a JSON Lines artifact of `{"prompt", "reference", "answer", "scores"}`.
 
     A line has `confidence` if the engine reports log-probabilities.
@@ -33,15 +33,15 @@ class Scored(BaseModel):
     """Each metric's mean item value by subject, if the items have subjects."""
 
 
-def scored(
+def target_scores(
     items: Sequence[Item],
     answers: Sequence[Answer],
     measured: Mapping[str, Measured],
     lines: Artifact,
     duration_s: float,
-) -> Scored:
+) -> TargetScores:
     """The scores of measured answers; `lines` is the artifact of the answers."""
-    return Scored(
+    return TargetScores(
         scores={name: value.score for name, value in measured.items()},
         answers=lines,
         duration_s=duration_s,
