@@ -70,13 +70,15 @@ def test_base_models_are_asked_followed_and_compared(site: Site, page: Page) -> 
     expect(page.get_by_label(BASE, exact=True)).to_be_checked()
     expect(page.get_by_label("Suite")).to_have_value("shop")
     page.get_by_label(OTHER_BASE, exact=True).check()
-    page.get_by_label("ftjob-3e91c7/310").check()
+    page.get_by_label("shop, checkpoint 310").check()
     page.get_by_role("button", name="Ask them").click()
     expect(page.locator("main")).to_contain_text("Waits for an evaluator")
     check_page(page)
     page.request.post(f"{site.url}/answer/{page.url.rpartition('/')[2]}", headers={"origin": site.url}, timeout=60_000)
     # The page goes on by itself.
     expect(page.locator("main")).to_contain_text("What the tests say", timeout=15_000)
+    expect(page.locator(".head")).to_contain_text("3 models, 89 questions of the suite shop")
+    expect(page.locator(".cmp thead")).to_contain_text("shop, checkpoint 310")
     expect(page.locator(".cmp")).to_contain_text("shop.intent.accuracy")
     expect(page.locator(".cmp")).to_contain_text("no difference")
     check_page(page)
@@ -84,7 +86,9 @@ def test_base_models_are_asked_followed_and_compared(site: Site, page: Page) -> 
     expect(page.locator(".seg").first.locator("[aria-current]")).to_have_text(OTHER_BASE)
     page.goto(f"{page.url.partition('?')[0]}?language=zh")
     assert english_left(page, OWN) == []
-    page.goto(f"{site.url}/console/evaluator/requests")
+    page.goto(f"{site.url}/console/evaluator/requests?language=en")
+    expect(page.locator("tbody th").first).to_have_text(f"{BASE}; {OTHER_BASE}; shop, checkpoint 310")
+    page.goto(f"{site.url}/console/evaluator/requests?language=zh")
     assert english_left(page, OWN) == []
 
 

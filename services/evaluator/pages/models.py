@@ -36,7 +36,7 @@ class ShownModel:
 def shown_models(found: CompleteComparison, looked_at: str, *, checkpoints: bool) -> list[ShownModel]:
     """Each model with a role of its own; without `checkpoints`, names are those that a request gave to its models."""
     free = list(_ROLES[1:])
-    hints = _job_hints(found.candidates)
+    hints = job_hints(found.candidates)
     shown: list[ShownModel] = []
     for name in found.figures.models:
         candidate = found.candidates.get(name)
@@ -49,7 +49,7 @@ def shown_models(found: CompleteComparison, looked_at: str, *, checkpoints: bool
     return shown
 
 
-def _job_hints(candidates: Mapping[str, Candidate]) -> dict[str, str]:
+def job_hints(candidates: Mapping[str, Candidate]) -> dict[str, str]:
     """The beginning of the job's id, for checkpoints that share stable name and step."""
     counts = Counter((each.suffix, each.step) for each in candidates.values())
     return {

@@ -18,6 +18,7 @@ from services.evaluator.evaluation.service.evaluation_requests import (
 )
 from services.evaluator.pages import PAGES
 from services.evaluator.pages.comparison_view import ComparisonView, ItemChoice
+from services.evaluator.pages.models import job_hints
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from shared.web import NotFound
 
@@ -102,10 +103,12 @@ async def _form(
     status: int = 200,
 ) -> Response[bytes]:
     key = request.state.key
+    checkpoints = await requests.newest_checkpoints(key)
     values: dict[str, Any] = {
         "newest": await requests.newest(key, SHOWN),
         "base_models": await requests.engines.base_models(),
-        "checkpoints": await requests.newest_checkpoints(key),
+        "checkpoints": checkpoints,
+        "hints": job_hints({each.id: each.done.candidate for each in checkpoints}),
         "suites": [each.name for each in await catalog.visible(key) if each.tasks and each.readable_by(key.person)],
         "chosen": chosen,
         "problem": problem,
