@@ -97,6 +97,16 @@ def test_the_plan_says_whether_general_ability_is_measured(form: Page) -> None:
     expect(form.locator("#plan")).to_contain_text("measured by the suite general")
 
 
+def test_a_job_that_is_trained_again_has_its_suites_ticked(site: Site, form: Page, store: RunStore) -> None:
+    earlier = run("ftjob-earlier", "succeeded")
+    spec = earlier.request.spec.model_copy(update={"metadata": {"suite": "shop, theirs, shop@2"}})
+    request = earlier.request.model_copy(update={"spec": spec, "training_file": "file-faq"})
+    at_once(store.runs.create(earlier.model_copy(update={"request": request})))
+    form.goto(f"{site.url}/console/trainer/new?like=ftjob-earlier")
+    expect(form.get_by_label("shop", exact=True)).to_be_checked()
+    expect(form.get_by_label("Others by name")).to_have_value("theirs, shop@2")
+
+
 def test_policies_are_offered_and_others_can_be_typed(form: Page) -> None:
     offered = form.locator("#policies option").evaluate_all("found => found.map((one) => one.value)")
     assert offered == ["automatic", "careful", "guarded", "hybrid"]

@@ -52,6 +52,13 @@ class JobForm:
         values |= {name: spec.metadata.get(name, "") for name in ("template", "allow_contaminated", "priority")}
         return cls(dict.fromkeys((*_OTHERS, *HYPERPARAMETERS), "") | values | changes)
 
+    def ticking(self, known: Sequence[str]) -> "JobForm":
+        """The same form with a tick for each typed suite that has a box."""
+        typed = [name.strip() for name in self.values["other_suites"].split(",") if name.strip()]
+        others = ", ".join(name for name in typed if name not in known)
+        ticked = dict.fromkeys((*self.suites, *(name for name in typed if name in known)))
+        return JobForm({**self.values, "other_suites": others}, list(ticked))
+
     @property
     def asked_suites(self) -> list[str]:
         """The names of all suites that are ticked or typed, without their revisions."""

@@ -42,11 +42,11 @@ async def new_job(
 ) -> Response[bytes]:
     """The form. `like` fills it in as an earlier job; with `step` the new job goes on from that checkpoint."""
     key: Key = request.state.key
-    datasets = await options.datasets(key)
+    datasets, suites = await options.datasets(key), await options.names("suite", key)
     form = JobForm.of(request)
     if like is not None:
         start = {"start_job": like, "start_step": str(step)} if step else {}
-        form = JobForm.like(await own_run(store, like, key), **start)
+        form = JobForm.like(await own_run(store, like, key), **start).ticking(suites)
     elif not form.values["training_file"] or not form.values["model"]:
         file_id = form.values["training_file"] or (datasets[0].ready.file_id if datasets else "")
         model = form.values["model"] or next(iter(base_models), "")
@@ -54,7 +54,7 @@ async def new_job(
     values: dict[str, Any] = {
         "datasets": datasets,
         "base_models": base_models,
-        "suites": await options.names("suite", key),
+        "suites": suites,
         "policies": await options.names("policy", key),
         "form": form,
         "out_of_band": False,

@@ -1,7 +1,7 @@
 """What a user can do about a job that failed for a permanent reason."""
 
 ADVICE = {
-    "out_of_memory": "Ask for a smaller batch_size or lora_rank, shorten the longest rows, or use a larger machine.",
+    "out_of_memory": "Ask for a smaller batch size or LoRA rank, shorten the longest rows, or use a larger machine.",
     "disk_full": "Free space where artifacts and running jobs are kept, then start the job again.",
     "loss_diverged": "Ask for a lower learning rate (a third is a good next try), and look for rows that are not text.",
     "empty_training_split": "Give each row an answer by the assistant.",
