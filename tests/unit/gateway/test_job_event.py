@@ -1,7 +1,17 @@
 """The event list of a fine-tuning job."""
 
-from services.gateway.fine_tuning.domain.job_event import finished, scored
-from shared.events import Artifact, Candidate, EvalDone, Failure, Score, TrainingFinished
+from services.gateway.fine_tuning.domain.job_event import finished, rejected, scored
+from shared.events import (
+    Artifact,
+    Candidate,
+    EvalDone,
+    Failure,
+    ModelRejected,
+    RuleOutcome,
+    Score,
+    TrainingFinished,
+    Verdict,
+)
 
 STORED = Artifact(uri="file:///a", sha256="1" * 64, bytes=1)
 
@@ -43,3 +53,14 @@ def test_more_broken_tasks_than_an_event_holds_are_in_the_report() -> None:
 def test_a_small_split_says_what_it_cannot_tell() -> None:
     assert "20 items cannot confirm a difference of less than 30% between two models" in scored(evaluation(20)).message
     assert "cannot confirm" not in scored(evaluation(30)).message
+
+
+def test_a_rejection_names_each_failed_rule_once() -> None:
+    def rule(name: str, reason: str) -> RuleOutcome:
+        return RuleOutcome(rule=name, figure=None, limit=None, passed=False, reason=reason)
+
+    rules = (rule("exact_match at least 0.8", "n 40"), rule("bleu at least 0.3", "bleu was not measured"))
+    why = "it failed 2 of 2 rules: exact_match at least 0.8: 0.500 (n 40)"
+    verdict = Verdict(approved=False, mode="automatic", policy="quick", rules=rules, reason=why)
+    event = rejected(ModelRejected(job_id="ftjob-1", candidate=None, verdict=verdict))
+    assert event.message == f"Not approved by policy quick: {why}; bleu at least 0.3: bleu was not measured"

@@ -1,10 +1,12 @@
-"""Pairs: blind, in random order, with ties; the win rate and the preference data set."""
+"""Pairs: blind, in random order, with ties; the win rate and the preference dataset."""
 
 import pytest
 
+from services.review.ownership import Caller
 from services.review.pairs.domain.export import rows
 from services.review.pairs.domain.pair import ModelAnswer, Pair
 from services.review.pairs.domain.win_rate import win_rates
+from services.review.pairs.service import last_of
 
 PROMPT = [{"role": "user", "content": "q"}]
 
@@ -35,6 +37,24 @@ def test_the_better_side_is_the_answer_that_the_reviewer_saw_there(reviewer) -> 
     assert chosen is not None
     assert chosen.preferences[reviewer].winner == ("candidate" if left == "new" else "baseline")
     assert chosen.preferred(reviewer, "left", "", 2) is None
+
+
+@pytest.mark.parametrize("side", ["left", "right", "tie"])
+@pytest.mark.parametrize("reviewer", ["a", "b", "c"])
+def test_a_reviewer_is_shown_the_side_that_they_preferred(reviewer, side) -> None:
+    assert pair().side_preferred(reviewer) is None
+    chosen = pair().preferred(reviewer, side, "", 1)
+    assert chosen is not None
+    assert chosen.side_preferred(reviewer) == side
+
+
+def test_the_last_pair_of_a_reviewer_is_the_one_they_compared_last() -> None:
+    first, second = (pair(item).preferred("a", "tie", "", at) for item, at in (("1", 5), ("2", 9)))
+    assert first is not None
+    assert second is not None
+    found = last_of([second, first, pair("3", b="tie")], Caller(id="a"))
+    assert found == second
+    assert last_of([pair("3", b="tie")], Caller(id="a")) is None
 
 
 def test_the_win_rate_counts_a_tie_as_a_half_and_each_pair_the_same() -> None:
