@@ -83,6 +83,15 @@ def test_checkpoints_are_chosen_and_compared(site: Site, admin: Page) -> None:
     check_page(admin)
 
 
+def test_an_unticked_checkbox_does_not_look_disabled_in_the_dark_theme(site: Site, admin: Page) -> None:
+    admin.emulate_media(color_scheme="dark")
+    admin.goto(f"{site.url}/console/evaluator/")
+    panel = admin.locator(".panel").first.evaluate("panel => getComputedStyle(panel).backgroundColor")
+    usable, disabled = admin.get_by_label("with production"), admin.locator("tbody input:disabled").first
+    expect(usable).to_have_css("background-color", panel)
+    expect(disabled).not_to_have_css("background-color", panel)
+
+
 def test_a_comparison_names_its_split_and_why_production_is_left_out(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/evaluator/compare?of=ftjob-9d88bf/126&base=true&production=true")
     expect(admin.locator(".head")).to_contain_text("2 models, 25 questions of the validation split")
