@@ -82,6 +82,8 @@ def test_two_reviewers_from_calibration_to_the_verdict(site: Site, browser: Brow
     expect(disputed.last.get_by_text("wrong, does harm", exact=True)).to_be_visible()
     expect(lead.get_by_text("Accuracy: the reviewers agree on 2 of 3 answers.")).to_be_visible()
     check_page(lead)
+    code = lead.locator("#code-decide").text_content() or ""
+    assert '-d \'{"scores": {"accuracy": 5, "politeness": 5, "usefulness": 5}, "reason": ""}\'' in code
     accuracy, politeness = (lead.get_by_label(f"Your decision: {name}") for name in ("Accuracy", "Politeness"))
     assert (accuracy.input_value(), politeness.input_value()) == ("", "5")
     lead.get_by_role("button", name="Save this decision").click()
