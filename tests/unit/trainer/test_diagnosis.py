@@ -51,7 +51,7 @@ CURVES = {
 LEAPS_AND_FALLS = curve(lambda done: 3 - 2 * done + (2.0 if 0.695 < done < 0.705 else 0.0))
 
 
-def _recorded(name: str) -> list[TrainingMetrics]:
+def recorded(name: str) -> list[TrainingMetrics]:
     return [TrainingMetrics.model_validate(point) for point in json.loads((FOLDER / f"{name}.json").read_text())]
 
 
@@ -60,7 +60,7 @@ def findings(points: list[TrainingMetrics]) -> list[str]:
 
 
 def test_a_real_run_with_a_low_loss_that_validation_confirms_has_converged() -> None:
-    points = _recorded("demo")
+    points = recorded("demo")
     assert findings(points) == ["converged"]
     # Without validation the same curve could come from memorized rows.
     alone = [point.model_copy(update={"valid_loss": None}) for point in points]
@@ -112,7 +112,7 @@ def test_a_run_that_needs_fewer_epochs_is_not_advised_to_ask_for_more() -> None:
 
 
 def test_a_loss_that_oscillates_and_jumps_has_one_advice_on_the_learning_rate() -> None:
-    found = {each.finding: each.advice for each in diagnose(_recorded("oscillating"))}
+    found = {each.finding: each.advice for each in diagnose(recorded("oscillating"))}
     assert "learning rate" in found["oscillating"]
     assert "learning rate" not in found["jumping"]
 

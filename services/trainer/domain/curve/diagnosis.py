@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from services.trainer.domain.curve.loss_curve import first_and_last, highest_spike, late_fall, smooth, step_variation
 from services.trainer.domain.training_run import TrainingRun
 from shared.events import TrainingMetrics, Value
@@ -24,13 +26,14 @@ _MIN_SPIKE_NATS = 0.1
 class Diagnosis(Value):
     """One finding. `evidence` holds its figures, `advice` says what to do; losses are in nats per token.
 
-    `step` is where it shows, if that is one step.
+    `step` is where it shows, if that is one step; `figures` are those of the evidence, by name.
     """
 
     finding: Finding
     evidence: str
     advice: str
     step: int | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
 
 
 def diagnose_run(run: TrainingRun, curve: Sequence[TrainingMetrics]) -> tuple[Diagnosis, ...]:
@@ -75,6 +78,7 @@ def _jumping(steps: Sequence[int], losses: Sequence[float], *, rate_is_advised: 
         advice="Check the rows of that step for errors."
         + ("" if rate_is_advised else " If they are fine, ask for half the learning rate."),
         step=steps[at],
+        figures={"before": before, "loss": loss},
     )
 
 
@@ -88,6 +92,7 @@ def _oscillating(losses: Sequence[float]) -> Diagnosis | None:
         finding="oscillating",
         evidence=f"It ended at {last:.2f}, above its start of {first:.2f}." if rose else varies,
         advice="Ask for a third of the learning rate, or for twice the batch size.",
+        figures={"first": first, "last": last} if rose else {"variation": variation},
     )
 
 
@@ -108,6 +113,7 @@ def _overfitting(curve: Sequence[TrainingMetrics]) -> Diagnosis | None:
         advice=f"Use the checkpoint of step {best_step} or the one nearest to it. For the next run ask for fewer "
         "epochs or add more varied rows.",
         step=best_step,
+        figures={"best": best, "last": last, "train_before": trained[best_step], "train_last": smoothed[-1]},
     )
 
 
@@ -122,6 +128,7 @@ def _too_low(curve: Sequence[TrainingMetrics], losses: Sequence[float]) -> Diagn
         evidence=f"The training loss ends at {last:.4f}: the model predicts every answer almost exactly.",
         advice="Check whether the prompts contain the answers, or all answers are the same. If not, the model has "
         "memorized the rows: ask for fewer epochs or add more varied rows.",
+        figures={"last": last},
     )
 
 
@@ -135,6 +142,7 @@ def _flat(losses: Sequence[float], *, steady: bool) -> Diagnosis | None:
         advice="Ask for three to ten times the learning rate, and check that the answers follow from the prompts."
         if steady
         else "Check that the answers follow from the prompts.",
+        figures={"first": first, "last": last},
     )
 
 
@@ -147,6 +155,7 @@ def _not_converged(losses: Sequence[float], *, steady: bool) -> Diagnosis | None
         finding="not_converged",
         evidence=f"The loss was still falling by {_percent(fall)} within the last quarter, to {last:.2f}.",
         advice="Ask for more epochs, or for a higher learning rate." if steady else "Ask for more epochs.",
+        figures={"fall": fall, "last": last},
     )
 
 
@@ -156,6 +165,7 @@ def _converged(losses: Sequence[float]) -> Diagnosis:
         finding="converged",
         evidence=f"The loss fell from {first:.2f} to {last:.2f} and has levelled off.",
         advice="Nothing is wrong with this curve: choose among the checkpoints by their scores.",
+        figures={"first": first, "last": last},
     )
 
 
