@@ -18,4 +18,4 @@ def limits_of(n: int) -> str:
     least = least_difference(n)
     if least is None:
         return f"{n} items cannot confirm any difference between two models"
-    return f"{n} items cannot confirm a difference of less than {least:.0%} between two models"
+    return f"{n} items cannot confirm a difference of less than {100 * least:.0f} % between two models"

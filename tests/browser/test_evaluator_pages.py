@@ -144,7 +144,7 @@ def test_items_begin_with_the_largest_loss_and_mark_what_differs(site: Site, adm
 def test_few_questions_are_said_beside_the_scores(site: Site, admin: Page) -> None:
     admin.goto(f"{site.url}/console/evaluator/{COMPARE}")
     box = admin.get_by_role("status").filter(has_text="What these scores cannot tell")
-    expect(box).to_contain_text("shop.faq: 25 items cannot confirm a difference of less than 24% between two models")
+    expect(box).to_contain_text("shop.faq: 25 items cannot confirm a difference of less than 24 % between two models")
     expect(box).to_contain_text("shop, checkpoint 310")
 
 

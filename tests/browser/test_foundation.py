@@ -80,7 +80,7 @@ def test_the_code_drawer_opens_and_copies_without_the_key(site: Site, signed_in:
 def test_times_are_shown_in_the_readers_zone_and_exactly_on_hover(site: Site, signed_in: Page) -> None:
     signed_in.goto(site.url + PATH)
     time = signed_in.locator("time").first
-    expect(time).to_have_text("14 Nov, 23:13")
+    expect(time).to_have_text("14 Nov 2023, 23:13")
     assert "2023" in (time.get_attribute("title") or "")
 
 

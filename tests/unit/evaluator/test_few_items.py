@@ -24,7 +24,7 @@ def test_a_small_split_and_a_small_task_each_have_one_warning() -> None:
     small, large = Score(value=0.83, n=12), Score(value=0.5, n=40)
     scores = {"bleu": small, "exact_match": small, "shop.faq.fuzzy": Score(value=0.4, n=4), "shop.long.fuzzy": large}
     assert few_items_warnings(done({**scores, "shop.score": Score(value=0.4, n=2)})) == [
-        "validation split: 12 items cannot confirm a difference of less than 50% between two models, "
+        "validation split: 12 items cannot confirm a difference of less than 50 % between two models, "
         "and exact_match 0.83 lies between 0.55 and 0.95",
         "shop.faq: 4 items cannot confirm any difference between two models, and fuzzy 0.40 is uncertain",
     ]

@@ -51,7 +51,7 @@ def test_more_broken_tasks_than_an_event_holds_are_in_the_report() -> None:
 
 
 def test_a_small_split_says_what_it_cannot_tell() -> None:
-    assert "20 items cannot confirm a difference of less than 30% between two models" in scored(evaluation(20)).message
+    assert "20 items cannot confirm a difference of less than 30 % between two models" in scored(evaluation(20)).message
     assert "cannot confirm" not in scored(evaluation(30)).message
 
 

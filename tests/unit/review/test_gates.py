@@ -142,7 +142,7 @@ def test_a_gate_on_too_few_items_says_what_they_cannot_tell() -> None:
     assert not outcome.passed
     assert outcome.reason == (
         "exact_match was measured on 12 items, needs 30: "
-        "12 items cannot confirm a difference of less than 50% between two models"
+        "12 items cannot confirm a difference of less than 50 % between two models"
     )
 
 

@@ -18,5 +18,5 @@ def test_fewer_than_six_items_confirm_nothing_and_thirty_are_not_few() -> None:
     assert least_difference(5) is None
     assert mcnemar(5, 0) > ALPHA
     assert limits_of(5) == "5 items cannot confirm any difference between two models"
-    assert limits_of(12) == "12 items cannot confirm a difference of less than 50% between two models"
+    assert limits_of(12) == "12 items cannot confirm a difference of less than 50 % between two models"
     assert limits_of(30) == ""
