@@ -139,7 +139,7 @@ async def test_the_lucky_checkpoint_is_chosen_on_validation_and_refused_by_the_t
     assert found["run"]["chosen_step"] == 1
     assert (found["choice"]["split"], found["choice"]["scores"]["exact_match"]["value"]) == ("validation", 1)
     assert (found["evaluation"]["split"], found["evaluation"]["scores"]["exact_match"]["value"]) == ("test", 0.5)
-    assert "exact_match 0.50 < 0.80" in found["verdict"]["reason"]
+    assert "exact_match at least 0.8: 0.500" in found["verdict"]["reason"]
     tests = [target for target in scorer.asked if target.test == split(files, "test").artifact]
     assert len(tests) == 2, "the test split is asked of the chosen checkpoint and of the base model alone"
     assert [each.evaluation_id for each in await published(bus_settings, "evaluation.requested")] == ["proof-job-1-1"]
