@@ -54,7 +54,8 @@ def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
             box.check()
         page.get_by_role("button", name="Compare").click()
         expect(page.locator("main")).to_contain_text("How the checkpoints were made")
-        expect(page.locator("main")).to_contain_text(job_id)
+        expect(page.locator("main")).to_contain_text("shop, checkpoint")
+        expect(page.locator(f"main [title*='{job_id}']").first).to_be_attached()
 
         page.goto(f"{site.url}/console/serve/?name=shop")
         expect(page.get_by_role("row").filter(has_text="current version")).to_contain_text("100")
