@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from shared.pages.catalogs import Language
+from shared.pages.sentences import sentence
 
 NOTHING = "–"
 _UNITS = {"en": ("s", "min", "h", "d"), "zh": ("秒", "分", "小时", "天")}
@@ -19,11 +20,15 @@ def filters(language: Language) -> dict[str, Callable[..., Any]]:
     def duration(seconds: float | None) -> str:
         return duration_words(seconds, language)
 
+    def said(text: str) -> Markup:
+        return sentence(text, language)
+
     return {"figure": figure, "signed": signed, "count": count, "percent": percent, "size": size} | {
         "duration": duration,
         "time": time,
         "python": repr,
         "lang": lang,
+        "sentence": said,
     }
 
 
