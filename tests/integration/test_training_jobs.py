@@ -161,7 +161,7 @@ async def test_a_loss_that_is_not_a_number_fails_the_job(tmp_path: Path, base_mo
     failed = (await messages_of(start(tmp_path, broken)))[-1]
     assert isinstance(failed, JobFailed)
     assert failed.code == "loss_diverged"
-    assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning_rate")
+    assert failed.message.startswith("the loss is not a number at step 1 of 12. Ask for a lower learning rate")
 
 
 @pytest.mark.long
