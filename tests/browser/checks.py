@@ -136,7 +136,8 @@ _TEXTS = """() => {
   const found = [];
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (element.closest('script, pre, code, [lang=en], .id, .mono, kbd')) continue;
+    // `words` are those of users and of their data.
+    if (element.closest('script, pre, code, [lang=en], .id, .mono, .words, kbd')) continue;
     if (element.checkVisibility()) found.push(walker.currentNode.textContent.trim());
   }
   return found.filter(Boolean);
