@@ -55,7 +55,8 @@ class SuiteCatalog:
         """Every suite that the key may read, by name; one of a folder whose file is not a suite has no tasks."""
         stored = [suite for suite in await self.store.find(deleted=False) if _readable(suite, key)]
         folders = await asyncio.to_thread(lambda: [self._of_folder(name) for name in self.folders.names()])
-        published = {each.id: each.number for each in await self.published.find()}
+        found = await self.published.find(id__in=[suite.name for suite in folders])
+        published = {each.id: each.number for each in found}
         files = [suite.model_copy(update={"number": published.get(suite.name, 0)}) for suite in folders]
         return sorted({suite.name: suite for suite in (*stored, *files)}.values(), key=lambda suite: suite.name)
 
