@@ -76,6 +76,7 @@ def test_an_engineer_goes_from_a_dropped_workbook_to_the_served_model_by_the_pag
 def check_evidence_links(page: Page, url: str) -> None:
     """From a verdict one reaches the items, scores, answers, policy, training and events that it rests on."""
     panel = page.get_by_role("region", name="What it rests on")
+    panel.get_by_text("For audit").click()
     links = [link.get_attribute("href") for link in panel.get_by_role("link").all()]
     assert len(links) >= 6, links
     for link in links:
