@@ -52,5 +52,5 @@ def _column(day: Day, x: float, step: float, most: int, words: Mapping[str, str]
     label = f"{day.day}: {day.prompt_tokens:,} {words['prompt']}, {day.completion_tokens:,} {words['completion']}"
     return Markup(
         '<g><title>{label}</title><rect x="{x:.1f}" y="{y1:.1f}" width="{w:.1f}" height="{h1:.1f}" class="k-ink k"/>'
-        '<rect x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}" class="k-base k"/></g>'
+        '<rect x="{x:.1f}" y="{y2:.1f}" width="{w:.1f}" height="{h2:.1f}" class="k-edge k"/></g>'
     ).format(label=label, x=x + 1, w=max(step - 2, 1), y1=base - below, h1=below, y2=base - below - above, h2=above)
