@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.counted_queries import Counted, count_queries
 from tests.browser.watched import Watched
+
+# Beside the other tests' processes a page takes longer than alone. What never comes still fails.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

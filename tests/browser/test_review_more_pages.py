@@ -20,7 +20,6 @@ from tests.browser.site import Site
 GOOD = "id,prompt,expected,tags\n007,How long is the warranty?,two years,policy\n1E5,<b>Where</b> are you?,in York,\n"
 BAD = "id,prompt,expected\n1,Who?,\n1,Where?,\n"
 SETS, POLICIES = "/console/review/question-sets", "/console/review/policies"
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,6 @@ from tests.browser.checks import (
 from tests.browser.review_data import HOSTILE, REVIEW, review_site, reviewer
 from tests.browser.site import Site
 
-# The browser shares two cores with everything else that a test run starts.
-expect.set_options(timeout=20_000)
-
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
