@@ -1,4 +1,6 @@
 // Sends an adjudicator's decision and shows the page as it then is.
+import { listening } from "./ready.js";
+
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("[data-decide]");
   if (!form) return;
@@ -16,3 +18,4 @@ document.addEventListener("submit", async (event) => {
   problem.textContent = (await answer.json()).detail;
   problem.hidden = false;
 });
+for (const form of document.querySelectorAll("[data-decide]")) listening(form);

@@ -3,6 +3,7 @@
 // same place are joined by commas. `data-type="number"` and `"boolean"` convert. `data-then` is the page to go on to,
 // with `{id}` for the id of what was made.
 import { problemOf } from "./api_problem.js";
+import { listening } from "./ready.js";
 
 const sent = new WeakMap();
 
@@ -69,3 +70,4 @@ function clear(form) {
 
 // `crypto.randomUUID` exists on https alone.
 const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+for (const form of document.querySelectorAll("form[data-json]")) listening(form);

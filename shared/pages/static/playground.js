@@ -1,4 +1,5 @@
 // Asks one or two models as the page's form says, shows their answers as they arrive, and keeps the code beside it.
+import { listening } from "./ready.js";
 import { requestAsCurl, requestAsPython } from "./request_code.js";
 
 const page = document.getElementById("play");
@@ -165,4 +166,7 @@ document.getElementById("vote")?.addEventListener("click", (event) => {
   if (button) vote(button.dataset.better);
 });
 document.getElementById("anew")?.addEventListener("click", () => location.reload());
-if (form) showCode();
+if (form) {
+  showCode();
+  listening(form);
+}

@@ -1,5 +1,6 @@
 // Checks a file again: posts `dataset.uploaded` for the same content with other options, and follows the new file.
 import { complain, messageOf, newId, waitingPage } from "./file_upload.js";
+import { listening } from "./ready.js";
 import { optionsOf } from "./upload_options.js";
 
 const form = document.getElementById("recheck");
@@ -32,3 +33,4 @@ form.addEventListener("submit", (event) => {
 document.querySelector("[data-drop]")?.addEventListener("click", () => {
   check({ drop_bad_rows: true }, document.getElementById("drop-problem"));
 });
+listening(form);

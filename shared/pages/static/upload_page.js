@@ -1,5 +1,6 @@
 // The upload page: a file is dropped or chosen, sent with its options, and followed on its own page.
 import { complain, newId, sendFile, waitingPage } from "./file_upload.js";
+import { listening } from "./ready.js";
 import { mappingOf } from "./upload_options.js";
 
 const form = document.getElementById("upload");
@@ -57,3 +58,4 @@ form.addEventListener("submit", async (event) => {
     if (error.name !== "AbortError") complain(problem, error.message);
   }
 });
+listening(form);
