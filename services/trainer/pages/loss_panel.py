@@ -12,6 +12,7 @@ from shared.events import TrainingMetrics
 from shared.pages.run_chart import Point, RunPanel, round_ticks, thinned
 
 _SMALL_POINTS = 120
+_MOST_READ = 16
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,25 @@ class Losses:
 
     @classmethod
     def of(cls, curve: Sequence[TrainingMetrics]) -> "Losses":
+        """The curve cache gives the same list to all viewers until it reads the run again: each is read once here."""
+        known, losses = _READ.pop(id(curve), (None, None))
+        if known is not curve or losses is None:
+            losses = cls._read(curve)
+        _READ[id(curve)] = (curve, losses)
+        if len(_READ) > _MOST_READ:
+            del _READ[next(iter(_READ))]
+        return losses
+
+    @classmethod
+    def _read(cls, curve: Sequence[TrainingMetrics]) -> "Losses":
         train = [(point.step, point.train_loss) for point in curve if point.train_loss is not None]
         valid = [(point.step, loss) for point in curve if (loss := _validation(point)) is not None]
         smoothed = [(step, loss) for (step, _), loss in zip(train, smooth([v for _, v in train]), strict=True)]
         return cls(train, smoothed, valid, curve[-1].step if curve else 0)
+
+
+# The last curves with their losses, by the identity of the list; a held list keeps its identity.
+_READ: dict[int, tuple[Sequence[TrainingMetrics], Losses]] = {}
 
 
 def loss_panel(run: TrainingRun, losses: Losses, words: LossWords) -> Markup:
