@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 from markupsafe import Markup
 
+from services.trainer.domain.curve.losses import Losses
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages import PAGES
-from services.trainer.pages.loss_panel import Losses
 from services.trainer.pages.own_run import own_run
 from services.trainer.service.curve_cache import CurveCache
 from services.trainer.service.job_options import JobOptions
@@ -51,7 +51,7 @@ async def compare(
     key: Key = request.state.key
     chosen = list(dict.fromkeys(name for name in job or () if name))
     runs = [await own_run(store, job_id, key) for job_id in chosen]
-    compared = [Compared(run, Losses.of(await curves.curve(run)), role) for run, role in zip(runs, ROLES, strict=False)]
+    compared = [Compared(run, (await curves.curve(run)).losses, role) for run, role in zip(runs, ROLES, strict=False)]
     offered = await store.newest(_OFFERED, None if key.allows("admin") else key.person)
     values: dict[str, Any] = {
         "filenames": await options.filenames(run.request.training_file for run in runs),

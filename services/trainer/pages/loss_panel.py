@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.trainer.domain.curve.loss_curve import smooth
+from services.trainer.domain.curve.losses import Losses
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages.reactions import flags_of
 from shared.events import TrainingMetrics
 from shared.pages.run_chart import Point, RunPanel, round_ticks, thinned
 
 _SMALL_POINTS = 120
-_MOST_READ = 16
 
 
 @dataclass(frozen=True)
@@ -29,38 +28,6 @@ class LossWords:
     smoothed: str
     flags: Mapping[str, str]
     """The name of each kind of flag."""
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The series of a curve: training raw and smoothed, validation, and the last step."""
-
-    train: Sequence[Point]
-    smoothed: Sequence[Point]
-    valid: Sequence[Point]
-    last_step: int
-
-    @classmethod
-    def of(cls, curve: Sequence[TrainingMetrics]) -> "Losses":
-        """The curve cache gives the same list to all viewers until it reads the run again: each is read once here."""
-        known, losses = _READ.pop(id(curve), (None, None))
-        if known is not curve or losses is None:
-            losses = cls._read(curve)
-        _READ[id(curve)] = (curve, losses)
-        if len(_READ) > _MOST_READ:
-            del _READ[next(iter(_READ))]
-        return losses
-
-    @classmethod
-    def _read(cls, curve: Sequence[TrainingMetrics]) -> "Losses":
-        train = [(point.step, point.train_loss) for point in curve if point.train_loss is not None]
-        valid = [(point.step, loss) for point in curve if (loss := _validation(point)) is not None]
-        smoothed = [(step, loss) for (step, _), loss in zip(train, smooth([v for _, v in train]), strict=True)]
-        return cls(train, smoothed, valid, curve[-1].step if curve else 0)
-
-
-# The last curves with their losses, by the identity of the list; a held list keeps its identity.
-_READ: dict[int, tuple[Sequence[TrainingMetrics], Losses]] = {}
 
 
 def loss_panel(run: TrainingRun, losses: Losses, words: LossWords) -> Markup:
@@ -105,7 +72,3 @@ def small_curve(curve: Sequence[TrainingMetrics], name: str) -> SmallCurve | Non
         return None
     values = [value for _, value in thinned(points, _SMALL_POINTS)]
     return SmallCurve(values, points[-1][1], max(value for _, value in points))
-
-
-def _validation(point: TrainingMetrics) -> float | None:
-    return point.full_valid_loss if point.full_valid_loss is not None else point.valid_loss

@@ -30,7 +30,8 @@ async def run_page(
     if new and await store.runs.get(job_id) is None:
         return PAGES.page(request, "run_awaited.html.j2", at="train", job_id=job_id)
     run = await own_run(store, job_id, request.state.key)
-    values = run_values(run, await curves.curve(run))
+    curve = await curves.curve(run)
+    values = run_values(run, curve.points, curve.losses)
     values["filenames"] = await options.filenames([run.request.training_file])
     return PAGES.page(request, "run.html.j2", at="train", out_of_band=False, **values)
 

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from services.trainer.domain.curve.losses import Losses
 from services.trainer.pages import PAGES
 from services.trainer.pages.own_run import own_run
 from services.trainer.pages.run_values import run_values
@@ -39,7 +40,7 @@ class DrawnRuns:
         place = (watched.run.id, reader.language)
         known, drawn = self._drawn.get(place, (None, b""))
         if known is not watched:
-            values = run_values(watched.run, watched.curve)
+            values = run_values(watched.run, watched.curve, Losses.of(watched.curve))
             markup = PAGES.render(reader, "run_parts.html.j2", out_of_band=True, **values)
             drawn = b"".join(b"data: %b\n" % line for line in markup.encode().splitlines() if line) + b"\n"
             self._drawn[place] = (watched, drawn)

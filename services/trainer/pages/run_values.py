@@ -7,8 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from services.trainer.domain.curve.diagnosis import diagnose_run
+from services.trainer.domain.curve.losses import Losses
 from services.trainer.domain.training_run import TrainingRun
-from services.trainer.pages.loss_panel import Losses, LossWords, loss_panel, small_curve
+from services.trainer.pages.loss_panel import LossWords, loss_panel, small_curve
 from services.trainer.pages.reactions import flags_of
 from shared.events import TrainingMetrics
 
@@ -18,9 +19,8 @@ SHOWN_CHECKPOINTS = 12
 _LONGEST_S = 365 * 24 * 3600
 
 
-def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics]) -> dict[str, Any]:
+def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics], losses: Losses) -> dict[str, Any]:
     """The variables of `run.html.j2` and its parts."""
-    losses = Losses.of(curve)
 
     def picture(flags: Mapping[str, str], **words: str) -> Markup:
         return loss_panel(run, losses, LossWords(flags=flags, **words))
