@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from shared.pages.catalogs import Language
 from shared.pages.sentences import sentence
+from shared.percent import percent as written_percent
 
 NOTHING = "–"
 _UNITS = {"en": ("s", "min", "h", "d"), "zh": ("秒", "分", "小时", "天")}
@@ -48,8 +49,7 @@ def count(value: int | None) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share from 0 to 1 in percent; the space does not break."""
-    return NOTHING if share is None else f"{share * 100:.{digits}f}\u00a0%"
+    return NOTHING if share is None else written_percent(share, digits)
 
 
 def size(byte_count: float | None) -> str:

@@ -59,8 +59,8 @@ def assert_reached_by_keyboard(page: Page) -> None:
     assert not unseen, f"{page.url}: nothing shows that the focus is on\n" + "\n".join(unseen)
 
 
-# What looks like it can be pressed counts, also where it is no button: it must lie in something that takes the focus.
-# Of a group of radio buttons the tab key reaches one, and the arrow keys the others.
+# The pointer's shape says what a mouse can press. Each such element must take the focus, or lie in one that does.
+# The tab key reaches one radio button of a group; the arrow keys reach the others.
 _PRESSABLE = """() => {
   const stops = 'a[href], button, input, select, textarea, summary, [tabindex]';
   const radios = new Set();

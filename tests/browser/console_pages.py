@@ -1,4 +1,4 @@
-"""Every page of the console by its address, over stores in memory that hold as much as one likes."""
+"""Every page of the console by its address, over stores in memory with few or many documents."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """What every page of the console keeps: accessible, narrow, small, reached by keyboard alone, in both languages."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,29 +56,40 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("part", PAGES)
-def test_each_page_is_accessible_small_and_reached_by_keyboard(part: str, page: Page, tmp_path: Path) -> None:
-    open_site, pages = PAGES[part]
-    with open_site(tmp_path, FEW) as opened:
-        opened.site.sign_in_with(page.context, opened.secret)
-        for each in pages:
-            with first_screen(page) as counted:
-                answer = page.goto(opened.url(each))
-            assert answer is not None
-            assert answer.status == 200, each
-            assert counted["sent"] < (CURVE_PAGE_BYTES if each.has_curve else PAGE_BYTES), each
-            assert counted["script"] < SCRIPT_BYTES, each
-            assert_reached_by_keyboard(page)
-            check_page(page, widths=(360, 1024) if part == "review" else (1024,))
+@dataclass(frozen=True)
+class OpenedPart:
+    """A part of the console with its site, for all tests of its pages."""
+
+    name: str
+    opened: Opened
+    pages: tuple[ConsolePage, ...]
 
 
-@pytest.mark.parametrize("part", PAGES)
-def test_each_page_speaks_chinese(part: str, browser: Browser, tmp_path: Path) -> None:
-    open_site, pages = PAGES[part]
-    with open_site(tmp_path, FEW) as opened, browser.new_context(locale="zh-CN") as context:
-        opened.site.sign_in_with(context, opened.secret)
+@pytest.fixture(scope="module", params=PAGES)
+def part(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPart]:
+    open_site, pages = PAGES[request.param]
+    with open_site(tmp_path_factory.mktemp(request.param), FEW) as opened:
+        yield OpenedPart(request.param, opened, pages)
+
+
+def test_each_page_is_accessible_small_and_reached_by_keyboard(part: OpenedPart, page: Page) -> None:
+    part.opened.site.sign_in_with(page.context, part.opened.secret)
+    for each in part.pages:
+        with first_screen(page) as counted:
+            answer = page.goto(part.opened.url(each))
+        assert answer is not None
+        assert answer.status == 200, each
+        assert counted["sent"] < (CURVE_PAGE_BYTES if each.has_curve else PAGE_BYTES), each
+        assert counted["script"] < SCRIPT_BYTES, each
+        assert_reached_by_keyboard(page)
+        check_page(page, widths=(360, 1024) if part.name == "review" else (1024,))
+
+
+def test_each_page_speaks_chinese(part: OpenedPart, browser: Browser) -> None:
+    with browser.new_context(locale="zh-CN") as context:
+        part.opened.site.sign_in_with(context, part.opened.secret)
         page = context.new_page()
-        left = {each.name: _english(page, opened, each) for each in pages}
+        left = {each.name: _english(page, part.opened, each) for each in part.pages}
     assert {name: texts for name, texts in left.items() if texts} == {}
 
 

@@ -6,6 +6,7 @@ import math
 from pydantic import BaseModel
 
 from services.ingest.statistics.lengths import Lengths
+from shared.percent import percent
 
 _EPOCHS = ((100, 15.0), (1_000, 10.0), (10_000, 2.0))
 _SMALL_SKILL_ROWS = 1_000
@@ -41,7 +42,7 @@ def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions
         made.append(_engine(lengths, lengths.engine_context))
     if labels and min(labels.values()) < _RARE_LABEL:
         rare = min(labels, key=lambda one: labels[one])
-        share = f"{_percent(labels[rare])} of the rows"
+        share = f"{percent(labels[rare], 1)} of the rows"
         text = f"the label {rare[:60]!r} is in {share}: add rows of it, or it is rarely learned"
         made.append(Advice(topic="balance", value=labels[rare], text=text, warns=True))
     if contradictions:
@@ -52,7 +53,7 @@ def advise(rows: int, lengths: Lengths, labels: dict[str, float], contradictions
 
 def _engine(lengths: Lengths, context: int) -> Advice:
     share = lengths.share_over_engine or 0.0
-    text = f"the longest row has {lengths.longest:,} tokens and {_percent(share)} of the rows have more than the"
+    text = f"the longest row has {lengths.longest:,} tokens and {percent(share, 1)} of the rows have more than the"
     text += f" {context:,} that"
     text += " the serving engine takes: shorten or split them, or they cannot be trained on"
     return Advice(topic="engine", value=context, text=text, warns=True)
@@ -72,7 +73,7 @@ def _context(lengths: Lengths) -> Advice:
     if value < engine:
         text = f"{text}; auto takes {engine:,}, the most that the serving engine takes"
         return Advice(topic="context", value=value, text=text)
-    fitting = _percent(1 - (lengths.share_over_engine or 0.0))
+    fitting = percent(1 - (lengths.share_over_engine or 0.0), 1)
     text = f"{fitting} of the rows fit into {engine:,} tokens, the most that the serving engine takes"
     text += "; auto takes them too"
     return Advice(topic="context", value=engine, text=text)
@@ -82,12 +83,14 @@ def _needed_context(lengths: Lengths) -> tuple[float, str]:
     """4,096 tokens when 95 % of the rows fit, 8,192 when over 20 % do not; between them both have a reason."""
     over_4k, over_8k = lengths.share_over_4k, lengths.share_over_8k
     if over_4k <= 0.05:
-        return 4096, f"{_percent(1 - over_4k)} of the rows fit into 4,096 tokens"
+        return 4096, f"{percent(1 - over_4k, 1)} of the rows fit into 4,096 tokens"
     if over_8k > 0.05:
-        text = f"{_percent(over_8k)} of the rows have more than 8,192 tokens: use a longer context, or split these rows"
+        text = (
+            f"{percent(over_8k, 1)} of the rows have more than 8,192 tokens: use a longer context, or split these rows"
+        )
         return float(2 ** math.ceil(math.log2(max(lengths.longest, 2)))), text
     shorten = "" if over_4k > 0.2 else ", or shorten these rows and use 4,096"
-    return 8192, f"{_percent(over_4k)} of the rows have more than 4,096 tokens: use 8,192{shorten}"
+    return 8192, f"{percent(over_4k, 1)} of the rows have more than 4,096 tokens: use 8,192{shorten}"
 
 
 def _amount(rows: int) -> Advice:
@@ -98,8 +101,3 @@ def _amount(rows: int) -> Advice:
         text = f"{rows:,} rows: enough for a small skill; a complex one takes about 10,000"
         return Advice(topic="amount", value=_COMPLEX_SKILL_ROWS, text=text)
     return Advice(topic="amount", value=None, text=f"{rows:,} rows are enough for a complex skill")
-
-
-def _percent(share: float) -> str:
-    """Written as on the pages; the space does not break."""
-    return f"{share * 100:.1f}\u00a0%"

@@ -22,7 +22,7 @@ async def pairs_page(
     request: AnyRequest, review_id: FromPath[str], pairs: NamedDependency[Pairs], again: FromQuery[str] = ""
 ) -> Response[bytes]:
     """The next pair that the reader has not compared; with `again`, the one of this key, to change what was said."""
-    return await _page(request, review_id, pairs, again=again)
+    return await _page(request, review_id, pairs, again)
 
 
 @post("/reviews/{review_id:str}/pairs", status_code=200)
@@ -31,18 +31,23 @@ async def prefer(request: AnyRequest, review_id: FromPath[str], pairs: NamedDepe
     form, caller = await fields(request), caller_of(request)
     side, comment = form.get("better", ""), form.get("comment", "")[:MAX_COMMENT]
     if side not in SIDES:
-        problem = "choose one of the two answers, or a tie"
-        return await _page(request, review_id, pairs, again=form.get("pair", ""), typed=comment, problem=problem)
+        problem, status = "choose one of the two answers, or a tie", 422
+        return await _page(request, review_id, pairs, form.get("pair", ""), comment, problem, status)
     try:
         await pairs.prefer(review_id, form.get("pair", ""), caller, side, comment)
     except REFUSALS as refusal:
-        problem = str(refusal)
-        return await _page(request, review_id, pairs, again=form.get("pair", ""), typed=comment, problem=problem)
+        return await _page(request, review_id, pairs, form.get("pair", ""), comment, str(refusal), 409)
     return see_other(f"/console/review/reviews/{review_id}/pairs")
 
 
 async def _page(
-    request: AnyRequest, review_id: str, pairs: Pairs, *, again: str = "", typed: str | None = None, problem: str = ""
+    request: AnyRequest,
+    review_id: str,
+    pairs: Pairs,
+    again: str,
+    typed: str | None = None,
+    problem: str = "",
+    status: int = 200,
 ) -> Response[bytes]:
     caller, review = caller_of(request), await pairs.assignments.review(review_id)
     review.require_not_own(caller)
@@ -67,4 +72,4 @@ async def _page(
         "comment": typed if typed is not None else before.preferences[caller.id].comment if before else "",
         "problem": problem,
     }
-    return PAGES.page(request, "pairs.html.j2", status=422 if problem else 200, at="review", **values)
+    return PAGES.page(request, "pairs.html.j2", status=status, at="review", **values)

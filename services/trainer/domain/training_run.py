@@ -59,8 +59,9 @@ class TrainingRun(Value):
     interrupted_by: Cause = "trainer_left"
     """Why the next attempt will be needed, unless the run ends before."""
     machine: str = ""
+    """The name of the machine of the newest attempt."""
     on_gpu: bool | None = None
-    """Machine of the newest attempt, and whether its figures of memory are the GPU's."""
+    """Whether that attempt measured the GPU's memory; None if it did not say."""
     error: Failure | None = None
     created_at: int = 0
     started_at: int | None = None

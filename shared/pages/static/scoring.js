@@ -1,4 +1,6 @@
 // Scores items by keyboard: saves by the API, and shows the next item, which was fetched before it was needed.
+import { clock, language } from "./times.js";
+
 const work = document.getElementById("work");
 const pages = `/console/review/reviews/${work.dataset.review}`;
 const api = `/v1/reviews/${work.dataset.review}`;
@@ -6,8 +8,6 @@ const visited = [];
 let ahead = null;
 let shownAt = performance.now();
 let saving = Promise.resolve();
-const language = { en: "en-GB", zh: "zh-CN" }[document.documentElement.lang];
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const list = new Intl.ListFormat(language);
 
 const form = () => document.getElementById("scores");

@@ -1,6 +1,6 @@
 // Shows each <time datetime> in the reader's zone; the exact time is its title.
-const language = { en: "en-GB", zh: "zh-CN" }[document.documentElement.lang];
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+export const language = { en: "en-GB", zh: "zh-CN" }[document.documentElement.lang];
+export const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });

@@ -46,7 +46,7 @@ def exactly(figure: float, limit: float) -> str:
 
 
 def sentence(rule: RuleOutcome) -> str:
-    """A rule with its figure and the reason, where there is no table."""
+    """A rule in one sentence: name, figure and reason; without a figure the reason alone."""
     return rule.reason if rule.figure is None else f"{rule.rule}: {figure_of(rule)} ({rule.reason})"
 
 

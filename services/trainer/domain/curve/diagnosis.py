@@ -8,6 +8,7 @@ from pydantic import Field
 from services.trainer.domain.curve.loss_curve import first_and_last, highest_spike, late_fall, smooth, step_variation
 from services.trainer.domain.training_run import TrainingRun
 from shared.events import TrainingMetrics, Value
+from shared.percent import percent
 
 Finding = Literal["converged", "not_converged", "overfitting", "too_low", "flat", "oscillating", "jumping"]
 
@@ -46,7 +47,7 @@ def diagnose(curve: Sequence[TrainingMetrics], *, diverged: bool = False, whole:
     """All findings of a curve, the most urgent first; none before `MIN_STEPS` steps. No advice contradicts another.
 
     `diverged`: the run failed because its loss was not a number any more, which the curve itself does not show.
-    `whole`: all planned steps were trained; before that, a loss that still falls is no reason to ask for more.
+    `whole`: the run trained all planned steps. Only then does a loss that still falls mean that it needs more.
     """
     steps = [point.step for point in curve if point.train_loss is not None]
     losses = [point.train_loss for point in curve if point.train_loss is not None]
@@ -87,7 +88,7 @@ def _oscillating(losses: Sequence[float]) -> Diagnosis | None:
     rose = last > first * (1 + _LEARNED)
     if not rose and (variation < _MAX_VARIATION or last < _LOW_NATS):
         return None
-    varies = f"In the later half it changes by {_percent(variation)} of itself from one step to the next."
+    varies = f"In the later half it changes by {percent(variation)} of itself from one step to the next."
     return Diagnosis(
         finding="oscillating",
         evidence=f"It ended at {last:.2f}, above its start of {first:.2f}." if rose else varies,
@@ -153,7 +154,7 @@ def _not_converged(losses: Sequence[float], *, steady: bool) -> Diagnosis | None
         return None
     return Diagnosis(
         finding="not_converged",
-        evidence=f"The loss was still falling by {_percent(fall)} within the last quarter, to {last:.2f}.",
+        evidence=f"The loss was still falling by {percent(fall)} within the last quarter, to {last:.2f}.",
         advice="Ask for more epochs, or for a higher learning rate." if steady else "Ask for more epochs.",
         figures={"fall": fall, "last": last},
     )
@@ -167,8 +168,3 @@ def _converged(losses: Sequence[float]) -> Diagnosis:
         advice="Nothing is wrong with this curve: choose among the checkpoints by their scores.",
         figures={"first": first, "last": last},
     )
-
-
-def _percent(share: float) -> str:
-    """Written as on the pages; the space does not break."""
-    return f"{share * 100:.0f}\u00a0%"
