@@ -5,10 +5,10 @@ from pydantic import ValidationError
 
 from services.review.policies.domain.gate import Gate
 from services.review.policies.domain.policy import PolicyContent
-from services.review.policies.domain.rule_words import figure_of, limit_of
 from services.review.policies.domain.verdict import judge_gates
 from services.review.policies.shipped import shipped_policies
 from shared.events import Failure, Interval
+from shared.rule_figures import figure_of, limit_of
 from tests.unit.review.evidence import evaluation
 
 

@@ -11,6 +11,7 @@ from services.gateway.console.pages import PAGES
 from services.gateway.console.pages.score_panel import score_panel
 from services.gateway.fine_tuning.service.jobs import Jobs
 from services.gateway.fine_tuning.service.ranking_metrics import RankingMetrics
+from shared.rule_figures import figure_of, limit_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -38,4 +39,5 @@ async def scores(
 async def verdict(request: AnyRequest, job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> Response[bytes]:
     """Every rule that led to the outcome, and what is served."""
     job = await jobs.get(job_id, request.state.key)
-    return PAGES.fragment(request, "job_verdict.html.j2", job=job, fact=job.approved or job.rejected)
+    values: dict[str, Any] = {"fact": job.approved or job.rejected, "figure_of": figure_of, "limit_of": limit_of}
+    return PAGES.fragment(request, "job_verdict.html.j2", job=job, **values)

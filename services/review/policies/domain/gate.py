@@ -4,9 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.review.policies.domain.rule_words import exactly, figure_words, interval_words, p_words
+from services.review.policies.domain.rule_words import exactly, interval_words, p_words
 from services.review.policies.domain.strict_model import StrictModel
 from shared.events import Comparison, EvalDone, Interval, RuleOutcome, Score
+from shared.rule_figures import figure_words
 from shared.small_samples import limits_of
 
 Yardstick = Literal["base", "production"]

@@ -1,31 +1,10 @@
-"""How a verdict words its rules: figures, intervals, and each rule in one sentence."""
+"""How a verdict words its rules: intervals, p-values, and each rule in one sentence."""
 
 import math
 from collections.abc import Sequence
 
 from shared.events import Interval, RuleOutcome
-
-DIGITS = 3
-
-
-def figure_words(figure: float, *, signed: bool = False, scale: float = 1) -> str:
-    """A figure with three decimals, or one on a scale of ten or more; a difference has its sign."""
-    digits = DIGITS if abs(scale) < 10 else 1
-    rounded = round(figure, digits)
-    # Neither −0.000 nor +0.000.
-    return (
-        f"{0:.{digits}f}" if rounded == 0 else format(rounded, f"{'+' if signed else ''}.{digits}f").replace("-", "−")
-    )
-
-
-def figure_of(rule: RuleOutcome) -> str:
-    """The figure of a rule; empty where there is none."""
-    return "" if rule.figure is None else figure_words(rule.figure, signed=rule.is_difference, scale=_scale(rule))
-
-
-def limit_of(rule: RuleOutcome) -> str:
-    """The limit of a rule, with as many decimals as its figure; empty where there is none."""
-    return "" if rule.limit is None else figure_words(rule.limit, signed=rule.is_difference, scale=_scale(rule))
+from shared.rule_figures import figure_of, figure_words
 
 
 def interval_words(interval: Interval, *, signed: bool = False, scale: float = 1) -> str:
@@ -57,7 +36,3 @@ def outcome_words(rules: Sequence[RuleOutcome]) -> str:
         return f"it passed all {len(rules)} rules" if len(rules) > 1 else "it passed its only rule"
     of = f"{len(failed)} of {len(rules)} rules" if len(rules) > 1 else "its only rule"
     return f"it failed {of}: {'; '.join(sentence(rule) for rule in failed)}"
-
-
-def _scale(rule: RuleOutcome) -> float:
-    return max(abs(rule.figure or 0), abs(rule.limit or 0))
