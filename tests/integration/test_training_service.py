@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 import httpx
 import nats
-import psutil
 import pytest
 from litestar.testing import AsyncTestClient
 
@@ -39,6 +38,7 @@ from shared.settings import CommonSettings
 from shared.store import Store
 from tests.integration.forkserver_workers import ForkedWorkers
 from tests.jetstream import stored_messages
+from tests.running import descendants
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
 ENDED = ("succeeded", "failed", "cancelled")
@@ -160,16 +160,8 @@ def requested(
 
 
 def training_pids() -> list[int]:
-    started = [child.pid for child in psutil.Process().children() if _trains(child)]
+    started = [child.pid for child in descendants("services.trainer.worker")]
     return started + [forked.pid for forked in multiprocessing.active_children() if forked.pid is not None]
-
-
-def _trains(process: psutil.Process) -> bool:
-    try:
-        return "services.trainer.worker" in process.cmdline()
-    except psutil.NoSuchProcess:
-        # It has just ended.
-        return False
 
 
 @pytest.mark.model

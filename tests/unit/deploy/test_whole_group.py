@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.running import runs
 
 # A server that, as vLLM does, starts an engine that would outlive it, and writes both process ids.
 SERVER = """
@@ -30,13 +31,9 @@ def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]
     server, engine = (int(pid) for pid in pids.read_text().split())
     yield wrapper, server, engine
     for pid in (wrapper.pid, server, engine):
-        if alive(pid):
+        if runs(pid):
             os.kill(pid, signal.SIGKILL)
     wrapper.wait()
-
-
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def wait_until(condition, timeout_s: float = 10) -> None:
@@ -49,18 +46,18 @@ def wait_until(condition, timeout_s: float = 10) -> None:
 def test_killing_the_server_ends_its_engine(running):
     wrapper, server, engine = running
     os.kill(server, signal.SIGKILL)
-    wait_until(lambda: not alive(engine))
+    wait_until(lambda: not runs(engine))
     assert wrapper.wait(timeout=10) != 0
 
 
 def test_killing_the_wrapper_ends_everything(running):
     wrapper, server, engine = running
     os.kill(wrapper.pid, signal.SIGKILL)
-    wait_until(lambda: not alive(server) and not alive(engine))
+    wait_until(lambda: not runs(server) and not runs(engine))
 
 
 def test_sigterm_ends_the_group(running):
     wrapper, server, engine = running
     os.killpg(wrapper.pid, signal.SIGTERM)
-    wait_until(lambda: not alive(server) and not alive(engine))
+    wait_until(lambda: not runs(server) and not runs(engine))
     wrapper.wait(timeout=10)

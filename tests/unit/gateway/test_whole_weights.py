@@ -15,6 +15,7 @@ from transformers import LlamaForCausalLM
 from services.gateway.serving.adapters.weight_files import WeightFiles
 from services.gateway.serving.domain.engine_weights import check_whole
 from shared.weights.header import UnfitWeights
+from tests.running import descendants
 from tests.tiny_model import TINY
 
 
@@ -39,7 +40,7 @@ async def test_an_adapter_becomes_a_whole_model_that_fits(base: Path, tmp_path: 
 
 
 def mergers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "services.gateway.serving.worker" in child.cmdline()]
+    return descendants("services.gateway.serving.worker")
 
 
 async def test_one_process_merges_for_all_who_ask_and_another_comes_when_it_died(base: Path, tmp_path: Path) -> None:

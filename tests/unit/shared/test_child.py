@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.child import Child, ChildDied, Children
+from tests.running import runs
 
 TALKER = """
 import sys, time
@@ -111,7 +112,7 @@ def test_a_child_ends_when_its_parent_is_killed(talker: str, tmp_path: Path) -> 
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
+    while runs(pid):
         assert time.monotonic() < deadline, "the child outlived its parent"
         time.sleep(0.05)
 
