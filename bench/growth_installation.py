@@ -143,7 +143,7 @@ def installation(jobs: int, folder: Path) -> Generator[Installation]:
             pass
         [key_of_bench] = keyring.keys()
         started = time.perf_counter()
-        fill(common["ASSAY_MONGO_URL"], jobs, key_of_bench.person)
+        fill(folder / "mongo", jobs, key_of_bench.person)
         print(f"{jobs} jobs written in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         found = stack.enter_context(running_services(SERVICES, {**common, **own}))
         urls = {name: f"http://127.0.0.1:{port}" for name, (_, port) in found.items()}
