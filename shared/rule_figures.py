@@ -1,4 +1,4 @@
-"""The figure and the limit of a policy's rule, as each page and sentence writes them."""
+"""A policy's rule in words: its figure, its limit and its sentence, as every page and verdict writes them."""
 
 from shared.events import RuleOutcome
 
@@ -23,6 +23,11 @@ def figure_of(rule: RuleOutcome) -> str:
 def limit_of(rule: RuleOutcome) -> str:
     """The limit of a rule, with as many decimals as its figure; empty where there is none."""
     return "" if rule.limit is None else figure_words(rule.limit, signed=rule.is_difference, scale=_scale(rule))
+
+
+def rule_sentence(rule: RuleOutcome) -> str:
+    """A rule in one sentence: name, figure and reason; without a figure the reason alone."""
+    return rule.reason if rule.figure is None else f"{rule.rule}: {figure_of(rule)} ({rule.reason})"
 
 
 def _scale(rule: RuleOutcome) -> float:

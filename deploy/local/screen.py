@@ -8,6 +8,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from shared.events import RuleOutcome
+from shared.rule_figures import rule_sentence
+
 _BARS = "▁▂▃▄▅▆▇█"
 _FIGURES = {
     "step": "step",
@@ -58,7 +61,8 @@ def verdict(report: dict[str, Any]) -> Panel:
     decided = report["verdict"]
     if decided is None:
         return Panel("no verdict yet", title="Verdict")
-    lines = [f"{'✓' if rule['passed'] else '✗'} {_rule(rule)}" for rule in decided["rules"]]
+    rules = [RuleOutcome.model_validate(rule) for rule in decided["rules"]]
+    lines = [f"{'✓' if rule.passed else '✗'} {rule_sentence(rule)}" for rule in rules]
     heading = (
         f"step {report['step']}: {'approved' if decided['approved'] else 'rejected'} by policy {decided['policy']}"
     )
@@ -75,14 +79,6 @@ def swap(report: dict[str, Any], models: list[str], sent: int, failures: list[st
         *failures[:5],
     ]
     return Panel("\n".join(lines), title="Deployment", border_style="red" if failures else "green")
-
-
-def _rule(rule: dict[str, Any]) -> str:
-    """A rule with its figure; the sign of a difference is shown."""
-    if rule["figure"] is None:
-        return f"{rule['rule']}: {rule['reason']}"
-    sign = "+" if rule["is_difference"] else ""
-    return f"{rule['rule']}: {rule['figure']:{sign}.3f} ({rule['reason']})"
 
 
 def _number(value: Any) -> str:

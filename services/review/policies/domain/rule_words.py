@@ -1,10 +1,10 @@
-"""How a verdict words its rules: intervals, p-values, and each rule in one sentence."""
+"""How a verdict words its rules: intervals, p-values, and what all rules say together."""
 
 import math
 from collections.abc import Sequence
 
 from shared.events import Interval, RuleOutcome
-from shared.rule_figures import figure_of, figure_words
+from shared.rule_figures import figure_words, rule_sentence
 
 
 def interval_words(interval: Interval, *, signed: bool = False, scale: float = 1) -> str:
@@ -24,15 +24,10 @@ def exactly(figure: float, limit: float) -> str:
     return f"exactly {figure:.6g}" if alike else ""
 
 
-def sentence(rule: RuleOutcome) -> str:
-    """A rule in one sentence: name, figure and reason; without a figure the reason alone."""
-    return rule.reason if rule.figure is None else f"{rule.rule}: {figure_of(rule)} ({rule.reason})"
-
-
 def outcome_words(rules: Sequence[RuleOutcome]) -> str:
     """What all rules say together: how many passed, or which failed."""
     failed = [rule for rule in rules if not rule.passed]
     if not failed:
         return f"it passed all {len(rules)} rules" if len(rules) > 1 else "it passed its only rule"
     of = f"{len(failed)} of {len(rules)} rules" if len(rules) > 1 else "its only rule"
-    return f"it failed {of}: {'; '.join(sentence(rule) for rule in failed)}"
+    return f"it failed {of}: {'; '.join(rule_sentence(rule) for rule in failed)}"

@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from services.review.policies.domain.evidence import Agreement, HumanEvidence, Override
 from services.review.policies.domain.policy import Mode, Policy
-from services.review.policies.domain.rule_words import interval_words, outcome_words, sentence
+from services.review.policies.domain.rule_words import interval_words, outcome_words
 from shared.events import EvalDone, RuleOutcome, Verdict
+from shared.rule_figures import rule_sentence
 
 Outcome = Literal["approved", "rejected", "undecided"]
 
@@ -129,7 +130,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _verdict(policy: Policy, outcome: Outcome, rules: tuple[RuleOutcome, ...], override: Override | None) -> Ruling:
     if outcome == "undecided":
-        reason = "; ".join(sentence(rule) for rule in rules if not rule.passed)
+        reason = "; ".join(rule_sentence(rule) for rule in rules if not rule.passed)
     else:
         reason = outcome_words(rules) if rules else "the policy has no rule"
     if override is not None:
