@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import fsspec
 
+from shared.artifact_age import refreshed
+from shared.artifact_digests import HEAD_BYTES, MAX_DOCUMENT_BYTES, digests_in, is_document
 from shared.atomic_directory import atomic_directory
 from shared.events import Artifact
 from shared.throttle import Wait, no_wait
@@ -84,6 +86,24 @@ class Artifacts:
             return False
         return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
 
+    def keep(self, artifact: Artifact) -> bool:
+        """Like `contains`; garbage collection leaves the artifact for another grace period, with all that it names.
+
+        For an artifact that was stored before, possibly long ago, and is about to be named in an event.
+        """
+        if not self.contains(artifact):
+            return False
+        try:
+            kept, waiting = {artifact.sha256}, self._keep_file(artifact.sha256)
+        except FileNotFoundError:
+            return False
+        while waiting := waiting - kept:
+            digest = waiting.pop()
+            kept.add(digest)
+            with suppress(FileNotFoundError):
+                waiting |= self._keep_file(digest)
+        return True
+
     def delete(self, artifact: Artifact) -> None:
         """Remove a file that nothing refers to any more; a missing file is not an error."""
         with suppress(FileNotFoundError):
@@ -118,20 +138,35 @@ class Artifacts:
         if self._local:
             check_present(self._root)
 
+    def _keep_file(self, digest: str) -> set[str]:
+        """Refresh a file; the digests that it names. Raises `FileNotFoundError`."""
+        path = self._path(digest)
+        if not refreshed(self._fs, path, local=self._local):
+            with tempfile.TemporaryDirectory() as folder:
+                self._fs.get_file(path, f"{folder}/copy")
+                self._write(Path(folder) / "copy", path)
+        size = self._fs.size(path)
+        if 0 < size <= MAX_DOCUMENT_BYTES and is_document(self._fs.cat_file(path, 0, HEAD_BYTES)):
+            return digests_in(self._fs.cat_file(path))
+        return set()
+
     def _store(self, source: Path, digest: str, size: int) -> Artifact:
         if not self._was_present:
             self._fs.makedirs(self._root, exist_ok=True)
             self._was_present = True
         target = self._path(digest)
         artifact = Artifact(uri=self._fs.unstrip_protocol(target), sha256=digest, bytes=size)
-        if self._fs.exists(target):
-            return artifact
-        self._check_present()
-        self._fs.makedirs(os.path.dirname(target), exist_ok=True)
+        if not refreshed(self._fs, target, local=self._local):
+            self._check_present()
+            self._fs.makedirs(os.path.dirname(target), exist_ok=True)
+            self._write(source, target)
+        return artifact
+
+    def _write(self, source: Path, target: str) -> None:
         if not self._local:
             # An object store makes an object visible only when it is complete.
             self._fs.put_file(str(source), target)
-            return artifact
+            return
         temporary = f"{target}.{uuid4().hex}.part"
         try:
             with source.open("rb") as reader, open(temporary, "wb") as writer:
@@ -144,7 +179,6 @@ class Artifacts:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        return artifact
 
     def _fetch(self, digest: str, target: Path, wait: Wait = no_wait) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

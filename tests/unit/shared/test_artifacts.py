@@ -4,13 +4,20 @@ import errno
 import json
 import os
 import pickle
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from services.trainer.adapters.run_archive import FileRunArchive
 from shared.artifacts import ArtifactError, Artifacts, ArtifactStoreAway
 from shared.events import Artifact
+
+TEN_DAYS_S = 10 * 86_400
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -19,6 +26,26 @@ def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
     artifacts = Artifacts(root)
     artifacts.put_bytes(b"the store exists")
     return artifacts
+
+
+def modified_at(artifacts: Artifacts, digest: str) -> float:
+    fs, root = fsspec.core.url_to_fs(artifacts.put_bytes(b"the store exists").uri.partition("/sha256/")[0])
+    return fs.modified(f"{root}/sha256/{digest[:2]}/{digest}").timestamp()
+
+
+def make_old(artifacts: Artifacts, *digests: str) -> None:
+    """Each file was stored ten days ago."""
+    fs, root = fsspec.core.url_to_fs(artifacts.put_bytes(b"the store exists").uri.partition("/sha256/")[0])
+    for digest in digests:
+        path, then = f"{root}/sha256/{digest[:2]}/{digest}", time.time() - TEN_DAYS_S
+        if isinstance(fs, MemoryFileSystem):
+            fs.store[path].modified = datetime.fromtimestamp(then, UTC)
+        else:
+            os.utime(path, (then, then))
+
+
+def is_new(artifacts: Artifacts, digest: str) -> bool:
+    return time.time() - modified_at(artifacts, digest) < 60
 
 
 def folder(tmp_path: Path) -> Path:
@@ -33,6 +60,46 @@ def test_the_same_bytes_are_stored_once_and_read_unchanged(artifacts: Artifacts)
     first, again = artifacts.put_bytes(b"hello"), artifacts.put_bytes(b"hello")
     assert first == again
     assert artifacts.read(first) == b"hello"
+
+
+def test_content_that_is_put_again_is_as_new_as_the_last_put(artifacts: Artifacts) -> None:
+    stored = artifacts.put_bytes(b"hello")
+    make_old(artifacts, stored.sha256)
+    assert not is_new(artifacts, stored.sha256)
+    artifacts.put_bytes(b"hello")
+    assert is_new(artifacts, stored.sha256)
+    assert artifacts.read(stored) == b"hello"
+
+
+def test_an_artifact_that_an_event_will_name_is_made_new_with_all_files_of_its_folder(
+    artifacts: Artifacts, tmp_path: Path
+) -> None:
+    (source := folder(tmp_path)).joinpath("model.safetensors").write_bytes(b"\x08weights" * 100)
+    stored, weights = artifacts.put_folder(source), artifacts.put_bytes(b"\x08weights" * 100)
+    other = artifacts.put_bytes(b"not named")
+    make_old(artifacts, stored.sha256, weights.sha256, other.sha256)
+    assert artifacts.keep(stored)
+    assert [is_new(artifacts, each.sha256) for each in (stored, weights, other)] == [True, True, False]
+    assert artifacts.read(weights) == b"\x08weights" * 100
+
+
+def test_an_artifact_that_is_missing_cannot_be_kept(artifacts: Artifacts) -> None:
+    assert not artifacts.keep(Artifact(uri="x", sha256="0" * 64, bytes=1))
+
+
+def test_a_file_whose_time_cannot_be_changed_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_another_user(_path: str) -> None:
+        raise PermissionError
+
+    artifacts = Artifacts(str(tmp_path / "store"))
+    stored = artifacts.put_bytes(b"hello")
+    make_old(artifacts, stored.sha256)
+    monkeypatch.setattr("shared.artifact_age.os", SimpleNamespace(utime=of_another_user))
+    artifacts.put_bytes(b"hello")
+    assert is_new(artifacts, stored.sha256)
+    make_old(artifacts, stored.sha256)
+    assert artifacts.keep(stored)
+    assert is_new(artifacts, stored.sha256)
 
 
 def test_a_folder_is_read_with_all_its_files(artifacts: Artifacts, tmp_path: Path) -> None:

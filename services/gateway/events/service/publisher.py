@@ -100,7 +100,7 @@ class EventPublisher:
 
     async def _check_artifacts(self, envelope: Envelope, key: Key, *, any_owner: bool) -> None:
         for place, artifact in posted_event.artifacts(envelope):
-            exists = await asyncio.to_thread(self.artifacts.store.contains, artifact)
+            exists = await asyncio.to_thread(self.artifacts.store.keep, artifact)
             if not exists or not (any_owner or await self.artifacts.may_name(artifact, key)):
                 message = f"There is no artifact {artifact.sha256} of {artifact.bytes} bytes; upload it to /v1/files."
                 raise BadRequest(message, param=place, code="artifact_not_found")
