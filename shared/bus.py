@@ -1,7 +1,8 @@
 """Events over NATS JetStream: publishing, and the subscriptions of one service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -163,6 +164,14 @@ class Bus:
         for consumer in consumers.CONSUMERS:
             if consumer.service == self.service:
                 await js.consumer_info(consumer.stream, consumer.name, timeout=2)
+
+    async def ask(self, subject: str, question: Mapping[str, Any]) -> Any:
+        """The answer of JetStream's own API to a question that the driver has no method for; raises `APIError`."""
+        answer = await self._connection.request(subject, json.dumps(question).encode(), timeout=PUBLISH_TIMEOUT_S)
+        found = json.loads(answer.data)
+        if "error" in found:
+            APIError.from_error(found["error"])
+        return found
 
     @property
     def jetstream(self) -> Any:

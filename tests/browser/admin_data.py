@@ -44,9 +44,11 @@ class MemoryStream:
     def follow(self, types: Sequence[str], after: int) -> AsyncIterator[Any]:
         raise NotImplementedError
 
-    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
-        places = sorted((place for place in self.letters if before is None or place < before), reverse=True)
-        return [self.letters[place] for place in places[:limit]]
+    async def dead_letter_places(self) -> list[int]:
+        return sorted(self.letters)
+
+    async def dead_letter(self, place: int) -> DeadLetter | None:
+        return self.letters.get(place)
 
     async def replay(self, place: int) -> str | None:
         letter = self.letters.pop(place, None)

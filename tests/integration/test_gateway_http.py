@@ -1,4 +1,4 @@
-"""Requests that the gateway refuses, posted events and dead letters, over real NATS and MongoDB."""
+"""Requests that the gateway refuses, and posted events, over real NATS and MongoDB."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,11 +9,9 @@ import nats
 import pytest
 
 from shared import topology
-from shared.bus import Bus, PermanentError
 from shared.cloudevents import Envelope
-from shared.events import TrainingCancelRequested, TrainingRequested, TrainingSpec
+from shared.events import TrainingRequested, TrainingSpec
 from shared.settings import CommonSettings
-from shared.store import Store
 from tests.conftest import NatsServer
 from tests.gateway import BASE, Gateway, eventually, rows, running
 from tests.ports import free_port
@@ -143,37 +141,6 @@ async def test_a_posted_event_that_breaks_the_contract_is_refused_with_the_reaso
         assert refused(await http.post("/v1/events", json=fact), 400)["param"] == "subject"
         fact = {"type": "training.queued", "data": {"job_id": "a"}, "specversion": "0.3"}
         assert refused(await http.post("/v1/events", json=fact), 400)["param"] == "specversion"
-
-
-async def test_a_dead_letter_is_seen_and_replayed_to_the_consumer_that_failed(gateway, bus_settings) -> None:
-    heard: list[str] = []
-
-    async def handle(event: TrainingCancelRequested) -> None:
-        heard.append(event.job_id)
-        if len(heard) == 1:
-            raise PermanentError("the disk is full")
-
-    store = Store(bus_settings.mongo_url, f"{bus_settings.database_prefix}trainer", "trainer")
-    trainer = Bus(bus_settings.nats_url, "trainer", store)
-    trainer.subscribe(TrainingCancelRequested, handle)
-    await trainer.start()
-    async with gateway.http("admin") as http:
-        await gateway.say(TrainingCancelRequested(job_id="a"))
-
-        async def letters() -> list[dict[str, Any]]:
-            return (await http.get("/v1/dead_letters")).json()["data"]
-
-        [letter] = await eventually(letters)
-        assert letter["consumer"] == "trainer-training_cancel_requested"
-        assert "the disk is full" in letter["error"]
-        assert letter["event"]["data"] == {"job_id": "a"}
-        replayed = await http.post(f"/v1/dead_letters/{letter['id']}/replay")
-        assert replayed.status_code == 202
-        await eventually(lambda: heard == ["a", "a"])
-        assert await letters() == []
-        refused(await http.post(f"/v1/dead_letters/{letter['id']}/replay"), 404)
-    await trainer.stop()
-    store.close()
 
 
 async def test_a_job_is_accepted_while_nats_is_away_but_a_posted_event_is_not(

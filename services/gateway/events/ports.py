@@ -61,8 +61,12 @@ class EventStream(Protocol):
         """The level of each stream that refuses new messages when it is full, by the stream's name."""
         ...
 
-    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
-        """The newest first, below the sequence number `before`."""
+    async def dead_letter_places(self) -> list[int]:
+        """The sequence numbers of all dead letters, the oldest first."""
+        ...
+
+    async def dead_letter(self, place: int) -> DeadLetter | None:
+        """One dead letter; None when it does not exist, or not any more."""
         ...
 
     async def replay(self, place: int) -> str | None:

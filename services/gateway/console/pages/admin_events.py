@@ -10,7 +10,8 @@ from litestar.params import FromQuery
 from services.gateway.common.domain.errors import ApiError
 from services.gateway.console.pages.actions import status_of, whole_number
 from services.gateway.console.pages.admin import admin_page
-from services.gateway.events.service.dead_letters import DeadLetters, LetterFilter
+from services.gateway.events.domain.letter_filter import LetterFilter
+from services.gateway.events.service.dead_letters import DeadLetters
 from shared.consumers import CONSUMERS
 from shared.events import EVENTS
 from shared.pages.forms import fields, see_other
@@ -39,7 +40,7 @@ async def dead_letters_page(
     replayed: FromQuery[int] = 0,
 ) -> Response[bytes]:
     """Events that could not be handled, newest first."""
-    wanted = LetterFilter(event_type=type, consumer=consumer)
+    wanted = LetterFilter(type=type, consumer=consumer)
     return await _page(request, dead_letters, wanted, before=before, replayed=replayed)
 
 
@@ -47,24 +48,22 @@ async def dead_letters_page(
 async def replay(request: AnyRequest, dead_letters: Letters) -> Response[bytes]:
     """Publish one again for the consumer that failed."""
     typed = await fields(request)
-    wanted = LetterFilter(event_type=typed.get("type", ""), consumer=typed.get("consumer", ""))
+    wanted = LetterFilter(type=typed.get("type", ""), consumer=typed.get("consumer", ""))
     request.state.object_id = typed.get("place", "")
     try:
         await dead_letters.replay(whole_number(typed, "place"))
     except ApiError as error:
         return await _page(request, dead_letters, wanted, refused=error, status=status_of(error))
-    return see_other("/console/admin/dead_letters", replayed="1", type=wanted.event_type, consumer=wanted.consumer)
+    return see_other("/console/admin/dead_letters", replayed="1", type=wanted.type, consumer=wanted.consumer)
 
 
 @post("/dead_letters/replay_all", guards=_ADMIN)
 async def replay_all(request: AnyRequest, dead_letters: Letters) -> Response[bytes]:
     """Publish all of the filter again."""
     typed = await fields(request)
-    wanted = LetterFilter(event_type=typed.get("type", ""), consumer=typed.get("consumer", ""))
-    count = await dead_letters.replay_all(wanted)
-    return see_other(
-        "/console/admin/dead_letters", replayed=str(count), type=wanted.event_type, consumer=wanted.consumer
-    )
+    wanted = LetterFilter(type=typed.get("type", ""), consumer=typed.get("consumer", ""))
+    count = str((await dead_letters.replay_all(wanted)).replayed)
+    return see_other("/console/admin/dead_letters", replayed=count, type=wanted.type, consumer=wanted.consumer)
 
 
 async def _page(
@@ -76,11 +75,11 @@ async def _page(
     replayed: int = 0,
     **values: Any,
 ) -> Response[bytes]:
-    found = await dead_letters.matching(wanted, before or None, PAGE_SIZE)
+    page = await dead_letters.page(wanted, before or None, PAGE_SIZE)
     page_values: dict[str, Any] = {
-        "letters": found,
-        "shown": [json.dumps(letter.event, indent=2, ensure_ascii=False) for letter in found],
-        "more": len(found) == PAGE_SIZE,
+        "letters": page.letters,
+        "shown": [json.dumps(letter.event, indent=2, ensure_ascii=False) for letter in page.letters],
+        "next_before": page.next_before,
         "before": before,
         "wanted": wanted,
         "types": sorted(EVENTS),

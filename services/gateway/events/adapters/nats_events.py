@@ -30,8 +30,6 @@ from shared.web import Unavailable
 T = TypeVar("T")
 _STREAMS = (EVENTS_STREAM, PROGRESS_STREAM)
 """In the order of the numbers of a `StreamPlace`."""
-# Replayed dead letters leave gaps in the stream: one page reads at most so many sequence numbers.
-MAX_PLACES = 1000
 # After this silence subscribers get a keep-alive.
 IDLE_S = 10.0
 AGAIN_S = 1.0
@@ -48,16 +46,17 @@ class NatsEventStream:
     async def publish(self, envelope: Envelope) -> None:
         await reach(self.bus.publish(envelope))
 
-    async def dead_letters(self, before: int | None, limit: int) -> list[DeadLetter]:
-        state = (await reach(self._js.stream_info(DEAD_STREAM))).state
-        newest = state.last_seq if before is None else min(before - 1, state.last_seq)
-        letters: list[DeadLetter] = []
-        for place in range(newest, max(state.first_seq, newest - MAX_PLACES, 1) - 1, -1):
-            if len(letters) == limit:
-                break
-            if message := await self._message(DEAD_STREAM, place):
-                letters.append(_letter(message))
-        return letters
+    async def dead_letter_places(self) -> list[int]:
+        # The driver's `stream_info` cannot ask which sequence numbers were deleted.
+        asked = self.bus.ask(f"$JS.API.STREAM.INFO.{DEAD_STREAM}", {"deleted_details": True})
+        state = (await reach(asked))["state"]
+        replayed = set(state.get("deleted", ()))
+        places = range(max(state["first_seq"], 1), state["last_seq"] + 1)
+        return [place for place in places if place not in replayed]
+
+    async def dead_letter(self, place: int) -> DeadLetter | None:
+        message = await self._message(DEAD_STREAM, place)
+        return None if message is None else _letter(message)
 
     async def replay(self, place: int) -> str | None:
         message = await self._message(DEAD_STREAM, place)

@@ -1,30 +1,37 @@
 """Events that could not be handled."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
 
 from services.gateway.common.domain.errors import BadRequest, Missing
+from services.gateway.events.domain.letter_filter import LetterFilter
 from services.gateway.events.ports import DeadLetter, EventStream
 from shared import telemetry
 
-MOST_AT_ONCE = 1000
-"""So many dead letters are read in one call; what lies beyond is left for the next."""
-_READ = 100
+MOST_READ = 10_000
+"""A page reads at most so many letters in search of those of its filter; the next page goes on below them."""
+MOST_REPLAYED = 1000
+_AT_ONCE = 100
 _log = telemetry.logger(__name__)
 
 
-@dataclass(frozen=True)
-class LetterFilter:
-    """Which dead letters: those of an event type, of a consumer, or of both; "" is any."""
+@dataclass
+class LetterPage:
+    """Letters, the newest first; the next page is below the place `next_before`, and there is none after None."""
 
-    event_type: str = ""
-    consumer: str = ""
+    letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
+    next_before: int | None = None
 
-    def matches(self, letter: DeadLetter) -> bool:
-        event: Any = letter.event
-        found = event.get("type") if isinstance(event, dict) else None
-        return (not self.event_type or found == self.event_type) and self.consumer in ("", letter.consumer)
+
+@dataclass
+class Replayed:
+    """How many letters were published again, how many are no events and stay, and whether more are left to replay."""
+
+    replayed: int = 0
+    kept: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,43 +40,36 @@ class DeadLetters:
 
     stream: EventStream
 
-    async def page(self, before: int | None, limit: int) -> list[DeadLetter]:
-        """The newest first, below the sequence number `before`."""
-        return await self.stream.dead_letters(before, limit)
-
-    async def matching(self, wanted: LetterFilter, before: int | None, limit: int) -> list[DeadLetter]:
-        """The newest first, below the sequence number `before`, of this filter."""
-        found: list[DeadLetter] = []
-        async for letter in self._read(before):
-            if wanted.matches(letter):
-                found.append(letter)
-            if len(found) == limit:
+    async def page(self, wanted: LetterFilter, before: int | None, limit: int) -> LetterPage:
+        """The newest letters of a filter, below the place `before`."""
+        places = [place for place in await self.stream.dead_letter_places() if before is None or place < before]
+        page, read = LetterPage(), 0
+        async for place, letter in self._read(reversed(places)):
+            if len(page.letters) == limit or read == MOST_READ:
+                page.next_before = place + 1
                 break
-        return found
+            read += 1
+            if letter is not None and wanted.matches(letter.consumer, letter.event):
+                page.letters.append(letter)
+        return page
 
-    async def replay_all(self, wanted: LetterFilter) -> int:
-        """Replay the dead letters of a filter, the oldest first; returns how many. What is not an event stays."""
-        replayed = 0
-        for letter in reversed(await self.matching(wanted, None, MOST_AT_ONCE)):
+    async def replay_all(self, wanted: LetterFilter) -> Replayed:
+        """Replay the letters of a filter, the oldest first, at most `MOST_REPLAYED` of them."""
+        done = Replayed()
+        async for place, letter in self._read(await self.stream.dead_letter_places()):
+            if letter is None or not wanted.matches(letter.consumer, letter.event):
+                continue
+            if done.replayed == MOST_REPLAYED:
+                done.more = True
+                break
             try:
                 # Another administrator may have replayed it meanwhile.
-                replayed += await self.stream.replay(int(letter.id)) is not None
+                done.replayed += await self.stream.replay(place) is not None
             except BadRequest as error:
-                _log.warning("dead letter not replayed", place=letter.id, error=str(error))
-        _log.info("dead letters replayed", count=replayed)
-        return replayed
-
-    async def _read(self, before: int | None) -> AsyncGenerator[DeadLetter]:
-        """Letters below `before`, the newest first, at most `MOST_AT_ONCE`."""
-        read = 0
-        while read < MOST_AT_ONCE:
-            part = await self.stream.dead_letters(before, _READ)
-            for letter in part:
-                yield letter
-            read += len(part)
-            if len(part) < _READ:
-                return
-            before = int(part[-1].id)
+                done.kept += 1
+                _log.warning("dead letter not replayed", place=place, error=str(error))
+        _log.info("dead letters replayed", count=done.replayed, kept=done.kept)
+        return done
 
     async def replay(self, place: int) -> str:
         """Publish a dead letter again for the consumer that failed; returns the event's type, or raises `Missing`."""
@@ -78,3 +78,11 @@ class DeadLetters:
             raise Missing(f"There is no dead letter {place}; GET /v1/dead_letters lists them.", param="seq")
         _log.info("dead letter replayed", place=place, event_type=event_type)
         return event_type
+
+    async def _read(self, places: Iterable[int]) -> AsyncGenerator[tuple[int, DeadLetter | None]]:
+        """The letters at these places, in their order, as many at once as there may be on a page."""
+        left = iter(places)
+        while part := list(islice(left, _AT_ONCE)):
+            letters = await asyncio.gather(*map(self.stream.dead_letter, part))
+            for found in zip(part, letters, strict=True):
+                yield found
