@@ -24,7 +24,7 @@ class SharedKeys:
     keyring: Keyring
     every_s: float = 1.0
     _read: int = field(default=0, init=False)
-    """The revision of the bucket up to which the keyring is like it."""
+    """The newest revision that was read; an older one than the bucket's newest is read again."""
 
     async def follow(self) -> None:
         """Keep the keyring like the bucket until cancelled; while NATS is away the last known keys are used."""
@@ -39,17 +39,20 @@ class SharedKeys:
     async def catch_up(self) -> None:
         """Read the bucket if it has changed since the last call."""
         bucket = await self._bucket()
-        newest = (await bucket.status()).stream_info.state.last_seq
-        if newest == self._read:
+        state = (await bucket.status()).stream_info.state
+        if state.last_seq == self._read or not state.messages:
             return
+        entries: list[KeyValue.Entry] = []
         watcher = await bucket.watchall()
         try:
             # None follows the entries that the bucket held when the watch began.
             while isinstance(entry := await watcher.updates(), KeyValue.Entry):
-                self.keyring.learn([_key_of(entry)])
+                entries.append(entry)
         finally:
             await watcher.stop()
-        self._read = newest
+        self.keyring.learn(map(_key_of, entries))
+        # Not `last_seq`: in a cluster the watch may read a replica that does not have the newest entries yet.
+        self._read = max((entry.revision or 0 for entry in entries), default=0)
 
     async def get(self, key_id: str) -> Key | None:
         key, _ = await self._last(key_id)

@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from shared import telemetry
 from shared.consumers import CONSUMERS, consumer_config
+from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
 
@@ -41,7 +42,8 @@ async def main(services: Collection[str]) -> None:
         settings.nats_url.split(","), max_reconnect_attempts=3, **connection_options("topology")
     )
     try:
-        await start_over(client.jetstream(timeout=10), services)
+        js = client.jetstream(timeout=10)
+        await when_ready(lambda: start_over(js, services))
     finally:
         await client.close()
 

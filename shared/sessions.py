@@ -21,7 +21,8 @@ LOOK_AGAIN_S = 2.0
 _TIMEOUT_S = 2.0
 _MOST_CACHED = 10_000
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_WRONG_LAST_SEQUENCE = 10071
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+"""The second is the answer of a cluster that is still storing what somebody else wrote."""
 
 
 class SessionsUnreachable(Exception):
@@ -157,7 +158,7 @@ class NatsSessionStore:
                 f"{SESSIONS_PREFIX}.{name}", content, stream=SESSIONS_STREAM, headers=headers
             )
         except Exception as error:
-            if getattr(error, "err_code", None) == _WRONG_LAST_SEQUENCE:
+            if getattr(error, "err_code", None) in _WRONG_LAST_SEQUENCE:
                 return False
             raise
         return True

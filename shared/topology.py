@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from shared import events, telemetry
 from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, consumer_config, stream_of
+from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
 
@@ -128,7 +129,8 @@ async def main() -> None:
     options = {"max_reconnect_attempts": 30, **connection_options("topology")}
     client = await nats.connect(settings.nats_url.split(","), **options)
     try:
-        await declare(client.jetstream(timeout=10), settings)
+        js = client.jetstream(timeout=10)
+        await when_ready(lambda: declare(js, settings))
     finally:
         await client.close()
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from nats.errors import Error as NatsError
+from nats.js.errors import ServiceUnavailableError
 
 from shared.artifacts import ArtifactStoreAway
 from shared.backup.backup import restore, save
@@ -33,6 +34,9 @@ def main() -> int:
         else:
             work = restore(CommonSettings(), arguments.folder)
         print(f"{arguments.command}d: {asyncio.run(work)}")
+    except ServiceUnavailableError as error:
+        print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
+        return 1
     except (BackupError, ArtifactStoreAway, DatabaseError, NatsError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,11 +1,22 @@
 """Sessions: they end with sign-out, with their key and with time, and go on while NATS is away."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from nats.js.api import RawStreamMsg
+from nats.js.errors import BadRequestError
 
 from shared.security import Key, Keyring, NotAllowed, NotAuthenticated
-from shared.sessions import LOOK_AGAIN_S, SESSION_S, Sessions, SessionsUnreachable, check_origin
+from shared.sessions import (
+    LOOK_AGAIN_S,
+    SESSION_S,
+    NatsSessionStore,
+    Sessions,
+    SessionsUnreachable,
+    check_origin,
+)
 from tests.browser.site import MemorySessionStore
 
 
@@ -138,3 +149,18 @@ def test_only_this_origin_may_change_things(method: str, headers: dict[str, str]
     else:
         with pytest.raises(NotAllowed):
             check_origin(method, headers)
+
+
+@pytest.mark.parametrize("err_code", [10071, 10164])
+async def test_a_link_that_somebody_else_takes_at_the_same_moment_is_taken(err_code: int) -> None:
+    """A cluster refuses the second write with another code than a single server."""
+
+    class Contended:
+        async def get_msg(self, _stream: str, subject: str) -> RawStreamMsg:
+            return RawStreamMsg(subject=subject, seq=7, data=b"{}")
+
+        async def publish(self, *_: object, **__: object) -> None:
+            raise BadRequestError(code=400, err_code=err_code, description="wrong last sequence")
+
+    bus: Any = SimpleNamespace(jetstream=Contended())
+    assert await NatsSessionStore(bus).take("link.1") is None

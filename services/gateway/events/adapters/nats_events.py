@@ -109,16 +109,20 @@ class NatsEventStream:
         self, stream: str, types: Sequence[str], after: int
     ) -> AsyncGenerator[tuple[str, int, Envelope] | None]:
         """An endless stream of the events of one NATS stream; an outage of NATS only delays them."""
+        place: int | None = None
         while True:
             try:
-                async with aclosing(self._messages(stream, types, after)) as messages:
+                if place is None:
+                    # Beyond the end is the end: the stream was made anew since the caller read it.
+                    place = min(after, (await self._js.stream_info(stream)).state.last_seq)
+                async with aclosing(self._messages(stream, types, place)) as messages:
                     async for message in messages:
                         if message is None:
                             yield None
                             continue
-                        after = message.metadata.sequence.stream
+                        place = message.metadata.sequence.stream
                         if (envelope := _readable(message.data)) is not None:
-                            yield stream, after, envelope
+                            yield stream, place, envelope
             except (NatsError, TimeoutError, OSError, Unavailable) as error:
                 _log.warning("cannot read events; will be retried", error=f"{type(error).__name__}: {error}")
                 yield None
@@ -126,25 +130,21 @@ class NatsEventStream:
 
     async def _messages(self, stream: str, types: Sequence[str], after: int) -> AsyncGenerator[Msg | None]:
         """Messages after a sequence number, by an ephemeral consumer that ends with its reader."""
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=after + 1,
-            filter_subjects=list(types),
-            ack_policy=AckPolicy.NONE,
-            inactive_threshold=LEFT_S,
-            mem_storage=True,
-            num_replicas=1,
-        )
-        made = await self._js.add_consumer(stream, config)
+        made = await self._js.add_consumer(stream, _ephemeral(types, after))
         subscription = await self._js.pull_subscribe_bind(made.name, stream)
         try:
             while True:
                 try:
                     # One at a time: what a slow reader has not read stays in the stream.
                     [message] = await subscription.fetch(1, timeout=IDLE_S)
-                    yield message
                 except NatsTimeout:
                     yield None
+                    continue
+                # In a cluster the consumer is on one server. It begins too early where that server's copy of the
+                # stream lags behind, and begins again when that server comes back.
+                if message.metadata.sequence.stream > after:
+                    after = message.metadata.sequence.stream
+                    yield message
         finally:
             with suppress(Exception):
                 await subscription.unsubscribe()
@@ -174,6 +174,19 @@ async def reach(call: Awaitable[T]) -> T:
         raise
     except (NatsError, TimeoutError, OSError) as error:
         raise Unavailable(f"NATS does not answer: {type(error).__name__}") from None
+
+
+def _ephemeral(types: Sequence[str], after: int) -> ConsumerConfig:
+    """A consumer of what comes after a sequence number; it ends `LEFT_S` after its last reader."""
+    return ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=after + 1,
+        filter_subjects=list(types),
+        ack_policy=AckPolicy.NONE,
+        inactive_threshold=LEFT_S,
+        mem_storage=True,
+        num_replicas=1,
+    )
 
 
 def _readable(data: bytes) -> Envelope | None:
