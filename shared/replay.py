@@ -7,6 +7,7 @@ user `topology`, who may change consumers.
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from shared import telemetry
+from shared.archive.segments import Archive, ArchiveError, archive_url
+from shared.artifacts import ArtifactStoreAway
 from shared.consumers import CONSUMERS, consumer_config
 from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
@@ -25,7 +28,7 @@ _log = telemetry.logger(__name__)
 
 
 async def start_over(js: JetStreamContext, services: Collection[str]) -> None:
-    """Make the consumers of these services anew, so that each begins with the oldest event."""
+    """Make the consumers of these services anew, so that each begins with the oldest event of the stream."""
     for consumer in CONSUMERS:
         if consumer.service in services:
             with suppress(NotFoundError):
@@ -36,6 +39,8 @@ async def start_over(js: JetStreamContext, services: Collection[str]) -> None:
 
 async def main(services: Collection[str]) -> None:
     settings = CommonSettings()
+    if Archive(archive_url(settings)).segments():
+        raise ArchiveError("the oldest events are archived: run `python -m shared.archive restore` first")
     telemetry.configure("replay", settings.instance, settings.log_level)
     # The user of the topology may change consumers.
     client = await nats.connect(
@@ -51,4 +56,7 @@ async def main(services: Collection[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m shared.replay", description=__doc__)
     parser.add_argument("services", nargs="+", choices=SERVICES)
-    asyncio.run(main(parser.parse_args().services))
+    try:
+        asyncio.run(main(parser.parse_args().services))
+    except (ArchiveError, ArtifactStoreAway) as error:
+        sys.exit(str(error))

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import nats
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from shared import events, telemetry
-from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, consumer_config, stream_of
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer, consumer_config, stream_of
 from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
@@ -109,8 +109,18 @@ async def declare(js: JetStreamContext, settings: CommonSettings) -> None:
         _log.info("stream declared", stream=stream.name)
     await _forget_progress_among_facts(js)
     for consumer in CONSUMERS:
-        await js.add_consumer(consumer.stream, consumer_config(consumer))
+        await js.add_consumer(consumer.stream, await _as_begun(js, consumer))
     _log.info("consumers declared", count=len(CONSUMERS))
+
+
+async def _as_begun(js: JetStreamContext, consumer: Consumer) -> ConsumerConfig:
+    """Where an existing consumer began stays: the server refuses to change it."""
+    config = consumer_config(consumer)
+    try:
+        there = (await js.consumer_info(consumer.stream, consumer.name)).config
+    except NotFoundError:
+        return config
+    return replace(config, deliver_policy=there.deliver_policy, opt_start_seq=there.opt_start_seq)
 
 
 async def _forget_progress_among_facts(js: JetStreamContext) -> None:

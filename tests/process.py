@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,3 +50,11 @@ class Process:
 def environment_of(settings: CommonSettings) -> dict[str, str]:
     """The environment variables that give a service these settings."""
     return {f"ASSAY_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()}
+
+
+def command(settings: CommonSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the operator's commands, such as `shared.backup save`, with these settings."""
+    environment = {**os.environ, **environment_of(settings)}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )

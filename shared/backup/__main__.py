@@ -12,6 +12,7 @@ from pathlib import Path
 from nats.errors import Error as NatsError
 from nats.js.errors import ServiceUnavailableError
 
+from shared.archive.segments import ArchiveError
 from shared.artifacts import ArtifactStoreAway
 from shared.backup.backup import restore, save
 from shared.backup.contents import BackupError
@@ -37,7 +38,7 @@ def main() -> int:
     except ServiceUnavailableError as error:
         print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
         return 1
-    except (BackupError, ArtifactStoreAway, DatabaseError, NatsError) as error:
+    except (BackupError, ArchiveError, ArtifactStoreAway, DatabaseError, NatsError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

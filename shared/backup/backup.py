@@ -1,8 +1,6 @@
 """Saving everything that the services keep, and restoring it into empty servers. The services must be stopped."""
 
-import asyncio
 import shutil
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import nats
 
+from shared.archive.segments import Archive, archive_url
 from shared.artifacts import Artifacts
 from shared.backup.artifact_files import restore_artifacts, save_artifacts
 from shared.backup.contents import BackupError, Contents
@@ -22,8 +21,7 @@ from shared.settings import CommonSettings
 
 SERVICES = sorted({consumer.service for consumer in CONSUMERS})
 _KEYS = "keys.json"
-STOP_S = 10.0
-"""A fetch of a service that has just stopped still waits for some seconds."""
+_ARCHIVE = "archive"
 
 
 async def save(settings: CommonSettings, folder: Path, *, artifacts: bool = True) -> Contents:
@@ -31,14 +29,19 @@ async def save(settings: CommonSettings, folder: Path, *, artifacts: bool = True
     if folder.exists() and any(folder.iterdir()):
         raise BackupError(f"{folder} is not empty: name a new folder for each backup")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    archive = Archive(archive_url(settings))
+    if archive.rebuilding() is not None:
+        raise BackupError("a restore of archived events was interrupted: run `python -m shared.archive restore` first")
     async with _servers(settings) as (databases, streams):
-        await _check_stopped(streams)
+        await streams.check_stopped()
         contents = Contents(
             made_at=datetime.now(UTC),
             documents=databases.save(folder / "databases"),
             messages=await streams.save(folder / "streams"),
             artifacts=save_artifacts(settings.artifacts, folder / "artifacts") if artifacts else None,
         )
+    if artifacts:
+        _copy(archive, Archive(str(folder / _ARCHIVE)))
     if settings.keys_file.exists():
         shutil.copy2(settings.keys_file, folder / _KEYS)
     contents.write(folder)
@@ -55,6 +58,7 @@ async def restore(settings: CommonSettings, folder: Path) -> Contents:
         _restore_keys(folder / _KEYS, settings.keys_file)
         if contents.artifacts is not None:
             restore_artifacts(folder / "artifacts", store, contents.artifacts)
+            _copy(Archive(str(folder / _ARCHIVE)), Archive(archive_url(settings)))
         databases.restore(folder / "databases", contents.documents)
         await streams.restore(folder / "streams", settings.event_replicas)
     return contents
@@ -72,15 +76,9 @@ async def _servers(settings: CommonSettings) -> AsyncGenerator[tuple[Databases, 
         databases.close()
 
 
-async def _check_stopped(streams: Streams) -> None:
-    deadline = time.monotonic() + STOP_S
-    while readers := await streams.readers():
-        if time.monotonic() > deadline:
-            raise BackupError(
-                "services are running, and would change the databases while they are copied: stop all of them. "
-                f"Consumers in use: {', '.join(readers)}"
-            )
-        await asyncio.sleep(0.5)
+def _copy(source: Archive, target: Archive) -> None:
+    for segment in source.segments():
+        target.write(list(source.read(segment)))
 
 
 def _restore_keys(saved: Path, keys_file: Path) -> None:

@@ -4,7 +4,9 @@ Sequences, times and what each consumer has handled stay as they are. The files 
 `stream.tar.s2`, as the `nats` command line tool names them.
 """
 
+import asyncio
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from shared.topology import DEAD_STREAM, KEYS_STREAM
 
 # Sessions are left out: a restored backup must not sign in somebody who has signed out since.
 SAVED_STREAMS = (EVENTS_STREAM, PROGRESS_STREAM, DEAD_STREAM, KEYS_STREAM)
+STOP_S = 10.0
+"""A fetch of a service that has just stopped still waits for some seconds."""
 _CHUNK_BYTES = 128 * 1024
 _TIMEOUT_S = 30.0
 _NO_CONTENT = "204"
@@ -41,6 +45,17 @@ class Streams:
             if info.num_waiting:
                 busy.append(consumer.name)
         return busy
+
+    async def check_stopped(self) -> None:
+        """Raise `BackupError` while a service is running."""
+        deadline = time.monotonic() + STOP_S
+        while readers := await self.readers():
+            if time.monotonic() > deadline:
+                raise BackupError(
+                    "services are running, and would change what is copied: stop all of them. "
+                    f"Consumers in use: {', '.join(readers)}"
+                )
+            await asyncio.sleep(0.5)
 
     async def check_missing(self) -> None:
         """Raise `BackupError` if one of the streams exists."""

@@ -1,8 +1,5 @@
 """A backup by the documented command, restored into empty servers."""
 
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -14,6 +11,7 @@ import pytest
 
 from shared import topology
 from shared.backup import backup
+from shared.backup import streams as saved_streams
 from shared.backup.contents import BackupError
 from shared.backup.streams import SAVED_STREAMS
 from shared.security import Keyring
@@ -25,7 +23,7 @@ from tests.gateway import eventually, rows
 from tests.jetstream import jetstream
 from tests.mongo_server import MongoServer
 from tests.ports import free_port
-from tests.process import environment_of
+from tests.process import command
 from tests.scripted_engine import scripted_engine
 
 
@@ -48,13 +46,6 @@ def empty_machine(common: CommonSettings, tmp_path: Path) -> Iterator[CommonSett
     )
     for server in servers:
         server.kill()
-
-
-def command(settings: CommonSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **environment_of(settings)}
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 async def streams(settings: CommonSettings) -> dict[str, Any]:
@@ -121,11 +112,14 @@ async def test_a_backup_is_restored_into_empty_servers_and_work_goes_on(
         async with five_services(bus_settings, key, engine.url) as first:
             await configure(first)
             await upload(first)
+            await first.idle()
+            shortened = command(bus_settings, "shared.archive", "shorten", "--days", "0")
+            assert "events archived" in shortened.stdout, shortened.stderr
             await serve_versions(first, bus_settings)
             made = (await first.http.post("/v1/keys", json={"name": "ann", "scopes": ["train"]})).json()
             await first.idle()
             shown = await lists(first)
-            monkeypatch.setattr(backup, "STOP_S", 0.5)
+            monkeypatch.setattr(saved_streams, "STOP_S", 0.5)
             with pytest.raises(BackupError, match="services are running"):
                 await backup.save(bus_settings, tmp_path / "too-early")
         saving = command(bus_settings, "shared.backup", "save", folder)

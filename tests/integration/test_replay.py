@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.five_services import admin_key, five_services, stored, without
 from tests.five_services_work import configure, open_reviews, review_by_people, serve_versions, upload_and_train
 from tests.gateway import eventually
 from tests.jetstream import jetstream
+from tests.process import command
 from tests.scripted_engine import scripted_engine
 
 STORE = ("revision", "outbox", "unsent", "saved_at", "traceparent", "rollout")
@@ -129,6 +131,12 @@ async def test_a_replay_into_empty_databases_rebuilds_all_five_services(
             await asyncio.sleep(1)
             served = (await first.http.get("/v1/models")).json()
             before = await stored(bus_settings)
+            shortened = command(bus_settings, "shared.archive", "shorten", "--days", "0")
+            assert re.search(r"[1-9]\d* events were removed", shortened.stdout), shortened.stderr
+        refused = command(bus_settings, "shared.replay", *replay.SERVICES)
+        assert (refused.returncode, "shared.archive restore" in refused.stderr) == (1, True)
+        restored = command(bus_settings, "shared.archive", "restore")
+        assert "the stream holds all" in restored.stdout, restored.stderr
         assert not before.keys() - REBUILT.keys() - NOT_REBUILT.keys(), "name each collection in one of the two lists"
         async with jetstream(bus_settings) as js:
             await replay.start_over(js, replay.SERVICES)
