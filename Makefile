@@ -76,7 +76,8 @@ test-s3: setup second ## artifacts, uploads in parts and backups on S3 (SeaweedF
 
 FAULTS ?= 200
 chaos: setup ## faults under load, then checks: make chaos FAULTS=200 SEED=7
-	@$(BIN)/python -m tests.chaos --faults $(FAULTS) $(if $(SEED),--seed $(SEED)) $(if $(PLAYED),--played)
+	@$(BIN)/python -m tests.chaos --faults $(FAULTS) $(if $(SEED),--seed $(SEED)) $(if $(PLAYED),--played) \
+		$(if $(EARLIER),--earlier $(EARLIER))
 
 contract: setup ## write docs/asyncapi.json from the event classes in shared/
 	@$(BIN)/python -m shared.asyncapi > docs/asyncapi.json.part && mv docs/asyncapi.json.part docs/asyncapi.json

@@ -14,19 +14,22 @@ from tests.ports import wait_for_port, wait_until_free
 
 @dataclass
 class Process:
-    """It must listen again within `start_s`. Without `log` its output is dropped."""
+    """It must listen again within `start_s`. Without `log` its output is dropped. It runs in `folder`."""
 
     command: Sequence[str | Path]
     port: int
     environment: dict[str, str] = field(default_factory=dict)
     start_s: float = 30.0
     log: Path | None = None
+    folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         environment = {**os.environ, **self.environment}
         with (self.log or Path(os.devnull)).open("ab") as output:
-            self.process = subprocess.Popen(self.command, env=environment, stdout=output, stderr=output)
+            self.process = subprocess.Popen(
+                self.command, cwd=self.folder, env=environment, stdout=output, stderr=output
+            )
 
     def wait(self) -> None:
         wait_for_port(self.port, self.start_s)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,16 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=time.time_ns() % 2**31)
     asked.add_argument("--played", action="store_true", help="play the trainer's part instead of training")
     asked.add_argument("--folder", type=Path, help="keep data and logs here; a temporary folder otherwise")
+    asked.add_argument("--earlier", type=Path, help="a checkout of an earlier version, whose services run beside")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="assay-chaos-") as temporary:
         folder = options.folder or Path(temporary)
-        plan = Plan(seed=options.seed, faults=options.faults)
+        plan = Plan(seed=options.seed, faults=options.faults, earlier=options.earlier)
         if not options.played:
             folder.mkdir(parents=True, exist_ok=True)
             model = tiny_model.save(folder / "base")
             # A killed training starts again after its imports, which take 15 seconds.
-            plan = Plan(seed=options.seed, faults=options.faults, base_model=model, settle_s=180)
+            plan = replace(plan, base_model=model, settle_s=180)
         say(f"SEED={options.seed}")
         try:
             report = asyncio.run(_until_told(run(plan, folder, say)))

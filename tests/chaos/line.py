@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -28,6 +28,8 @@ from tests.ports import free_port
 from tests.process import Process, environment_of
 
 _DISK_MIB = 128
+EARLIER = "earlier "
+"""What the name of a service of the earlier version begins with."""
 SERVICES = ("ingest", "evaluator", "review", "gateway")
 
 
@@ -43,13 +45,14 @@ class Program(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """`programs` are by name. With `base_model`, a folder, the trainer runs too; without, the load plays its part."""
+    """`programs` are by name; `services` are those of them that are services of either version."""
 
     folder: Path
     settings: CommonSettings
     programs: dict[str, Program]
     services: dict[str, Process]
     disk: SmallDisk
+    keys: dict[tuple[Scope, ...], str] = field(default_factory=dict[tuple[Scope, ...], str])
 
     @property
     def artifacts(self) -> Path:
@@ -59,14 +62,19 @@ class Line:
         return f"http://127.0.0.1:{self.services[service].port}"
 
     def client(self, service: str, *scopes: Scope) -> httpx.AsyncClient:
-        """A client of one service with a new key."""
-        key = Keyring(self.settings.keys_file).create("chaos", scopes)
-        headers = {"authorization": f"Bearer {key}"}
+        """A client of one service; those with the same scopes have one key, so that names stay theirs."""
+        if scopes not in self.keys:
+            self.keys[scopes] = Keyring(self.settings.keys_file).create("chaos", scopes)
+        headers = {"authorization": f"Bearer {self.keys[scopes]}"}
         return httpx.AsyncClient(base_url=self.url(service), headers=headers, timeout=10)
 
 
-def make(folder: Path, base_model: Path | None) -> Line:
-    """The line, not started."""
+def make(folder: Path, base_model: Path | None, earlier: Path | None = None) -> Line:
+    """The line, not started.
+
+    With `base_model`, a folder, the trainer runs too; without, the load plays its part. With `earlier`, a checkout of
+    an earlier version, each service also runs in that version.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("nats", "mongo"):
         (folder / name).mkdir()
@@ -84,10 +92,12 @@ def make(folder: Path, base_model: Path | None) -> Line:
     engine = Process([sys.executable, "-m", "tests.chaos.engine", str(engine_port)], engine_port)
     names = SERVICES if base_model is None else (*SERVICES, "trainer")
     own = _settings_of_services(f"http://127.0.0.1:{engine_port}", base_model)
-    services = {
-        name: _service(name, settings, folder, {"ASSAY_NATS_URL": _url_of(nats_server, name), **own.get(name, {})})
-        for name in names
-    }
+    services: dict[str, Process] = {}
+    for name in names:
+        variables = {"ASSAY_NATS_URL": _url_of(nats_server, name), **own.get(name, {})}
+        services[name] = _service(name, settings, folder / f"{name}.log", variables)
+        if earlier is not None:
+            services[f"{EARLIER}{name}"] = _service(name, settings, folder / f"{EARLIER}{name}.log", variables, earlier)
     return Line(folder, settings, {"nats": nats_server, "mongo": mongo, "engine": engine, **services}, services, disk)
 
 
@@ -133,11 +143,13 @@ def _settings_of_services(engine_url: str, base_model: Path | None) -> dict[str,
     }
 
 
-def _service(name: str, settings: CommonSettings, folder: Path, own: dict[str, str]) -> Process:
+def _service(
+    name: str, settings: CommonSettings, log: Path, own: dict[str, str], checkout: Path | None = None
+) -> Process:
     port = free_port()
     environment = {**environment_of(settings), f"{name.upper()}_HTTP_PORT": str(port), "HF_HUB_OFFLINE": "1", **own}
     command = [sys.executable, "-m", f"services.{name}"]
-    return Process(command, port, environment, start_s=60, log=folder / f"{name}.log")
+    return Process(command, port, environment, start_s=60, log=log, folder=checkout)
 
 
 def _password(user: str) -> str:

@@ -23,18 +23,23 @@ from tests.chaos.stored_events import StoredEvents
 from tests.gateway import approved, candidate
 
 SETTLE_S = 60.0
-ROUND = 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """With `base_model`, the folder of a tiny model, jobs are trained; without, their checkpoints are played."""
+    """With `base_model`, the folder of a tiny model, jobs are trained; without, their checkpoints are played.
+
+    With `earlier`, a checkout of an earlier version, the services of both versions run side by side.
+    """
 
     seed: int
     faults: int
     longest_s: float = 8.0
     base_model: Path | None = None
     settle_s: float = SETTLE_S
+    round: int = 20
+    """After so many faults everything is checked."""
+    earlier: Path | None = None
 
 
 @dataclass
@@ -56,7 +61,7 @@ class Report:
 
 async def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     """Inject the faults of the plan; ends with the first round that breaks a promise."""
-    line = lines.make(folder, plan.base_model)
+    line = lines.make(folder, plan.base_model, plan.earlier)
     async with lines.started(line):
         say(str(line.disk))
         options = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.5, "error_cb": _expected}
@@ -85,9 +90,9 @@ async def _rounds(plan: Plan, line: Line, connection: Any, say: Callable[[str], 
     ):
         settling = Settling(line, load, events, gateway)
         _, report.findings = await settling.wait(plan.settle_s)
-        for first in range(0, len(faults), ROUND):
+        for first in range(0, len(faults), plan.round):
             async with load.running():
-                await injector.inject(faults[first : first + ROUND])
+                await injector.inject(faults[first : first + plan.round])
                 await load.answered_again(plan.settle_s)
             await _settle(plan, settling, report, say)
             if report.findings:

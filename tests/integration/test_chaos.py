@@ -29,7 +29,7 @@ FAULTS_OF_ONE_SEED, SEEDS = 50, 4
 @pytest.mark.timeout(600)
 async def test_a_few_short_faults_break_no_promise(tmp_path: Path) -> None:
     print(f"SEED={SHORT_SEED}")
-    plan = Plan(seed=SHORT_SEED, faults=5, longest_s=1.5, settle_s=SETTLE_BESIDE_OTHERS_S)
+    plan = Plan(seed=SHORT_SEED, faults=5, longest_s=1.5, settle_s=SETTLE_BESIDE_OTHERS_S, round=3)
     report = await run(plan, tmp_path, print)
     print(report.as_json())
     assert sum(report.faults.values()) == 5
