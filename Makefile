@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down backup restore link status logs lint test test-fast test-long second test-mongo test-cluster test-s3 chaos lock contract conformance docs screenshots
+.PHONY: help setup demo up down backup restore garbage link status logs lint test test-fast test-long second test-mongo test-cluster test-s3 chaos lock contract conformance docs screenshots
 
 help: ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ backup: setup ## write a backup of the stopped stack to a new folder: make backu
 
 restore: setup ## restore a backup into an empty .assay/: make restore FROM=/backups/monday
 	@$(BIN)/python -m deploy.local restore $(FROM)
+
+garbage: setup ## show the artifacts and cache entries that nothing names; REMOVE=1 removes them
+	@$(BIN)/python -m deploy.local garbage $(if $(REMOVE),--remove)
 
 link: setup ## print a link that signs you in to the console once
 	@$(BIN)/python -m deploy.local link

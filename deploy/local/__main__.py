@@ -1,4 +1,4 @@
-"""`python -m deploy.local up | down | link | status | logs | restart | backup | restore`: the local stack."""
+"""`python -m deploy.local up | down | link | status | logs | restart | backup | restore | garbage`: the local stack."""
 
 import argparse
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.local import backup, stack
+from deploy.local import backup, garbage, stack
 from deploy.local.settings import LocalSettings
 from deploy.local.supervision import SupervisionError, Supervisor
 
@@ -40,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     restoring = commands.add_parser("restore", help="restore a backup into an empty state folder")
     restoring.add_argument("folder", type=Path)
     restoring.set_defaults(run=_restore)
+    collecting = commands.add_parser("garbage", help="show the artifacts and cache entries that nothing names")
+    collecting.add_argument("--remove", action="store_true", help="remove them")
+    collecting.set_defaults(run=_garbage)
     return parser
 
 
@@ -91,6 +94,10 @@ def _backup(settings: LocalSettings, arguments: argparse.Namespace) -> None:
 
 def _restore(settings: LocalSettings, arguments: argparse.Namespace) -> None:
     backup.restore(settings, arguments.folder, _say)
+
+
+def _garbage(settings: LocalSettings, arguments: argparse.Namespace) -> None:
+    garbage.collect_garbage(settings, _say, remove=arguments.remove)
 
 
 def _say(line: str) -> None:

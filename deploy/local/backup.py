@@ -14,14 +14,14 @@ from shared.backup import backup
 from shared.backup.contents import BackupError
 from shared.settings import CommonSettings, UrlWithPassword
 
-_STORES = ("nats", "mongo")
+STORES = ("nats", "mongo")
 _ADMIN_KEY = "admin.key"
 
 
 def save(settings: LocalSettings, folder: Path, say: Say) -> None:
     """Write a backup to a new folder; raises `StackError`."""
     with _stores(settings, say):
-        contents = asyncio.run(backup.save(_common(settings), folder))
+        contents = asyncio.run(backup.save(common_settings(settings), folder))
     shutil.copy2(settings.admin_key_file, folder / _ADMIN_KEY)
     say(f"saved in {folder}: {contents}")
 
@@ -34,7 +34,7 @@ def restore(settings: LocalSettings, folder: Path, say: Say) -> None:
         if saved.exists() and not target.exists():
             shutil.copy2(saved, target)
     with _stores(settings, say):
-        contents = asyncio.run(backup.restore(_common(settings), folder))
+        contents = asyncio.run(backup.restore(common_settings(settings), folder))
     say(f"restored: {contents}; start everything with `make up`")
 
 
@@ -42,7 +42,7 @@ def restore(settings: LocalSettings, folder: Path, say: Say) -> None:
 def _stores(settings: LocalSettings, say: Say) -> Generator[None]:
     if Supervisor(settings).pid() is not None:
         raise StackError("the stack is running, and would change what is copied: stop it with `make down`")
-    stack.up(settings, say, only=_STORES)
+    stack.up(settings, say, only=STORES)
     try:
         yield
     except BackupError as error:
@@ -51,10 +51,12 @@ def _stores(settings: LocalSettings, say: Say) -> Generator[None]:
         stack.down(settings, say)
 
 
-def _common(settings: LocalSettings) -> CommonSettings:
+def common_settings(settings: LocalSettings) -> CommonSettings:
+    """The settings of a command that may read and change everything."""
     return CommonSettings(
         nats_url=UrlWithPassword(nats_passwords.operator_url(settings)),
         mongo_url=UrlWithPassword(settings.mongo_url),
         artifacts=str(settings.state / "artifacts"),
+        cache_dir=settings.state / "cache",
         keys_file=settings.keys_file,
     )

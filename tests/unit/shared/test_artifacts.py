@@ -4,20 +4,15 @@ import errno
 import json
 import os
 import pickle
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import fsspec
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from services.trainer.adapters.run_archive import FileRunArchive
 from shared.artifacts import ArtifactError, Artifacts, ArtifactStoreAway
 from shared.events import Artifact
-
-TEN_DAYS_S = 10 * 86_400
+from tests.aged_files import is_new, make_old
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -26,26 +21,6 @@ def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
     artifacts = Artifacts(root)
     artifacts.put_bytes(b"the store exists")
     return artifacts
-
-
-def modified_at(artifacts: Artifacts, digest: str) -> float:
-    fs, root = fsspec.core.url_to_fs(artifacts.put_bytes(b"the store exists").uri.partition("/sha256/")[0])
-    return fs.modified(f"{root}/sha256/{digest[:2]}/{digest}").timestamp()
-
-
-def make_old(artifacts: Artifacts, *digests: str) -> None:
-    """Each file was stored ten days ago."""
-    fs, root = fsspec.core.url_to_fs(artifacts.put_bytes(b"the store exists").uri.partition("/sha256/")[0])
-    for digest in digests:
-        path, then = f"{root}/sha256/{digest[:2]}/{digest}", time.time() - TEN_DAYS_S
-        if isinstance(fs, MemoryFileSystem):
-            fs.store[path].modified = datetime.fromtimestamp(then, UTC)
-        else:
-            os.utime(path, (then, then))
-
-
-def is_new(artifacts: Artifacts, digest: str) -> bool:
-    return time.time() - modified_at(artifacts, digest) < 60
 
 
 def folder(tmp_path: Path) -> Path:

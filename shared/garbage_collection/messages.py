@@ -1,0 +1,118 @@
+"""The messages of the streams, and how far each consumer has come."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer
+from shared.garbage_collection.refusal import CollectionRefused
+from shared.topology import DEAD_STREAM
+
+STREAMS = (EVENTS_STREAM, PROGRESS_STREAM, DEAD_STREAM)
+_FETCHED = 500
+_FETCH_S = 10.0
+_LEFT_S = 60.0
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """`at` is when the server stored it, in Unix seconds."""
+
+    stream: str
+    sequence: int
+    subject: str
+    at: float
+    data: bytes
+
+
+@dataclass
+class Messages:
+    """Reads the streams of one NATS server; `all_new` goes on where it ended before."""
+
+    js: JetStreamContext
+    _read: dict[str, int] = field(default_factory=dict[str, int])
+
+    async def all_new(self) -> AsyncGenerator[StoredMessage]:
+        """Every message, then with each further call those that came since."""
+        for stream in STREAMS:
+            async for message in self._after(stream, self._read.get(stream, 0)):
+                self._read[stream] = message.sequence
+                yield message
+
+    async def of(self, event_type: str) -> AsyncGenerator[StoredMessage]:
+        """Every fact of one type."""
+        async for message in self._after(EVENTS_STREAM, 0, event_type):
+            yield message
+
+    async def _after(self, stream: str, sequence: int, subject: str = ">") -> AsyncGenerator[StoredMessage]:
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=sequence + 1,
+            filter_subject=subject,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=_LEFT_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        try:
+            made = await self.js.add_consumer(stream, config)
+        except NotFoundError:
+            raise CollectionRefused(
+                f"NATS has no stream {stream}. Check ASSAY_NATS_URL; on a new server run `python -m shared.topology`"
+            ) from None
+        waiting = made.num_pending or 0
+        subscription = await self.js.pull_subscribe_bind(made.name, stream)
+        try:
+            while waiting:
+                for message in await subscription.fetch(_FETCHED, timeout=_FETCH_S):
+                    waiting = message.metadata.num_pending
+                    yield _stored(message)
+        finally:
+            with suppress(Exception):
+                await subscription.unsubscribe()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The last message of the stream up to which each consumer has handled all of its messages."""
+
+    handled: Mapping[Consumer, int]
+
+    @classmethod
+    async def read(cls, js: JetStreamContext) -> "Progress":
+        """Raises `CollectionRefused` if a consumer is missing: then it is not known what it has still to handle."""
+        handled: dict[Consumer, int] = {}
+        for consumer in CONSUMERS:
+            try:
+                # Read first: what comes later is not handled.
+                last = (await js.stream_info(consumer.stream)).state.last_seq
+                info = await js.consumer_info(consumer.stream, consumer.name)
+            except NotFoundError:
+                raise CollectionRefused(
+                    f"NATS has no consumer {consumer.name}: run `python -m shared.topology`, and start the services"
+                ) from None
+            floor = info.ack_floor.stream_seq if info.ack_floor else 0
+            handled[consumer] = floor if info.num_pending or info.num_ack_pending else last
+        return cls(handled)
+
+    def has_handled(self, consumer: Consumer, message: StoredMessage) -> bool:
+        return message.sequence <= self.handled[consumer]
+
+    def all_have_handled(self, message: StoredMessage) -> bool:
+        return all(self.has_handled(each, message) for each in CONSUMERS if is_for(each, message))
+
+
+def is_for(consumer: Consumer, message: StoredMessage) -> bool:
+    """Whether a consumer gets a message."""
+    return consumer.stream == message.stream and consumer.event.type == message.subject
+
+
+def _stored(message: Any) -> StoredMessage:
+    metadata = message.metadata
+    place, at = metadata.sequence.stream, metadata.timestamp.timestamp()
+    return StoredMessage(metadata.stream, place, message.subject, at, message.data)
