@@ -57,6 +57,8 @@ def access(resources: Resources) -> Access:
         retentions=[
             Retention(audit_log.entries, settings.audit_days),
             Retention(ledger.usage_rows, settings.usage_days, by="day", by_day=True),
+            # Only the current minute counts. The counts of chat stay: budgets are sums over all of them.
+            Retention(event_rate.ledger.tallies, 1),
         ],
         subscribe=lambda: handlers.subscribe(resources.bus, audit_log),
     )

@@ -7,12 +7,16 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from services.gateway.access.app import access
 from services.gateway.access.domain.limits import Tally
 from services.gateway.access.domain.usage import Usage
 from services.gateway.access.service.event_rate import EventRate
 from services.gateway.access.service.usage_ledger import UsageLedger
+from services.gateway.common.app import Resources
 from services.gateway.common.domain.errors import RateLimited
+from services.gateway.config import Settings
 from shared.security import Key
+from shared.settings import CommonSettings
 from shared.store import MemoryStore
 from tests.fine_tuning_app import FineTuningApp, fine_tuning_app
 from tests.gateway import BASE, rows
@@ -106,3 +110,10 @@ async def test_events_above_the_rate_of_the_key_are_refused_with_the_limit_and_t
         await rate.admit(key)
     assert int(refused.value.headers["Retry-After"]) >= 1
     assert not any(name.startswith("x-ratelimit") for name in refused.value.headers), "those are about chat"
+
+
+def test_counts_of_posted_events_are_removed_after_a_day(tmp_path: Path) -> None:
+    common = CommonSettings(keys_file=tmp_path / "keys.json", artifacts=str(tmp_path))
+    built = access(Resources.of(Settings(common=common)))
+    [found] = [each for each in built.part.retentions if each.documents is built.event_rate.ledger.tallies]
+    assert found.days == 1

@@ -125,5 +125,7 @@ class WeightSwaps:
 
     def _forget(self, wanted: Collection[str]) -> None:
         for folder in self.merged.iterdir():
-            if not folder.name.startswith(".") and folder.name.rsplit(".", 2)[0] not in wanted:
+            version, *of_gateway = folder.name.rsplit(".", 2)
+            # Evaluators keep theirs in the same folder; their names have no dots.
+            if of_gateway and not version.startswith(".") and version not in wanted:
                 shutil.rmtree(folder, ignore_errors=True)
