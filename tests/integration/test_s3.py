@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from shared.artifact_digests import digests_in
 from shared.artifacts import ArtifactError, Artifacts
 from shared.backup.artifact_files import restore_artifacts, save_artifacts
+from shared.garbage_collection.stored_files import StoredFiles
 from shared.upload_staging import UploadStaging
 from tests.other_servers import SECOND
 from tests.ports import free_port, wait_for_port
@@ -64,6 +67,25 @@ def test_a_folder_is_fetched_as_it_was_stored(bucket: str, tmp_path: Path) -> No
     store = Artifacts(f"{bucket}/folder")
     fetched = store.fetch_folder(store.put_folder(tmp_path / "adapter"), tmp_path / "cache")
     assert (fetched / "config.json").read_text() == "{}"
+
+
+def test_garbage_is_listed_and_removed_unless_it_is_new(bucket: str, tmp_path: Path) -> None:
+    store = Artifacts(f"{bucket}/garbage")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "config.json").write_text("{}")
+    folder, empty, orphan = store.put_folder(tmp_path / "adapter"), store.put_bytes(b""), store.put_bytes(b"orphan")
+    UploadStaging(f"{bucket}/garbage", store).put("upload", "part", tmp_path / "adapter" / "config.json")
+    files = StoredFiles(f"{bucket}/garbage")
+    [manifest] = files.documents([folder.sha256, empty.sha256, "0" * 64])
+    assert digests_in(manifest) == {store.put_bytes(b"{}").sha256}
+    found = list(files.all())
+    assert {each.digest for each in found} == {folder.sha256, *digests_in(manifest), empty.sha256, orphan.sha256, ""}
+    [garbage] = [each for each in found if each.digest == orphan.sha256]
+    assert not files.remove(garbage, time.time() - 3600)
+    assert store.keep(orphan)
+    assert files.remove(garbage, time.time() + 3600)
+    assert not store.contains(orphan)
+    assert not store.keep(orphan)
 
 
 async def test_the_store_is_ready(bucket: str) -> None:
