@@ -9,6 +9,7 @@ import asyncio
 import sys
 
 from nats.errors import Error as NatsError
+from nats.js.errors import ServiceUnavailableError
 from pymongo.errors import PyMongoError
 
 from shared.artifacts import ArtifactStoreAway
@@ -27,6 +28,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         report = asyncio.run(collect(CommonSettings(), arguments.grace_days, progress_lines(), remove=arguments.remove))
+    except ServiceUnavailableError as error:
+        print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
+        return 1
     except (CollectionRefused, ArtifactStoreAway, PyMongoError, NatsError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,6 +19,7 @@ from shared.garbage_collection.report import Report
 from shared.garbage_collection.stored_files import StoredFiles
 from shared.garbage_collection.sweep import Say, Sweep, spread
 from shared.garbage_collection.trust import Evidence
+from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
 from shared.nats_users import OPERATOR
 from shared.retention import DAY_S
@@ -53,7 +54,7 @@ async def collect(settings: CommonSettings, grace_days: float, say: Say, *, remo
 async def _mark(
     marks: Marks, databases: Databases, js: JetStreamContext, inbox_days: float, before: float, say: Say
 ) -> None:
-    progress, messages = await Progress.read(js), Messages(js)
+    progress, messages = await when_ready(lambda: Progress.read(js)), Messages(js)
     evidence = Evidence(progress, time.time() - inbox_days * DAY_S + _MARGIN_S, before)
     deleted = await asyncio.to_thread(databases.deleted_files)
     # What a deleted file names stays for one grace period: a job may be about to begin with it.
