@@ -1,14 +1,14 @@
 """What the documents of the services name, and whether a database is the one that handled the events."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from shared.garbage_collection.marks import Marks
+from shared.garbage_collection.progress_lines import Say
 
-Say = Callable[[str], None]
 _BATCH = 500
 _INBOX = "inbox"
 # What each process writes, whatever its database holds otherwise.

@@ -14,10 +14,11 @@ from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, FileDe
 from shared.garbage_collection.cached_files import CachedFiles
 from shared.garbage_collection.databases import Databases
 from shared.garbage_collection.marks import Marks
-from shared.garbage_collection.messages import Messages, Progress, StoredMessage
+from shared.garbage_collection.messages import ConsumerProgress, Messages, StoredMessage
+from shared.garbage_collection.progress_lines import Say
 from shared.garbage_collection.report import Report
 from shared.garbage_collection.stored_files import StoredFiles
-from shared.garbage_collection.sweep import Say, Sweep, spread
+from shared.garbage_collection.sweep import Sweep, spread
 from shared.garbage_collection.trust import Evidence
 from shared.jetstream_readiness import when_ready
 from shared.nats_replies import connection_options
@@ -54,7 +55,7 @@ async def collect(settings: CommonSettings, grace_days: float, say: Say, *, remo
 async def _mark(
     marks: Marks, databases: Databases, js: JetStreamContext, inbox_days: float, before: float, say: Say
 ) -> None:
-    progress, messages = await when_ready(lambda: Progress.read(js)), Messages(js)
+    progress, messages = await when_ready(lambda: ConsumerProgress.read(js)), Messages(js)
     evidence = Evidence(progress, time.time() - inbox_days * DAY_S + _MARGIN_S, before)
     deleted = await asyncio.to_thread(databases.deleted_files)
     # What a deleted file names stays for one grace period: a job may be about to begin with it.
@@ -74,7 +75,7 @@ async def _mark(
     await asyncio.to_thread(evidence.check, databases, documents)
 
 
-def _is_past(message: StoredMessage, deleted: Collection[str], progress: Progress, before: float) -> bool:
+def _is_past(message: StoredMessage, deleted: Collection[str], progress: ConsumerProgress, before: float) -> bool:
     """Whether a message is only about a file that was deleted, and has been handled.
 
     All other facts name what they named for ever, because a replay reads some of it again.

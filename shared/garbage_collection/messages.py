@@ -78,13 +78,13 @@ class Messages:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ConsumerProgress:
     """The last message of the stream up to which each consumer has handled all of its messages."""
 
     handled: Mapping[Consumer, int]
 
     @classmethod
-    async def read(cls, js: JetStreamContext) -> "Progress":
+    async def read(cls, js: JetStreamContext) -> "ConsumerProgress":
         """Raises `CollectionRefused` if a consumer is missing: then it is not known what it has still to handle."""
         handled: dict[Consumer, int] = {}
         for consumer in CONSUMERS:

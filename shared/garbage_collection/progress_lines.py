@@ -4,10 +4,11 @@ import sys
 import time
 from collections.abc import Callable
 
+Say = Callable[[str], None]
 _EVERY_S = 5.0
 
 
-def progress_lines() -> Callable[[str], None]:
+def progress_lines() -> Say:
     """Writes a line to standard error, at most one every few seconds."""
     last = time.monotonic()
 

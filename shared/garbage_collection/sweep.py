@@ -1,15 +1,14 @@
 """Counts, and removes, the files and cache entries that no mark protects."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.garbage_collection.cached_files import CachedFiles, CacheEntry
 from shared.garbage_collection.marks import Marks
+from shared.garbage_collection.progress_lines import Say
 from shared.garbage_collection.refusal import CollectionRefused
 from shared.garbage_collection.report import Report, Tally
 from shared.garbage_collection.stored_files import StoredFile, StoredFiles
 
-Say = Callable[[str], None]
 _MARKED_AT_ONCE = 500
 
 

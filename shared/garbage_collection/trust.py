@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from shared.consumers import CONSUMERS, Consumer
 from shared.garbage_collection.databases import Databases
-from shared.garbage_collection.messages import Progress, StoredMessage
+from shared.garbage_collection.messages import ConsumerProgress, StoredMessage
 from shared.garbage_collection.refusal import CollectionRefused
 
 _BY_SUBJECT: dict[tuple[str, str], list[Consumer]] = {}
@@ -19,7 +19,7 @@ _KNOWN_SHARE = 0.5
 class Evidence:
     """What the messages say. `inbox_since` is the time since when no inbox has forgotten an event."""
 
-    def __init__(self, progress: Progress, inbox_since: float, before: float) -> None:
+    def __init__(self, progress: ConsumerProgress, inbox_since: float, before: float) -> None:
         self._progress, self._inbox_since, self._before = progress, inbox_since, before
         self._messages: dict[str, int] = {}
         self._handled: dict[Consumer, str] = {}

@@ -9,7 +9,7 @@ from shared import events
 from shared.cloudevents import EventData
 from shared.consumers import CONSUMERS, consumer_of
 from shared.garbage_collection.databases import Databases
-from shared.garbage_collection.messages import Progress, StoredMessage
+from shared.garbage_collection.messages import ConsumerProgress, StoredMessage
 from shared.garbage_collection.refusal import CollectionRefused
 from shared.garbage_collection.trust import Evidence
 
@@ -36,7 +36,7 @@ def message(sequence: int, event: type[EventData], days_ago: float = 10) -> Stor
 
 
 def evidence(*messages: StoredMessage, handled: int = 100) -> Evidence:
-    found = Evidence(Progress(dict.fromkeys(CONSUMERS, handled)), NOW - 90 * DAY_S, NOW - 7 * DAY_S)
+    found = Evidence(ConsumerProgress(dict.fromkeys(CONSUMERS, handled)), NOW - 90 * DAY_S, NOW - 7 * DAY_S)
     for each in messages:
         found.add(each)
     return found
