@@ -12,7 +12,7 @@ from shared.garbage_collection.progress_lines import Say
 _BATCH = 500
 _INBOX = "inbox"
 # What each process writes, whatever its database holds otherwise.
-_OWN_WORK = (_INBOX, "sweeps", "leases", "tallies", "event_tallies")
+_OWN_WORK = ("sweeps", "leases", "tallies", "event_tallies")
 OF_FILES = {"gateway": ("files",), "trainer": ("datasets",)}
 """The collections whose documents stay when the file of their id is deleted. Its splits stay if a run names them."""
 

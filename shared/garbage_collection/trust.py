@@ -22,8 +22,9 @@ class Evidence:
     def __init__(self, progress: ConsumerProgress, inbox_since: float, before: float) -> None:
         self._progress, self._inbox_since, self._before = progress, inbox_since, before
         self._messages: dict[str, int] = {}
-        self._handled: dict[Consumer, str] = {}
-        """One event that each consumer has handled: the oldest that its inbox must know."""
+        self._oldest: dict[Consumer, StoredMessage] = {}
+        """The oldest message that each consumer has handled and its inbox must know."""
+        self._newest: dict[Consumer, StoredMessage] = {}
         self._behind: dict[Consumer, float] = {}
         """Since when a fact waits from which a service rebuilds its database."""
 
@@ -33,8 +34,9 @@ class Evidence:
             if not self._progress.has_handled(consumer, message):
                 if consumer.own and message.at < self._before:
                     self._behind.setdefault(consumer, message.at)
-            elif message.at >= self._inbox_since and consumer not in self._handled:
-                self._handled[consumer] = _id(message.data)
+            elif message.at >= self._inbox_since:
+                self._oldest.setdefault(consumer, message)
+                self._newest[consumer] = message
 
     def check(self, databases: Databases, documents: Mapping[str, int]) -> None:
         """Raise `CollectionRefused` unless each database is the one that its events were handled with."""
@@ -52,10 +54,12 @@ class Evidence:
             self._check_inbox(service, databases)
 
     def _check_inbox(self, service: str, databases: Databases) -> None:
-        handled = [(each.name, event) for each, event in self._handled.items() if each.service == service]
-        known = sum(databases.has_handled(service, *each) for each in handled)
-        if known < _KNOWN_SHARE * len(handled):
-            raise _lost(service, databases, f"knows only {known} of {len(handled)} events that {service} has handled")
+        """The oldest are unknown to a database that was lost, the newest to one that was restored as it was before."""
+        for handled in (self._oldest, self._newest):
+            of_service = {each.name: message for each, message in handled.items() if each.service == service}
+            known = sum(databases.has_handled(service, name, _id(each.data)) for name, each in of_service.items())
+            if known < _KNOWN_SHARE * len(of_service):
+                raise _lost(service, databases, f"knows {known} of {len(of_service)} events that {service} has handled")
 
 
 def _lost(service: str, databases: Databases, why: str) -> CollectionRefused:

@@ -54,8 +54,14 @@ def test_an_empty_database_is_refused_while_the_streams_hold_its_events() -> Non
 
 def test_a_database_that_does_not_know_what_it_has_handled_is_refused() -> None:
     """It was lost, and the service went on with an empty one."""
-    with pytest.raises(CollectionRefused, match="assay_evaluator knows only 0 of 1 events"):
+    with pytest.raises(CollectionRefused, match="assay_evaluator knows 0 of 1 events"):
         evidence(message(1, events.EvalDone)).check(Inboxes(()), FULL)
+
+
+def test_a_database_that_was_restored_as_it_was_before_its_newest_events_is_refused() -> None:
+    known = [f"{each.name}/evt-1" for each in CONSUMERS if each.event is events.EvalDone]
+    with pytest.raises(CollectionRefused, match="knows 0 of 1 events"):
+        evidence(message(1, events.EvalDone), message(2, events.EvalDone)).check(Inboxes(known), FULL)
 
 
 def test_an_event_that_the_inbox_may_have_forgotten_is_no_reason_to_refuse() -> None:
