@@ -25,9 +25,17 @@ def main() -> int:
     parser.add_argument(
         "--grace-days", type=grace_days, default=GRACE_DAYS, help=f"keep what is younger (default {GRACE_DAYS:g})"
     )
+    parser.add_argument("--archive", default="", help="where archived facts are (default: events/ in ASSAY_ARTIFACTS)")
     arguments = parser.parse_args()
     try:
-        report = asyncio.run(collect(CommonSettings(), arguments.grace_days, progress_lines(), remove=arguments.remove))
+        found = collect(
+            CommonSettings(),
+            arguments.grace_days,
+            progress_lines(),
+            remove=arguments.remove,
+            archive=arguments.archive,
+        )
+        report = asyncio.run(found)
     except ServiceUnavailableError as error:
         print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
         return 1

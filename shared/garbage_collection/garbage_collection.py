@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 import nats
 from nats.js import JetStreamContext
 
+from shared.archive.segments import Archive, archive_url
 from shared.consumers import CONSUMERS
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, FileDeleted
 from shared.garbage_collection.cached_files import CachedFiles
 from shared.garbage_collection.databases import Databases
 from shared.garbage_collection.marks import Marks
-from shared.garbage_collection.messages import ConsumerProgress, Messages, StoredMessage
+from shared.garbage_collection.messages import ConsumerProgress, Messages, StoredMessage, archived
 from shared.garbage_collection.progress_lines import Say
 from shared.garbage_collection.report import Report
 from shared.garbage_collection.stored_files import StoredFiles
@@ -35,14 +36,17 @@ _ABOUT_FILES = {event.type for event in (DatasetUploaded, DatasetReady, DatasetR
 _MARGIN_S = 2 * 3600.0
 
 
-async def collect(settings: CommonSettings, grace_days: float, say: Say, *, remove: bool) -> Report:
+async def collect(settings: CommonSettings, grace_days: float, say: Say, *, remove: bool, archive: str = "") -> Report:
     """Count the garbage, and remove it if asked to. The services may run.
+
+    `archive` is where archived facts are, if not beside the artifacts.
 
     Raises `CollectionRefused` if it cannot be known what is named, and `ArtifactStoreAway`.
     """
     files, marks, before = StoredFiles(settings.artifacts), Marks(), time.time() - grace_days * DAY_S
     async with _servers(settings) as (databases, js):
-        await _mark(marks, databases, js, settings.inbox_days, before, say)
+        facts = Archive(archive or archive_url(settings))
+        await _mark(marks, databases, js, facts, settings.inbox_days, before, say)
     sweep = Sweep(marks, files, CachedFiles(settings.cache_dir), before, say)
     report = Report(grace_days)
     await asyncio.to_thread(spread, marks, files, say)
@@ -53,7 +57,13 @@ async def collect(settings: CommonSettings, grace_days: float, say: Say, *, remo
 
 
 async def _mark(
-    marks: Marks, databases: Databases, js: JetStreamContext, inbox_days: float, before: float, say: Say
+    marks: Marks,
+    databases: Databases,
+    js: JetStreamContext,
+    archive: Archive,
+    inbox_days: float,
+    before: float,
+    say: Say,
 ) -> None:
     progress, messages = await when_ready(lambda: ConsumerProgress.read(js)), Messages(js)
     evidence = Evidence(progress, time.time() - inbox_days * DAY_S + _MARGIN_S, before)
@@ -61,15 +71,23 @@ async def _mark(
     # What a deleted file names stays for one grace period: a job may be about to begin with it.
     deleted -= {_file_id(message) async for message in messages.of(FileDeleted.type) if message.at >= before}
 
+    def mark(message: StoredMessage) -> None:
+        evidence.add(message)
+        if not _is_past(message, deleted, progress, before):
+            marks.add_named_in(message.data)
+        say(f"{message.stream}: message {message.sequence:,} read")
+
     async def mark_new_messages() -> None:
         async for message in messages.all_new():
-            evidence.add(message)
-            if not _is_past(message, deleted, progress, before):
-                marks.add_named_in(message.data)
-            say(f"{message.stream}: message {message.sequence:,} read")
+            mark(message)
 
-    # Messages first: the event that a service handles meanwhile is in its documents then.
+    def mark_archived() -> None:
+        for message in archived(archive):
+            mark(message)
+
+    # Messages first: what is archived or handled meanwhile is in the archive and in the documents then.
     await mark_new_messages()
+    await asyncio.to_thread(mark_archived)
     documents = await asyncio.to_thread(databases.mark, marks, deleted, say)
     await mark_new_messages()
     await asyncio.to_thread(evidence.check, databases, documents)

@@ -1,14 +1,16 @@
 """The messages of the streams, and how far each consumer has come."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from shared.archive.segments import Archive
 from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer
 from shared.garbage_collection.refusal import CollectionRefused
 from shared.topology import DEAD_STREAM
@@ -75,6 +77,17 @@ class Messages:
         finally:
             with suppress(Exception):
                 await subscription.unsubscribe()
+
+
+def archived(archive: Archive) -> Iterator[StoredMessage]:
+    """Facts that were moved from their stream into files; a replay reads them, too."""
+    try:
+        for segment in archive.segments():
+            for event in archive.read(segment):
+                at = datetime.fromisoformat(event.stored_at).timestamp()
+                yield StoredMessage(EVENTS_STREAM, event.place, event.subject, at, event.data)
+    except FileNotFoundError:
+        raise CollectionRefused("archived facts are being put back into their stream: try again afterwards") from None
 
 
 @dataclass(frozen=True)

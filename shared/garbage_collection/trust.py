@@ -35,8 +35,10 @@ class Evidence:
                 if consumer.own and message.at < self._before:
                     self._behind.setdefault(consumer, message.at)
             elif message.at >= self._inbox_since:
-                self._oldest.setdefault(consumer, message)
-                self._newest[consumer] = message
+                # Archived facts are read after newer ones.
+                known = self._oldest.get(consumer, message), self._newest.get(consumer, message)
+                self._oldest[consumer] = min(known[0], message, key=_place)
+                self._newest[consumer] = max(known[1], message, key=_place)
 
     def check(self, databases: Databases, documents: Mapping[str, int]) -> None:
         """Raise `CollectionRefused` unless each database is the one that its events were handled with."""
@@ -67,6 +69,10 @@ def _lost(service: str, databases: Databases, why: str) -> CollectionRefused:
         f"the database {databases.names[service]} {why}. Check ASSAY_MONGO_URL and ASSAY_DATABASE_PREFIX; if the "
         f"database was lost, restore it or rebuild it (`python -m shared.replay {service}`), and try again"
     )
+
+
+def _place(message: StoredMessage) -> int:
+    return message.sequence
 
 
 def _id(data: bytes) -> str:

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
 from shared import events
+from shared.archive.segments import Archive, ArchivedEvent
 from shared.cloudevents import EventData
 from shared.consumers import CONSUMERS, consumer_of
 from shared.garbage_collection.databases import Databases
-from shared.garbage_collection.messages import ConsumerProgress, StoredMessage
+from shared.garbage_collection.messages import ConsumerProgress, StoredMessage, archived
 from shared.garbage_collection.refusal import CollectionRefused
 from shared.garbage_collection.trust import Evidence
 
@@ -87,3 +89,21 @@ def test_databases_with_documents_and_streams_without_events_are_refused() -> No
     with pytest.raises(CollectionRefused, match="check ASSAY_NATS_URL"):
         evidence().check(Inboxes(()), FULL)
     evidence().check(Inboxes(()), dict.fromkeys(FULL, 0))
+
+
+def test_archived_facts_are_read_as_they_were_in_their_stream(tmp_path: Path) -> None:
+    archive = Archive(str(tmp_path / "events"))
+    events_of_both = [ArchivedEvent(n, f"2026-07-0{n}T00:00:00+00:00", "eval.done", b"{}") for n in (1, 2, 3)]
+    archive.write(events_of_both[:2])
+    archive.write(events_of_both[2:])
+    found = list(archived(archive))
+    assert [(each.stream, each.sequence, each.subject) for each in found] == [
+        ("ASSAY_EVENTS", n, "eval.done") for n in (1, 2, 3)
+    ]
+    assert found[1].at - found[0].at == DAY_S
+
+
+def test_archived_facts_that_are_read_last_are_still_the_oldest() -> None:
+    known = [f"{each.name}/evt-9" for each in CONSUMERS if each.event is events.EvalDone]
+    with pytest.raises(CollectionRefused, match="knows 0 of 1 events"):
+        evidence(message(9, events.EvalDone), message(1, events.EvalDone, days_ago=20)).check(Inboxes(known), FULL)
