@@ -157,7 +157,7 @@ async def test_a_replay_into_empty_databases_rebuilds_all_five_services(
             except TimeoutError:
                 found = differences(before, await stored(empty))
                 pytest.fail(json.dumps(found, indent=1, default=str))
-            assert (await second.http.get("/v1/models")).json() == served
+            assert same((await second.http.get("/v1/models")).json(), served)
             assert len(await open_reviews(second)) == 1
             letters = (await second.http.get("/v1/dead_letters")).json()["data"]
             assert letters == []
