@@ -3,7 +3,6 @@
 A file that takes too much memory ends this process and no other.
 """
 
-import errno
 import hashlib
 import resource
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from services.ingest.splits.assignment import NAMES, Shares
 from services.ingest.statistics.lengths import TokenCounter
 from services.ingest.suites.overlaps import KnownSuite
 from services.ingest.suites.questions import read
+from shared.artifact_outage import FULL, is_outage
 from shared.artifacts import Artifacts
 from shared.child import Parent, run
 from shared.events import Failure, RowError, Split, Splits
@@ -37,7 +37,7 @@ def main(parent: Parent) -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The result for a request to check or to render; `{"disk_full": reason}` where the disk is full."""
+    """The result for a request to check or to render; `{"unavailable": reason}` where store or disk is to blame."""
     artifacts, scratch = Artifacts(request["artifacts"], create=False), Path(request["scratch"])
     try:
         if "render" in request:
@@ -46,10 +46,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             result = check(PreparationRequest.model_validate(request["request"]), artifacts, scratch, request)
     except MemoryError:
         result = _too_large(request["memory_gib"])
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if not is_outage(error) and getattr(error, "errno", None) not in FULL:
             raise
-        return {"disk_full": str(error)}
+        return {"unavailable": str(error)}
     return result.model_dump(mode="json")
 
 

@@ -30,7 +30,15 @@ from services.trainer.domain.rows.general_rows import sample_rows
 from services.trainer.domain.rows.run_data import WarmStart
 from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.training_plan import TrainingPlan
-from services.trainer.domain.worker_messages import JobFailed, JobFinished, JobStopped, Prepared, WorkerMessage
+from services.trainer.domain.worker_messages import (
+    JobFailed,
+    JobFinished,
+    JobInterrupted,
+    JobStopped,
+    Prepared,
+    WorkerMessage,
+)
+from shared.artifact_outage import is_outage
 from shared.artifacts import Artifacts
 from shared.child import Parent, run
 from shared.events import Artifact
@@ -82,6 +90,8 @@ def _outcome(request: WorkerRequest, parent: Parent) -> WorkerMessage:
     except Stopped as stopped:
         return JobStopped(trained_tokens=stopped.trained_tokens, peak_memory_bytes=peak_memory_bytes())
     except Exception as error:
+        if is_outage(error):
+            return JobInterrupted(reason=str(error))
         code = failure_code(error)
         if code is None:
             raise

@@ -107,7 +107,7 @@ def made_up_adapter(line: Line, job_id: str, step: int) -> Artifact:
     config = {"peft_type": "LORA", "lora_alpha": 8, "r": 4, "base_model_name_or_path": BASE, "job": job_id}
     (folder / "adapter_config.json").write_text(json.dumps(config))
     save_file(pair(), folder / "adapter_model.safetensors")
-    return Artifacts(line.settings.artifacts).put_folder(folder)
+    return Artifacts(line.settings.artifacts, create=False).put_folder(folder)
 
 
 def _candidate(asked: TrainingRequested, step: int, adapter: Artifact) -> Candidate:

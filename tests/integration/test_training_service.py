@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import nats
@@ -222,6 +223,25 @@ async def test_replaying_the_stream_into_an_empty_database_trains_nothing(
         # Leases are renewed while a run trains, without an event.
         leases = {"leased_until": 0}
         assert after["run"] | leases == before["run"] | leases
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("forked")
+@pytest.mark.timeout(400)
+async def test_an_outage_of_the_artifact_store_delays_a_run_and_counts_as_no_crash(
+    bus_settings: CommonSettings, keyring: Keyring, tiny: dict[str, str]
+) -> None:
+    artifacts = Path(bus_settings.artifacts)
+    async with trainer(bus_settings, keyring, tiny) as world:
+        ready = dataset(bus_settings, "file-1")
+        artifacts.rename(artifacts.with_suffix(".away"))
+        await world.send(ready, requested("job-1", "file-1"))
+        # The first attempt has begun, and its process has ended.
+        await world.until("job-1", lambda found: found["run"]["attempt"] == 1 and not found["run"]["leased_until"])
+        assert (await world.run("job-1"))["run"]["crashes"] == 0
+        artifacts.with_suffix(".away").rename(artifacts)
+        found = (await world.ended("job-1"))["run"]
+    assert (found["status"], found["attempt"], found["crashes"]) == ("succeeded", 2, 0)
 
 
 async def start_consumers_over(settings: CommonSettings) -> None:

@@ -21,8 +21,8 @@ _PREFIX = "assay-ingest-"
 _log = telemetry.logger(__name__)
 
 
-class DiskFull(Exception):
-    """The file is not to blame: its event is delivered again, when there may be room."""
+class Unavailable(Exception):
+    """The artifact store is away, or the disk is full. The file is not to blame: its event is delivered again."""
 
 
 @dataclass
@@ -70,8 +70,8 @@ class WorkerProcess:
             self._warming = asyncio.create_task(self.warm())
             try:
                 answer = await child.reply()
-                if "disk_full" in answer:
-                    raise DiskFull(answer["disk_full"])
+                if "unavailable" in answer:
+                    raise Unavailable(answer["unavailable"])
                 return answer
             finally:
                 await child.kill()

@@ -88,8 +88,23 @@ class JobStopped(Value):
     peak_memory_bytes: int = 0
 
 
+class JobInterrupted(Value):
+    """An outage ended the attempt; the run is not to blame."""
+
+    type: Literal["interrupted"] = "interrupted"
+    reason: str
+
+
 WorkerMessage = Annotated[
-    Prepared | StepDone | Validated | CheckpointWritten | StateSaved | JobFinished | JobFailed | JobStopped,
+    Prepared
+    | StepDone
+    | Validated
+    | CheckpointWritten
+    | StateSaved
+    | JobFinished
+    | JobFailed
+    | JobStopped
+    | JobInterrupted,
     Field(discriminator="type"),
 ]
 _MESSAGES: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

@@ -10,6 +10,7 @@ from services.trainer.domain.worker_messages import (
     CheckpointWritten,
     JobFailed,
     JobFinished,
+    JobInterrupted,
     JobStopped,
     Prepared,
     StateSaved,
@@ -25,7 +26,7 @@ from shared.events import CheckpointSaved, Failure, TrainingProgress
 
 
 class Interrupted(Exception):
-    """Something outside the trainer stopped the worker process."""
+    """An outage, or something else outside the trainer, stopped the worker process."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ class WorkerMessageHandler:
                 await self.lease.end(lambda run, now: run.fail(failure, now))
             case JobStopped():
                 await self._on_stopped(message)
-        return isinstance(message, JobFinished | JobFailed | JobStopped)
+            case JobInterrupted():
+                if not await self._carry_out_request(JobStopped()):
+                    raise Interrupted(message.reason)
+        return isinstance(message, JobFinished | JobFailed | JobStopped | JobInterrupted)
 
     async def on_death(self, death: ChildDied) -> None:
         """The process died: carry out a pending stop or pause, else count a crash and fail after too many."""

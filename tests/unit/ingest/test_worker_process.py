@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.ingest import worker
-from services.ingest.adapters.worker_process import DiskFull, WorkerProcess
+from services.ingest.adapters.worker_process import Unavailable, WorkerProcess
 from services.ingest.config import Settings
 from services.ingest.ports import PreparationRequest
 from shared.artifacts import Artifacts
@@ -68,14 +68,30 @@ def test_what_killed_processes_left_is_removed_at_start(settings: Settings) -> N
     assert [folder.name for folder in settings.work_dir.iterdir()] == [kept.name]
 
 
-def test_a_full_disk_is_not_the_files_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+FULL = OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(worker, "check", full)
+
+@pytest.mark.parametrize("error", [FULL, TimeoutError("the bucket does not answer")], ids=["full", "bucket"])
+def test_a_full_disk_and_a_bucket_that_is_away_are_not_the_files_fault(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def check(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "check", check)
     asked = request(settings, jsonl(filler(12))).model_dump(mode="json")
     settled = {"request": asked, "artifacts": settings.common.artifacts, "scratch": str(settings.work_dir)}
-    assert worker.answer(settled) == {"disk_full": "[Errno 28] No space left on device"}
+    assert worker.answer(settled) == {"unavailable": str(error)}
+
+
+async def test_a_file_is_not_refused_while_the_artifact_folder_is_away(settings: Settings) -> None:
+    asked = request(settings, jsonl(filler(12)))
+    artifacts = Path(settings.common.artifacts)
+    artifacts.rename(artifacts.with_suffix(".away"))
+    with pytest.raises(Unavailable, match="mount its file system"):
+        await WorkerProcess(settings).prepare(asked)
+    artifacts.with_suffix(".away").rename(artifacts)
+    assert (await WorkerProcess(settings).prepare(asked)).splits is not None
 
 
 class FullDisk:
@@ -85,7 +101,7 @@ class FullDisk:
         return self
 
     async def reply(self) -> dict[str, Any]:
-        return {"disk_full": "No space left on device"}
+        return {"unavailable": "No space left on device"}
 
     async def kill(self) -> None:
         pass
@@ -94,5 +110,5 @@ class FullDisk:
 async def test_a_check_that_found_the_disk_full_is_tried_again_later(settings: Settings) -> None:
     process = WorkerProcess(settings)
     process._children = FullDisk()  # type: ignore[assignment]
-    with pytest.raises(DiskFull):
+    with pytest.raises(Unavailable):
         await process.prepare(request(settings, jsonl(filler(12))))
