@@ -146,7 +146,7 @@ class Artifacts:
                 self._fs.get_file(path, f"{folder}/copy")
                 self._write(Path(folder) / "copy", path)
         size = self._fs.size(path)
-        if 0 < size <= MAX_DOCUMENT_BYTES and is_document(self._fs.cat_file(path, 0, HEAD_BYTES)):
+        if 0 < size <= MAX_DOCUMENT_BYTES and is_document(self._fs.cat_file(path, start=0, end=HEAD_BYTES)):
             return digests_in(self._fs.cat_file(path))
         return set()
 

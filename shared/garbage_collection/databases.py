@@ -13,7 +13,7 @@ _BATCH = 500
 _INBOX = "inbox"
 # What each process writes, whatever its database holds otherwise.
 _OWN_WORK = ("sweeps", "leases", "tallies", "event_tallies")
-OF_FILES = {"gateway": ("files",), "trainer": ("datasets",)}
+OF_FILES = {"gateway": ("files",), "trainer": ("datasets",), "ingest": ("outcomes",)}
 """The collections whose documents stay when the file of their id is deleted. Its splits stay if a run names them."""
 
 
