@@ -8,6 +8,8 @@ from faststream.nats import NatsBroker
 from shared.cloudevents import CONTENT_TYPE, Envelope
 from shared.topology import DEAD_PREFIX, DEAD_STREAM, PUBLISH_TIMEOUT_S
 
+CONSUMER = "assay-consumer"
+"""The header that names the consumer that failed. On a replayed event it is the only consumer that handles it."""
 _EXCERPT_BYTES = 1000
 
 
@@ -40,7 +42,7 @@ async def publish(broker: NatsBroker, letter: DeadLetter) -> None:
         headers={
             "Nats-Msg-Id": f"{letter.consumer}/{letter.key}",
             "content-type": CONTENT_TYPE,
-            "assay-consumer": letter.consumer,
+            CONSUMER: letter.consumer,
             "assay-deliveries": str(letter.deliveries),
             "assay-error": f"{type(letter.error).__name__}: {letter.error}".replace("\n", " ")[:1000],
         },

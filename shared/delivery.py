@@ -93,6 +93,10 @@ class Deliveries:
     async def _deliver(self, received: Sequence[ReceivedEvent], subscription: Subscription) -> None:
         batch = _Batch(subscription)
         for one in received:
+            if not one.is_for(subscription.consumer.name):
+                # Not marked as handled: this consumer may still have to handle the event itself, or its own letter.
+                await self._acknowledge(one)
+                continue
             try:
                 batch.add(one)
             except UnreadableError as error:

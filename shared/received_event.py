@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from shared import events
 from shared.cloudevents import Envelope, EventData
+from shared.dead_letters import CONSUMER
 
 
 class UnreadableError(Exception):
@@ -37,6 +38,10 @@ class ReceivedEvent:
     def traceparent(self) -> str | None:
         """The context of its publication, or of its cause where publishing made no span."""
         return (self.message.headers or {}).get("traceparent") or self.envelope.traceparent
+
+    def is_for(self, consumer: str) -> bool:
+        """False for a dead letter of another consumer that was replayed."""
+        return (self.message.headers or {}).get(CONSUMER, consumer) == consumer
 
     def check(self) -> None:
         """Raise `UnreadableError` for a message that is not a known event."""

@@ -43,7 +43,7 @@ class CommonSettings(BaseSettings):
     event_max_bytes: int = Field(default=1024**3, ge=1024**2)
     inbox_days: float = Field(default=90, ge=1)
     """How long a service knows which events it has handled. An event that comes again later is handled again, so this
-    must be longer than the longest outage, and than the time after which dead letters are replayed."""
+    must be longer than the longest outage."""
 
 
 class ServiceSettings(BaseSettings):

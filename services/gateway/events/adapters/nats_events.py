@@ -19,10 +19,10 @@ from services.gateway.common.domain.errors import BadRequest
 from services.gateway.events.adapters.merged_sources import merged
 from services.gateway.events.domain.stream_position import StreamPlace
 from services.gateway.events.ports import DeadLetter, StreamLevel
-from shared import telemetry
+from shared import dead_letters, telemetry
 from shared.bus import PUBLISH_TIMEOUT_S, Bus
 from shared.cloudevents import Envelope
-from shared.consumers import EVENTS_STREAM, PROGRESS_STREAM, stream_of
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, stream_of
 from shared.events import EVENTS
 from shared.topology import DEAD_STREAM
 from shared.web import Unavailable
@@ -30,6 +30,7 @@ from shared.web import Unavailable
 T = TypeVar("T")
 _STREAMS = (EVENTS_STREAM, PROGRESS_STREAM)
 """In the order of the numbers of a `StreamPlace`."""
+_CONSUMERS = frozenset(consumer.name for consumer in CONSUMERS)
 # After this silence subscribers get a keep-alive.
 IDLE_S = 10.0
 AGAIN_S = 1.0
@@ -62,22 +63,29 @@ class NatsEventStream:
         message = await self._message(DEAD_STREAM, place)
         if message is None:
             return None
-        if (message.subject or "").startswith("$JS."):
-            advisory = json.loads(message.data or b"{}")
-            message = await self._message(advisory["stream"], advisory["stream_seq"])
-        envelope = _event(message)
-        # Only the consumer that failed has no inbox entry for the event, so only that one handles it again.
+        consumer, failed = await self._failed(message)
+        envelope = _event(failed)
+        if consumer not in _CONSUMERS:
+            text = f"This version has no consumer {consumer!r}, so nothing would handle the event."
+            raise BadRequest(text, code="no_such_consumer")
         await reach(
             self._js.publish(
                 envelope.type,
                 envelope.model_dump_json(exclude_none=True).encode(),
                 stream=stream_of(EVENTS[envelope.type]),
                 timeout=PUBLISH_TIMEOUT_S,
-                headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}"},
+                headers={"Nats-Msg-Id": f"replay-{place}-{uuid4()}", dead_letters.CONSUMER: consumer},
             )
         )
         await reach(self._js.delete_msg(DEAD_STREAM, place))
         return envelope.type
+
+    async def _failed(self, letter: RawStreamMsg) -> tuple[str, RawStreamMsg | None]:
+        """The consumer that failed, and the event, which the server's own letters only point to."""
+        if (letter.subject or "").startswith("$JS."):
+            advisory = json.loads(letter.data or b"{}")
+            return advisory["consumer"], await self._message(advisory["stream"], advisory["stream_seq"])
+        return (letter.headers or {}).get(dead_letters.CONSUMER, ""), letter
 
     async def levels(self) -> dict[str, StreamLevel]:
         infos = [await reach(self._js.stream_info(stream)) for stream in (EVENTS_STREAM, DEAD_STREAM)]
@@ -212,7 +220,7 @@ def _letter(message: RawStreamMsg) -> DeadLetter:
         id=str(message.seq),
         time=str(getattr(message, "time", "") or ""),
         subject=message.subject or "",
-        consumer=headers.get("assay-consumer", ""),
+        consumer=headers.get(dead_letters.CONSUMER, ""),
         deliveries=int(headers.get("assay-deliveries", 0)),
         error=headers.get("assay-error", "the last delivery was neither acknowledged nor refused"),
         event=_shown(message.data or b""),
