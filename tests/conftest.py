@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import fsspec
 import nats
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,15 +20,18 @@ from shared.settings import CommonSettings
 from shared.store.indexes import Indexes
 from tests.local_stack import adapters, base_model, engine, local_settings, local_stack, make_adapter, say
 from tests.mongo_server import MongoServer
-from tests.other_servers import NatsCluster, SecantusServer, chosen
+from tests.nats_cluster import COPIES, NatsCluster
+from tests.other_servers import SecantusServer, chosen
 from tests.ports import free_port, wait_for_port
 from tests.scheduling import SharedProcessScheduling, place
+from tests.seaweed_server import SeaweedServer
 
 __all__ = ["adapters", "base_model", "engine", "local_settings", "local_stack", "make_adapter", "say"]
 
 BIN = Path(sys.executable).parent
 # Read before a test clears the environment of `ASSAY_` variables.
-MONGO, MONGO_URL, NATS = chosen("MONGO"), chosen("MONGO_URL"), chosen("NATS")
+MONGO, MONGO_URL, NATS, S3 = chosen("MONGO"), chosen("MONGO_URL"), chosen("NATS"), chosen("S3")
+BUCKET = "assay"
 
 # A busy machine is slow; that is not a fault of the code under test.
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,8 +47,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedProces
     return SharedProcessScheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=place)
+    # With another server only the tests that use it.
+    others = {"nats_server": NATS, "mongo_url": MONGO or MONGO_URL, "s3_url": S3}
+    wanted = {name for name, other in others.items() if other}
+    left_out = [item for item in items if wanted and not wanted & set(getattr(item, "fixturenames", ()))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @dataclass
@@ -97,40 +108,59 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.kill()
 
 
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a bucket; empty where artifacts are in a folder."""
+    if S3 != "seaweedfs":
+        yield ""
+        return
+    server = SeaweedServer(tmp_path_factory.mktemp("s3"))
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "path", [*sys.path, server.packages])
+        fsspec.filesystem("s3").mkdir(BUCKET)
+        yield f"s3://{BUCKET}"
+    server.kill()
+
+
 @pytest.fixture
-def common(tmp_path: Path, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> CommonSettings:
+def common(tmp_path: Path, mongo_url: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> CommonSettings:
     """Settings with separate databases, artifacts and keys for each test. NATS is not started."""
     for name in [name for name in os.environ if name.startswith("ASSAY_")]:
         monkeypatch.delenv(name)
     (tmp_path / "artifacts").mkdir()
+    prefix = f"t{uuid4().hex[:10]}_"
     return CommonSettings(
         mongo_url=mongo_url,
-        database_prefix=f"t{uuid4().hex[:10]}_",
-        artifacts=str(tmp_path / "artifacts"),
+        database_prefix=prefix,
+        artifacts=f"{s3_url}/{prefix}" if s3_url else str(tmp_path / "artifacts"),
         cache_dir=tmp_path / "cache",
         keys_file=tmp_path / "keys.json",
     )
 
 
 @pytest.fixture
-async def bus_settings(common: CommonSettings, nats_server: NatsServer | NatsCluster) -> AsyncIterator[CommonSettings]:
-    """Settings that also name a NATS server whose streams were just declared and are empty.
+async def bus_settings(
+    common: CommonSettings, nats_server: NatsServer | NatsCluster, request: pytest.FixtureRequest
+) -> CommonSettings:
+    """Settings that also name a NATS server whose streams are declared and empty.
 
-    Of a cluster, one server is killed once the streams are declared.
+    Of a cluster, one server is killed: another one for each file of tests.
     """
     settings = common.model_copy(update={"nats_url": nats_server.url})
     if isinstance(nats_server, NatsCluster):
-        await nats_server.ready()
-        settings = settings.model_copy(update={"event_replicas": 3})
-    client = await nats.connect(nats_server.url.split(","))
+        settings = settings.model_copy(update={"event_replicas": COPIES})
+        await nats_server.prepare(settings, request.module.__name__)
+        return settings
+    client = await nats.connect(nats_server.url)
     js = client.jetstream(timeout=30)
     for stream in await js.streams_info():
         await js.delete_stream(stream.config.name)
     await topology.declare(js, settings)
-    if isinstance(nats_server, NatsCluster):
-        nats_server.lose_one()
-    yield settings
     await client.close()
+    return settings
 
 
 @pytest.fixture

@@ -21,6 +21,16 @@ async def stored_messages(js: nats.js.JetStreamContext) -> list[RawStreamMsg]:
     """Every message that is an event: facts and requests, then progress, each the oldest first."""
     messages: list[RawStreamMsg] = []
     for stream in (EVENTS_STREAM, PROGRESS_STREAM):
-        last = (await js.stream_info(stream)).state.last_seq
-        messages += [await js.get_msg(stream, sequence) for sequence in range(1, last + 1)]
+        messages += await _stored(js, stream)
     return messages
+
+
+async def stored_facts(js: nats.js.JetStreamContext) -> list[RawStreamMsg]:
+    """Facts and requests, the oldest first."""
+    return await _stored(js, EVENTS_STREAM)
+
+
+async def _stored(js: nats.js.JetStreamContext, stream: str) -> list[RawStreamMsg]:
+    state = (await js.stream_info(stream)).state
+    # A stream that was purged begins behind its last message.
+    return [await js.get_msg(stream, sequence) for sequence in range(max(state.first_seq, 1), state.last_seq + 1)]

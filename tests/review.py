@@ -13,7 +13,7 @@ from shared.cloudevents import Envelope, EventData
 from shared.events import ModelApproved, ModelRejected, ReviewScored
 from shared.security import Keyring
 from shared.settings import CommonSettings
-from tests.jetstream import jetstream
+from tests.jetstream import jetstream, stored_facts
 from tests.unit.review.evidence import evaluation, finish, sample_lines
 
 BEST = {"accuracy": 5, "politeness": 5, "usefulness": 5}
@@ -46,9 +46,7 @@ async def published(settings: CommonSettings, *types: str) -> list[EventData]:
     """Everything that review has published, in order; without `types` all but configuration."""
     found: list[EventData] = []
     async with jetstream(settings) as js:
-        last = (await js.stream_info(topology.EVENTS_STREAM)).state.last_seq
-        for sequence in range(1, last + 1):
-            message = await js.get_msg(topology.EVENTS_STREAM, sequence)
+        for message in await stored_facts(js):
             envelope = Envelope.model_validate_json(message.data or b"")
             wanted = envelope.type in types if types else envelope.type not in CONFIGURATION
             if envelope.source == "urn:assay:review" and wanted:

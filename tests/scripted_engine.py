@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,7 +111,7 @@ async def serve(engine: ScriptedEngine, port: int = 0) -> AsyncIterator[None]:
 
 def adapter(settings: CommonSettings, seed: int) -> Any:
     """A small LoRA adapter in the artifact store, different for each seed."""
-    folder = Path(settings.artifacts).parent / f"adapter-{seed}"
+    folder = settings.cache_dir.parent / f"adapter-{seed}"
     folder.mkdir(parents=True)
     config = {"peft_type": "LORA", "lora_alpha": 8, "r": 2, "base_model_name_or_path": BASE}
     (folder / "adapter_config.json").write_text(json.dumps(config))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import httpx
 import pytest
 
@@ -66,8 +67,8 @@ async def streams(settings: CommonSettings) -> dict[str, Any]:
 
 
 def artifacts(settings: CommonSettings) -> dict[str, bytes]:
-    root = Path(settings.artifacts)
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    files, root = fsspec.url_to_fs(settings.artifacts)
+    return {path.removeprefix(root): files.cat_file(path) for path in files.find(root)}
 
 
 async def upload(at: FiveServices) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import nats
 import pytest
+from nats.js import JetStreamContext
 from prometheus_client import REGISTRY
 
 from shared import topology
@@ -24,6 +25,7 @@ from shared.outbox import Outbox
 from shared.settings import CommonSettings
 from shared.store import Entity, Store
 from tests.conftest import NatsServer
+from tests.jetstream import jetstream
 from tests.ports import free_port
 
 Handle = Callable[[TrainingQueued], Awaitable[None]]
@@ -101,13 +103,12 @@ async def test_a_permanent_error_goes_to_the_dead_letters_with_its_reason(start,
 
     bus = await start(handle)
     await bus.publish(Envelope.of(TrainingQueued(job_id="a"), "test"))
-    client = await nats.connect(bus_settings.nats_url)
-    letters = await client.jetstream().subscribe("dead.>", stream=topology.DEAD_STREAM)
-    letter = await letters.next_msg(timeout=10)
+    async with jetstream(bus_settings) as js:
+        letters = await js.subscribe("dead.>", stream=topology.DEAD_STREAM)
+        letter = await letters.next_msg(timeout=10)
     assert letter.subject == "dead.trainer-training_queued"
     assert "no such thing will ever work" in letter.headers["assay-error"]
     assert Envelope.model_validate_json(letter.data).data == TrainingQueued(job_id="a").model_dump()
-    await client.close()
 
 
 async def test_a_message_that_is_not_an_event_becomes_a_dead_letter(start, bus_settings) -> None:
@@ -115,11 +116,10 @@ async def test_a_message_that_is_not_an_event_becomes_a_dead_letter(start, bus_s
         raise AssertionError("must not be called")
 
     await start(handle)
-    client = await nats.connect(bus_settings.nats_url)
-    await client.jetstream().publish("training.queued", b"{nonsense")
-    letters = await client.jetstream().subscribe("dead.>", stream=topology.DEAD_STREAM)
-    assert (await letters.next_msg(timeout=10)).data == b"{nonsense"
-    await client.close()
+    async with jetstream(bus_settings) as js:
+        await js.publish("training.queued", b"{nonsense")
+        letters = await js.subscribe("dead.>", stream=topology.DEAD_STREAM)
+        assert (await letters.next_msg(timeout=10)).data == b"{nonsense"
 
 
 async def test_an_unfinished_event_goes_to_another_replica_when_a_process_stops(start) -> None:
@@ -278,13 +278,19 @@ def test_an_event_with_a_natural_key_always_has_the_same_id() -> None:
     assert Envelope.of(rolled, "x").id != Envelope.of(rolled, "x").id
 
 
-async def test_progress_is_forgotten_and_never_fills_the_stream_of_facts(common, nats_server) -> None:
-    settings = common.model_copy(update={"nats_url": nats_server.url, "event_max_bytes": 1024**2})
-    client = await nats.connect(nats_server.url)
-    js = client.jetstream(timeout=30)
-    for stream in await js.streams_info():
-        await js.delete_stream(stream.config.name)
-    await topology.declare(js, settings)
+@pytest.fixture
+async def js(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[JetStreamContext]:
+    """The JetStream of a server that has no streams."""
+    server = NatsServer(free_port(), tmp_path_factory.mktemp("nats"))
+    server.start()
+    client = await nats.connect(server.url)
+    yield client.jetstream(timeout=30)
+    await client.close()
+    server.kill()
+
+
+async def test_progress_is_forgotten_and_never_fills_the_stream_of_facts(common, js) -> None:
+    await topology.declare(js, common.model_copy(update={"event_max_bytes": 1024**2}))
     body = b"x" * 64_000
     for _ in range(40):
         await js.publish("training.progress", body)
@@ -293,25 +299,18 @@ async def test_progress_is_forgotten_and_never_fills_the_stream_of_facts(common,
     assert facts.state.messages == 1
     assert progress.state.first_seq > 20
     assert progress.state.last_seq == 40
-    await client.close()
 
 
-async def test_an_upgrade_moves_progress_out_of_the_stream_of_facts(common, nats_server) -> None:
-    settings = common.model_copy(update={"nats_url": nats_server.url})
-    client = await nats.connect(nats_server.url)
-    js = client.jetstream(timeout=30)
-    for stream in await js.streams_info():
-        await js.delete_stream(stream.config.name)
+async def test_an_upgrade_moves_progress_out_of_the_stream_of_facts(common, js) -> None:
     # As an earlier version declared it.
     await js.add_stream(name=topology.EVENTS_STREAM, subjects=["training.progress", "training.queued"])
     progress = Consumer("gateway", TrainingProgress)
     await js.add_consumer(topology.EVENTS_STREAM, topology.consumer_config(progress))
     await js.publish("training.progress", b"a step")
     await js.publish("training.queued", b"a fact")
-    await topology.declare(js, settings)
+    await topology.declare(js, common)
     facts = await js.stream_info(topology.EVENTS_STREAM, subjects_filter=">")
     assert facts.state.subjects == {"training.queued": 1}
     assert (await js.consumer_info(topology.PROGRESS_STREAM, progress.name)).num_pending == 0
     await js.publish("training.progress", b"the next step")
     assert (await js.consumer_info(topology.PROGRESS_STREAM, progress.name)).num_pending == 1
-    await client.close()

@@ -1,62 +1,21 @@
 """Events followed live as server-sent events: filters, resuming, and the events that a key may see."""
 
-import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
 
 from shared.events import EVENTS, TrainingMetrics, TrainingProgress
 from shared.settings import CommonSettings
+from tests.followed_events import following
 from tests.gateway import BASE, Gateway, candidate, eventually, review, rows, running, saved
-
-Told = dict[str, Any]
 
 
 @pytest.fixture
 async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
     async with running(bus_settings, ["http://127.0.0.1:9"], max_event_streams=3) as gateway:
         yield gateway
-
-
-@asynccontextmanager
-async def following(http: httpx.AsyncClient, **asked: Any) -> AsyncIterator[list[Told]]:
-    """What is told, as it comes; it is listened to when this is entered."""
-    told: list[Told] = []
-    heard = asyncio.Event()
-
-    async def listen(answer: httpx.Response) -> None:
-        assert answer.status_code == 200
-        lines: dict[str, str] = {}
-        async for line in answer.aiter_lines():
-            heard.set()
-            if line.startswith(":"):
-                continue
-            if line:
-                name, _, value = line.partition(": ")
-                lines[name] = value
-            elif "data" in lines:
-                told.append({**json.loads(lines["data"]), "place": lines["id"], "event": lines["event"]})
-                lines = {}
-
-    async def try_to_listen() -> None:
-        # That others have hung up is noticed a moment later.
-        while not heard.is_set():
-            async with http.stream("GET", "/v1/events", **asked) as answer:
-                if answer.status_code != 429:
-                    await listen(answer)
-
-    task = asyncio.create_task(try_to_listen())
-    try:
-        await asyncio.wait_for(heard.wait(), 10)
-        yield told
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def new_job(gateway: Gateway, http: httpx.AsyncClient) -> str:

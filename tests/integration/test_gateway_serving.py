@@ -51,7 +51,7 @@ def sdk(gateway: Gateway) -> AsyncOpenAI:
 def put(settings: CommonSettings, folder: Path) -> Artifact:
     """The adapter in the artifact store, as a trainer puts it there."""
     wanted = {"adapter_config.json", "adapter_model.safetensors"}
-    scratch = Path(settings.artifacts).parent / f"put-{folder.name}"
+    scratch = settings.cache_dir.parent / f"put-{folder.name}"
     shutil.copytree(folder, scratch, ignore=lambda _, names: [n for n in names if n not in wanted], dirs_exist_ok=True)
     return Artifacts(settings.artifacts).put_folder(scratch)
 

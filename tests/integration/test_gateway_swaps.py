@@ -50,7 +50,7 @@ async def before(settings: CommonSettings, *engines: Engine, gateways: int = 1) 
 
 def adapter(settings: CommonSettings, number: int) -> Candidate:
     """A version whose weights are like no other's."""
-    folder = Path(settings.artifacts).parent / f"adapter-{number}"
+    folder = settings.cache_dir.parent / f"adapter-{number}"
     folder.mkdir()
     config = {"peft_type": "LORA", "lora_alpha": 8 + number, "base_model_name_or_path": BASE}
     (folder / "adapter_config.json").write_text(json.dumps(config))
@@ -60,7 +60,7 @@ def adapter(settings: CommonSettings, number: int) -> Candidate:
 
 def whole(settings: CommonSettings, root: Path, number: int, inputs: int = 6) -> Candidate:
     """A version that is a whole model."""
-    folder = Path(settings.artifacts).parent / f"whole-{number}"
+    folder = settings.cache_dir.parent / f"whole-{number}"
     shutil.copytree(root, folder)
     save_file({f"{MODULE}.weight": np.full((8, inputs), number, np.float32)}, folder / "model.safetensors")
     made = candidate(f"job-{number}", adapter=Artifacts(settings.artifacts).put_folder(folder), suffix=ALIAS)

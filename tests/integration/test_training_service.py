@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import nats
 import pytest
 from litestar.testing import AsyncTestClient
 
@@ -19,6 +18,7 @@ from services.trainer.app import build
 from services.trainer.config import Settings
 from services.trainer.domain.curve.advice import ADVICE
 from services.trainer.domain.model_names import job_id_for_file
+from shared import replay
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.cloudevents import Envelope, EventData
@@ -38,7 +38,7 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import Store
 from tests.integration.forkserver_workers import ForkedWorkers
-from tests.jetstream import stored_messages
+from tests.jetstream import jetstream, stored_messages
 from tests.running import descendants
 
 ASKED = Hyperparameters(n_epochs=3, batch_size=4, learning_rate=0.01, n_checkpoints=3, lora_rank=4)
@@ -246,14 +246,8 @@ async def test_an_outage_of_the_artifact_store_delays_a_run_and_counts_as_no_cra
 
 async def start_consumers_over(settings: CommonSettings) -> None:
     """Deliver the whole stream to every consumer again."""
-    from shared import topology
-
-    client = await nats.connect(settings.nats_url)
-    js = client.jetstream()
-    for consumer in topology.CONSUMERS:
-        await js.delete_consumer(consumer.stream, consumer.name)
-    await topology.declare(js, settings)
-    await client.close()
+    async with jetstream(settings) as js:
+        await replay.start_over(js, replay.SERVICES)
 
 
 @pytest.mark.model
