@@ -13,6 +13,7 @@ from services.gateway.access.service.people import People
 from services.gateway.common.domain.errors import BadRequest, Conflict, Missing, NotPermitted
 from shared.security import Key, Keyring, NotAuthenticated, new_key
 from shared.store import MemoryStore
+from shared.web import Unavailable
 from tests.memory_keys import MemoryKeys
 
 DAY_S = 24 * 3600
@@ -94,6 +95,32 @@ async def test_an_invitation_is_accepted_once_also_by_ten_at_the_same_time(
     )
     assert sum(isinstance(outcome, Key) for outcome in outcomes) == 1
     assert len(people.listed()) == 1
+    with pytest.raises(NotAuthenticated, match="used before"):
+        await invitations.look(secret)
+
+
+async def test_an_invitation_whose_person_could_not_be_stored_works_again(
+    invitations: Invitations, author: Key, people: People, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_key: Key) -> None:
+        raise Unavailable("NATS does not answer")
+
+    secret, made = await invitations.create(ASKED, author)
+    with monkeypatch.context() as patch:
+        patch.setattr(invitations.keys, "create", away)
+        with pytest.raises(Unavailable, match="does not answer"):
+            await invitations.accept(secret, "Lin", "")
+    with pytest.raises(Unavailable, match="being used"):
+        await invitations.look(secret)
+    clock.now += 20
+    person = await invitations.accept(secret, "Lin", "")
+    assert [each.own.id for each in people.listed()] == [person.id]
+    used = await invitations.invitations.get(made.id)
+    assert used is not None
+    assert used.person_id == person.id
+    with pytest.raises(NotAuthenticated, match="used before"):
+        await invitations.accept(secret, "Lin", "")
+    await people.remove(person.id, author)
     with pytest.raises(NotAuthenticated, match="used before"):
         await invitations.look(secret)
 

@@ -10,7 +10,10 @@ from services.gateway.common.domain.errors import Conflict, Missing
 from shared.cloudevents import EventData
 from shared.security import Key, NotAuthenticated, new_key
 from shared.store import Collection, Cursor, Page
+from shared.web import Unavailable
 
+_MAKING_S = 15.0
+"""Longer than an attempt to store a person takes."""
 _WHY = {
     "used": "this invitation was used before; sign in with a new link, which an administrator makes",
     "expired": "this invitation has expired; ask an administrator for a new one",
@@ -49,7 +52,8 @@ class Invitations:
         found = await self.invitations.get(id_of(secret))
         if found is None:
             raise NotAuthenticated("this invitation is not known here; ask an administrator for a new one")
-        if (state := found.state(self.now())) != "open":
+        state = found.state(self.now())
+        if state != "open" and not await self._lacks_person(found):
             raise NotAuthenticated(_WHY[state])
         return found
 
@@ -59,6 +63,10 @@ class Invitations:
         made, _ = new_key(name.strip()[:64] or invitation.name, invitation.scopes)
         spoken = language if language in ("en", "zh") else invitation.language
         person = made.model_copy(update={"person_id": made.id, "language": spoken, "team": invitation.team})
+        if invitation.used_at is not None:
+            person = person.model_copy(update={"id": invitation.person_id, "person_id": invitation.person_id})
+            await self.keys.create(person)
+            return person
         now = self.now()
 
         def use(known: Invitation) -> tuple[Invitation, list[EventData]] | None:
@@ -71,6 +79,18 @@ class Invitations:
             raise NotAuthenticated(_WHY[used.state(now)] if used else _WHY["revoked"])
         await self.keys.create(person)
         return person
+
+    async def _lacks_person(self, used: Invitation) -> bool:
+        """Whether an invitation was used while NATS was away, so that its person could not be stored.
+
+        Raises `Unavailable` while that may still happen.
+        """
+        now = self.now()
+        if used.used_at is None or now >= used.expires_at or await self.keys.get(used.person_id) is not None:
+            return False
+        if now - used.used_at < _MAKING_S:
+            raise Unavailable("this invitation is being used; try again in some seconds")
+        return True
 
     async def revoke(self, invitation_id: str) -> Invitation:
         """Make a link useless; raises `Missing`, or `Conflict` for one that was used."""
