@@ -142,17 +142,12 @@ def common(tmp_path: Path, mongo_url: str, s3_url: str, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-async def bus_settings(
-    common: CommonSettings, nats_server: NatsServer | NatsCluster, request: pytest.FixtureRequest
-) -> CommonSettings:
-    """Settings that also name a NATS server whose streams are declared and empty.
-
-    Of a cluster, one server is killed: another one for each file of tests.
-    """
+async def bus_settings(common: CommonSettings, nats_server: NatsServer | NatsCluster) -> CommonSettings:
+    """Settings that also name a NATS server whose streams are declared and empty. Of a cluster, two servers run."""
     settings = common.model_copy(update={"nats_url": nats_server.url})
     if isinstance(nats_server, NatsCluster):
         settings = settings.model_copy(update={"event_replicas": COPIES})
-        await nats_server.prepare(settings, request.module.__name__)
+        await nats_server.prepare(settings)
         return settings
     client = await nats.connect(nats_server.url)
     js = client.jetstream(timeout=30)

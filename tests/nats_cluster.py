@@ -1,25 +1,28 @@
 """A cluster of three NATS servers in tests, one of which is killed while they run."""
 
 import asyncio
+import json
 import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import nats
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from shared import topology
-from shared.consumers import CONSUMERS
+from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM
 from shared.jetstream_readiness import when_ready
 from shared.settings import CommonSettings
 from tests.ports import free_port, wait_for_port
 
 COPIES = 3
 _WHOLE_S = 60.0
+_FORGET_S = 0.1
 
 
 def _ports() -> list[int]:
@@ -36,9 +39,6 @@ class NatsCluster:
     routes: list[int] = field(default_factory=_ports)
     monitors: list[int] = field(default_factory=_ports)
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict[int, subprocess.Popen[bytes]])
-    lost: int = -1
-    module: str = ""
-    """The file of tests for which a server was lost."""
 
     @property
     def url(self) -> str:
@@ -56,18 +56,17 @@ class NatsCluster:
         for number in list(self.processes):
             self._kill(number)
 
-    async def prepare(self, settings: CommonSettings, module: str) -> None:
-        """Empty streams, and a server that was killed for this file of tests, another one for each file."""
-        changes = module != self.module
-        if changes:
-            await self.whole()
-        async with self._jetstream() as js:
+    async def prepare(self, settings: CommonSettings) -> None:
+        """Empty streams; the first time a server is killed then, so that all tests run on the other two."""
+        async with self._connected() as client:
+            js = client.jetstream(timeout=30)
+            if not await self._is_declared(client):
+                await self.whole()
+                await when_ready(lambda: topology.declare(js, settings))
             await self._empty(js, settings)
-            if changes:
-                self.lost = (self.lost + 1) % COPIES
-                self._kill(self.lost)
+            if len(self.processes) == COPIES:
+                self._kill(0)
                 await self._elected(js)
-        self.module = module
 
     async def whole(self) -> None:
         """Start what was lost, and wait until all copies of all streams and consumers are the same."""
@@ -82,17 +81,34 @@ class NatsCluster:
 
     async def lose_leader(self, stream: str) -> None:
         """Kill the server that leads a stream. The cluster must be whole before."""
-        async with self._jetstream() as js:
-            cluster = (await js.stream_info(stream)).cluster
+        async with self._connected() as client:
+            cluster = (await client.jetstream().stream_info(stream)).cluster
         assert cluster is not None
-        self.lost = int((cluster.leader or "n0").removeprefix("n"))
-        self._kill(self.lost)
+        self._kill(int((cluster.leader or "n0").removeprefix("n")))
+
+    async def _is_declared(self, client: Client) -> bool:
+        found: set[str] = set()
+        for stream in (EVENTS_STREAM, PROGRESS_STREAM):
+            answer = await client.request(f"$JS.API.CONSUMER.NAMES.{stream}", b"{}", timeout=10)
+            found |= set(json.loads(answer.data).get("consumers", ()))
+        return found >= {consumer.name for consumer in CONSUMERS}
 
     async def _empty(self, js: JetStreamContext, settings: CommonSettings) -> None:
-        """Declare what is missing, and purge the rest: making all consumers anew would take ten seconds and more."""
-        await when_ready(lambda: topology.declare(js, settings))
-        for stream in (*topology.streams(settings), topology.keys_bucket(settings), topology.sessions_bucket(settings)):
-            await when_ready(lambda name=stream.name or "": js.purge_stream(name))
+        """Purge all streams: to make them and their consumers anew would take ten seconds and more."""
+        events, buckets = (
+            topology.streams(settings),
+            (topology.keys_bucket(settings), topology.sessions_bucket(settings)),
+        )
+        # A purge alone does not forget the ids by which JetStream refuses an event that it has stored. A change of the
+        # time for which they are kept may take effect only with the next change.
+        for window_s in (_FORGET_S, _FORGET_S + 0.01):
+            for stream in events:
+                await js.update_stream(replace(stream, duplicate_window=window_s))
+        await asyncio.sleep(2 * _FORGET_S)
+        for stream in (*events, *buckets):
+            await js.purge_stream(stream.name or "")
+        for stream in events:
+            await js.update_stream(stream)
 
     async def _elected(self, js: JetStreamContext) -> None:
         """Wait until every consumer has a leader again; those of streams and of the cluster come first."""
@@ -100,10 +116,10 @@ class NatsCluster:
             await when_ready(lambda each=consumer: js.consumer_info(each.stream, each.name, timeout=2), pause_s=0.2)
 
     @asynccontextmanager
-    async def _jetstream(self) -> AsyncIterator[JetStreamContext]:
+    async def _connected(self) -> AsyncIterator[Client]:
         client = await nats.connect(self.url.split(","))
         try:
-            yield client.jetstream(timeout=30)
+            yield client
         finally:
             await client.close()
 

@@ -4,7 +4,7 @@ Of a cluster (`make test-cluster`) it is the leader of a stream; a single server
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
@@ -87,15 +87,13 @@ async def dead_letters(settings: CommonSettings) -> int:
         return (await when_ready(lambda: js.stream_info(topology.DEAD_STREAM))).state.messages
 
 
-async def test_every_event_is_handled_once_and_those_of_an_aggregate_in_order(
-    bus_settings, say: Say, lose: Lose
-) -> None:
-    store = MemoryStore("trainer")
-    bus, handled = Bus(bus_settings.nats_url, "trainer", store, RetryPolicy(delays_s=(0.2,))), list[tuple[str, int]]()
+async def test_every_event_is_handled_once_and_those_of_a_job_in_order(bus_settings, say: Say, lose: Lose) -> None:
+    bus = Bus(bus_settings.nats_url, "trainer", MemoryStore("trainer"), RetryPolicy(delays_s=(0.2,)))
+    handled: dict[str, list[int]] = defaultdict(list)
 
     async def handle(event: TrainingQueued) -> None:
         await asyncio.sleep(0.01)
-        handled.append((event.job_id, event.turn))
+        handled[event.job_id].append(event.turn)
 
     bus.subscribe(TrainingQueued, handle)
     await bus.start()
