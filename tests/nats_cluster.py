@@ -58,13 +58,15 @@ class NatsCluster:
 
     async def prepare(self, settings: CommonSettings) -> None:
         """Empty streams; the first time a server is killed then, so that all tests run on the other two."""
+        first = len(self.processes) == COPIES
+        if first:
+            await self.whole()
         async with self._connected() as client:
             js = client.jetstream(timeout=30)
-            if not await self._is_declared(client):
-                await self.whole()
+            if first or not await self._is_declared(client):
                 await when_ready(lambda: topology.declare(js, settings))
-            await self._empty(js, settings)
-            if len(self.processes) == COPIES:
+            await when_ready(lambda: self._empty(js, settings))
+            if first:
                 self._kill(0)
                 await self._elected(js)
 
