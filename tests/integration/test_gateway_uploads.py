@@ -20,6 +20,12 @@ async def gateway(bus_settings: CommonSettings) -> AsyncIterator[Gateway]:
         yield gateway
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of other gateways on this machine do not count."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def left_on_disk() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("assay-upload-*"))
 
