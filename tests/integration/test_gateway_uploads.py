@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import fsspec
 import openai
 import pytest
 
@@ -72,6 +73,7 @@ async def test_a_damaged_file_arrives_incomplete(gateway) -> None:
     sdk = gateway.sdk("train")
     file = await sdk.files.create(file=("a", rows(200)), purpose="fine-tune")
     [event] = await eventually(lambda: gateway.heard(DatasetUploaded))
-    Path(event.artifact.uri.removeprefix("file://")).write_bytes(b"y" * event.artifact.bytes)
+    with fsspec.open(event.artifact.uri, "wb") as stored:
+        stored.write(b"y" * event.artifact.bytes)
     with pytest.raises(openai.APIConnectionError):
         await sdk.files.content(file.id)
