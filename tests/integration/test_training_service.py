@@ -233,11 +233,12 @@ async def test_an_outage_of_the_artifact_store_delays_a_run_and_counts_as_no_cra
 ) -> None:
     artifacts = Path(bus_settings.artifacts)
     async with trainer(bus_settings, keyring, tiny) as world:
-        ready = dataset(bus_settings, "file-1")
+        ready = dataset(bus_settings, "file-1", rows=64)
+        await world.send(ready, requested("job-1", "file-1", n_epochs=10, n_checkpoints=4))
+        await world.until("job-1", lambda found: bool(found["curve"]))
         artifacts.rename(artifacts.with_suffix(".away"))
-        await world.send(ready, requested("job-1", "file-1"))
-        # The first attempt has begun, and its process has ended.
-        await world.until("job-1", lambda found: found["run"]["attempt"] == 1 and not found["run"]["leased_until"])
+        # The process ends when it cannot store the first checkpoint.
+        await world.until("job-1", lambda found: not found["run"]["leased_until"])
         assert (await world.run("job-1"))["run"]["crashes"] == 0
         artifacts.with_suffix(".away").rename(artifacts)
         found = (await world.ended("job-1"))["run"]
