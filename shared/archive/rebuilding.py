@@ -32,7 +32,7 @@ async def restore(js: JetStreamContext, archive: Archive, settings: CommonSettin
             raise ArchiveError("the archive is empty: the stream holds all events")
         _check_size(archive, await _stored_bytes(js), settings)
         last = (await js.stream_info(EVENTS_STREAM)).state.last_seq
-        places = await positions(js, last)
+        places = await positions(js)
         await write_up_to(js, archive, last, say)
         notes = Rebuilding(positions=places, last=last)
         archive.note_rebuilding(notes)

@@ -1,24 +1,21 @@
 """The messages of the streams, and how far each consumer has come."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from shared.archive.segments import Archive
 from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer
 from shared.garbage_collection.refusal import CollectionRefused
+from shared.stored_messages import handled_up_to, messages
 from shared.topology import DEAD_STREAM
 
 STREAMS = (EVENTS_STREAM, PROGRESS_STREAM, DEAD_STREAM)
-_FETCHED = 500
-_FETCH_S = 10.0
-_LEFT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,31 +49,14 @@ class Messages:
             yield message
 
     async def _after(self, stream: str, sequence: int, subject: str = ">") -> AsyncGenerator[StoredMessage]:
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=sequence + 1,
-            filter_subject=subject,
-            ack_policy=AckPolicy.NONE,
-            inactive_threshold=_LEFT_S,
-            mem_storage=True,
-            num_replicas=1,
-        )
         try:
-            made = await self.js.add_consumer(stream, config)
+            async with aclosing(messages(self.js, stream, sequence + 1, subject)) as found:
+                async for message in found:
+                    yield _stored(message)
         except NotFoundError:
             raise CollectionRefused(
                 f"NATS has no stream {stream}. Check ASSAY_NATS_URL; on a new server run `python -m shared.topology`"
             ) from None
-        waiting = made.num_pending or 0
-        subscription = await self.js.pull_subscribe_bind(made.name, stream)
-        try:
-            while waiting:
-                for message in await subscription.fetch(_FETCHED, timeout=_FETCH_S):
-                    waiting = message.metadata.num_pending
-                    yield _stored(message)
-        finally:
-            with suppress(Exception):
-                await subscription.unsubscribe()
 
 
 def archived(archive: Archive) -> Iterator[StoredMessage]:
@@ -102,15 +82,11 @@ class ConsumerProgress:
         handled: dict[Consumer, int] = {}
         for consumer in CONSUMERS:
             try:
-                # Read first: what comes later is not handled.
-                last = (await js.stream_info(consumer.stream)).state.last_seq
-                info = await js.consumer_info(consumer.stream, consumer.name)
+                handled[consumer] = await handled_up_to(js, consumer)
             except NotFoundError:
                 raise CollectionRefused(
                     f"NATS has no consumer {consumer.name}: run `python -m shared.topology`, and start the services"
                 ) from None
-            floor = info.ack_floor.stream_seq if info.ack_floor else 0
-            handled[consumer] = floor if info.num_pending or info.num_ack_pending else last
         return cls(handled)
 
     def has_handled(self, consumer: Consumer, message: StoredMessage) -> bool:

@@ -40,12 +40,16 @@ class Restoration:
         await self.templates.create(version)
 
     async def ready(self, event: DatasetReady) -> None:
-        if await self.datasets.get(event.file_id) is None:
+        if await self._is_lost(event.file_id):
             await self.outcomes.create(Outcome(id=event.file_id, ready=event))
 
     async def rejected(self, event: DatasetRejected) -> None:
-        if await self.datasets.get(event.file_id) is None:
+        if await self._is_lost(event.file_id):
             await self.outcomes.create(Outcome(id=event.file_id, rejected=event))
+
+    async def _is_lost(self, file_id: str) -> bool:
+        """Whether the dataset of a file is missing although the file was not deleted."""
+        return await self.datasets.get(file_id) is None and await self.deleted_files.get(file_id) is None
 
     async def without_content(self, upload: DatasetUploaded) -> bool:
         """Store the dataset of a file whose content is gone; False if it must be checked."""
