@@ -66,6 +66,9 @@ class WebhookDispatcher:
     async def _follow(self) -> None:
         known = await self.positions.get(POSITION)
         newest = await self.stream.newest()
+        if known is None:
+            # Otherwise an outage before the first save would make it begin later.
+            await self._save_position(newest)
         place = saved = known.read.at_most(newest) if known else newest
         async for found in self.stream.follow((), place):
             if found is not None:
