@@ -147,7 +147,7 @@ def test_a_page_that_is_open_when_the_session_ends_says_so(site: Site, store: Ru
 def test_crashes_pauses_and_early_stops_are_marked_on_the_curve_and_told_in_words(
     site: Site, store: RunStore, admin: Page
 ) -> None:
-    causes = (("crash", 20), ("pause", 100), ("trainer_left", 180))
+    causes = (("crash", 20), ("outage", 60), ("pause", 100), ("trainer_left", 180))
     interruptions = tuple(Interruption(step=step, cause=cause, at=1) for cause, step in causes)  # type: ignore[arg-type]
     validations = tuple(Validation(step=step, loss=0.5, accuracy=0.9) for step in (50, 100, 150, 200))
     planned = plan("ftjob-marked", 620, (310, 620)).model_copy(update={"early_stopping": True})
@@ -155,12 +155,17 @@ def test_crashes_pauses_and_early_stops_are_marked_on_the_curve_and_told_in_word
     add(store, run("ftjob-marked", "succeeded", stop_reason="the validation loss did not improve", **facts), 230)
     admin.goto(f"{site.url}/console/trainer/jobs/ftjob-marked")
     live = admin.locator("#live")
-    for words in ("Recovered from a crash, step 20", "Paused and resumed, step 100", "Another trainer took over"):
+    for words in (
+        "Recovered from a crash, step 20",
+        "Interrupted by an outage, step 60",
+        "Paused and resumed, step 100",
+        "Another trainer took over",
+    ):
         expect(live).to_contain_text(words)
     expect(live).to_contain_text("lowers the learning rate to zero until step 230")
     expect(live).not_to_contain_text("more epochs")
     expect(live).to_contain_text("390 planned steps were saved")
-    expect(live.locator("svg[role=img] g title")).to_have_count(5)
+    expect(live.locator("svg[role=img] g title")).to_have_count(6)
     check_page(admin)
 
 

@@ -243,6 +243,7 @@ async def test_an_outage_of_the_artifact_store_delays_a_run_and_counts_as_no_cra
         artifacts.with_suffix(".away").rename(artifacts)
         found = (await world.ended("job-1"))["run"]
     assert (found["status"], found["attempt"], found["crashes"]) == ("succeeded", 2, 0)
+    assert [each["cause"] for each in found["interruptions"]] == ["outage"]
 
 
 async def start_consumers_over(settings: CommonSettings) -> None:

@@ -15,7 +15,7 @@ class Flag:
     role: str
 
 
-_ROLES: Mapping[str, str] = {"crash": "bad", "pause": "ink", "trainer_left": "ink"}
+_ROLES: Mapping[str, str] = {"crash": "bad", "outage": "bad", "pause": "ink", "trainer_left": "ink"}
 
 
 def flags_of(run: TrainingRun, last_step: int) -> list[Flag]:

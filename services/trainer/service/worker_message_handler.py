@@ -59,8 +59,7 @@ class WorkerMessageHandler:
             case JobStopped():
                 await self._on_stopped(message)
             case JobInterrupted():
-                if not await self._carry_out_request(JobStopped()):
-                    raise Interrupted(message.reason)
+                await self._on_interrupted(message)
         return isinstance(message, JobFinished | JobFailed | JobStopped | JobInterrupted)
 
     async def on_death(self, death: ChildDied) -> None:
@@ -113,6 +112,11 @@ class WorkerMessageHandler:
         # A saved state without a request means that this trainer is shutting down: the run stays claimable.
         if not await self._carry_out_request(message) and not message.state_saved:
             raise Interrupted(f"another program stopped the training process of run {self.lease.run.id}")
+
+    async def _on_interrupted(self, message: JobInterrupted) -> None:
+        if not await self._carry_out_request(JobStopped()):
+            await self.lease.change(lambda run: run.model_copy(update={"interrupted_by": "outage"}))
+            raise Interrupted(message.reason)
 
     async def _carry_out_request(self, stopped: JobStopped) -> bool:
         """End or pause the run if that was requested."""

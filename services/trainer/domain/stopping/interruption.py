@@ -4,11 +4,14 @@ from typing import Literal
 
 from shared.events import Value
 
-Cause = Literal["crash", "pause", "trainer_left"]
+Cause = Literal["crash", "outage", "pause", "trainer_left"]
 
 
 class Interruption(Value):
-    """A new attempt went on after `step`, at `at` in Unix seconds. `trainer_left`: its trainer was stopped or lost."""
+    """A new attempt went on after `step`, at `at` in Unix seconds.
+
+    `trainer_left`: its trainer was stopped or lost. `outage`: the artifact store was away.
+    """
 
     step: int
     cause: Cause
