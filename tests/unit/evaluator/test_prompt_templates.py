@@ -1,6 +1,9 @@
 """Untrusted prompt templates are rendered literally and limited."""
 
+import itertools
+import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -70,6 +73,27 @@ def test_a_slow_template_is_stopped() -> None:
     with pytest.raises(CannotBeScored, match="takes longer than 2 s"):
         PromptTemplate(template)({"letters": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
     assert time.monotonic() - started < RENDER_TIMEOUT_S + 1
+
+
+class SlowToGo:
+    """Its end takes until after the limit, and drops the exception that meets it."""
+
+    def __del__(self) -> None:
+        time.sleep(RENDER_TIMEOUT_S + 0.5)
+
+
+def endless() -> Iterator[object]:
+    yield SlowToGo()
+    yield from itertools.repeat("a")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_slow_template_is_stopped_although_a_finalizer_drops_the_first_alarm() -> None:
+    due_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    with pytest.raises(CannotBeScored, match="takes longer than 2 s"):
+        PromptTemplate("{% for a in letters %}{% endfor %}")({"letters": endless()})
+    # The limit of the test itself still runs.
+    assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) == (due_s > 0)
 
 
 def test_a_too_long_prompt_is_refused() -> None:

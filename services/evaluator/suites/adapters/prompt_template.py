@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from services.evaluator.scoring.domain.item import CannotBeScored
 MAX_CHARACTERS = 200_000
 MAX_NUMBER = 10**18
 RENDER_TIMEOUT_S = 2.0
+_AGAIN_S = 0.1
 # Each can produce very large values, run code, or read files.
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "calls",
@@ -100,18 +102,25 @@ class _TimedOut(Exception):
 
 @contextmanager
 def _deadline(limit_s: float) -> Generator[None]:
-    """Raise `_TimedOut` in the main thread after `limit_s`; Jinja's loops are Python, so a signal interrupts them."""
+    """Raise `_TimedOut` in the main thread after `limit_s`; Jinja's loops are Python, so a signal interrupts them.
+
+    It is raised again and again: Python drops an exception that meets a finalizer or a callback of the garbage
+    collector. The timer that ran before goes on afterwards.
+    """
 
     def on_alarm(_signal: int, _frame: object) -> None:
         raise _TimedOut(f"takes longer than {limit_s:g} s")
 
-    before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    handler, started = signal.signal(signal.SIGALRM, on_alarm), time.monotonic()
+    due_s, every_s = signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)
+        if due_s:
+            left_s = due_s - (time.monotonic() - started)
+            signal.setitimer(signal.ITIMER_REAL, max(left_s, _AGAIN_S), every_s)
 
 
 def _refused(reason: str) -> CannotBeScored:
