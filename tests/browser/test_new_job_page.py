@@ -1,11 +1,12 @@
 """The form of a new job in a browser: the trainer's pages beside the gateway's jobs API, over stores in memory."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from litestar import Router
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from services.gateway.common.api.error_responses import HANDLERS
 from services.gateway.fine_tuning.api.jobs import routes as jobs_api
@@ -121,6 +122,27 @@ def test_a_value_that_cannot_be_used_is_explained_at_its_field(form: Page) -> No
     form.get_by_label("Method").select_option("full")
     expect(form.locator("#out-lora_rank")).to_contain_text("does not apply to tuning 'full'")
     check_page(form)
+
+
+def test_the_plan_is_that_of_the_last_change_although_an_earlier_answer_is_late(form: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    form.route("**/console/trainer/new/plan?**", hold_the_first)
+    with form.expect_request("**/console/trainer/new/plan?**"):
+        form.get_by_label("Rank of LoRA").fill("8")
+    form.get_by_label("Epochs").fill("2")
+    form.get_by_label("Method").select_option("full")
+    form.wait_for_timeout(600)
+    # The browser may have dropped it.
+    with suppress(Error):
+        held[0].continue_()
+    expect(form.locator("#out-lora_rank")).to_contain_text("does not apply to tuning 'full'")
 
 
 def test_the_time_is_estimated_from_runs_that_were_measured_on_this_machine(
