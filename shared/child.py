@@ -125,9 +125,14 @@ class Children:
             if self._ready is None or not self._ready.alive:
                 self._ready = await Child.spawn(self._module, self._environment)
 
-    async def start(self, request: dict[str, Any]) -> Child:
-        """Send the request to the child that is ready, or to a new one."""
-        child, self._ready = self._ready, None
+    async def start(self, request: dict[str, Any], *, new: bool = False) -> Child:
+        """Send the request to the child that is ready, or to a new one; with `new` only to a new one.
+
+        What killed a child a moment ago may have killed the one that is ready, too.
+        """
+        child = None
+        if not new:
+            child, self._ready = self._ready, None
         if child is None or not child.alive:
             child = await Child.spawn(self._module, self._environment)
         await child.ask(request)

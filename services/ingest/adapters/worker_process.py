@@ -39,14 +39,15 @@ class WorkerProcess:
         """Refuses a file whose check ended the process twice."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return PreparationResult.model_validate(await self._ask(request=request.model_dump(mode="json")))
+                asked = {"request": request.model_dump(mode="json")}
+                return PreparationResult.model_validate(await self._ask(asked, new=attempt > 1))
             except ChildDied as died:
                 _log.warning("the check of a file died", file=request.upload.file_id, attempt=attempt, error=str(died))
         return _died()
 
     async def render(self, request: RenderRequest) -> RenderResult:
         """Raises `ChildDied` where the process ended: the event is then delivered again."""
-        return RenderResult.model_validate(await self._ask(render=request.model_dump(mode="json")))
+        return RenderResult.model_validate(await self._ask({"render": request.model_dump(mode="json")}))
 
     async def warm(self) -> None:
         """See that a process waits for the next file."""
@@ -63,10 +64,10 @@ class WorkerProcess:
     async def close(self) -> None:
         await self._children.close()
 
-    async def _ask(self, **asked: Any) -> Any:
+    async def _ask(self, asked: dict[str, Any], *, new: bool = False) -> Any:
         # Made here, so that it goes when the child dies.
         with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self.settings.work_dir) as scratch:
-            child = await self._children.start({**self._document(scratch), **asked})
+            child = await self._children.start({**self._document(scratch), **asked}, new=new)
             self._warming = asyncio.create_task(self.warm())
             try:
                 answer = await child.reply()

@@ -97,7 +97,7 @@ async def test_a_file_is_not_refused_while_the_artifact_folder_is_away(settings:
 class FullDisk:
     """Children of which each finds the disk full."""
 
-    async def start(self, _request: dict[str, Any]) -> "FullDisk":
+    async def start(self, _request: dict[str, Any], *, new: bool) -> "FullDisk":
         return self
 
     async def reply(self) -> dict[str, Any]:

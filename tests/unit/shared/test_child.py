@@ -121,3 +121,16 @@ async def test_a_killed_child_leaves_no_processes(talker: str) -> None:
     child = await Child.start(talker, {"say": "stay"})
     await child.kill()
     await asyncio.wait_for(child.kill(), 1)
+
+
+async def test_a_new_child_is_started_where_the_ready_one_may_have_been_killed(talker: str) -> None:
+    children = Children(talker)
+    await children.keep_ready()
+    ready = children._ready
+    assert ready is not None
+    # Its end is noticed only when this coroutine waits.
+    os.kill(ready.pid, signal.SIGKILL)
+    child = await children.start({"say": "hello"}, new=True)
+    assert await anext(child.messages()) == {"echo": "hello"}
+    await child.kill()
+    await children.close()
