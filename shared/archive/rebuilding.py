@@ -1,6 +1,7 @@
 """Makes the stream of facts anew from the archive and what the stream holds, so that a replay reads all of it."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -53,7 +54,8 @@ async def _rebuild(
     places: Mapping[str, int],
     say: Callable[[str], None],
 ) -> None:
-    count = sum(1 for _ in _events(archive))
+    old_places = [event.place for event in _events(archive)]
+    count = len(old_places)
     # Deleted messages leave gaps, which are not made again: places only grow, so nobody skips an event.
     first = last - count + 1
     try:
@@ -61,11 +63,8 @@ async def _rebuild(
     except NotFoundError:
         say("the stream is missing, as an interrupted restore leaves it")
     await js.add_stream(replace(_config(settings), first_seq=first))
-    starts: dict[str, int] = dict.fromkeys(places, last + 1)
     part: list[ArchivedEvent] = []
     for place, event in enumerate(_events(archive), first):
-        for name in [name for name, old in places.items() if starts[name] > last and event.place >= old]:
-            starts[name] = place
         part.append(event)
         if len(part) == _BATCH or place == last:
             await _publish(js, part)
@@ -74,8 +73,9 @@ async def _rebuild(
                 say(f"{place - first + 1:,} of {count:,} events are in the stream again")
     await _check_complete(js, count, last)
     for consumer in CONSUMERS:
-        if consumer.name in starts and consumer.stream == EVENTS_STREAM:
-            begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": starts[consumer.name]}
+        if consumer.name in places:
+            start = first + bisect_left(old_places, places[consumer.name])
+            begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start}
             await js.add_consumer(EVENTS_STREAM, replace(consumer_config(consumer), **begin))
 
 

@@ -40,7 +40,7 @@ class StoredFiles:
             check_present(self.root)
 
     def documents(self, digests: Sequence[str]) -> Iterator[bytes]:
-        """The content of those artifacts that may name others; a missing one has none."""
+        """The content of those artifacts that may name others. A missing artifact is skipped."""
         paths = [f"{self.root}/sha256/{digest[:2]}/{digest}" for digest in digests]
         # Object stores read them side by side.
         heads = self._fs.cat_ranges(paths, 0, HEAD_BYTES, on_error="return")

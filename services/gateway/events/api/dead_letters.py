@@ -43,7 +43,7 @@ async def replay(place: FromPath[int], dead_letters: NamedDependency[DeadLetters
 async def replay_all(request: AnyRequest, dead_letters: NamedDependency[DeadLetters]) -> dict[str, Any]:
     """Publish all of a type, of a consumer or of both again, the oldest first, at most 1000 in one request.
 
-    `has_more` says that more are left; `kept` counts those that are no events and stay.
+    `has_more` says that more are left; `kept` counts messages that are not events and stay.
     """
     done = await dead_letters.replay_all(read(LetterFilter, await optional_json_body(request)))
     return {"object": "dead_letters.replayed", "replayed": done.replayed, "kept": done.kept, "has_more": done.more}

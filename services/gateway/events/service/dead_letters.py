@@ -27,7 +27,7 @@ class LetterPage:
 
 @dataclass
 class Replayed:
-    """How many letters were published again, how many are no events and stay, and whether more are left to replay."""
+    """How many letters were published again, how many stay because they are not events, and whether more are left."""
 
     replayed: int = 0
     kept: int = 0
