@@ -1,13 +1,13 @@
 """What serving needs from the outside: engines, weights on a disk, and the traffic splits of the inference part."""
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.engine_weights import EngineWeights
-from services.gateway.serving.domain.lineage import RollbackPin
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin
 from services.gateway.serving.domain.lora_adapter import AdapterFiles
 from shared.weights.header import Tensor
 
@@ -94,7 +94,7 @@ class TrafficPlans(Protocol):
     """How requests of stable names are split among versions; owned by the inference part."""
 
     async def refresh(
-        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Container[str]
+        self, lineages: Lineages, pins: Mapping[str, RollbackPin], bases: Container[str]
     ) -> list[Deployment]:
         """Read the splits again; returns the deployments that they need loaded."""
         ...

@@ -35,7 +35,9 @@ async def save(stored: Collection[Deployment], job_id: str, status: str) -> None
 
 
 def status(known: KnownDeployments) -> dict[str, str]:
-    return {each.id: each.status for each in known.all}
+    """Of those that are pending or deployed."""
+    deployed = [each for lineage in known.lineages.by_alias.values() for each in lineage]
+    return {each.id: each.status for each in [*known.lineages.pending.values(), *deployed]}
 
 
 async def test_changes_and_new_deployments_are_seen(stored: Collection[Deployment], clock: Clock) -> None:
@@ -49,15 +51,17 @@ async def test_changes_and_new_deployments_are_seen(stored: Collection[Deploymen
     assert status(known) == {"job-0": "pending", "job-1": "deployed", "job-2": "pending", "job-3": "pending"}
 
 
-async def test_the_number_rises_only_with_a_change(stored: Collection[Deployment], clock: Clock) -> None:
+async def test_a_change_is_taken_once(stored: Collection[Deployment], clock: Clock) -> None:
     known = KnownDeployments(stored, clock)
     await known.refresh()
-    number = known.number
+    assert len(known.take_changed()) == 3
     await known.refresh()
-    assert known.number == number
+    assert known.take_changed() == ()
     await save(stored, "job-1", "deployed")
     await known.refresh()
-    assert known.number == number + 1
+    await known.refresh()
+    assert [each.id for each in known.take_changed()] == ["job-1"]
+    assert [each.id for each in known.lineages.of("address")] == ["job-1"]
 
 
 async def test_only_what_changed_lately_and_what_is_pending_is_read(stored, clock: Clock, monkeypatch) -> None:
@@ -80,7 +84,7 @@ async def test_only_what_changed_lately_and_what_is_pending_is_read(stored, cloc
     await save(stored, "job-2", "deleted")
     await known.refresh()
     assert found == [1, 1]
-    assert status(known) == {"job-0": "pending", "job-1": "deployed", "job-2": "deleted"}
+    assert status(known) == {"job-0": "pending", "job-1": "deployed"}
 
 
 async def test_a_change_without_a_time_is_seen_after_ten_minutes(stored, clock: Clock) -> None:
@@ -96,4 +100,4 @@ async def test_a_change_without_a_time_is_seen_after_ten_minutes(stored, clock: 
     assert status(known)["job-1"] == "deployed"
     clock.now += 1
     await known.refresh()
-    assert status(known)["job-1"] == "deleted"
+    assert "job-1" not in status(known)

@@ -7,7 +7,7 @@ from services.gateway.inference.domain.stream_events import EventCutter, error_o
 from services.gateway.serving.domain.catalog import Catalog
 from services.gateway.serving.domain.deployment import MAX_REFUSALS, Deployment, backoff_s, failed_attempt
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages, wanted
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 from services.gateway.serving.domain.pool import Pool, address_url, check_id, check_url, seeded, to_discover
 from services.gateway.serving.domain.replica import LONGEST_REST_S, PATIENCE, STRIKES
 from tests.gateway import BASE, candidate
@@ -22,7 +22,7 @@ def deployment(job_id: str, at: float, suffix: str | None = "address", status: s
 def test_an_alias_means_the_newest_approval_that_is_served_whatever_was_deployed_last() -> None:
     old, new, waiting = deployment("a", 1.0), deployment("b", 2.0), deployment("c", 3.0, status="pending")
     for order in ([old, new, waiting], [waiting, new, old]):
-        catalog = Catalog([BASE], order)
+        catalog = Catalog([BASE], Lineages(order))
         target = catalog.find("address")
         assert target is not None
         assert target.version == new.candidate.version
@@ -35,20 +35,20 @@ def test_an_alias_that_was_turned_back_stays_there_until_something_newer_is_depl
     line = [deployment(f"a{n}", float(n)) for n in range(4)]
     version = line[0].candidate.version
     alias = RollbackPin(id="address", at=9.0, version=version, beyond=3.0)
-    target = Catalog([BASE], line, [alias]).find("address")
+    target = Catalog([BASE], Lineages(line), {alias.id: alias}).find("address")
     assert target is not None
     assert target.version == version
     # It is kept loaded though it is not among the newest.
-    assert {d.id for d in wanted(line, 2, [alias])} == {"a3", "a2", "a0"}
-    assert {d.id for d in wanted(line, 2)} == {"a3", "a2"}
+    assert {d.id for d in Lineages(line).wanted(2, {alias.id: alias})} == {"a3", "a2", "a0"}
+    assert {d.id for d in Lineages(line).wanted(2, {})} == {"a3", "a2"}
     pending = deployment("a4", 4.0, status="pending")
-    assert current(lineages([*line, pending])["address"], alias) == line[0]
+    assert current(Lineages([*line, pending]).of("address"), alias) == line[0]
     newer = deployment("a4", 4.0)
-    assert current(lineages([*line, newer])["address"], alias) == newer
+    assert current(Lineages([*line, newer]).of("address"), alias) == newer
 
 
 def test_a_base_model_cannot_be_hidden_by_an_alias() -> None:
-    target = Catalog([BASE], [deployment("a", 1.0, suffix=BASE)]).find(BASE)
+    target = Catalog([BASE], Lineages([deployment("a", 1.0, suffix=BASE)])).find(BASE)
     assert target is not None
     assert target.candidate is None
 
@@ -56,7 +56,7 @@ def test_a_base_model_cannot_be_hidden_by_an_alias() -> None:
 def test_what_waits_and_the_newest_of_each_alias_stay_loaded() -> None:
     some = [deployment(f"a{n}", n) for n in range(5)] + [deployment(f"b{n}", n, suffix="other") for n in range(2)]
     some.append(deployment("waiting", 0.0, status="pending"))
-    assert {d.id for d in wanted(some, keep=2)} == {"a4", "a3", "b1", "b0", "waiting"}
+    assert {d.id for d in Lineages(some).wanted(2, {})} == {"a4", "a3", "b1", "b0", "waiting"}
 
 
 def test_failures_wait_longer_each_time_up_to_a_minute() -> None:
@@ -73,7 +73,7 @@ def test_a_failure_is_for_good_when_the_weights_are_unfit_or_it_was_refused_too_
     assert unfit.status == "failed"
     assert unfit.failure is not None
     assert (unfit.failure.permanent, unfit.failure.attempt, unfit.failure.replica) == (True, 1, "http://a")
-    assert wanted([unfit], keep=3) == []
+    assert Lineages([unfit]).wanted(3, {}) == []
     absent = refused = waiting
     for n in range(1, MAX_REFUSALS + 1):
         absent = failed_attempt(absent, "away", None, "absent", now=10.0)

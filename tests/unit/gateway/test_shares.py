@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from services.gateway.inference.domain.split_plan import RequestTraits, SplitPlan, split_plans
 from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit
 from services.gateway.serving.domain.deployment import Deployment
-from services.gateway.serving.domain.lineage import RollbackPin
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin
 from tests.gateway import BASE, candidate
 
 ALL_DRAWS = some.integers(0, 2**64 - 1)
@@ -24,7 +24,7 @@ def line(count: int) -> list[Deployment]:
 def planned(routing: TrafficSplit, count: int = 3, pin: RollbackPin | None = None) -> tuple[SplitPlan, list[str]]:
     known = line(count)
     route = AliasSplit(id="address", now=SplitRevision(number=1, at=0.0, by="", routing=routing))
-    made, needed = split_plans([route], known, [pin] if pin else [], [BASE])
+    made, needed = split_plans([route], Lineages(known), {pin.id: pin} if pin else {}, [BASE])
     assert set(made) == {"address"}
     assert {d.id for d in needed} <= {d.id for d in known}
     return made["address"], [d.candidate.version for d in known]
@@ -99,7 +99,7 @@ def test_current_and_previous_follow_the_name_and_what_is_gone_is_answered_by_th
 
 def test_a_routing_that_says_nothing_is_no_plan_and_a_history_is_kept_short() -> None:
     route = AliasSplit(id="address", now=SplitRevision(number=0, at=0.0, by="", routing=TrafficSplit()))
-    assert split_plans([route], line(2), [], [BASE]) == ({}, [])
+    assert split_plans([route], Lineages(line(2)), {}, [BASE]) == ({}, [])
     for n in range(30):
         route = route.changed(split(("current", 1)), f"key_{n}", float(n))
     assert route.now.number == 30

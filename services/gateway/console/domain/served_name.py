@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit, resolve_version
 from services.gateway.serving.domain.deployment import Deployment
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def served_name(
 ) -> ServedName | None:
     """The name, from all deployments; None if no version of it is deployed, waits or failed."""
     waiting = [deployment for deployment in deployments if deployment.status in ("pending", "failed")]
-    lineage = lineages(deployments).get(alias, [])
+    lineage = Lineages(deployments).of(alias)
     if not lineage:
         return ServedName(alias, (), waiting, split, None) if waiting else None
     now = current(lineage, pin)

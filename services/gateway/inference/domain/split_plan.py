@@ -8,7 +8,7 @@ from typing import Literal
 from services.gateway.inference.domain.traffic_split import AliasSplit, TrafficSplit, resolve_version
 from services.gateway.serving.domain.catalog import Target, target
 from services.gateway.serving.domain.deployment import Deployment
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 
 _BITS = 64
 
@@ -91,20 +91,13 @@ def split_plan(alias: str, routing: TrafficSplit, lineage: Sequence[Deployment],
 
 
 def split_plans(
-    routes: Iterable[AliasSplit],
-    deployments: Iterable[Deployment],
-    aliases: Iterable[RollbackPin],
-    bases: Container[str],
+    routes: Iterable[AliasSplit], lineages: Lineages, pins: Mapping[str, RollbackPin], bases: Container[str]
 ) -> tuple[dict[str, SplitPlan], list[Deployment]]:
     """The plan of each alias with a split, and the deployments that the plans need."""
     made: dict[str, SplitPlan] = {}
     needed: list[Deployment] = []
-    routes = [route for route in routes if route.now.routing.versions()]
-    split = {route.id for route in routes}
-    known = lineages(each for each in deployments if each.candidate.suffix in split)
-    pins = {alias.id: alias for alias in aliases}
     for route in routes:
-        lineage, named = known.get(route.id), route.now.routing.versions()
+        lineage, named = lineages.of(route.id), route.now.routing.versions()
         if lineage and named and route.id not in bases:
             now = current(lineage, pins.get(route.id))
             made[route.id] = split_plan(route.id, route.now.routing, lineage, now)

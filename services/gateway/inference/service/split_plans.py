@@ -1,13 +1,13 @@
 """The traffic splits of all stable names, with their versions looked up."""
 
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from services.gateway.inference.domain.split_plan import SplitPlan, split_plans
 from services.gateway.inference.domain.traffic_split import AliasSplit, SplitRevision, TrafficSplit, changed
 from services.gateway.serving.domain.deployment import Deployment
-from services.gateway.serving.domain.lineage import RollbackPin
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin
 from shared.events import RoutingChanged
 from shared.store import Collection
 
@@ -20,9 +20,9 @@ class SplitPlans:
     plans: Mapping[str, SplitPlan] = field(default_factory=dict[str, SplitPlan])
 
     async def refresh(
-        self, deployments: Sequence[Deployment], pins: Iterable[RollbackPin], bases: Container[str]
+        self, lineages: Lineages, pins: Mapping[str, RollbackPin], bases: Container[str]
     ) -> list[Deployment]:
-        self.plans, needed = split_plans(await self.splits.find(), deployments, pins, bases)
+        self.plans, needed = split_plans(await self.splits.find(), lineages, pins, bases)
         return needed
 
     async def restore(self, event: RoutingChanged) -> None:

@@ -1,10 +1,10 @@
 """The public model names, and the weights that each one means."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.gateway.serving.domain.deployment import Deployment
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 from shared.events import Candidate
 
 
@@ -31,23 +31,40 @@ class Catalog:
     """The public names: base models, fine-tuned models, and aliases."""
 
     def __init__(
-        self, bases: Collection[str], deployments: Iterable[Deployment], aliases: Iterable[RollbackPin] = ()
+        self, bases: Sequence[str] = (), lineages: Lineages | None = None, pins: Mapping[str, RollbackPin] | None = None
     ) -> None:
+        self.bases = bases
         self._targets = {base: Target(base, base, base, base) for base in bases}
         self.created = dict.fromkeys(bases, 0)
         self.parents: dict[str, str | None] = dict.fromkeys(bases, None)
-        pins = {alias.id: alias for alias in aliases}
-        for name, lineage in lineages(deployments).items():
-            for deployment in lineage:
-                self._add(deployment, deployment.model)
-            if name and name not in bases:
-                self._add(current(lineage, pins.get(name)), name)
+        lineages = lineages or Lineages()
+        for lineage in list(lineages.by_alias.values()):
+            self.follow(lineage, lineages, pins or {})
 
-    def _add(self, deployment: Deployment, name: str) -> None:
-        made = deployment.candidate
+    def follow(self, changed: Iterable[Deployment], lineages: Lineages, pins: Mapping[str, RollbackPin]) -> None:
+        """Give the names of changed deployments their new meaning; `lineages` has the changes already."""
+        aliases: set[str] = set()
+        for deployment in changed:
+            self._set(deployment.model, deployment if deployment.status == "deployed" else None)
+            if deployment.candidate.suffix:
+                aliases.add(deployment.candidate.suffix)
+        self.resolve(aliases, lineages, pins)
+
+    def resolve(self, aliases: Iterable[str], lineages: Lineages, pins: Mapping[str, RollbackPin]) -> None:
+        """Look up again which version each of these aliases means; one without versions is no name any more."""
+        for alias in aliases:
+            if alias not in self.bases:
+                lineage = lineages.of(alias)
+                self._set(alias, current(lineage, pins.get(alias)) if lineage else None)
+
+    def _set(self, name: str, deployment: Deployment | None) -> None:
+        if deployment is None:
+            for known in (self._targets, self.created, self.parents):
+                known.pop(name, None)
+            return
         self._targets[name] = target(deployment, name)
         self.created[name] = int(deployment.deployed_at or deployment.at)
-        self.parents[name] = made.base_model
+        self.parents[name] = deployment.candidate.base_model
 
     def names(self) -> Sequence[str]:
         return tuple(self._targets)

@@ -1,12 +1,13 @@
 """The public names as this gateway last read them."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.gateway.serving.domain.catalog import Catalog
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.domain.lineage import RollbackPin, wanted
+from services.gateway.serving.domain.lineage import RollbackPin
 from services.gateway.serving.ports import TrafficPlans
 from services.gateway.serving.service.known_deployments import KnownDeployments
 from shared.store import Collection
@@ -16,7 +17,7 @@ from shared.store import Collection
 class Directory:
     """Which version each public name means. `keep` versions of each stable name stay loaded.
 
-    What follows from the deployments is computed again only when these, the pins or the pools have changed.
+    Only names whose deployments or pins have changed are looked up again, all of them when the pools have changed.
     """
 
     deployments: Collection[Deployment]
@@ -24,25 +25,34 @@ class Directory:
     splits: TrafficPlans
     fleet: Fleet
     keep: int
-    catalog: Catalog = field(default_factory=lambda: Catalog((), []))
+    catalog: Catalog = field(default_factory=Catalog)
     pins: Mapping[str, RollbackPin] = field(default_factory=dict[str, RollbackPin])
     _known: KnownDeployments = field(init=False)
-    _seen: tuple[int, Mapping[str, RollbackPin], tuple[str, ...]] | None = None
-    _wanted: Sequence[Deployment] = ()
+    _wanted: Mapping[str, Deployment] = field(default_factory=dict[str, Deployment])
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self._known = KnownDeployments(self.deployments)
 
     async def refresh(self) -> list[Deployment]:
         """Read again what the names mean; returns the deployments that engines should hold."""
-        await self._known.refresh()
-        pins = await self.stored_pins.find()
-        deployments, bases = self._known.all, tuple(self.fleet.pools)
-        needed = await self.splits.refresh(deployments, pins, bases)
-        self.pins = {pin.id: pin for pin in pins}
-        if (seen := (self._known.number, self.pins, bases)) != self._seen:
-            self.catalog = Catalog(bases, deployments, pins)
-            self._wanted = wanted(deployments, self.keep, pins)
-            self._seen = seen
-        chosen = {deployment.id: deployment for deployment in (*self._wanted, *needed)}
-        return list(chosen.values())
+        async with self._lock:
+            await self._known.refresh()
+            pins = {pin.id: pin for pin in await self.stored_pins.find()}
+            bases = tuple(self.fleet.pools)
+            needed = await self.splits.refresh(self._known.lineages, pins, bases)
+            self._follow(pins, bases)
+            return list({**self._wanted, **{deployment.id: deployment for deployment in needed}}.values())
+
+    def _follow(self, pins: Mapping[str, RollbackPin], bases: tuple[str, ...]) -> None:
+        lineages, changed = self._known.lineages, self._known.take_changed()
+        moved = {name for name in {*pins, *self.pins} if pins.get(name) != self.pins.get(name)}
+        self.pins = pins
+        if bases != self.catalog.bases:
+            self.catalog = Catalog(bases, lineages, pins)
+        elif changed or moved:
+            self.catalog.follow(changed, lineages, pins)
+            self.catalog.resolve(moved, lineages, pins)
+        else:
+            return
+        self._wanted = {deployment.id: deployment for deployment in lineages.wanted(self.keep, pins)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.gateway.common.domain.errors import BadRequest, Conflict, NotPermitted, no_model
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 from services.gateway.serving.ports import TrafficPlans
 from services.gateway.serving.service.directory import Directory
 from shared import telemetry
@@ -53,12 +53,13 @@ class ModelDeletion:
         alias = model.candidate.suffix
         if alias is None:
             return
-        if current(lineages(known)[alias], await self.pins.get(alias)).id == model.id:
+        lineages, pins = Lineages(known), {pin.id: pin for pin in await self.pins.find()}
+        if current(lineages.of(alias), pins.get(alias)).id == model.id:
             raise _in_use(
                 f"The stable name {alias!r} means {model.model!r} now. Approve a newer version, or roll back"
                 f" (POST /v1/models/{alias}/rollback), then delete it."
             )
-        split = await self.splits.refresh(known, await self.pins.find(), tuple(self.fleet.pools))
+        split = await self.splits.refresh(lineages, pins, tuple(self.fleet.pools))
         if any(used.id == model.id for used in split):
             raise _in_use(
                 f"The traffic split of {alias!r} uses {model.model!r}. Change the split"

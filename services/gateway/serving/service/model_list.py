@@ -14,8 +14,9 @@ class ModelList:
     directory: Directory
 
     def all(self) -> list[dict[str, Any]]:
-        """Every name that can be called with the scope `infer`."""
-        return [self.one(name) for name in self.directory.catalog.names()]
+        """Every name that can be called with the scope `infer`, the oldest first."""
+        models = [self.one(name) for name in self.directory.catalog.names()]
+        return sorted(models, key=lambda model: (model["created"], model["id"]))
 
     def one(self, name: str) -> dict[str, Any]:
         """One model; raises `Missing`."""

@@ -8,7 +8,7 @@ from typing import Any
 from services.gateway.common.domain.errors import BadRequest, Missing, NoReplica, no_model
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.domain.lineage import RollbackPin, current, lineages
+from services.gateway.serving.domain.lineage import Lineages, RollbackPin, current
 from services.gateway.serving.ports import TrafficPlans
 from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
 from services.gateway.serving.service.directory import Directory
@@ -46,7 +46,7 @@ class Versions:
         """All versions of an alias; raises `Missing`."""
         if alias in self.fleet.pools:
             raise no_model(alias)
-        lineage = lineages(await self.views.find(candidate__suffix=alias)).get(alias)
+        lineage = Lineages(await self.views.find(candidate__suffix=alias)).of(alias)
         if not lineage:
             raise no_model(alias)
         return Lineage(alias, list(lineage), current(lineage, await self.pins.get(alias)))
