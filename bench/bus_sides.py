@@ -200,3 +200,4 @@ SIDES: dict[str, Side] = {
     for inbox in (True, False)
     for name, run in (("assay", assay), ("nats-py", bare), ("FastStream", faststream))
 }
+SLOW = {name for name in SIDES if name.startswith("FastStream")}

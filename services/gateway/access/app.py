@@ -44,7 +44,9 @@ def access(resources: Resources) -> Access:
     key_store = NatsKeyStore(SharedKeys(resources.bus, resources.keyring))
     key_use_cases = Keys(store=key_store)
     person_use_cases = People(store=key_store, sessions=NatsSessionStore(resources.bus))
-    invitations = Invitations(invitations=resources.collection("invitations", Invitation, ["at"]), keys=key_store)
+    invitations = Invitations(
+        invitations=resources.collection("invitations", Invitation, ["at", "expires_at"]), keys=key_store
+    )
     part = Part(
         routes=[keys.routes, people.routes, people.invitation_routes, usage.routes, audit.routes],
         dependencies={
@@ -56,6 +58,7 @@ def access(resources: Resources) -> Access:
         },
         retentions=[
             Retention(audit_log.entries, settings.audit_days),
+            Retention(invitations.invitations, settings.audit_days, by="expires_at"),
             Retention(ledger.usage_rows, settings.usage_days, by="day", by_day=True),
             # Only the current minute counts. The counts of chat stay: budgets are sums over all of them.
             Retention(event_rate.ledger.tallies, 1),
