@@ -6,12 +6,9 @@ user `topology`, who may change consumers.
 """
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Collection
 from contextlib import suppress
 
-import nats
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
@@ -20,7 +17,7 @@ from shared.archive.segments import Archive, ArchiveError, archive_url
 from shared.artifacts import ArtifactStoreAway
 from shared.consumers import CONSUMERS, consumer_config
 from shared.jetstream_readiness import when_ready
-from shared.nats_replies import connection_options
+from shared.operator_commands import connected, result_of
 from shared.settings import CommonSettings
 
 SERVICES = sorted({consumer.service for consumer in CONSUMERS})
@@ -43,20 +40,12 @@ async def main(services: Collection[str]) -> None:
         raise ArchiveError("the oldest events are archived: run `python -m shared.archive restore` first")
     telemetry.configure("replay", settings.instance, settings.log_level)
     # The user of the topology may change consumers.
-    client = await nats.connect(
-        settings.nats_url.split(","), max_reconnect_attempts=3, **connection_options("topology")
-    )
-    try:
+    async with connected(settings, "topology") as client:
         js = client.jetstream(timeout=10)
         await when_ready(lambda: start_over(js, services))
-    finally:
-        await client.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m shared.replay", description=__doc__)
     parser.add_argument("services", nargs="+", choices=SERVICES)
-    try:
-        asyncio.run(main(parser.parse_args().services))
-    except (ArchiveError, ArtifactStoreAway) as error:
-        sys.exit(str(error))
+    result_of(main(parser.parse_args().services), ArchiveError, ArtifactStoreAway)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-import nats
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -13,7 +12,7 @@ from nats.js.errors import NotFoundError
 from shared import events, telemetry
 from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer, consumer_config, stream_of
 from shared.jetstream_readiness import when_ready
-from shared.nats_replies import connection_options
+from shared.operator_commands import connected
 from shared.settings import CommonSettings
 
 PROGRESS_S = 3 * 24 * 3600
@@ -136,13 +135,9 @@ async def main() -> None:
     """`python -m shared.topology`: run once before the services of a new version start."""
     settings = CommonSettings()
     telemetry.configure("topology", settings.instance, settings.log_level)
-    options = {"max_reconnect_attempts": 30, **connection_options("topology")}
-    client = await nats.connect(settings.nats_url.split(","), **options)
-    try:
+    async with connected(settings, "topology", attempts=30) as client:
         js = client.jetstream(timeout=10)
         await when_ready(lambda: declare(js, settings))
-    finally:
-        await client.close()
 
 
 if __name__ == "__main__":

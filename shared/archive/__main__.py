@@ -4,24 +4,19 @@
 """
 
 import argparse
-import asyncio
-import sys
 from datetime import UTC, datetime, timedelta
-
-import nats
-from nats.errors import Error as NatsError
 
 from shared.archive.rebuilding import restore
 from shared.archive.segments import Archive, ArchiveError, archive_url
 from shared.archive.shortening import shorten
 from shared.backup.contents import BackupError
 from shared.backup.streams import Streams
-from shared.nats_replies import connection_options
 from shared.nats_users import OPERATOR
+from shared.operator_commands import connected, result_of
 from shared.settings import CommonSettings
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m shared.archive", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     shortening = commands.add_parser("shorten", help="archive old facts; the services may run")
@@ -30,26 +25,17 @@ def main() -> int:
     for command in (shortening, restoring):
         command.add_argument("--archive", help="folder or URL of the files (default: events/ in ASSAY_ARTIFACTS)")
     asked = parser.parse_args()
-    try:
-        print(asyncio.run(_run(CommonSettings(), asked)))
-    except (ArchiveError, BackupError, NatsError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    print(result_of(_run(CommonSettings(), asked), ArchiveError, BackupError, OSError))
 
 
 async def _run(settings: CommonSettings, asked: argparse.Namespace) -> str:
     archive = Archive(asked.archive or archive_url(settings))
-    options = {"max_reconnect_attempts": 3, **connection_options(OPERATOR)}
-    client = await nats.connect(settings.nats_url.split(","), **options)
-    js = client.jetstream(timeout=30)
-    try:
+    async with connected(settings, OPERATOR) as client:
+        js = client.jetstream(timeout=30)
         if asked.command == "restore":
             await Streams(client).check_stopped()
             return f"the stream holds all {await restore(js, archive, settings, _say):,} events"
         done = await shorten(js, archive, datetime.now(UTC) - timedelta(days=asked.days), _say)
-    finally:
-        await client.close()
     held = f"; {done.held_back_by} has not handled the next one" if done.held_back_by else ""
     return f"{done.removed:,} events were removed from the stream{held}"
 
@@ -59,4 +45,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,22 +5,18 @@ user `operator` and `ASSAY_MONGO_URL` with a user who may read and write all dat
 """
 
 import argparse
-import asyncio
-import sys
 from pathlib import Path
-
-from nats.errors import Error as NatsError
-from nats.js.errors import ServiceUnavailableError
 
 from shared.archive.segments import ArchiveError
 from shared.artifacts import ArtifactStoreAway
 from shared.backup.backup import restore, save
 from shared.backup.contents import BackupError
 from shared.backup.databases import DatabaseError
+from shared.operator_commands import result_of
 from shared.settings import CommonSettings
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m shared.backup", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     saving = commands.add_parser("save", help="write a backup to a new folder")
@@ -29,20 +25,13 @@ def main() -> int:
     for command in (saving, restoring):
         command.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    try:
-        if arguments.command == "save":
-            work = save(CommonSettings(), arguments.folder, artifacts=not arguments.without_artifacts)
-        else:
-            work = restore(CommonSettings(), arguments.folder)
-        print(f"{arguments.command}d: {asyncio.run(work)}")
-    except ServiceUnavailableError as error:
-        print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
-        return 1
-    except (BackupError, ArchiveError, ArtifactStoreAway, DatabaseError, NatsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    if arguments.command == "save":
+        work = save(CommonSettings(), arguments.folder, artifacts=not arguments.without_artifacts)
+    else:
+        work = restore(CommonSettings(), arguments.folder)
+    done = result_of(work, BackupError, ArchiveError, ArtifactStoreAway, DatabaseError)
+    print(f"{arguments.command}d: {done}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

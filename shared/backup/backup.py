@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nats
-
 from shared.archive.segments import Archive, archive_url
 from shared.artifacts import Artifacts
 from shared.backup.artifact_files import restore_artifacts, save_artifacts
@@ -15,8 +13,8 @@ from shared.backup.contents import BackupError, Contents
 from shared.backup.databases import Databases
 from shared.backup.streams import Streams
 from shared.consumers import CONSUMERS
-from shared.nats_replies import connection_options
 from shared.nats_users import OPERATOR
+from shared.operator_commands import connected
 from shared.settings import CommonSettings
 
 SERVICES = sorted({consumer.service for consumer in CONSUMERS})
@@ -67,12 +65,10 @@ async def restore(settings: CommonSettings, folder: Path) -> Contents:
 @asynccontextmanager
 async def _servers(settings: CommonSettings) -> AsyncGenerator[tuple[Databases, Streams]]:
     databases = Databases(settings.mongo_url, [f"{settings.database_prefix}{name}" for name in SERVICES])
-    options = {"max_reconnect_attempts": 3, **connection_options(OPERATOR)}
-    client = await nats.connect(settings.nats_url.split(","), **options)
     try:
-        yield databases, Streams(client)
+        async with connected(settings, OPERATOR) as client:
+            yield databases, Streams(client)
     finally:
-        await client.close()
         databases.close()
 
 

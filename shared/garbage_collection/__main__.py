@@ -5,21 +5,18 @@ The services may run. The settings are those of the services, `ASSAY_NATS_URL` w
 """
 
 import argparse
-import asyncio
-import sys
 
-from nats.errors import Error as NatsError
-from nats.js.errors import ServiceUnavailableError
 from pymongo.errors import PyMongoError
 
 from shared.artifacts import ArtifactStoreAway
 from shared.garbage_collection.garbage_collection import GRACE_DAYS, LEAST_GRACE_DAYS, collect
 from shared.garbage_collection.progress_lines import progress_lines
 from shared.garbage_collection.refusal import CollectionRefused
+from shared.operator_commands import result_of
 from shared.settings import CommonSettings
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m shared.garbage_collection", description=__doc__)
     parser.add_argument("--remove", action="store_true", help="remove the garbage; without it nothing is changed")
     parser.add_argument(
@@ -27,23 +24,11 @@ def main() -> int:
     )
     parser.add_argument("--archive", default="", help="where archived facts are (default: events/ in ASSAY_ARTIFACTS)")
     arguments = parser.parse_args()
-    try:
-        found = collect(
-            CommonSettings(),
-            arguments.grace_days,
-            progress_lines(),
-            remove=arguments.remove,
-            archive=arguments.archive,
-        )
-        report = asyncio.run(found)
-    except ServiceUnavailableError as error:
-        print(f"JetStream is not ready; it may be electing leaders. Try again in a minute. ({error})", file=sys.stderr)
-        return 1
-    except (CollectionRefused, ArtifactStoreAway, PyMongoError, NatsError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    work = collect(
+        CommonSettings(), arguments.grace_days, progress_lines(), remove=arguments.remove, archive=arguments.archive
+    )
+    report = result_of(work, CollectionRefused, ArtifactStoreAway, PyMongoError)
     print(report.summary(removed=arguments.remove, how="--remove"))
-    return 0
 
 
 def grace_days(text: str) -> float:
@@ -55,4 +40,4 @@ def grace_days(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 
-import nats
 from nats.js import JetStreamContext
 
 from shared.archive.segments import Archive, archive_url
@@ -22,8 +21,8 @@ from shared.garbage_collection.stored_files import StoredFiles
 from shared.garbage_collection.sweep import Sweep, spread
 from shared.garbage_collection.trust import Evidence
 from shared.jetstream_readiness import when_ready
-from shared.nats_replies import connection_options
 from shared.nats_users import OPERATOR
+from shared.operator_commands import connected
 from shared.retention import DAY_S
 from shared.settings import CommonSettings
 
@@ -113,10 +112,8 @@ def _file_id(message: StoredMessage) -> str:
 @asynccontextmanager
 async def _servers(settings: CommonSettings) -> AsyncGenerator[tuple[Databases, JetStreamContext]]:
     databases = Databases(settings.mongo_url, {name: f"{settings.database_prefix}{name}" for name in SERVICES})
-    options = {"max_reconnect_attempts": 3, **connection_options(OPERATOR)}
-    client = await nats.connect(settings.nats_url.split(","), **options)
     try:
-        yield databases, client.jetstream(timeout=30)
+        async with connected(settings, OPERATOR) as client:
+            yield databases, client.jetstream(timeout=30)
     finally:
-        await client.close()
         databases.close()
