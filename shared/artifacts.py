@@ -14,7 +14,7 @@ from uuid import uuid4
 import fsspec
 
 from shared.artifact_age import refreshed
-from shared.artifact_digests import HEAD_BYTES, MAX_DOCUMENT_BYTES, digests_in, is_document
+from shared.artifact_mentions import HEAD_BYTES, MAX_DOCUMENT_BYTES, digests_in, is_document
 from shared.atomic_directory import atomic_directory
 from shared.events import Artifact
 from shared.throttle import Wait, no_wait

@@ -1,6 +1,6 @@
 """The digests of all artifacts that something names."""
 
-from shared.artifact_digests import digests_in
+from shared.artifact_mentions import digests_in
 
 
 class Marks:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import fsspec
 
 from shared.artifact_age import modified_at
-from shared.artifact_digests import HEAD_BYTES, MAX_DOCUMENT_BYTES, is_document
+from shared.artifact_mentions import HEAD_BYTES, MAX_DOCUMENT_BYTES, is_document
 from shared.artifacts import check_present
 
 Kind = Literal["artifacts", "unfinished writes", "parts of uploads"]

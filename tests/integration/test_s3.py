@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.artifact_digests import digests_in
+from shared.artifact_mentions import digests_in
 from shared.artifacts import ArtifactError, Artifacts
 from shared.backup.artifact_files import restore_artifacts, save_artifacts
 from shared.garbage_collection.stored_files import StoredFiles

@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from shared.artifact_digests import HEAD_BYTES, digests_in, is_document
+from shared.artifact_mentions import HEAD_BYTES, digests_in, is_document
 from shared.artifacts import Artifacts, ArtifactStoreAway
 from shared.atomic_directory import boot_id
 from shared.events import Artifact
