@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -15,15 +14,16 @@ from nats.errors import (
     NoServersError,
     OutboundBufferLimitError,
 )
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NotFoundError
 from pydantic_core import PydanticSerializationError
 
 from shared import cancellation, consumers, dead_letters, events, telemetry, tracing
 from shared.cloudevents import CONTENT_TYPE, Envelope, EventData, source_of
 from shared.consumers import EVENTS_STREAM, Consumer, stream_of
-from shared.delivery import Deliveries, PermanentError, RetryPolicy, Subscription
-from shared.nats_replies import connection_options, reply_prefix
+from shared.delivery import LEAVING_DELAY_S, Deliveries, PermanentError, RetryPolicy, Subscription
+from shared.nats_replies import connection_options
 from shared.outages import Outages
+from shared.pull import Pull
 from shared.store import BaseStore
 from shared.topology import PUBLISH_TIMEOUT_S
 
@@ -39,7 +39,6 @@ OUTAGES = (TimeoutError, OSError, ConnectionClosedError, NoServersError, Outboun
 _MESSAGE_TOO_LARGE = 10054
 # Facts of this service that fail again and again must not keep it from starting.
 RESTORE_S = 60.0
-FETCH_S = 5.0
 _POLL_S = 0.05
 _log = telemetry.logger(__name__)
 
@@ -66,7 +65,7 @@ class Bus:
         self._own: list[Subscription] = []
         self._others: list[Subscription] = []
         self._consuming: dict[str, asyncio.Task[None]] = {}
-        self._pulled: list[Any] = []
+        self._pulls: list[Pull] = []
         self._heartbeat: asyncio.Task[None] | None = None
 
     @property
@@ -144,11 +143,9 @@ class Bus:
     async def stop(self) -> None:
         """Return unfinished events at once, so that another replica takes them, and disconnect."""
         await cancellation.end([*self._consuming.values(), *([self._heartbeat] if self._heartbeat else [])])
-        for pulled in self._pulled:
-            # Otherwise the connection waits for messages that are read no more.
-            with suppress(Exception):
-                await pulled.unsubscribe()
-        self._pulled.clear()
+        for pull in self._pulls:
+            await pull.stop(LEAVING_DELAY_S)
+        self._pulls.clear()
         try:
             await self.broker.stop()
         except ConnectionReconnectingError:
@@ -186,23 +183,21 @@ class Bus:
         """Fetch and deliver in the background, once for each subscription."""
         consumer = subscription.consumer
         if consumer.name not in self._consuming:
-            config = consumers.consumer_config(consumer)
-            pulled = await self.jetstream.pull_subscribe(
-                consumer.event.type,
-                durable=consumer.name,
-                stream=consumer.stream,
-                config=config,
-                inbox_prefix=f"{reply_prefix(self.service)}.".encode(),
-            )
-            self._pulled.append(pulled)
-            self._consuming[consumer.name] = asyncio.create_task(self._consume(pulled, subscription))
+            try:
+                await self.jetstream.consumer_info(consumer.stream, consumer.name)
+            except NotFoundError:
+                await self.jetstream.add_consumer(consumer.stream, consumers.consumer_config(consumer))
+            pull = Pull(self._connection, consumer.stream, consumer.name)
+            await pull.start()
+            self._pulls.append(pull)
+            self._consuming[consumer.name] = asyncio.create_task(self._consume(pull, subscription))
 
-    async def _consume(self, pulled: Any, subscription: Subscription) -> None:
+    async def _consume(self, pull: Pull, subscription: Subscription) -> None:
         consumer = subscription.consumer
         while True:
             try:
-                messages = await pulled.fetch(consumer.fetched_at_once, timeout=FETCH_S)
-                await self._deliveries.deliver(messages, subscription)
+                if messages := await pull.fetch(consumer.fetched_at_once):
+                    await self._deliveries.deliver(messages, subscription)
             except TimeoutError:
                 continue
             except Exception as error:

@@ -1,0 +1,97 @@
+"""Events are fetched at once, also after an idle time, and none is held back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+from nats.js.errors import APIError
+
+from shared.pull import WAIT_S, Pull
+
+STREAM, SUBJECT = "PULLED", "pulled.event"
+
+
+@pytest.fixture
+async def client(nats_server) -> AsyncIterator[Client]:
+    client = await nats.connect(nats_server.url.split(","))
+    js = client.jetstream(timeout=30)
+    await js.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT]))
+    yield client
+    await js.delete_stream(STREAM)
+    await client.close()
+
+
+async def pull_of(client: Client, name: str) -> Pull:
+    js = client.jetstream()
+    await js.add_consumer(STREAM, ConsumerConfig(durable_name=name, ack_policy=AckPolicy.EXPLICIT, ack_wait=30))
+    pull = Pull(client, STREAM, name)
+    await pull.start()
+    return pull
+
+
+async def publish(client: Client, *bodies: str) -> None:
+    for body in bodies:
+        await client.jetstream().publish(SUBJECT, body.encode())
+
+
+async def test_after_an_idle_time_every_event_comes_at_once(client: Client) -> None:
+    """With the client's own `fetch`, one consumer in ten got an event seconds later."""
+    took_s: list[float] = []
+
+    async def consume(pull: Pull) -> None:
+        while True:
+            for message in await pull.fetch(100):
+                took_s.append(time.time() - float(message.data))
+                await message.ack()
+
+    tasks = [asyncio.create_task(consume(await pull_of(client, f"idle-{number}"))) for number in range(60)]
+    await asyncio.sleep(2 * WAIT_S + 1)
+    for _ in range(4):
+        await publish(client, str(time.time()))
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(WAIT_S + 1)
+    for task in tasks:
+        task.cancel()
+    assert len(took_s) == 4 * len(tasks)
+    assert max(took_s) < 2
+
+
+async def test_what_waits_is_fetched_in_order_and_up_to_the_limit(client: Client) -> None:
+    pull = await pull_of(client, "backlog")
+    await publish(client, *map(str, range(25)))
+    batches = [await pull.fetch(10) for _ in range(3)]
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    assert [int(message.data) for batch in batches for message in batch] == list(range(25))
+
+
+async def test_without_events_a_fetch_ends_empty(client: Client) -> None:
+    pull = await pull_of(client, "empty")
+    assert await pull.fetch(10) == []
+
+
+async def test_what_a_cancelled_fetch_had_taken_is_given_back(client: Client) -> None:
+    leaving, staying = await pull_of(client, "shared"), Pull(client, STREAM, "shared")
+    await staying.start()
+    fetching = asyncio.create_task(leaving.fetch(1))
+    await asyncio.sleep(0.2)
+    fetching.cancel()
+    await asyncio.wait([fetching])
+    # The server still holds the request, and sends the event to who asked.
+    await publish(client, "one")
+    await asyncio.sleep(0.2)
+    await leaving.stop(0.1)
+    [message] = await staying.fetch(1)
+    assert (message.data, message.metadata.num_delivered) == (b"one", 2)
+
+
+async def test_a_request_that_the_server_refuses_is_an_error(client: Client) -> None:
+    pull = await pull_of(client, "deleted")
+    fetching = asyncio.create_task(pull.fetch(10))
+    await asyncio.sleep(0.2)
+    await client.jetstream().delete_consumer(STREAM, "deleted")
+    with pytest.raises(APIError):
+        await fetching
