@@ -3,7 +3,8 @@
 First adapters on an engine that serves many, then whole weights on an engine that serves one version, then the speed of
 both in turns. Approvals of adapters arrive as in the product: by rules, some time after the end of the training, or by
 people, some time after the review opened. Every fifth is unannounced, as for a gateway that has just started. Options:
-`--adapters N`, `--weights N` (deployments, 100 and 20), `--steady-s S`; `--set-up` only trains the versions.
+`--adapters N`, `--weights N` (deployments, 100 and 20), `--steady-s S`; `--taken P`: another process takes P percent of
+one core; `--set-up` only trains the versions.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import aiohttp
 import psutil
 
 from bench import gateways
+from bench.busy_core import busy_core
 from bench.gateways import Gateway
 from bench.side_by_side import Ratio, free_port, show, verdict
 from bench.swap_engine import LONGEST_START_S, engine
@@ -93,7 +95,8 @@ def main() -> int:
         return 0
     kinds = {"adapters": asked.adapters, "weights": asked.weights}
     amx = not processor.faults_on_amx()
-    seen = [measure(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
+    with busy_core(asked.taken):
+        seen = [measure(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
     return report(seen, paces(base, made, amx, asked.steady_s) if len(seen) == len(kinds) else None)
 
 
@@ -237,6 +240,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--adapters", type=int, default=100)
     parser.add_argument("--weights", type=int, default=20)
     parser.add_argument("--steady-s", type=float, default=20.0)
+    parser.add_argument("--taken", type=float, default=0.0)
     parser.add_argument("--set-up", action="store_true")
     return parser.parse_args()
 
