@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nats.js import JetStreamContext
 from nats.js.api import DeliverPolicy, StreamConfig
@@ -13,6 +14,7 @@ from shared import topology
 from shared.archive.segments import Archive, ArchivedEvent, ArchiveError, Rebuilding
 from shared.archive.shortening import positions, write_up_to
 from shared.consumers import CONSUMERS, EVENTS_STREAM, consumer_config
+from shared.jetstream_readiness import when_ready
 from shared.settings import CommonSettings
 
 _BATCH = 500
@@ -76,7 +78,8 @@ async def _rebuild(
         if consumer.name in places:
             start = first + bisect_left(old_places, places[consumer.name])
             begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start}
-            await js.add_consumer(EVENTS_STREAM, replace(consumer_config(consumer), **begin))
+            config = replace(consumer_config(consumer), **begin)
+            await when_ready(partial(js.add_consumer, EVENTS_STREAM, config))
 
 
 async def _publish(js: JetStreamContext, part: Sequence[ArchivedEvent]) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from shared.artifacts import Artifacts
@@ -38,7 +38,6 @@ class Stored:
     named_by_a_dead_letter: Artifact
     named_by_a_waiting_event: Artifact
     orphan: Artifact
-    young: Artifact
 
     def remain(self, *artifacts: Artifact) -> list[bool]:
         return [self.artifacts.contains(each) for each in artifacts]
@@ -75,10 +74,11 @@ async def store_more(settings: CommonSettings, deleted: Splits) -> Stored:
     again = {name: artifacts.put_bytes(f"{name} again".encode()) for name in ("train", "validation", "test")}
     for name, artifact in again.items():
         split = getattr(deleted, name).artifact
-        os.renames(artifact.uri.removeprefix("file://"), split.uri.removeprefix("file://"))
-    found = Stored(
-        artifacts, deleted, *(artifacts.put_bytes(name) for name in (b"dead letter", b"waiting", b"orphan", b"young"))
-    )
+        files, path = fsspec.url_to_fs(artifact.uri)
+        target = files._strip_protocol(split.uri)
+        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        files.mv(path, target)
+    found = Stored(artifacts, deleted, *(artifacts.put_bytes(name) for name in (b"dead letter", b"waiting", b"orphan")))
     async with jetstream(settings) as js:
         waiting = _uploaded("file-waiting", found.named_by_a_waiting_event)
         await js.publish("dataset.uploaded", waiting.model_dump_json().encode())
@@ -87,8 +87,6 @@ async def store_more(settings: CommonSettings, deleted: Splits) -> Stored:
     for name in ("adapters/" + found.orphan.sha256, "adapters/" + found.named_by_a_dead_letter.sha256):
         (settings.cache_dir / name).mkdir(parents=True)
     await asyncio.sleep(GRACE_S + 0.5)
-    later = time.time() + 3600
-    os.utime(found.young.uri.removeprefix("file://"), (later, later))
     return found
 
 
@@ -123,11 +121,10 @@ async def test_what_nothing_names_is_collected_and_everything_else_stays(
         await collect(empty, GRACE_S / DAY_S, say, remove=True)
     assert found.remain(found.orphan, *splits) == [True] * 4
 
+    young = found.artifacts.put_bytes(b"young")
     report = await collect(bus_settings, GRACE_S / DAY_S, say, remove=True)
-    assert found.remain(found.orphan) == [False]
-    left = [each.sha256 for each in splits if Path(each.uri.removeprefix("file://")).exists()]
-    assert left == []
-    assert found.remain(found.young, found.named_by_a_dead_letter, found.named_by_a_waiting_event) == [True] * 3
+    assert found.remain(found.orphan, *splits) == [False] * 4
+    assert found.remain(young, found.named_by_a_dead_letter, found.named_by_a_waiting_event) == [True] * 3
     assert not (bus_settings.cache_dir / "adapters" / found.orphan.sha256).exists()
     assert (bus_settings.cache_dir / "adapters" / found.named_by_a_dead_letter.sha256).exists()
     # The three splits, the orphan, and what services write to see whether the store is ready.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import nats
 import pytest
@@ -11,18 +12,22 @@ from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import APIError
 
 from shared.pull import WAIT_S, Pull
+from tests.conftest import NatsServer
+from tests.ports import free_port
 
 STREAM, SUBJECT = "PULLED", "pulled.event"
 
 
 @pytest.fixture
-async def client(nats_server) -> AsyncIterator[Client]:
-    client = await nats.connect(nats_server.url.split(","))
-    js = client.jetstream(timeout=30)
-    await js.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT]))
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    """Of a server of its own."""
+    server = NatsServer(free_port(), tmp_path)
+    server.start()
+    client = await nats.connect(server.url)
+    await client.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT]))
     yield client
-    await js.delete_stream(STREAM)
     await client.close()
+    server.kill()
 
 
 async def pull_of(client: Client, name: str) -> Pull:

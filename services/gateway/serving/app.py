@@ -41,6 +41,7 @@ class Serving:
     following: Part
     engine: VllmEngine
     loader: AdapterLoader
+    follower: ServingFollower
     directory: Directory
     models: ModelList
     versions: Versions
@@ -138,6 +139,7 @@ def serving(resources: Resources, fine_tuning: FineTuning, *, fleet: Fleet, spli
         following=following,
         engine=engine,
         loader=loader,
+        follower=follower,
         directory=directory,
         models=models,
         versions=version_use_cases,

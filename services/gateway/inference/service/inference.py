@@ -17,6 +17,7 @@ from services.gateway.inference.service.target_resolver import TargetResolver
 from services.gateway.serving.domain.catalog import Target
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
+from services.gateway.serving.service.serving_follower import ServingFollower
 from shared.security import Key
 
 _NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -36,8 +37,8 @@ class Inference:
     splits: SplitPlans
     shadow: ShadowTraffic
     fleet: Fleet
-    loader: AdapterLoader | None
-    """None where this gateway only reads what others serve."""
+    loader: AdapterLoader | ServingFollower
+    """The follower where this gateway only reads what others serve."""
     ledger: UsageLedger
     max_in_flight: int
 
@@ -114,7 +115,7 @@ class Inference:
     async def _load_on_demand(self, target: Target) -> None:
         """Load a checkpoint or an old version that no deployment keeps loaded, and keep it recently used."""
         loader, made = self.loader, target.candidate
-        if loader is None or made is None:
+        if made is None:
             return
         if target.loaded not in loader.on_demand and self.fleet.holds(target.base, target.loaded):
             return

@@ -1,15 +1,18 @@
 """For a gateway without the serving part: reads what other gateways serve, and changes nothing."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from services.gateway.common.domain.model_names import loaded_name
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.service.directory import Directory
 from services.gateway.serving.service.pools import Pools
 from services.gateway.serving.service.replica_monitor import ReplicaMonitor
 from services.gateway.serving.service.weight_leases import WeightLeases
 from shared import telemetry
+from shared.events import Candidate
 
 _log = telemetry.logger(__name__)
 
@@ -25,6 +28,8 @@ class ServingFollower:
     leases: WeightLeases
     changed: asyncio.Event
     every_s: float
+    on_demand: Collection[str] = ()
+    """It keeps nothing loaded, unlike `AdapterLoader`."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -37,6 +42,11 @@ class ServingFollower:
                 await self.read_once()
             except Exception as error:
                 _log.warning("could not read what is served", exc_info=error)
+
+    async def load_on_demand(self, candidate: Candidate) -> None:
+        """Use what a request names as soon as another gateway has loaded it: a name may move before the next look."""
+        up = self.fleet.up(candidate.base_model, candidate.suffix)
+        await asyncio.gather(*(self.monitor.adopt(replica, {loaded_name(candidate)}) for replica in up))
 
     async def read_once(self) -> None:
         """One look at the stored names and at every replica."""
