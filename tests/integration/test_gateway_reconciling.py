@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from services.gateway.serving.domain.fleet import Fleet
+from services.gateway.serving.service.weight_leases import WeightLeases
 from shared.settings import CommonSettings
 from tests.gateway import BASE, Gateway, eventually, running
 from tests.integration.test_gateway_posting import job_of
@@ -151,3 +154,31 @@ async def test_a_gateway_with_the_inference_part_alone_answers_with_what_others_
         assert (await ask(http))[0] == version.version
         assert (await http.get("/v1/files")).status_code == 404
         assert (await http.post(f"/v1/models/{ALIAS}/rollback")).status_code == 405
+
+
+async def test_a_gateway_that_follows_answers_as_soon_as_a_name_has_moved(
+    bus_settings: CommonSettings, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its look at the engines takes time, and its names move before that."""
+    look_around, follows = WeightLeases.look_around, ContextVar("follows", default=False)
+
+    async def slow_in_the_follower(leases: WeightLeases, fleet: Fleet) -> None:
+        await asyncio.sleep(1 if follows.get() else 0)
+        await look_around(leases, fleet)
+
+    monkeypatch.setattr(WeightLeases, "look_around", slow_in_the_follower)
+    async with engines(root, 1) as [engine], running(bus_settings, [engine.url]) as whole:
+        follows.set(True)
+        async with (
+            running(bus_settings, [engine.url], parts=("inference",)) as reader,
+            reader.http("admin", "infer") as http,
+        ):
+            for number in range(1, 5):
+                made = adapter(bus_settings, number)
+                await deploy(whole, made)
+
+                async def moved(version: str = made.version) -> bool:
+                    return (await http.get(f"/v1/models/{ALIAS}")).json().get("root") == version
+
+                await eventually(moved)
+                assert (await ask(http))[0] == made.version
