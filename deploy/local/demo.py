@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -100,7 +101,9 @@ def main() -> int:
     code = _run(console, settings)
     console.print(f"[bold]done in {time.monotonic() - began:.0f} s[/]")
     if recording:
-        console.save_svg(str(recording), title="make demo")
+        # Without the addresses of fonts that a browser would load from another site.
+        picture = re.sub(r',\s*url\("https:[^)]*\) format\("\w+"\)', "", console.export_svg(title="make demo"))
+        recording.write_text(picture)
     return code
 
 
