@@ -1,4 +1,4 @@
-"""Something else that takes a part of one core, as on a machine that does not run Assay alone."""
+"""A process that uses a part of one core, as on a machine that does not run Assay alone."""
 
 import subprocess
 import sys
@@ -19,7 +19,9 @@ while True:
 
 @contextmanager
 def busy_core(percent: float) -> Generator[None]:
-    """Take so many percent of one core, in pieces of a tenth of a second; 0 takes nothing."""
+    """Use `percent` of one core, from 0 to 100, in periods of a tenth of a second."""
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{percent} is no share of one core: from 0 to 100")
     if not percent:
         yield
         return

@@ -3,8 +3,8 @@
 First adapters on an engine that serves many, then whole weights on an engine that serves one version, then the speed of
 both in turns. Approvals of adapters arrive as in the product: by rules, some time after the end of the training, or by
 people, some time after the review opened. Every fifth is unannounced, as for a gateway that has just started. Options:
-`--adapters N`, `--weights N` (deployments, 100 and 20), `--steady-s S`; `--taken P`: another process takes P percent of
-one core; `--set-up` only trains the versions.
+`--adapters N`, `--weights N` (deployments, 100 and 20), `--steady-s S`; `--busy-percent P`: another process uses
+P percent of one core; `--set-up` only trains the versions.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main() -> int:
         return 0
     kinds = {"adapters": asked.adapters, "weights": asked.weights}
     amx = not processor.faults_on_amx()
-    with busy_core(asked.taken):
+    with busy_core(asked.busy_percent):
         seen = [measure(kind, swaps, asked.steady_s, base, made, amx) for kind, swaps in kinds.items() if swaps]
     return report(seen, paces(base, made, amx, asked.steady_s) if len(seen) == len(kinds) else None)
 
@@ -240,7 +240,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--adapters", type=int, default=100)
     parser.add_argument("--weights", type=int, default=20)
     parser.add_argument("--steady-s", type=float, default=20.0)
-    parser.add_argument("--taken", type=float, default=0.0)
+    parser.add_argument("--busy-percent", type=float, default=0.0)
     parser.add_argument("--set-up", action="store_true")
     return parser.parse_args()
 

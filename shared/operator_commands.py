@@ -1,4 +1,4 @@
-"""What the operator's commands share: their connection to NATS, and errors as one line."""
+"""What the operator's commands share: their connection to NATS, and one-line errors."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def connected(settings: CommonSettings, user: str, attempts: int = 3) -> AsyncGenerator[Client]:
-    """A connection to NATS, closed at the end; after so many failed attempts an error of NATS."""
+    """A connection to NATS, closed at the end; raises an error of NATS after `attempts` failed attempts."""
     options = {"max_reconnect_attempts": attempts, **connection_options(user)}
     client = await nats.connect(settings.nats_url.split(","), **options)
     try:
@@ -29,7 +29,7 @@ async def connected(settings: CommonSettings, user: str, attempts: int = 3) -> A
 
 
 def result_of(work: Coroutine[Any, Any, T], *refusals: type[Exception]) -> T:
-    """What a command found or did. One of `refusals`, or an error of NATS, ends the program with status 1."""
+    """Run a command and return its result. One of `refusals`, or an error of NATS, ends the program with status 1."""
     try:
         return asyncio.run(work)
     except ServiceUnavailableError as error:

@@ -8,21 +8,22 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import StatusCode
 from nats.js.errors import APIError
 
-# The server ends a request after this time, and only a lost server leaves it unanswered for so much longer.
+# The server ends a request after WAIT_S. If it is silent for UNANSWERED_S more, it counts as away.
 WAIT_S, UNANSWERED_S = 4.5, 0.5
 _ENDED = (StatusCode.NO_MESSAGES, StatusCode.REQUEST_TIMEOUT)
 
 
 class Pull:
-    """Fetches for one consumer; `start` comes first.
+    """Fetches for one consumer. Call `start` before `fetch`.
 
-    The client's own `fetch` stops waiting at the same moment as the server. In the wrong order, its request stays on
-    the server, takes the next event but one, and holds it back for up to five seconds. Here the server always ends a
-    request first, and each request has its own reply subject, so that a late answer is not taken for that to another.
+    The client's own `fetch` stops waiting at the same moment as the server. If the client is first, its request stays
+    on the server and holds a later event back for up to five seconds. Here the server ends a request first, and each
+    request has its own reply subject, so that a late status is not mistaken for another request's.
     """
 
     def __init__(self, connection: Client, stream: str, consumer: str) -> None:
@@ -38,37 +39,59 @@ class Pull:
         self._subscription = await self._connection.subscribe(f"{self._inbox}.*", cb=self._received.put)
 
     async def stop(self, redelivery_delay_s: float) -> None:
-        """Give back what was fetched and not returned. No `fetch` runs any more."""
+        """Give back events that `fetch` did not return. Call it when no `fetch` is running."""
         with suppress(Exception):
             if self._subscription:
                 await self._subscription.unsubscribe()
-            while not self._received.empty():
-                self._fetched.append(self._received.get_nowait())
+            self._take_received()
             for message in self._fetched:
-                if JetStreamContext.is_status_msg(message) is None:
-                    await message.nak(delay=redelivery_delay_s)
+                await message.nak(delay=redelivery_delay_s)
 
     async def fetch(self, most: int) -> list[Msg]:
-        """The events that wait, up to `most`, or the first that comes; empty after 4.5 s without one.
+        """Up to `most` events that wait, or the next one that comes; empty after 4.5 s without one.
 
         Raises `APIError` where the server refuses, `TimeoutError` where it does not answer.
         """
-        await self._request({"batch": 1, "expires": int(WAIT_S * 1e9)}, 1, WAIT_S + UNANSWERED_S)
-        waiting = min(most - 1, self._fetched[-1].metadata.num_pending) if self._fetched else 0
-        if waiting > 0:
-            # If the server is in trouble, the next fetch says so.
-            with suppress(APIError, TimeoutError):
+        # Events of a request that ended too late come first: asking for more would keep these waiting ever after.
+        self._take_received(most)
+        if not self._fetched:
+            if self._connection.is_reconnecting:
+                # What is asked now would be sent later, once for each try.
+                await asyncio.sleep(UNANSWERED_S)
+                raise TimeoutError
+            await self._request({"batch": 1, "expires": int(WAIT_S * 1e9)}, 1, WAIT_S + UNANSWERED_S)
+        if (waiting := self._waiting(most)) > 0:
+            # If the server is in trouble, the next fetch raises the error.
+            with suppress(NatsError, TimeoutError):
                 await self._request({"batch": waiting, "no_wait": True}, waiting, UNANSWERED_S)
         fetched, self._fetched = self._fetched, []
         return fetched
 
+    def _take_received(self, most: int | None = None) -> None:
+        while not self._received.empty() and (most is None or len(self._fetched) < most):
+            message = self._received.get_nowait()
+            if JetStreamContext.is_status_msg(message) is None:
+                self._fetched.append(message)
+
+    def _waiting(self, most: int) -> int:
+        """How many more events to ask for at once."""
+        if not self._fetched:
+            return 0
+        last, free = self._fetched[-1].metadata, most - len(self._fetched)
+        # The server's count leaves out events that it delivers again.
+        return free if (last.num_delivered or 0) > 1 else min(free, last.num_pending or 0)
+
     async def _request(self, request: dict[str, Any], count: int, timeout_s: float) -> None:
+        """Ask, and wait at most `timeout_s` for each event."""
         self._number += 1
         reply, most = f"{self._inbox}.{self._number}", len(self._fetched) + count
         await self._connection.publish(self._subject, json.dumps(request).encode(), reply=reply)
-        async with asyncio.timeout(timeout_s):
-            while len(self._fetched) < most and (message := await self._next(reply)):
-                self._fetched.append(message)
+        while len(self._fetched) < most:
+            async with asyncio.timeout(timeout_s):
+                message = await self._next(reply)
+            if message is None:
+                return
+            self._fetched.append(message)
 
     async def _next(self, reply: str) -> Msg | None:
         """The next event, also one that an earlier request asked for; None when this request has ended."""

@@ -1,6 +1,5 @@
 """JetStream's streams, and the idempotent step that creates and updates them and the consumers."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +11,7 @@ from nats.js.errors import NotFoundError
 from shared import events, telemetry
 from shared.consumers import CONSUMERS, EVENTS_STREAM, PROGRESS_STREAM, Consumer, consumer_config, stream_of
 from shared.jetstream_readiness import when_ready
-from shared.operator_commands import connected
+from shared.operator_commands import connected, result_of
 from shared.settings import CommonSettings
 
 PROGRESS_S = 3 * 24 * 3600
@@ -141,4 +140,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    result_of(main())

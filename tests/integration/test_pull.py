@@ -1,8 +1,9 @@
 """Events are fetched at once, also after an idle time, and none is held back."""
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import nats
@@ -19,15 +20,19 @@ STREAM, SUBJECT = "PULLED", "pulled.event"
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    """Of a server of its own."""
+def server(tmp_path: Path) -> Iterator[NatsServer]:
     server = NatsServer(free_port(), tmp_path)
     server.start()
-    client = await nats.connect(server.url)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def client(server: NatsServer) -> AsyncIterator[Client]:
+    client = await nats.connect(server.url, reconnect_time_wait=0.2)
     await client.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT]))
     yield client
     await client.close()
-    server.kill()
 
 
 async def pull_of(client: Client, name: str) -> Pull:
@@ -85,7 +90,7 @@ async def test_what_a_cancelled_fetch_had_taken_is_given_back(client: Client) ->
     await asyncio.sleep(0.2)
     fetching.cancel()
     await asyncio.wait([fetching])
-    # The server still holds the request, and sends the event to who asked.
+    # The server still holds the request, and sends the event to the process that asked.
     await publish(client, "one")
     await asyncio.sleep(0.2)
     await leaving.stop(0.1)
@@ -100,3 +105,42 @@ async def test_a_request_that_the_server_refuses_is_an_error(client: Client) -> 
     await client.jetstream().delete_consumer(STREAM, "deleted")
     with pytest.raises(APIError):
         await fetching
+
+
+async def test_what_comes_too_late_is_returned_first_and_nothing_more_is_asked_for(client: Client) -> None:
+    """Otherwise each later request would bring an event that waits while another one is handled."""
+    pull = await pull_of(client, "late")
+    ask = json.dumps({"batch": 2}).encode()
+    await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.late", ask, reply=f"{pull._inbox}.0")
+    await publish(client, "one", "two", "three")
+    await asyncio.sleep(0.2)
+    assert [message.data for message in await pull.fetch(1)] == [b"one"]
+    assert [message.data for message in await pull.fetch(1)] == [b"two"]
+    info = await client.jetstream().consumer_info(STREAM, "late")
+    assert (info.num_ack_pending, info.num_waiting) == (2, 0)
+    assert [message.data for message in await pull.fetch(1)] == [b"three"]
+
+
+async def test_events_that_were_given_back_come_together_again(client: Client) -> None:
+    pull = await pull_of(client, "again")
+    await publish(client, *map(str, range(5)))
+    for message in await pull.fetch(10):
+        await message.nak(delay=0.1)
+    await asyncio.sleep(0.3)
+    assert len(await pull.fetch(10)) == 5
+
+
+async def test_while_nats_is_away_no_requests_pile_up(client: Client, server: NatsServer) -> None:
+    pull = await pull_of(client, "away")
+    server.kill()
+    while not client.is_reconnecting:
+        await asyncio.sleep(0.05)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            await pull.fetch(10)
+    server.start()
+    while not client.is_connected:
+        await asyncio.sleep(0.05)
+    assert (await client.jetstream().consumer_info(STREAM, "away")).num_waiting == 0
+    await publish(client, "one")
+    assert [message.data for message in await pull.fetch(10)] == [b"one"]

@@ -63,7 +63,7 @@ def inference(
         splits=splits,
         shadow=ShadowTraffic(engine=engine, fleet=fleet, metrics=routing_metrics()),
         fleet=fleet,
-        loader=serving.loader if loads_on_demand else serving.follower,
+        on_demand=serving.loader if loads_on_demand else serving.follower,
         ledger=access.ledger,
         max_in_flight=settings.max_in_flight,
     )

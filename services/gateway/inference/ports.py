@@ -4,6 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from services.gateway.inference.domain.split_plan import Outcome
+from shared.events import Candidate
+
+
+class WeightsOnDemand(Protocol):
+    """Finds an engine for weights that this gateway keeps on none yet."""
+
+    async def make_available(self, candidate: Candidate) -> None:
+        """Let an engine answer with a checkpoint, if one can; raises one of `adapter_loader.FAILURES`."""
+        ...
 
 
 class EventSink(Protocol):

@@ -5,6 +5,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from services.gateway.common.domain.model_names import fine_tuned_model
 from services.gateway.inference.domain.traffic_split import AliasSplit
 from services.gateway.inference.service.split_plans import SplitPlans
 from services.gateway.serving.domain.catalog import Target
@@ -104,3 +105,16 @@ async def test_a_refresh_that_was_cancelled_loses_no_change() -> None:
     directory.splits.refresh = splits
     await directory.refresh()
     assert directory.catalog.find("address") is not None
+
+
+async def test_a_waiting_version_with_the_name_of_a_deployed_one_does_not_remove_it() -> None:
+    """Names end in eight digits by chance, so that two of many thousands can be equal."""
+    world = World()
+    directory = world.directory()
+    await world.change(0, "deployed", None)
+    await directory.refresh()
+    first = candidate(JOBS[0], suffix=None)
+    twin = candidate(JOBS[1], suffix=None).model_copy(update={"model_name": first.model_name})
+    await world.deployments.create(Deployment(id=JOBS[1], at=1.0, candidate=twin))
+    await directory.refresh()
+    assert directory.catalog.find(fine_tuned_model(first)) is not None

@@ -9,6 +9,7 @@ from services.gateway.access.service.usage_ledger import UsageLedger
 from services.gateway.common.domain.errors import Busy, NoReplica
 from services.gateway.inference.domain.chat_request import ChatRequest
 from services.gateway.inference.domain.split_plan import RequestTraits, SplitPlan
+from services.gateway.inference.ports import WeightsOnDemand
 from services.gateway.inference.service.replica_attempt import ReplicaAttempt
 from services.gateway.inference.service.served_answer import ServedAnswer
 from services.gateway.inference.service.shadow import ShadowTraffic
@@ -16,8 +17,7 @@ from services.gateway.inference.service.split_plans import SplitPlans
 from services.gateway.inference.service.target_resolver import TargetResolver
 from services.gateway.serving.domain.catalog import Target
 from services.gateway.serving.domain.fleet import Fleet
-from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoader
-from services.gateway.serving.service.serving_follower import ServingFollower
+from services.gateway.serving.service.adapter_loader import FAILURES
 from shared.security import Key
 
 _NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -37,8 +37,7 @@ class Inference:
     splits: SplitPlans
     shadow: ShadowTraffic
     fleet: Fleet
-    loader: AdapterLoader | ServingFollower
-    """The follower where this gateway only reads what others serve."""
+    on_demand: WeightsOnDemand
     ledger: UsageLedger
     max_in_flight: int
 
@@ -103,7 +102,7 @@ class Inference:
         return meant is not None and meant.loaded == target.loaded and bool(self.fleet.up(target.base, made.suffix))
 
     async def _try_replicas(self, target: Target, request: ChatRequest) -> ServedAnswer | None:
-        await self._load_on_demand(target)
+        await self._make_available(target)
         tried: list[str] = []
         while len(tried) < TRIES and (able := self.fleet.serving(target.base, target.loaded)):
             replica = next((r for r in able if r.url not in tried), able[0])
@@ -112,16 +111,10 @@ class Inference:
                 return served
         return None
 
-    async def _load_on_demand(self, target: Target) -> None:
-        """Load a checkpoint or an old version that no deployment keeps loaded, and keep it recently used."""
-        loader, made = self.loader, target.candidate
-        if made is None:
-            return
-        if target.loaded not in loader.on_demand and self.fleet.holds(target.base, target.loaded):
-            return
-        if self._is_being_swapped_in(target):
+    async def _make_available(self, target: Target) -> None:
+        if target.candidate is None or self._is_being_swapped_in(target):
             return
         try:
-            await loader.load_on_demand(made)
+            await self.on_demand.make_available(target.candidate)
         except FAILURES as error:
             raise NoReplica(f"{target.public!r} cannot be loaded now: {error}", code="model_not_loaded") from None

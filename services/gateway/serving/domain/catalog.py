@@ -39,32 +39,42 @@ class Catalog:
         self.parents: dict[str, str | None] = dict.fromkeys(bases, None)
         lineages = lineages or Lineages()
         for lineage in list(lineages.by_alias.values()):
-            self.follow(lineage, lineages, pins or {})
+            self.update(lineage, lineages, pins or {})
 
-    def follow(self, changed: Iterable[Deployment], lineages: Lineages, pins: Mapping[str, RollbackPin]) -> None:
-        """Give the names of changed deployments their new meaning; `lineages` has the changes already."""
+    def update(self, changed: Iterable[Deployment], lineages: Lineages, pins: Mapping[str, RollbackPin]) -> None:
+        """Update the names of changed deployments; `lineages` already contains the changes."""
         aliases: set[str] = set()
         for deployment in changed:
-            self._set(deployment.model, deployment if deployment.status == "deployed" else None)
+            if deployment.status == "deployed":
+                self._set(deployment.model, deployment)
+            elif self._means(deployment.model, deployment):
+                self._remove(deployment.model)
             if deployment.candidate.suffix:
                 aliases.add(deployment.candidate.suffix)
         self.resolve(aliases, lineages, pins)
 
     def resolve(self, aliases: Iterable[str], lineages: Lineages, pins: Mapping[str, RollbackPin]) -> None:
-        """Look up again which version each of these aliases means; one without versions is no name any more."""
+        """Look up again which version each alias means. An alias without versions is removed."""
         for alias in aliases:
-            if alias not in self.bases:
-                lineage = lineages.of(alias)
-                self._set(alias, current(lineage, pins.get(alias)) if lineage else None)
+            if lineage := lineages.of(alias):
+                self._set(alias, current(lineage, pins.get(alias)))
+            elif alias not in self.bases:
+                self._remove(alias)
 
-    def _set(self, name: str, deployment: Deployment | None) -> None:
-        if deployment is None:
-            for known in (self._targets, self.created, self.parents):
-                known.pop(name, None)
+    def _means(self, name: str, deployment: Deployment) -> bool:
+        known = self._targets.get(name)
+        return known is not None and known.candidate is not None and known.candidate.job_id == deployment.id
+
+    def _set(self, name: str, deployment: Deployment) -> None:
+        if name in self.bases:
             return
         self._targets[name] = target(deployment, name)
         self.created[name] = int(deployment.deployed_at or deployment.at)
         self.parents[name] = deployment.candidate.base_model
+
+    def _remove(self, name: str) -> None:
+        for known in (self._targets, self.created, self.parents):
+            known.pop(name, None)
 
     def names(self) -> Sequence[str]:
         return tuple(self._targets)

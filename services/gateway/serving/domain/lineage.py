@@ -1,6 +1,6 @@
 """The versions of each stable name in the order of their approval, and which of them the name means."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -20,8 +20,7 @@ class RollbackPin(BaseModel):
 class Lineages:
     """The deployed versions of each alias, the oldest approval first, and the deployments that are pending.
 
-    It follows single changes, each of which costs as much as its alias has versions, whatever the number of aliases.
-    A deployment keeps its alias and the time of its approval.
+    An update takes time in proportion to the versions of its alias, whatever the number of aliases.
     """
 
     def __init__(self, deployments: Iterable[Deployment] = ()) -> None:
@@ -31,17 +30,21 @@ class Lineages:
             self.put(deployment)
 
     def put(self, deployment: Deployment) -> None:
-        """Add a deployment, or replace it by its newer state."""
-        alias, age = deployment.candidate.suffix, _age(deployment)
-        lineage = self.by_alias.setdefault(alias, [])
-        place = bisect_left(lineage, age, key=_age)
-        known = place < len(lineage) and lineage[place].id == deployment.id
-        lineage[place : place + known] = [deployment] if deployment.status == "deployed" else []
-        if not lineage:
-            del self.by_alias[alias]
-        self.pending.pop(deployment.id, None)
+        """Add a deployment; `remove` its earlier state first."""
         if deployment.status == "pending":
             self.pending[deployment.id] = deployment
+        elif deployment.status == "deployed":
+            insort(self.by_alias.setdefault(deployment.candidate.suffix, []), deployment, key=_age)
+
+    def remove(self, deployment: Deployment) -> None:
+        """Forget a deployment that was put."""
+        self.pending.pop(deployment.id, None)
+        if deployment.status == "deployed":
+            alias = deployment.candidate.suffix
+            lineage = self.by_alias[alias]
+            del lineage[bisect_left(lineage, _age(deployment), key=_age)]
+            if not lineage:
+                del self.by_alias[alias]
 
     def of(self, alias: str | None) -> Sequence[Deployment]:
         """The deployed versions of one alias."""

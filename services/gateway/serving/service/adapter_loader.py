@@ -71,9 +71,11 @@ class AdapterLoader:
         check(self.folders.adapter(folder), base, self.max_rank)
         return folder
 
-    async def load_on_demand(self, candidate: Candidate) -> None:
-        """Load an undeployed checkpoint on one replica, in place of the least recently used one."""
+    async def make_available(self, candidate: Candidate) -> None:
+        """Load a checkpoint that no deployment keeps loaded on one replica, in place of the least recently used one."""
         name, base = loaded_name(candidate), candidate.base_model
+        if name not in self.on_demand and self.fleet.holds(base, name):
+            return
         self.on_demand[name] = candidate
         self.on_demand.move_to_end(name)
         while len(self.on_demand) > self.max_on_demand:

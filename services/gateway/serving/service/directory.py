@@ -51,7 +51,7 @@ class Directory:
         if bases != self.catalog.bases:
             self.catalog = Catalog(bases, lineages, pins)
         elif changed or moved:
-            self.catalog.follow(changed, lineages, pins)
+            self.catalog.update(changed, lineages, pins)
             self.catalog.resolve(moved, lineages, pins)
         else:
             return

@@ -16,7 +16,7 @@ READ_ALL_S = 600.0
 
 @dataclass
 class KnownDeployments:
-    """Keeps `lineages` like the stored deployments. One caller at a time refreshes."""
+    """Keeps `lineages` equal to the stored deployments. `refresh` must not run concurrently."""
 
     stored: Collection[Deployment]
     now: Callable[[], float] = time.time
@@ -31,15 +31,19 @@ class KnownDeployments:
         now = self.now()
         everything = now - self._all_read_at >= READ_ALL_S
         for deployment in await (self.stored.find() if everything else self._read_changed()):
-            if self._by_id.get(deployment.id) != deployment:
-                self._by_id[deployment.id] = self._changed[deployment.id] = deployment
-                self.lineages.put(deployment)
+            known = self._by_id.get(deployment.id)
+            if known == deployment:
+                continue
+            if known:
+                self.lineages.remove(known)
+            self.lineages.put(deployment)
+            self._by_id[deployment.id] = self._changed[deployment.id] = deployment
         self._read_at = now
         if everything:
             self._all_read_at = now
 
     def take_changed(self) -> Sequence[Deployment]:
-        """The deployments that changed since they were taken last."""
+        """The deployments that changed since the last call."""
         changed, self._changed = self._changed, {}
         return tuple(changed.values())
 
