@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import ServiceUnavailableError
 
+from shared import telemetry
 from shared.nats_replies import connection_options
 from shared.settings import CommonSettings
 
@@ -30,6 +31,7 @@ async def connected(settings: CommonSettings, user: str, attempts: int = 3) -> A
 
 def result_of(work: Coroutine[Any, Any, T], *refusals: type[Exception]) -> T:
     """Run a command and return its result. One of `refusals`, or an error of NATS, ends the program with status 1."""
+    telemetry.configure_command()
     try:
         return asyncio.run(work)
     except ServiceUnavailableError as error:

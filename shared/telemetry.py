@@ -48,6 +48,11 @@ def configure(service: str, instance: str, level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+def configure_command() -> None:
+    """Write log lines for people to standard error: the standard output of a command is its result."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose keyword arguments become fields."""
     return structlog.stdlib.get_logger(name)

@@ -13,7 +13,8 @@ from shared.settings import CommonSettings
 @asynccontextmanager
 async def jetstream(settings: CommonSettings) -> AsyncIterator[nats.js.JetStreamContext]:
     connection = await nats.connect(settings.nats_url.split(","))
-    yield connection.jetstream()
+    # A cluster may elect a leader first.
+    yield connection.jetstream(timeout=30)
     await connection.close()
 
 
