@@ -15,6 +15,7 @@ from nats.errors import (
     OutboundBufferLimitError,
 )
 from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import Error as JetStreamError
 from pydantic_core import PydanticSerializationError
 
 from shared import cancellation, consumers, dead_letters, events, telemetry, tracing
@@ -202,7 +203,8 @@ class Bus:
                 continue
             except Exception as error:
                 # Such as a connection that was lost; what was not acknowledged is delivered again.
-                _log.warning("no events could be delivered", consumer=consumer.name, exc_info=error)
+                about = telemetry.described(error, JetStreamError)
+                _log.warning("no events could be delivered", consumer=consumer.name, **about)
                 await asyncio.sleep(1)
 
     async def _restored(self, own: list[Consumer]) -> None:

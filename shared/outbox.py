@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nats.js.errors import Error as JetStreamError
 from prometheus_client import Counter
 
 from shared import telemetry
@@ -60,7 +61,8 @@ class Outbox:
             except (*OUTAGES, *StoreUnreachable):
                 raise
             except Exception as error:
-                _log.warning("events of an aggregate wait", collection=collection, id=entity_id, exc_info=error)
+                about = telemetry.described(error, JetStreamError)
+                _log.warning("events of an aggregate wait", collection=collection, id=entity_id, **about)
 
     async def _relay(self, collection: str, entity_id: str, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:

@@ -58,6 +58,11 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     return structlog.stdlib.get_logger(name)
 
 
+def described(error: Exception, *expected: type[Exception]) -> dict[str, Any]:
+    """The fields of a log line about an error: in one line if it is expected, with its traceback otherwise."""
+    return {"error": f"{type(error).__name__}: {error}"} if isinstance(error, expected) else {"exc_info": error}
+
+
 def current_traceparent() -> str:
     """The current trace context, or a new one."""
     return _traceparent.get() or _new_traceparent()
