@@ -35,6 +35,8 @@ _LEVEL, _MOST_TIME = 0.05, 0.6
 class Trained:
     """What a training took and how it answered the test rows."""
 
+    format: str
+    """Of its numbers: `fp32`, `mixed` or `bf16`."""
     seconds: float
     steps: int
     planned: int
@@ -59,8 +61,8 @@ def main() -> int:
     unpack(model)
     ratios, table, figures = list[Ratio](), list[list[object]](), dict[str, Any]()
     for name in names:
-        stopped, whole = (_train(model, name, stops) for stops in ("on", "off"))
-        share, p_value = stopped.seconds / whole.seconds, _p_value(SETS[name], stopped, whole)
+        stopped, whole = (train(model, name, stops) for stops in ("on", "off"))
+        share, p_value = stopped.seconds / whole.seconds, chance_of(SETS[name], stopped, whole)
         for stops, side in (("on", stopped), ("off", whole)):
             table.append([f"{name}, {stops}", side.seconds, side.steps, side.share_right, side.loss])
         ratios.append(Ratio(f"{name}: share of the time", share, _MOST_TIME, 0.4, most=True))
@@ -78,15 +80,18 @@ def main() -> int:
     return verdict("early_stopping", ratios, sets=figures)
 
 
-def _train(model: Path, name: str, stops: str) -> Trained:
-    command = [sys.executable, "-m", "bench.early_stopping_child", model, f"examples/{name}/train.jsonl", stops]
+def train(model: Path, name: str, stops: str, precision: str = "auto") -> Trained:
+    """One training of an example set, in a process of its own."""
+    rows = f"examples/{name}/train.jsonl"
+    command = [sys.executable, "-m", "bench.early_stopping_child", model, rows, stops, precision]
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}, check=True)
     trained = Trained(**json.loads(process.stdout.splitlines()[-1]))
-    print(f"{name}, {stops}: {trained.steps} of {trained.planned} steps, {trained.seconds:.0f} s", file=sys.stderr)
+    about = f"{name}, {trained.format}, early stopping {stops}"
+    print(f"{about}: {trained.steps} of {trained.planned} steps, {trained.seconds:.0f} s", file=sys.stderr, flush=True)
     return trained
 
 
-def _p_value(kind: str, stopped: Trained, whole: Trained) -> float:
+def chance_of(kind: str, stopped: Trained, whole: Trained) -> float:
     """How likely a difference as large as this is by chance; 1 where there is none."""
     if kind == "answers":
         gained = sum(a and not b for a, b in zip(stopped.right, whole.right, strict=True))

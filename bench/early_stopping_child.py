@@ -1,4 +1,7 @@
-"""One training of `bench.early_stopping`, with or without early stopping; prints a line of JSON."""
+"""One training of `bench.early_stopping` or `bench.precision`; prints a line of JSON.
+
+Arguments: the model, a file of rows, early stopping (`on` or `off`) and the precision (`auto`, `fp32`, …).
+"""
 
 import json
 import os
@@ -34,12 +37,12 @@ class Silent:
     def send(self, _message: dict[str, Any]) -> None: ...
 
 
-def main(model: str, rows_file: Path, stops: bool) -> None:
+def main(model: str, rows_file: Path, stops: bool, precision: Any = "auto") -> None:
     train, validation, test = _splits(rows_file)
     tokenizer = load_tokenizer(model)
     tokens = [token_rows(_lines(part), tokenizer, _LONGEST_TOKENS) for part in (train, validation, test)]
     plan = _plan(len(train), len(validation), stops)
-    number_format = decide_precision("auto", "lora", bf16_speedup()).format
+    number_format = decide_precision(precision, "lora", bf16_speedup()).format
     torch.manual_seed(SEED)
     with tempfile.TemporaryDirectory() as folder:
         publisher = Publisher(plan.tuning, model, tokenizer, base_dtype(model))
@@ -54,7 +57,13 @@ def main(model: str, rows_file: Path, stops: bool) -> None:
         seconds = time.perf_counter() - started
         right, losses = _score(trainer, tokens[2])
     reason = progress.early_stop.reason if progress.early_stop else None
-    figures = {"seconds": seconds, "steps": progress.last_step, "planned": plan.total_steps, "reason": reason}
+    figures = {
+        "format": number_format,
+        "seconds": seconds,
+        "steps": progress.last_step,
+        "planned": plan.total_steps,
+        "reason": reason,
+    }
     print(json.dumps({**figures, "right": right, "losses": losses}))
 
 
@@ -94,5 +103,5 @@ def _score(trainer: AnswerTrainer, rows: list[TokenRow]) -> tuple[list[bool], li
 
 if __name__ == "__main__":
     os.environ["HF_HUB_OFFLINE"] = "1"
-    model, rows_file, stops = sys.argv[1:]
-    main(model, Path(rows_file), stops == "on")
+    model, rows_file, stops, precision = sys.argv[1:]
+    main(model, Path(rows_file), stops == "on", precision)
