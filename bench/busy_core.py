@@ -21,7 +21,7 @@ while True:
 def busy_core(percent: float) -> Generator[None]:
     """Use `percent` of one core, from 0 to 100, in periods of a tenth of a second."""
     if not 0 <= percent <= 100:
-        raise ValueError(f"{percent} is no share of one core: from 0 to 100")
+        raise ValueError(f"percent must be from 0 to 100, not {percent}")
     if not percent:
         yield
         return

@@ -37,7 +37,7 @@ class Silent:
     def send(self, _message: dict[str, Any]) -> None: ...
 
 
-def main(model: str, rows_file: Path, stops: bool, precision: Any = "auto") -> None:
+def main(model: str, rows_file: Path, stops: bool, precision: Any) -> None:
     train, validation, test = _splits(rows_file)
     tokenizer = load_tokenizer(model)
     tokens = [token_rows(_lines(part), tokenizer, _LONGEST_TOKENS) for part in (train, validation, test)]
