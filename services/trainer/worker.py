@@ -26,6 +26,7 @@ from services.trainer.adapters.trainer_factory import build_trainer
 from services.trainer.adapters.worker_processes import SAVE_AND_STOP
 from services.trainer.domain.curve.advice import with_advice
 from services.trainer.domain.precision import Precision, decide_precision
+from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.rows.general_rows import sample_rows
 from services.trainer.domain.rows.run_data import WarmStart
 from services.trainer.domain.stopping.auto_stop import Validation
@@ -128,7 +129,10 @@ def _train(request: WorkerRequest, parent: Parent) -> tuple[int | None, str | No
     progress.trainer.add_callback(progress)
     progress.trainer.early_stop = progress.early_stop
     share = trainable_share(progress.trainer.model)
-    prepared = Prepared(trainable_share=share, precision=precision, machine=platform.node(), on_gpu=has_gpu())
+    began = AttemptStart(step=request.resume_step, at=time.time())
+    prepared = Prepared(
+        trainable_share=share, precision=precision, machine=platform.node(), on_gpu=has_gpu(), began=began
+    )
     _send(parent, prepared)
     # An attempt can end after the last checkpoint was saved but before that was reported.
     if request.resume_step < progress.last_step:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.trainer.domain.curve.curve_point import CurvePoint
+from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.rows.dataset_check import DatasetCheck
 from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
@@ -151,7 +152,8 @@ def fill(store: RunStore) -> None:
     """A run in each status."""
     now = int(time.time())
     checkpoints = tuple(checkpoint(step) for step in (62, 124, 186, 248, 310, 372))
-    add(store, run("ftjob-live", "running", started_at=now - 2280, checkpoints=checkpoints, best_step=310), 403)
+    live = run("ftjob-live", "running", started_at=now - 2280, checkpoints=checkpoints, best_step=310)
+    add(store, live.model_copy(update={"began": AttemptStart(step=0, at=now - 2270)}), 403)
     ended: dict[str, Any] = {"started_at": now - 3000, "finished_at": now, "duration_s": 2820.0}
     done = run("ftjob-done", "succeeded", checkpoints=checkpoints, trainable_share=0.0026, **ended)
     add(store, done, 620)

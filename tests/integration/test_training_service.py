@@ -269,6 +269,8 @@ async def test_a_trainer_that_is_asked_to_stop_saves_and_another_resumes_at_the_
     steps = {number: [e["step"] for e in progress if e["attempt"] == number] for number in (1, 2)}
     assert steps[1] + steps[2] == list(range(1, 161))
     assert found["run"]["saved"]["step"] == steps[1][-1]
+    unknown_end = [event["step"] for event in progress if event.get("estimated_finish") is None]
+    assert unknown_end == [1, steps[2][0]]
 
 
 @pytest.mark.model

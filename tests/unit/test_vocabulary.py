@@ -28,7 +28,7 @@ CLASSES = {
     "History": "job projection",
     "Line": "queue, lineage",
     "Hold": "lease",
-    "Pace": "Throttle, EtaEstimator",
+    "Pace": "Throttle",
     "Inquiry": "EvaluationRunner",
     "Suitebook": "SuiteCatalog",
     "Rulebook": "PolicyCatalog",

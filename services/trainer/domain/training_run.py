@@ -3,6 +3,7 @@
 from typing import Any, Literal, Self
 
 from services.trainer.domain.precision import Precision
+from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.stopping.auto_stop import EarlyStop, Validation, early_stop
 from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
@@ -62,6 +63,8 @@ class TrainingRun(Value):
     """The name of the machine of the newest attempt."""
     on_gpu: bool | None = None
     """Whether that attempt measured the GPU's memory; None if it did not say."""
+    began: AttemptStart | None = None
+    """Where that attempt began to train; None while it loads the model."""
     error: Failure | None = None
     created_at: int = 0
     started_at: int | None = None
@@ -100,9 +103,8 @@ class TrainingRun(Value):
     @property
     def files(self) -> dict[str, str]:
         """The ids of the datasets that it needs, by use."""
-        request = self.request
-        named = {"training_file": request.training_file, "validation_file": request.validation_file}
-        named["general_file"] = request.spec.hyperparameters.general_file
+        named = {"training_file": self.request.training_file, "validation_file": self.request.validation_file}
+        named["general_file"] = self.request.spec.hyperparameters.general_file
         return {use: file_id for use, file_id in named.items() if file_id}
 
     @property
@@ -138,8 +140,8 @@ class TrainingRun(Value):
         """A trainer starts a new attempt, from the queue or after another trainer's lease expired."""
         lease = self.lease.claim(leased_by, now, LEASE_S)
         assert lease is not None, "only a claimable run is started"
-        started: dict[str, Any] = {"status": "running", "started_at": self.started_at or int(now)}
-        started["interrupted_by"] = "trainer_left"
+        started: dict[str, Any] = {"status": "running", "began": None, "interrupted_by": "trainer_left"}
+        started["started_at"] = self.started_at or int(now)
         if self.attempt:
             step = self.resume_from.step if self.resume_from else 0
             interruption = Interruption(step=step, cause=self.interrupted_by, at=int(now))
@@ -214,7 +216,7 @@ class TrainingRun(Value):
 
     def prepared(self, worker: Prepared) -> Self:
         """The worker of the newest attempt has loaded the model."""
-        names = ("trainable_share", "precision", "machine", "on_gpu")
+        names = ("trainable_share", "precision", "machine", "on_gpu", "began")
         return self.model_copy(update={name: getattr(worker, name) for name in names})
 
     def add_crash(self) -> Self:
@@ -236,8 +238,7 @@ class TrainingRun(Value):
         return self._end("cancelled", now)
 
     def _end(self, status: Status, now: int) -> Self:
-        until = self.paused_at or now
-        duration_s = until - self.started_at - self.paused_s if self.started_at is not None else 0.0
+        duration_s = (self.paused_at or now) - self.started_at - self.paused_s if self.started_at is not None else 0.0
         return self.model_copy(update={"status": status, "finished_at": now, "duration_s": duration_s})
 
     def finished_event(self) -> TrainingFinished:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from services.trainer.domain.precision import Precision
+from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.stopping.auto_stop import Validation
 from shared.events import Artifact, TrainingMetrics, Value
 
@@ -12,7 +13,7 @@ from shared.events import Artifact, TrainingMetrics, Value
 class Prepared(Value):
     """The model is loaded; `trainable_share` is the share of its parameters (adapters included) that is trained.
 
-    `machine` is the name of the machine that trains; `on_gpu` is None in messages from before it was told.
+    `machine` is the name of the machine that trains. `on_gpu` and `began` are None in messages of earlier versions.
     """
 
     type: Literal["prepared"] = "prepared"
@@ -20,6 +21,7 @@ class Prepared(Value):
     precision: Precision | None = None
     machine: str = ""
     on_gpu: bool | None = None
+    began: AttemptStart | None = None
 
 
 class StepDone(Value):

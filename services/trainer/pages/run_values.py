@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from services.trainer.domain.curve.diagnosis import diagnose_run
 from services.trainer.domain.curve.losses import Losses
+from services.trainer.domain.remaining_time import estimated_end
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages.loss_panel import LossWords, loss_panel, small_curve
 from services.trainer.pages.reactions import flags_of
@@ -15,8 +16,6 @@ from shared.events import TrainingMetrics
 
 SMALL = ("learning_rate", "grad_norm", "tokens_per_s", "memory_bytes")
 SHOWN_CHECKPOINTS = 12
-# Beyond a year the first steps were not typical.
-_LONGEST_S = 365 * 24 * 3600
 
 
 def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics], losses: Losses) -> dict[str, Any]:
@@ -33,15 +32,13 @@ def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics], losses: Losse
         "diagnoses": diagnose_run(run, curve),
         "flags": flags_of(run, losses.last_step),
         "checkpoints": run.checkpoints[-SHOWN_CHECKPOINTS:],
-        "ends_at": _expected_end(run, losses.last_step, time.time()),
+        "ends_at": _estimated_end(run, losses.last_step),
     }
 
 
-def _expected_end(run: TrainingRun, step: int, now: float) -> float | None:
-    """By the mean pace so far, without pauses; None while nothing is known or nothing is left."""
-    if run.status != "running" or run.plan is None or run.started_at is None or step < 2:
+def _estimated_end(run: TrainingRun, step: int) -> float | None:
+    """As in the run's progress events; None unless it trains."""
+    if run.status != "running" or run.plan is None:
         return None
-    trained_s = now - run.started_at - run.paused_s
     last_step = run.auto_stop.last_step if run.auto_stop else run.plan.total_steps
-    left_s = trained_s / step * (last_step - step)
-    return now + left_s if left_s < _LONGEST_S else None
+    return estimated_end(run.began, step, last_step, time.time())

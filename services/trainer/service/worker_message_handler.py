@@ -1,10 +1,11 @@
 """Turns messages from a worker process into state changes and events."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.trainer.domain.candidate import candidate_of
 from services.trainer.domain.curve.curve_point import CurvePoint
+from services.trainer.domain.remaining_time import estimated_end
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.worker_messages import (
     CheckpointWritten,
@@ -18,7 +19,6 @@ from services.trainer.domain.worker_messages import (
     Validated,
     WorkerMessage,
 )
-from services.trainer.service.eta_estimator import EtaEstimator
 from services.trainer.service.run_lease import RunLease
 from services.trainer.service.run_metrics import RunMetrics
 from shared.child import ChildDied
@@ -36,7 +36,6 @@ class WorkerMessageHandler:
     lease: RunLease
     metrics: RunMetrics
     organization: str
-    eta: EtaEstimator = field(default_factory=EtaEstimator)
 
     async def on_message(self, message: WorkerMessage) -> bool:
         """True for the last message; raises `LeaseLost` or `Interrupted`."""
@@ -74,6 +73,7 @@ class WorkerMessageHandler:
     async def _on_step(self, done: StepDone) -> None:
         run = await self.lease.current()
         self.metrics.update(run.id, done.metrics)
+        ends_at = estimated_end(run.began, done.step, done.total_steps, time.time())
         event = TrainingProgress(
             job_id=run.id,
             attempt=self.lease.run.attempt,
@@ -82,7 +82,7 @@ class WorkerMessageHandler:
             metrics=done.metrics,
             trained_tokens=done.trained_tokens,
             message=f"Step {done.step}/{done.total_steps}: training loss={done.metrics.train_loss:.2f}",
-            estimated_finish=self.eta.estimated_finish(done.step, done.total_steps),
+            estimated_finish=ends_at and round(ends_at),
         )
         await self.lease.store.add_point(self._point(done), (event,))
 
