@@ -97,4 +97,4 @@ bench-%: setup ## a side-by-side benchmark: bench-gateway, ...
 	@$(BIN)/python -m bench.$*
 
 lock: setup ## resolve the locks again; make lock UPGRADE=--upgrade for newer versions
-	@$(BIN)/python -m deploy.local.lock $(UPGRADE)
+	@$(BIN)/python -m deploy.local.dependency_locks $(UPGRADE)

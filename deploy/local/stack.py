@@ -1,10 +1,12 @@
 """Starts and stops the stack: prepares what the programs need and waits until each is ready."""
 
+import fcntl
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 
 import httpx
 
@@ -28,16 +30,17 @@ def up(settings: LocalSettings, say: Say, only: tuple[str, ...] = ()) -> None:
     `only` names the programs to start; empty means all.
     """
     settings.logs.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(settings)
-    passwords = nats_passwords.made_once(settings)
-    wanted = [program for program in programs(settings, passwords) if not only or program.name in only]
-    running = supervisor.running()
-    missing = [program for program in wanted if program.name not in running]
-    refuse_taken_ports(missing)
-    if supervisor.pid() is None:
-        _start_supervision(settings, passwords, supervisor, say)
-    supervisor.start_programs([program.name for program in missing])
-    say(f"{len(missing)} programs started under supervisord" if missing else "everything is running already")
+    with _one_at_a_time(settings, say):
+        supervisor = Supervisor(settings)
+        passwords = nats_passwords.made_once(settings)
+        wanted = [program for program in programs(settings, passwords) if not only or program.name in only]
+        running = supervisor.running()
+        missing = [program for program in wanted if program.name not in running]
+        refuse_taken_ports(missing)
+        if supervisor.pid() is None:
+            _start_supervision(settings, passwords, supervisor, say)
+        supervisor.start_programs([program.name for program in missing])
+        say(f"{len(missing)} programs started under supervisord" if missing else "everything is running already")
     _wait_until_ready(settings, [program.name for program in wanted], say)
 
 
@@ -47,8 +50,21 @@ def down(settings: LocalSettings, say: Say) -> None:
     if supervisor.pid() is None:
         say("the stack is not running")
         return
-    supervisor.shutdown()
+    with _one_at_a_time(settings, say):
+        supervisor.shutdown()
     say(f"the stack is stopped; its state is in {settings.state}")
+
+
+@contextmanager
+def _one_at_a_time(settings: LocalSettings, say: Say) -> Generator[None]:
+    """One command at a time starts or stops this stack; another one waits."""
+    with (settings.state / "stack.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another command starts or stops this stack; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def addresses(settings: LocalSettings) -> str:

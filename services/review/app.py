@@ -25,13 +25,13 @@ from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs import api as runs_api
 from services.review.runs.advising import Advising
 from services.review.runs.checkpoints import Checkpoints
+from services.review.runs.deciding import Runs
 from services.review.runs.domain.run import UNDECIDED, Run
 from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
 from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
 from services.review.runs.restoration import RunRestoration
-from services.review.runs.service import Runs
 from services.review.workbook import api as workbook_api
 from shared import web
 from shared.artifacts import Artifacts

@@ -2,8 +2,8 @@
 
 from services.review.pairs.baselines import Baselines
 from services.review.policies.restoration import PolicyRestoration
+from services.review.runs.deciding import Runs
 from services.review.runs.restoration import RunRestoration
-from services.review.runs.service import Runs
 from shared.bus import Bus
 from shared.events import (
     AliasBound,

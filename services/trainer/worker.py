@@ -29,7 +29,7 @@ from services.trainer.domain.precision import Precision, decide_precision
 from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.rows.general_rows import sample_rows
 from services.trainer.domain.rows.run_data import WarmStart
-from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.stop_by_validation import Validation
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import (
     JobFailed,

@@ -14,6 +14,8 @@ from shared.security import NotAllowed, NotAuthenticated
 from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
 
+RETRY_AFTER_S = "2"
+"""When to try again what was refused while a dependency was away."""
 _log = telemetry.logger(__name__)
 
 
@@ -58,7 +60,7 @@ def _not_found(error: NotFound) -> ProblemDetailsException:
 
 
 def _unavailable(error: Exception) -> ProblemDetailsException:
-    return _problem(503, "Unavailable", f"try again: {error}", {"Retry-After": "2"})
+    return _problem(503, "Unavailable", f"try again: {error}", {"Retry-After": RETRY_AFTER_S})
 
 
 def _artifacts_away(error: ArtifactStoreAway) -> ProblemDetailsException:

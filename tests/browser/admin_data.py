@@ -1,7 +1,7 @@
 """Keys, people, usage, audit entries, webhooks and dead letters of a gateway in memory."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,6 @@ from services.gateway.events.domain.webhook_delivery import WebhookDelivery
 from services.gateway.events.ports import DeadLetter
 from services.gateway.events.service.dead_letters import DeadLetters
 from services.gateway.events.service.webhooks import Webhooks
-from shared.cloudevents import Envelope
 from shared.security import Keyring
 from shared.store import MemoryStore
 from tests.browser.site import MemorySessionStore
@@ -30,24 +29,16 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 @dataclass
-class MemoryStream:
+class MemoryDeadLetters:
     """Dead letters by their place, and the places that were replayed."""
 
     letters: dict[int, DeadLetter] = field(default_factory=dict[int, DeadLetter])
     replayed: list[int] = field(default_factory=list[int])
 
-    async def publish(self, envelope: Envelope) -> None: ...
-
-    async def newest(self) -> int:
-        return 0
-
-    def follow(self, types: Sequence[str], after: int) -> AsyncIterator[Any]:
-        raise NotImplementedError
-
-    async def dead_letter_places(self) -> list[int]:
+    async def places(self) -> list[int]:
         return sorted(self.letters)
 
-    async def dead_letter(self, place: int) -> DeadLetter | None:
+    async def get(self, place: int) -> DeadLetter | None:
         return self.letters.get(place)
 
     async def replay(self, place: int) -> str | None:
@@ -72,7 +63,7 @@ class AdminData:
     """The stores of the parts access and events, in memory."""
 
     store: MemoryStore = field(default_factory=lambda: MemoryStore("gateway"))
-    stream: MemoryStream = field(default_factory=MemoryStream)
+    dead_letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
 
     def __post_init__(self) -> None:
         self.usage = self.store.collection("usage", Usage)
@@ -93,12 +84,12 @@ class AdminData:
             "ledger": UsageLedger(tallies=tallies, usage_rows=self.usage, flush_s=1),
             "audit_log": AuditLog(entries=self.audit),
             "webhooks": Webhooks(views=self.webhooks, deliveries=self.deliveries, client=Reachable()),
-            "dead_letters": DeadLetters(stream=self.stream),
+            "dead_letters": DeadLetters(letters=self.dead_letters),
         }
 
     def add_letter(self, place: int, event_type: str, consumer: str) -> None:
         event = {"type": event_type, "subject": HOSTILE, "data": {"job_id": f"ftjob-{place}"}}
-        self.stream.letters[place] = DeadLetter(
+        self.dead_letters.letters[place] = DeadLetter(
             id=str(place),
             time="2026-11-28 22:00",
             subject=f"dead.{event_type}",

@@ -30,12 +30,12 @@ from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import QuestionSet
 from services.review.runs.advising import Advising
 from services.review.runs.checkpoints import Checkpoints
+from services.review.runs.deciding import Runs
 from services.review.runs.domain.run import Run
 from services.review.runs.job_evaluations import AnswerRecord, EvaluationRecord, JobEvaluations
 from services.review.runs.overriding import Overriding
 from services.review.runs.policy_trials import Trials
 from services.review.runs.proving import Proving
-from services.review.runs.service import Runs
 from shared.artifacts import Artifacts
 from shared.events import EvaluationAnswered
 from shared.pages.rendering import Pages

@@ -224,7 +224,7 @@ def test_dead_letters_are_replayed_one_by_one_and_all_of_a_filter(site: Site, da
     admin.get_by_role("button", name="Show").click()
     admin.get_by_role("button", name="Replay all of this filter").click()
     expect(admin.get_by_role("status").filter(has_text="2 events are published again")).to_be_visible()
-    assert (data.stream.replayed, sorted(data.stream.letters)) == ([3, 1, 2], [4])
+    assert (data.dead_letters.replayed, sorted(data.dead_letters.letters)) == ([3, 1, 2], [4])
 
 
 def test_events_appear_as_they_happen_and_their_data_is_text(site: Site, admin: Page) -> None:

@@ -50,4 +50,4 @@ def test_an_operator_adds_an_engine_sets_a_canary_rolls_back_and_replays_a_dead_
         expect(page.locator("main")).to_contain_text("the artifact is not there")
         page.get_by_role("button", name="Replay event 1").click()
         expect(page.locator("main")).not_to_contain_text("the artifact is not there")
-        assert admin.stream.replayed == [1]
+        assert admin.dead_letters.replayed == [1]

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from services.trainer.domain.curve.curve_point import CurvePoint
-from services.trainer.domain.stopping.auto_stop import Validation
 from services.trainer.domain.stopping.interruption import Interruption
+from services.trainer.domain.stopping.stop_by_validation import Validation
 from services.trainer.pages.routes import routes
 from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.remaining_time import AttemptStart
-from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.dataset_outcome import DatasetOutcome
 from services.trainer.domain.rows.run_data import RunData
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.training_run import TrainingRun
@@ -84,7 +84,7 @@ def dataset(store: RunStore, file_id: str, filename: str, rows: int, owner: str 
 
     splits = Splits(train=split(rows * 8 // 10), validation=split(rows // 10), test=split(rows // 10))
     ready = DatasetReady(file_id=file_id, rows=rows, dropped_rows=3, splits=splits, owner=owner)
-    at_once(store.datasets.create(DatasetCheck(id=file_id, ready=ready)))
+    at_once(store.datasets.create(DatasetOutcome(id=file_id, ready=ready)))
     uploaded = DatasetUploaded(file_id=file_id, filename=filename, artifact=ARTIFACT, owner=owner, created_at=rows)
     at_once(JobOptions(store).uploaded(uploaded))
 

@@ -11,7 +11,7 @@ from services.evaluator.comparison.domain.model_facts import Fact, facts_of
 from services.evaluator.comparison.domain.requested_results import requested_results
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
-from services.evaluator.evaluation.domain.few_items import few_items_warnings
+from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
 from services.evaluator.evaluation.domain.unread_answers import unread_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
@@ -183,7 +183,7 @@ def compared(sides: Sequence[ModelResults], against: str = "") -> CompleteCompar
 
 def warnings_of(done: EvalDone) -> tuple[str, ...]:
     """What the scores of a checkpoint cannot tell: answers that no metric could read, and few items."""
-    return (*(each.words for each in unread_warnings(done)), *few_items_warnings(done))
+    return (*(each.words for each in unread_warnings(done)), *small_sample_warnings(done))
 
 
 def _rows_of(tasks: Mapping[str, Sequence[Row]], model: str) -> dict[str, list[Row]]:

@@ -5,9 +5,9 @@ from litestar.response import Redirect
 
 from services.gateway.access.app import Access
 from services.gateway.common.app import Part, Resources
-from services.gateway.console.adapters.upstream import Upstream
+from services.gateway.console.adapters.http_forwarder import HttpForwarder
 from services.gateway.console.api import sign_in_links
-from services.gateway.console.api.proxy import proxy_routes
+from services.gateway.console.api.forwarded_paths import forwarded_paths
 from services.gateway.console.domain.preference import Preference
 from services.gateway.console.pages import PAGES, invitation, sign_in
 from services.gateway.console.pages import routes as signed_in_pages
@@ -63,7 +63,7 @@ def console(
         pools=serving.pools,
     )
     preferences = Preferences(resources.collection("preferences", Preference, [("owner", "at"), "at"]))
-    upstream = Upstream()
+    forwarder = HttpForwarder()
     links = SignInLinks(store=NatsSessionStore(resources.bus), keyring=resources.keyring)
     return Part(
         routes=[
@@ -73,7 +73,7 @@ def console(
             invitation.routes,
             *signed_in_pages.ROUTES,
             sign_in_links.routes,
-            *proxy_routes(upstream, resources.settings.console_services, PAGES),
+            *forwarded_paths(forwarder, resources.settings.console_services, PAGES),
         ],
         dependencies={
             "sign_in_links": links,
@@ -95,5 +95,5 @@ def console(
             "audit_log": access.audit_log,
         },
         retentions=[Retention(preferences.stored, resources.settings.preference_days)],
-        lifespan=[upstream.running],
+        lifespan=[forwarder.running],
     )

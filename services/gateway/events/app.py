@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.gateway.common.app import Part, Resources
+from services.gateway.events.adapters.nats_dead_letters import NatsDeadLetters
 from services.gateway.events.adapters.nats_events import NatsEventStream
 from services.gateway.events.adapters.webhook_client import HttpWebhookClient
 from services.gateway.events.api import dead_letters, webhooks
@@ -66,7 +67,7 @@ def events(resources: Resources, fine_tuning: FineTuning, *, may_call: MayCall, 
         admit=admit,
         holdings=fine_tuning.holdings,
     )
-    letters = DeadLetters(stream=stream)
+    letters = DeadLetters(letters=NatsDeadLetters(resources.bus))
     subscriptions = EventSubscriptions(stream=stream, owners=owners, max_open=settings.max_event_streams)
     webhook_use_cases = Webhooks(views=endpoints, deliveries=deliveries, client=client)
     fill = StreamFill(stream)

@@ -45,7 +45,7 @@ class StreamLevel:
 
 
 class EventStream(Protocol):
-    """The events and the dead letters; each call raises `Unavailable` while NATS is away."""
+    """The events; each call raises `Unavailable` while NATS is away."""
 
     async def publish(self, envelope: Envelope) -> None: ...
 
@@ -61,11 +61,15 @@ class EventStream(Protocol):
         """The level of each stream that refuses new messages when it is full, by the stream's name."""
         ...
 
-    async def dead_letter_places(self) -> list[int]:
+
+class DeadLetterQueue(Protocol):
+    """The dead letters; each call raises `Unavailable` while NATS is away."""
+
+    async def places(self) -> list[int]:
         """The sequence numbers of all dead letters, the oldest first."""
         ...
 
-    async def dead_letter(self, place: int) -> DeadLetter | None:
+    async def get(self, place: int) -> DeadLetter | None:
         """One dead letter; None when it does not exist, or not any more."""
         ...
 

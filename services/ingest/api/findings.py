@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from services.ingest.api.access import AnyRequest, visible
 from services.ingest.domain.dataset import Dataset
-from services.ingest.exports.cells import neutralised
+from services.ingest.exports.formulas import neutralised
 from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from shared.artifacts import Artifacts

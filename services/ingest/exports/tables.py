@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.ingest.exports.cells import neutralised
+from services.ingest.exports.formulas import neutralised
 from services.ingest.shapes.nested import to_cell
 
 Records = Iterable[dict[str, Any]]

@@ -7,8 +7,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 
+from services.ingest.exports.formulas import text_cell
 from services.ingest.exports.tables import as_text
 
 MAX_CELL_CHARS = 32_767
@@ -44,16 +44,10 @@ def write_xlsx(path: Path, records: Iterable[dict[str, Any]], columns: Sequence[
     """One sheet."""
     workbook = Workbook(write_only=True)
     sheet: Any = workbook.create_sheet(_SHEET)
-    sheet.append([_text_cell(sheet, column) for column in columns])
+    sheet.append([text_cell(sheet, column) for column in columns])
     for record in records:
-        sheet.append([_text_cell(sheet, as_text(record.get(column))) for column in columns])
+        sheet.append([text_cell(sheet, as_text(record.get(column))) for column in columns])
     workbook.save(path)
-
-
-def _text_cell(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet, text)
-    cell.data_type = "s"
-    return cell
 
 
 def write_ods(path: Path, records: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ import math
 from markupsafe import Markup
 
 from services.ingest.statistics.lengths import Lengths
-from shared.pages.run_chart import round_ticks
+from shared.pages.run_panel import round_ticks
 
 _WIDTH, _LEFT, _TOP, _BOTTOM = 560, 48, 30, 216
 _STEP_OF_4K, _STEP_OF_8K = 24, 26

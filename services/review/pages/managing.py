@@ -16,8 +16,8 @@ from services.review.panels.adjudication import Adjudication
 from services.review.panels.assignments import Assignments
 from services.review.panels.lifecycle import Lifecycle
 from services.review.panels.progress import Progress
+from services.review.runs.deciding import Runs
 from services.review.runs.overriding import Overriding
-from services.review.runs.service import Runs
 from shared.pages.forms import fields, see_other
 
 MAX_HOURS = 24 * 365

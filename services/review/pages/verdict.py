@@ -11,8 +11,8 @@ from services.review.pages.rendering import PAGES, AnyRequest
 from services.review.panels.assignments import Assignments
 from services.review.panels.domain.item import UnknownItem
 from services.review.panels.domain.review import UNFINISHED, review_id
+from services.review.runs.deciding import Runs
 from services.review.runs.domain.run import Run
-from services.review.runs.service import Runs
 from shared.events import EvalDone
 from shared.pages.conversation import turns
 from shared.rule_figures import figure_of, limit_of

@@ -13,10 +13,10 @@ from services.review.panels.domain.review import review_id
 from services.review.policies.domain.policy import PolicyContent
 from services.review.policies.domain.strict_model import StrictModel
 from services.review.policies.domain.verdict import Ruling
+from services.review.runs.deciding import Runs
 from services.review.runs.domain.run import Run, Status
 from services.review.runs.overriding import Overriding
 from services.review.runs.policy_trials import Trial, Trials
-from services.review.runs.service import Runs
 from shared.events import EvalDone
 from shared.web import NotFound
 

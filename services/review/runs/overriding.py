@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.review.ownership import Caller, NotOwner
 from services.review.panels.domain.review import OwnJob, WrongState, review_id
 from services.review.policies.domain.evidence import Override
+from services.review.runs.deciding import Runs
 from services.review.runs.domain.run import Run
-from services.review.runs.service import Runs
 from shared.cloudevents import EventData
 
 

@@ -13,7 +13,7 @@ from services.trainer.adapters import checkpoint_files
 from services.trainer.adapters.cpu.answer_loss import answer_loss
 from services.trainer.adapters.start_checkpoint import load_moments
 from services.trainer.adapters.token_rows import IGNORED
-from services.trainer.domain.stopping.auto_stop import EarlyStop
+from services.trainer.domain.stopping.stop_by_validation import EarlyStop
 
 
 class AnswerScores:

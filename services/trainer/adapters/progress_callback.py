@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from services.trainer.adapters.answer_trainer import AnswerTrainer
 from services.trainer.adapters.machine import memory_bytes
 from services.trainer.adapters.publisher import Publisher
-from services.trainer.domain.stopping.auto_stop import Validation, early_stop
+from services.trainer.domain.stopping.stop_by_validation import Validation, early_stop
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, StateSaved, StepDone, Validated
 from shared.artifacts import Artifacts

@@ -13,9 +13,9 @@ class AttemptStart(Value):
     at: float
 
 
-def estimated_end(began: AttemptStart | None, step: int, last_step: int, now: float) -> float | None:
+def estimated_end(began: AttemptStart | None, step: int, last_step: int, now: float) -> int | None:
     """In Unix seconds, by the mean pace of the attempt; None before its second step, or when it has no end in sight."""
     if began is None or step < began.step + 2:
         return None
     left_s = (now - began.at) / (step - began.step) * (last_step - step)
-    return now + left_s if left_s < _LONGEST_S else None
+    return round(now + left_s) if left_s < _LONGEST_S else None

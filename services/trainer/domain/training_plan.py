@@ -18,7 +18,7 @@ from services.trainer.domain.auto_hyperparameters import (
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.rows.general_rows import general_row_count
 from services.trainer.domain.rows.row_order import row_order
-from services.trainer.domain.stopping.auto_stop import decide_auto_stop, validation_schedule
+from services.trainer.domain.stopping.stop_by_validation import decide_auto_stop, validation_schedule
 from services.trainer.domain.tuning import Tuning, decide_tuning
 from shared.events import Hyperparameters, TrainingSpec, Value
 

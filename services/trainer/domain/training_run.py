@@ -5,9 +5,9 @@ from typing import Any, Literal, Self
 from services.trainer.domain.precision import Precision
 from services.trainer.domain.remaining_time import AttemptStart
 from services.trainer.domain.rows.run_data import RunData
-from services.trainer.domain.stopping.auto_stop import EarlyStop, Validation, early_stop
-from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
 from services.trainer.domain.stopping.interruption import Cause, Interruption
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores, best_step, stop_reason
+from services.trainer.domain.stopping.stop_by_validation import EarlyStop, Validation, early_stop
 from services.trainer.domain.training_plan import TrainingPlan
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved
 from shared.events import Failure, TrainingFinished, TrainingQueued, TrainingRequested, Value

@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from services.trainer.domain.precision import Precision
 from services.trainer.domain.remaining_time import AttemptStart
-from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.stop_by_validation import Validation
 from shared.events import Artifact, TrainingMetrics, Value
 
 

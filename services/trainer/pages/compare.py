@@ -16,7 +16,7 @@ from services.trainer.pages.own_run import own_run
 from services.trainer.service.curve_cache import CurveCache
 from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
-from shared.pages.run_chart import RunPanel, round_ticks, thinned
+from shared.pages.run_panel import RunPanel, round_ticks, thinned
 from shared.security import Key
 
 AnyRequest = Request[Any, Any, Any]

@@ -9,7 +9,7 @@ from services.trainer.domain.curve.losses import Losses
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.pages.reactions import flags_of
 from shared.events import TrainingMetrics
-from shared.pages.run_chart import Point, RunPanel, round_ticks, thinned
+from shared.pages.run_panel import Point, RunPanel, round_ticks, thinned
 
 _SMALL_POINTS = 120
 

@@ -36,7 +36,7 @@ def run_values(run: TrainingRun, curve: Sequence[TrainingMetrics], losses: Losse
     }
 
 
-def _estimated_end(run: TrainingRun, step: int) -> float | None:
+def _estimated_end(run: TrainingRun, step: int) -> int | None:
     """As in the run's progress events; None unless it trains."""
     if run.status != "running" or run.plan is None:
         return None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from services.trainer.domain.curve.curve_point import CurvePoint
 from services.trainer.domain.engine_limits import PoolLimits
 from services.trainer.domain.model_names import job_id_for_file
-from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.dataset_outcome import DatasetOutcome
 from services.trainer.domain.rows.rendered_file import RenderedFile
-from services.trainer.domain.stopping.early_stopping import CheckpointScores
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.ports import RunArchive
 from services.trainer.service.admission import Admission
@@ -74,12 +74,12 @@ class RunControl:
                 requested_at=now,
             )
             requested.append(request)
-        await self.store.datasets.create(DatasetCheck(id=event.file_id, ready=event), requested)
+        await self.store.datasets.create(DatasetOutcome(id=event.file_id, ready=event), requested)
         await self.admission.admit_waiting_for(event.file_id)
 
     async def dataset_rejected(self, event: DatasetRejected) -> None:
         """Fail the runs that wait for this dataset."""
-        await self.store.datasets.create(DatasetCheck(id=event.file_id, rejected=event))
+        await self.store.datasets.create(DatasetOutcome(id=event.file_id, rejected=event))
         await self.admission.admit_waiting_for(event.file_id)
 
     async def dataset_rendered(self, event: DatasetRendered) -> None:

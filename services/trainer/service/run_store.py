@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.trainer.domain.curve.curve_point import CurvePoint, curve_of
 from services.trainer.domain.engine_limits import PoolLimits
 from services.trainer.domain.new_job.job_options import NamedOption, UploadedName
-from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.dataset_outcome import DatasetOutcome
 from services.trainer.domain.rows.rendered_file import RenderedFile
 from services.trainer.domain.training_run import TrainingRun
 from shared.cloudevents import EventData
@@ -28,7 +28,7 @@ class RunStore:
     """One collection for each kind, with the queries that several use cases make."""
 
     runs: Collection[TrainingRun]
-    datasets: Collection[DatasetCheck]
+    datasets: Collection[DatasetOutcome]
     points: Collection[CurvePoint]
     rendered: Collection[RenderedFile]
     pools: Collection[PoolLimits]
@@ -39,7 +39,7 @@ class RunStore:
     def of(cls, store: BaseStore) -> "RunStore":
         return cls(
             runs=store.collection("runs", TrainingRun, indexes=RUN_INDEXES),
-            datasets=store.collection("datasets", DatasetCheck, indexes=()),
+            datasets=store.collection("datasets", DatasetOutcome, indexes=()),
             rendered=store.collection("rendered", RenderedFile, indexes=()),
             pools=store.collection("pools", PoolLimits, indexes=("base_model",)),
             points=store.collection("points", CurvePoint, indexes=(("job_id", "metrics.step"), "at")),

@@ -73,7 +73,6 @@ class WorkerMessageHandler:
     async def _on_step(self, done: StepDone) -> None:
         run = await self.lease.current()
         self.metrics.update(run.id, done.metrics)
-        ends_at = estimated_end(run.began, done.step, done.total_steps, time.time())
         event = TrainingProgress(
             job_id=run.id,
             attempt=self.lease.run.attempt,
@@ -82,7 +81,7 @@ class WorkerMessageHandler:
             metrics=done.metrics,
             trained_tokens=done.trained_tokens,
             message=f"Step {done.step}/{done.total_steps}: training loss={done.metrics.train_loss:.2f}",
-            estimated_finish=ends_at and round(ends_at),
+            estimated_finish=estimated_end(run.began, done.step, done.total_steps, time.time()),
         )
         await self.lease.store.add_point(self._point(done), (event,))
 

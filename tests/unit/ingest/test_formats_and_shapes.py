@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from services.ingest.checks.finding_log import FindingLog
 from services.ingest.checks.row_checker import CheckOptions, RowChecker
-from services.ingest.exports.cells import neutralised
 from services.ingest.exports.export import MEDIA_TYPES, write_rows
+from services.ingest.exports.formulas import neutralised
 from services.ingest.exports.workbook_file import can_hold
 from services.ingest.pages.example_rows import example_rows
 from services.ingest.reading.limits import Limits

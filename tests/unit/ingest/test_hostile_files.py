@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from openpyxl import Workbook
 
-from services.ingest.exports.cells import neutralised
+from services.ingest.exports.formulas import neutralised
 from services.ingest.reading import json_lines
 from services.ingest.reading.limits import MIB, Limits
 from services.ingest.reading.raw_rows import LineBlock

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.evaluation.domain.few_items import few_items_warnings
+from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
 from services.evaluator.evaluation.domain.unread_answers import UnreadWarning
 from services.ingest.statistics.advice import advise as advise_on_data
 from services.ingest.statistics.lengths import Lengths
@@ -20,8 +20,8 @@ from services.review.runs.domain.advice import Direction, Movement, advise
 from services.review.runs.domain.choice import choose
 from services.trainer.domain.auto_hyperparameters import BaseShape, MemoryBudget
 from services.trainer.domain.rows.general_rows import general_row_count
-from services.trainer.domain.stopping.auto_stop import Validation, early_stop
-from services.trainer.domain.stopping.early_stopping import CheckpointScores, stop_reason
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores, stop_reason
+from services.trainer.domain.stopping.stop_by_validation import Validation, early_stop
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.tuning import Tuning
 from shared.events import Hyperparameters, Interval, TrainingSpec
@@ -104,7 +104,7 @@ def test_each_advice_after_a_verdict() -> None:
 
 def test_what_few_items_cannot_tell() -> None:
     assert_chinese(*(limits_of(n) for n in range(1, 30)))
-    assert_chinese(*few_items_warnings(evaluation(1, 0.5, n=12)), *few_items_warnings(on_validation(1, 0.5)))
+    assert_chinese(*small_sample_warnings(evaluation(1, 0.5, n=12)), *small_sample_warnings(on_validation(1, 0.5)))
     assert_chinese(UnreadWarning("shop.faq.exact_match", 12, 20).words)
 
 

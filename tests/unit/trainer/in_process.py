@@ -14,7 +14,7 @@ from services.trainer.adapters.publisher import Publisher, base_dtype
 from services.trainer.adapters.start_checkpoint import StartCheckpoint
 from services.trainer.adapters.token_rows import token_rows
 from services.trainer.adapters.trainer_factory import build_trainer
-from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.stop_by_validation import Validation
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.tuning import Tuning
 from services.trainer.domain.worker_messages import CheckpointWritten, StepDone, WorkerMessage, parse_message

@@ -2,7 +2,7 @@
 
 from services.review.policies.shipped import shipped_policies
 from services.trainer.domain.new_job.job_options import SHIPPED_POLICIES
-from services.trainer.domain.rows.dataset_check import DatasetCheck
+from services.trainer.domain.rows.dataset_outcome import DatasetOutcome
 from services.trainer.service.job_options import JobOptions
 from services.trainer.service.run_store import RunStore
 from shared.events import (
@@ -35,7 +35,7 @@ async def upload(known: JobOptions, file_id: str, owner: str, **facts: object) -
     split = Split(artifact=ARTIFACT, rows=2)
     splits = Splits(train=split, validation=split, test=split)
     ready = DatasetReady.model_validate({"file_id": file_id, "rows": 6, "splits": splits, "owner": owner, **facts})
-    await known.store.datasets.create(DatasetCheck(id=file_id, ready=ready))
+    await known.store.datasets.create(DatasetOutcome(id=file_id, ready=ready))
     await known.uploaded(DatasetUploaded(file_id=file_id, filename=f"{file_id}.csv", artifact=ARTIFACT, owner=owner))
 
 

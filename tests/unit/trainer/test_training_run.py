@@ -7,7 +7,7 @@ import pytest
 from services.trainer.domain.auto_hyperparameters import BaseShape
 from services.trainer.domain.candidate import candidate_of
 from services.trainer.domain.rows.run_data import RunData
-from services.trainer.domain.stopping.early_stopping import CheckpointScores
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import LEASE_S, TrainingRun
 from services.trainer.domain.worker_messages import CheckpointWritten, JobFinished, JobStopped, Prepared, StateSaved

@@ -5,7 +5,7 @@ import pytest
 from services.trainer.domain.auto_hyperparameters import BaseShape
 from services.trainer.domain.new_job.training_time import estimate_time
 from services.trainer.domain.rows.run_data import RunData
-from services.trainer.domain.stopping.auto_stop import Validation
+from services.trainer.domain.stopping.stop_by_validation import Validation
 from services.trainer.domain.training_plan import TrainingPlan, plan_training
 from services.trainer.domain.training_run import TrainingRun
 from shared.events import Artifact, Hyperparameters, Split, TrainingRequested, TrainingSpec

@@ -8,7 +8,7 @@ import pytest
 from services.trainer.domain.auto_hyperparameters import BaseShape
 from services.trainer.domain.errors import PlanRefused
 from services.trainer.domain.rows.general_rows import general_row_count, sample_rows
-from services.trainer.domain.stopping.early_stopping import CheckpointScores
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores
 from services.trainer.domain.training_plan import plan_training
 from services.trainer.domain.training_run import TrainingRun
 from services.trainer.domain.tuning import Tuning

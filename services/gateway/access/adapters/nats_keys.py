@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.gateway.events.adapters.nats_events import reach
+from services.gateway.common.adapters.jetstream import reach
 from shared.keys import SharedKeys
 from shared.security import Key
 

@@ -16,8 +16,8 @@ from shared.artifacts import ArtifactError, ArtifactStoreAway
 from shared.sessions import SessionsUnreachable
 from shared.store import CursorError, StoreUnreachable
 from shared.web import NotFound, Unavailable
+from shared.web.problem_details import RETRY_AFTER_S
 
-RETRY_AFTER_S = "2"
 _STATUS: dict[type[ApiError], int] = {
     errors.BadRequest: 400,
     errors.TooLarge: 413,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from services.gateway.console.domain.job_scores import JobScores, ScoreRow
-from shared.pages.run_chart import RunPanel, round_ticks
+from shared.pages.run_panel import RunPanel, round_ticks
 
 
 def score_panel(scores: JobScores, total_steps: int, words: Mapping[str, str]) -> Markup:

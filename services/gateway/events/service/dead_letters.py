@@ -7,7 +7,7 @@ from itertools import islice
 
 from services.gateway.common.domain.errors import BadRequest, Missing
 from services.gateway.events.domain.letter_filter import LetterFilter
-from services.gateway.events.ports import DeadLetter, EventStream
+from services.gateway.events.ports import DeadLetter, DeadLetterQueue
 from shared import telemetry
 
 MOST_READ = 10_000
@@ -38,11 +38,11 @@ class Replayed:
 class DeadLetters:
     """The use cases over dead letters."""
 
-    stream: EventStream
+    letters: DeadLetterQueue
 
     async def page(self, wanted: LetterFilter, before: int | None, limit: int) -> LetterPage:
         """The newest letters of a filter, below the place `before`."""
-        places = [place for place in await self.stream.dead_letter_places() if before is None or place < before]
+        places = [place for place in await self.letters.places() if before is None or place < before]
         page, read = LetterPage(), 0
         async for place, letter in self._read(reversed(places)):
             if len(page.letters) == limit or read == MOST_READ:
@@ -56,7 +56,7 @@ class DeadLetters:
     async def replay_all(self, wanted: LetterFilter) -> Replayed:
         """Replay the letters of a filter, the oldest first, at most `MOST_REPLAYED` of them."""
         done = Replayed()
-        async for place, letter in self._read(await self.stream.dead_letter_places()):
+        async for place, letter in self._read(await self.letters.places()):
             if letter is None or not wanted.matches(letter.consumer, letter.event):
                 continue
             if done.replayed == MOST_REPLAYED:
@@ -64,7 +64,7 @@ class DeadLetters:
                 break
             try:
                 # Another administrator may have replayed it meanwhile.
-                done.replayed += await self.stream.replay(place) is not None
+                done.replayed += await self.letters.replay(place) is not None
             except BadRequest as error:
                 done.kept += 1
                 _log.warning("dead letter not replayed", place=place, error=str(error))
@@ -73,7 +73,7 @@ class DeadLetters:
 
     async def replay(self, place: int) -> str:
         """Publish a dead letter again for the consumer that failed; returns the event's type, or raises `Missing`."""
-        event_type = await self.stream.replay(place)
+        event_type = await self.letters.replay(place)
         if event_type is None:
             raise Missing(f"There is no dead letter {place}; GET /v1/dead_letters lists them.", param="seq")
         _log.info("dead letter replayed", place=place, event_type=event_type)
@@ -83,6 +83,6 @@ class DeadLetters:
         """The letters at these places, in their order, as many at once as there may be on a page."""
         left = iter(places)
         while part := list(islice(left, _AT_ONCE)):
-            letters = await asyncio.gather(*map(self.stream.dead_letter, part))
+            letters = await asyncio.gather(*map(self.letters.get, part))
             for found in zip(part, letters, strict=True):
                 yield found

@@ -11,7 +11,7 @@ from services.gateway.console.ports import Forwarder
 from shared.pages import Pages, error_pages
 
 
-def proxy_routes(forwarder: Forwarder, services: Mapping[str, str], pages: Pages) -> list[Any]:
+def forwarded_paths(forwarder: Forwarder, services: Mapping[str, str], pages: Pages) -> list[Any]:
     """A mounted application for each path of each service; `services` maps names to URLs."""
     return [_mounted(path, forwarder, name, url, pages) for name, url in services.items() for path in paths_of(name)]
 

@@ -5,7 +5,7 @@ from shared.events import EvalDone, Score
 from shared.small_samples import FEW, limits_of
 
 
-def few_items_warnings(done: EvalDone) -> list[str]:
+def small_sample_warnings(done: EvalDone) -> list[str]:
     """One warning for the split and for each task with few items, with the interval of its main metric."""
     by_task: dict[str, dict[str, Score]] = {}
     for name, score in done.scores.items():

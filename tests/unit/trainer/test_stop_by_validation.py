@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.trainer.domain.stopping.auto_stop import (
+from services.trainer.domain.stopping.stop_by_validation import (
     EarlyStop,
     Validation,
     decide_auto_stop,

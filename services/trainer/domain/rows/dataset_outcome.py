@@ -3,7 +3,7 @@
 from shared.events import DatasetReady, DatasetRejected, Value
 
 
-class DatasetCheck(Value):
+class DatasetOutcome(Value):
     """`id` is the file's; exactly one of the two events is set."""
 
     id: str

@@ -1,4 +1,4 @@
-"""Resolves `pyproject.toml` to the locks: `python -m deploy.local.lock [uv's options, such as --upgrade]`."""
+"""Resolves `pyproject.toml` to the locks: `python -m deploy.local.dependency_locks`, with options of uv."""
 
 import os
 import subprocess

@@ -19,7 +19,7 @@ _HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encod
 
 
 @dataclass
-class Upstream:
+class HttpForwarder:
     """The HTTP client for other services. It keeps no cookies: they belong to the browsers."""
 
     _session: ClientSession | None = field(default=None, init=False)

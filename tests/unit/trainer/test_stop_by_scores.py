@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.trainer.domain.stopping.early_stopping import CheckpointScores, best_step, stop_reason
+from services.trainer.domain.stopping.stop_by_scores import CheckpointScores, best_step, stop_reason
 from shared.events import Hyperparameters
 
 
