@@ -5,12 +5,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import nats
 
 from bench.evaluation_peers import Choices
-from bench.evaluation_tasks import NAME, Suite
+from bench.evaluation_tasks import BY_HARNESS, NAME, TEXTS, Suite
 from bench.side_by_side import FOLDER, free_port
 from deploy.local import stack
 from deploy.local.settings import BASE_MODEL, LocalSettings
@@ -22,6 +23,24 @@ from shared.events import Artifact, Candidate, CheckpointSaved, EvalDone, Split,
 TEST = {"messages": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]}
 
 
+@dataclass(frozen=True)
+class Scored:
+    """The choices per checkpoint, the seconds from the first event to the last score, and the seconds before that."""
+
+    choices: list[Choices]
+    seconds: float
+    before_s: float
+
+
+@dataclass(frozen=True)
+class AssaysScores:
+    """By Assay's own suite and by the harness's evaluator; and the perplexity of the texts for each checkpoint."""
+
+    own: Scored
+    by_harness: Scored
+    perplexities: list[float]
+
+
 class Assay:
     """One evaluator on the engine, in a separate local stack without trainer, review and gateway."""
 
@@ -29,37 +48,59 @@ class Assay:
         ports = {name: free_port() for name in LocalSettings.model_fields if name.endswith("_port")}
         ports["vllm_port"] = int(engine_url.rpartition(":")[2])
         self._settings = LocalSettings(state_dir=state, models_dir=FOLDER.resolve() / "models", **ports)
+        self._suite = suite
         self._adapters = adapters
         # The programs of the stack inherit the environment.
         suites = json.dumps([str(suite.folder)])
         os.environ.update({"EVALUATOR_SUITES": suites, "EVALUATOR_ENGINE_MODE": "weights"})
+        os.environ["EVALUATOR_LM_EVAL_TASKS"] = str(suite.harness)
 
-    def run(self) -> tuple[list[Choices], float, float]:
-        """The choices per checkpoint, the seconds from the first event to the last score, and the seconds before that.
-
-        One checkpoint precedes the timed ones, so that the base model is scored once; its choices are not returned.
-        """
+    def run(self) -> AssaysScores:
+        """One checkpoint precedes those that are timed, so that the base model is scored once; it is not returned."""
         try:
             stack.up(self._settings, print, only=("nats", "mongo", "topology", "evaluator-1"))
             return asyncio.run(self._score())
         finally:
             stack.down(self._settings, print)
 
-    async def _score(self) -> tuple[list[Choices], float, float]:
+    async def _score(self) -> AssaysScores:
         files = Artifacts(str(self._settings.state / "artifacts"))
-        url = f"nats://127.0.0.1:{self._settings.nats_port}"
+        own, own_s, own_before_s = await self._timed(NAME, files)
+        harness, harness_s, harness_before_s = await self._timed(BY_HARNESS, files)
+        texts = await score(self._url, files, self._adapters[1:], first_step=1, suite=TEXTS)
+        return AssaysScores(
+            own=Scored([_choices(files, each) for each in own], own_s, own_before_s),
+            by_harness=Scored([self._harness_choices(files, each) for each in harness], harness_s, harness_before_s),
+            perplexities=[done.scores[f"{TEXTS}.word_perplexity"].value for done in texts],
+        )
+
+    async def _timed(self, suite: str, files: Artifacts) -> tuple[list[EvalDone], float, float]:
         began_at = time.perf_counter()
-        await score(url, files, self._adapters[:1])
+        await score(self._url, files, self._adapters[:1], suite=suite)
         warm_at = time.perf_counter()
-        done = await score(url, files, self._adapters[1:], first_step=1)
-        spent_s = time.perf_counter() - warm_at
-        return [_choices(files, each) for each in done], spent_s, warm_at - began_at
+        done = await score(self._url, files, self._adapters[1:], first_step=1, suite=suite)
+        return done, time.perf_counter() - warm_at, warm_at - began_at
+
+    def _harness_choices(self, files: Artifacts, done: EvalDone) -> Choices:
+        chosen: Choices = {}
+        for task, rows in self._suite.rows.items():
+            lines = [json.loads(line) for line in files.read(done.task_samples[task]).splitlines()]
+            for row, line in zip(rows, lines, strict=True):
+                chosen[row["question"]] = row["choices"][int(line["answer"])]
+        return chosen
+
+    @property
+    def _url(self) -> str:
+        return f"nats://127.0.0.1:{self._settings.nats_port}"
 
 
-async def score(nats_url: str, files: Artifacts, adapters: Sequence[Path], first_step: int = 0) -> list[EvalDone]:
+async def score(
+    nats_url: str, files: Artifacts, adapters: Sequence[Path], *, first_step: int = 0, suite: str = NAME
+) -> list[EvalDone]:
     """Announce the checkpoints in these folders and wait for their scores; returns them in the same order."""
     test = Split(artifact=files.put_bytes(json.dumps(TEST).encode()), rows=1)
-    saved = [_saved(step, files.put_folder(folder), test) for step, folder in enumerate(adapters, start=first_step)]
+    placed = [(step, files.put_folder(folder)) for step, folder in enumerate(adapters, start=first_step)]
+    saved = [_saved(suite, step, adapter, test) for step, adapter in placed]
     done: dict[int, EvalDone] = {}
     client = await nats.connect(nats_url)
     try:
@@ -69,21 +110,22 @@ async def score(nats_url: str, files: Artifacts, adapters: Sequence[Path], first
             await js.publish(event.type, Envelope.of(event, "bench").model_dump_json().encode())
         while not all(event.candidate.step in done for event in saved):
             each = _event((await subscription.next_msg(timeout=1800)).data)
-            done[each.candidate.step] = each
+            if each.candidate.suite == suite:
+                done[each.candidate.step] = each
     finally:
         await client.close()
     return [done[event.candidate.step] for event in saved]
 
 
-def _saved(step: int, adapter: Artifact, test: Split) -> CheckpointSaved:
+def _saved(suite: str, step: int, adapter: Artifact, test: Split) -> CheckpointSaved:
     candidate = Candidate(
-        job_id="bench",
+        job_id=suite,
         step=step,
         base_model=BASE_MODEL,
         model_name=f"bench-{step}",
         adapter=adapter,
         lora_rank=16,
-        suite=NAME,
+        suite=suite,
     )
     return CheckpointSaved(candidate=candidate, total_steps=4, metrics=TrainingMetrics(step=step), test=test)
 

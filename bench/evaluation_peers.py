@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from bench.evaluation_tasks import Suite
+from bench.evaluation_tasks import TEXTS, Suite
 from bench.side_by_side import running
 from deploy.local import processor, vllm
 
@@ -30,19 +30,28 @@ class Peer:
 
     def run(self, model: str, arguments: str) -> Choices:
         """The choice for each item; the answers are also written to a file, as a user would ask for."""
+        output = self._run(model, arguments, self._suite.tasks)
+        return {question: choice for path in output.rglob("samples_*.jsonl") for question, choice in _taken(path)}
+
+    def perplexity(self, model: str, arguments: str) -> float:
+        """Of the texts, per word."""
+        [path] = self._run(model, arguments, [TEXTS]).rglob("results_*.json")
+        return float(json.loads(path.read_text())["results"][TEXTS]["word_perplexity,none"])
+
+    def _run(self, model: str, arguments: str, tasks: Sequence[str]) -> Path:
         self._runs += 1
         output = self._folder / str(self._runs)
         output.mkdir(parents=True)
         command = [
-            *(LM_EVAL, "--model", model, "--model_args", arguments, "--tasks", ",".join(self._suite.tasks)),
-            *("--include_path", self._suite.folder / "harness", "--output_path", output, "--log_samples"),
+            *(LM_EVAL, "--model", model, "--model_args", arguments, "--tasks", ",".join(tasks)),
+            *("--include_path", self._suite.harness, "--output_path", output, "--log_samples"),
         ]
         offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(self._folder / "datasets"), "OPENAI_API_KEY": "none"}
         with (output / "log").open("wb") as log:
             ended = subprocess.run(command, env={**os.environ, **offline}, stdout=log, stderr=log, check=False)
         if ended.returncode:
             raise RuntimeError((output / "log").read_text(errors="replace")[-3000:])
-        return {question: choice for path in output.rglob("samples_*.jsonl") for question, choice in _taken(path)}
+        return output
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The shipped suite, limited to some items of each subject, as files for Assay and for lm-evaluation-harness."""
+"""The shipped suite, limited to some items of each subject, as files for Assay and for lm-evaluation-harness.
+
+Assay gets it as its own suite and as tasks of the harness. One more task measures the likelihood of whole texts.
+"""
 
 import json
 from dataclasses import dataclass
@@ -9,17 +12,31 @@ import yaml
 
 from services.evaluator.suites.adapters.suite_folders import SHIPPED
 
-NAME = "bench"
+NAME, BY_HARNESS, TEXTS = "bench", "bench-by-harness", "bench-texts"
+"""The suite as Assay's own, the same questions as tasks of the harness, and the task of whole texts."""
+_TEXTS, _ROWS_PER_TEXT = 12, 6
 PROMPTS = {"english": "Question: {{question}}\nAnswer:", "chinese": "问题：{{question}}\n答案："}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """`right` is the right choice of each question; `tasks` are the harness's, one per subject as in MMLU."""
+    """`right` is the right choice of each question; `tasks` are the harness's, one per subject as in MMLU.
+
+    `rows` are the questions of each of these tasks, in their order.
+    """
 
     folder: Path
-    tasks: tuple[str, ...]
+    rows: dict[str, list[dict[str, Any]]]
     right: dict[str, str]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(self.rows)
+
+    @property
+    def harness(self) -> Path:
+        """The folder of the harness's task files."""
+        return self.folder / "harness"
 
     @property
     def items(self) -> int:
@@ -29,7 +46,7 @@ class Suite:
 def shipped(items: int, folder: Path) -> Suite:
     """The first items of each subject, in files below the folder."""
     folder.mkdir(parents=True)
-    tasks: list[str] = []
+    asked: dict[str, list[dict[str, Any]]] = {}
     right: dict[str, str] = {}
     suite = yaml.safe_load((SHIPPED / "general.yaml").read_text())
     for task in suite["tasks"]:
@@ -45,9 +62,32 @@ def shipped(items: int, folder: Path) -> Suite:
             parts = {"test": kept, "dev": shown}
             own = {part: [row for row in every if row["subject"] == subject] for part, every in parts.items()}
             _harness_task(folder / "harness", name, task, own)
-            tasks.append(name)
+            asked[name] = own["test"]
+    _texts_task(folder / "harness", [row for rows in asked.values() for row in rows])
+    by_harness = {name: list(names) for name, names in ((BY_HARNESS, asked), (TEXTS, [TEXTS]))}
+    for name, names in by_harness.items():
+        tasks = [{"name": task, "kind": "lm_eval", "lm_eval": {"task": task}} for task in names]
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"tasks": tasks}))
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(suite, allow_unicode=True))
-    return Suite(folder, tuple(tasks), right)
+    return Suite(folder, asked, right)
+
+
+def _texts_task(place: Path, rows: list[dict[str, Any]]) -> None:
+    """Questions and answers as running text, whose perplexity is measured."""
+    sentences = [f"{row['question']} {row['choices'][row['answer']]}." for row in rows]
+    starts = range(0, min(len(sentences), _TEXTS * _ROWS_PER_TEXT), _ROWS_PER_TEXT)
+    _write(place / f"{TEXTS}.jsonl", [{"text": " ".join(sentences[at : at + _ROWS_PER_TEXT])} for at in starts])
+    definition = {
+        "task": TEXTS,
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(place / f"{TEXTS}.jsonl")}},
+        "test_split": "test",
+        "output_type": "loglikelihood_rolling",
+        "doc_to_text": "",
+        "doc_to_target": "{{text}}",
+        "metric_list": [{"metric": "word_perplexity"}],
+    }
+    (place / f"{TEXTS}.yaml").write_text(yaml.safe_dump(definition))
 
 
 def _harness_task(place: Path, name: str, task: dict[str, Any], parts: dict[str, list[Any]]) -> None:

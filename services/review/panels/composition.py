@@ -14,7 +14,7 @@ from services.review.panels.domain.scorecard import Scorecard
 from services.review.panels.lifecycle import Lifecycle, Reopener
 from services.review.panels.opening import Files, Opening
 from services.review.panels.progress import Progress
-from services.review.panels.withdrawal import Withdrawal
+from services.review.panels.review_withdrawal import Withdrawal
 from shared.store import Collection
 from shared.store.outgoing import BaseStore
 
