@@ -12,7 +12,7 @@ from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
 from services.review.panels.answer_requests import AnswerRequests, Asked
-from services.review.panels.composition import Panels, Records
+from services.review.panels.app import Panels, Records
 from services.review.policies import api as policies_api
 from services.review.policies.catalog import Binding, PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy

@@ -18,8 +18,8 @@ from services.review.pairs.domain.pair import Pair
 from services.review.pairs.service import Pairs
 from services.review.panels import api as panels_api
 from services.review.panels import manage_api
+from services.review.panels.app import Panels, Records
 from services.review.panels.calibration import KnownItem
-from services.review.panels.composition import Panels, Records
 from services.review.panels.domain.item import Item
 from services.review.panels.domain.review import review_id
 from services.review.policies.catalog import Binding, PolicyCatalog

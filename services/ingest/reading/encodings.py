@@ -15,7 +15,7 @@ def detect(sample: bytes, whole: bool) -> str:
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name
-    if _decodes(sample, "utf-8", whole):
+    if decodes(sample, "utf-8", whole):
         # ASCII in UTF-16 is valid UTF-8 with a NUL in every other place.
         return _utf16(sample) or "utf-8"
     if found := _utf16(sample):
@@ -25,7 +25,7 @@ def detect(sample: bytes, whole: bool) -> str:
     # Cut at a line, so that the sample does not end within a character.
     cut = sample if whole else sample[: sample.rfind(b"\n") + 1] or sample
     best = from_bytes(cut, cp_isolation=["gb18030", "cp1252"], threshold=0.9).best()
-    return best.encoding if best is not None else "cp1252" if not _decodes(cut, "gb18030", whole) else "gb18030"
+    return best.encoding if best is not None else "cp1252" if not decodes(cut, "gb18030", whole) else "gb18030"
 
 
 def chosen(name: str) -> str:
@@ -42,7 +42,8 @@ def chosen(name: str) -> str:
     return found
 
 
-def _decodes(sample: bytes, encoding: str, whole: bool) -> bool:
+def decodes(sample: bytes, encoding: str, whole: bool) -> bool:
+    """Whether every byte of the sample belongs to a character of this encoding; see `detect` for `whole`."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(sample, final=whole)
     except UnicodeDecodeError:

@@ -93,7 +93,7 @@ def _open_text(
     sample = head.decode(detected.encoding, "replace")
     if not sample.strip("\ufeff \t\r\n"):
         raise FileRefused("empty", "the file has no rows", "upload a file with rows")
-    if sum(char < " " and char not in "\t\n\r\f" for char in sample[:4096]) > len(sample[:4096]) // 50:
+    if not _is_text(head, sample[:4096], detected.encoding, whole):
         raise FileRefused("binary", "the file is not text", "save the rows as CSV, JSON Lines, Parquet or xlsx")
     detected.format = _chosen_format(options.format) or _text_format(sample, filename)
     if detected.format == "jsonl":
@@ -111,6 +111,14 @@ def _open_text(
     errors = "surrogateescape" if detected.encoding.startswith("utf-8") else "strict"
     text = io.TextIOWrapper(buffered, detected.encoding, errors=errors, newline="")
     return Source(detected, _decoded(delimited.read(text, dialect, detected, limits), detected.encoding))
+
+
+def _is_text(head: bytes, sample: str, encoding: str, whole: bool) -> bool:
+    """UTF-8 without a NUL is text, even if it is full of control characters; other bytes may be anything."""
+    if encoding.startswith("utf-8") and "\x00" not in sample and encodings.decodes(head, encoding, whole):
+        return True
+    controls = sum(char < " " and char not in "\t\n\r\f" for char in sample)
+    return controls <= len(sample) // 50
 
 
 def _decoded(blocks: Iterator[Block], encoding: str) -> Iterator[Block]:

@@ -171,6 +171,7 @@ def test_what_was_detected_can_be_overridden() -> None:
         (b"PAR1 not Parquet PAR1", "damaged_parquet"),
         (b'[{"messages": [', "damaged_json"),
         (bytes(range(256)) * 40, "binary"),
+        (bytes(range(128)) * 40, "binary"),
     ],
 )
 def test_a_file_that_is_wrong_as_a_whole_has_one_message(content: bytes, code: str) -> None:
@@ -178,6 +179,11 @@ def test_a_file_that_is_wrong_as_a_whole_has_one_message(content: bytes, code: s
     assert checked.refused
     assert (checked.report.errors[0].line, checked.report.errors[0].code) == (0, code)
     assert checked.report.errors[0].fix
+
+
+def test_control_characters_in_utf8_are_text() -> None:
+    rows = [(f"{n} \x1f", "\x08\x1b\x01") for n in range(14)]
+    assert said(check(table(rows).encode(), "rows.csv")) == rows
 
 
 def test_a_header_that_names_a_column_twice_is_refused() -> None:

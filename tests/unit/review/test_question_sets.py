@@ -9,7 +9,7 @@ from openpyxl import Workbook
 
 from services.review.ownership import Caller, NotOwner
 from services.review.panels.answer_requests import AnswerRequests, Asked
-from services.review.panels.composition import Records
+from services.review.panels.app import Records
 from services.review.policies.domain.policy import Policy
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import BadQuestions, Question, QuestionSet

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.evaluator.evaluation.domain.training_row import NearestRow, NotExplained, TrainingRow, training_rows
-from services.evaluator.scoring.domain.words import words
 from services.evaluator.scoring.ports import Files
 from shared.artifacts import ArtifactError
 from shared.events import Artifact
+from shared.words import words
 
 MIB = 2**20
 MAX_TRAINING_MIB = 32

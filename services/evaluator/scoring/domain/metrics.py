@@ -8,8 +8,9 @@ from typing import Any
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
 from services.evaluator.scoring.domain import intervals
-from services.evaluator.scoring.domain.words import mostly_chinese, words
+from services.evaluator.scoring.domain.chinese_text import mostly_chinese
 from shared.events import Interval, Score
+from shared.words import words
 
 # Part of a scoring's key. Raise it with any change of a metric's values or of a row's meaning, so that stored scores
 # are not reused.

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from services.evaluator.scoring.domain.words import words
+from shared.words import words
 
 Perturbation = Literal["typos", "lower_case", "no_punctuation", "suffix", "paraphrase"]
 LETTERS_PER_TYPO = 12

@@ -19,12 +19,16 @@ class ShareChange:
     percent: int
     sticky: str = "user"
 
+    @property
+    def rest_percent(self) -> int:
+        return 100 - self.percent
+
     def applied(self, name: ServedName) -> dict[str, Any]:
         """The split to ask for, not checked yet; raises `BadRequest`."""
         if self.version == self.rest:
             message = "Choose two different versions, one for the share and one for the rest."
             raise BadRequest(message, param="rest", code="invalid_value")
-        weights = {self.version: self.percent, self.rest: 100 - self.percent}
+        weights = {self.version: self.percent, self.rest: self.rest_percent}
         arms = [{"version": version, "weight": weight} for version, weight in weights.items() if weight]
         # Without a split the name means its newest version, also when that changes.
         whole = len(arms) == 1 and name.current is not None and arms[0]["version"] == name.current.version

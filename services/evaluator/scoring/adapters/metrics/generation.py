@@ -9,7 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from services.evaluator.scoring.adapters.metrics.text import TextMetric
 from services.evaluator.scoring.domain.metrics import Tokens
-from services.evaluator.scoring.domain.words import words
+from shared.words import words
 
 
 class Rouge(TextMetric):

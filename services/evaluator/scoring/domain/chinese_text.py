@@ -1,11 +1,7 @@
-"""Words of texts, and whether texts are Chinese."""
+"""Whether texts are Chinese."""
 
 import re
 from collections.abc import Sequence
-
-from shared.words import words
-
-__all__ = ["mostly_chinese", "words"]
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
