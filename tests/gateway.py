@@ -119,7 +119,7 @@ def candidate(
     job_id: str, step: int = 20, adapter: Artifact | None = None, suffix: str | None = "address"
 ) -> Candidate:
     digest = hashlib.sha256(f"{job_id}/{step}".encode()).hexdigest()
-    short = hashlib.sha256(job_id.encode()).hexdigest()[:8]
+    short = hashlib.sha256(job_id.encode()).hexdigest()[:12]
     return Candidate(
         job_id=job_id,
         step=step,

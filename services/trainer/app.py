@@ -54,7 +54,6 @@ def build(settings: Settings) -> Litestar:
         base_models=base_models,
         workers=workers,
         metrics=RunMetrics(),
-        organization=settings.organization,
         shutdown_grace_s=settings.shutdown_grace_s,
     )
     options = JobOptions(store)

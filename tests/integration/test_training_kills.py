@@ -96,7 +96,7 @@ def build(settings: CommonSettings, tiny: dict[str, str], work: Path) -> Trainer
     archive, base_models = FileRunArchive(settings.artifacts), NamedBaseModels(tiny)
     processes = ForkedProcesses(settings.artifacts, work)
     queue = RunQueue(store, archive)
-    supervisor = TrainingSupervisor(queue, base_models, processes, RunMetrics(), "assay", shutdown_grace_s=0)
+    supervisor = TrainingSupervisor(queue, base_models, processes, RunMetrics(), shutdown_grace_s=0)
     control = RunControl(store, archive, Admission(store, archive, base_models, "assay", memory_bytes=2**34))
     return Trainer(database, store, control, supervisor, processes)
 

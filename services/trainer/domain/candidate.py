@@ -6,7 +6,7 @@ from services.trainer.domain.worker_messages import CheckpointWritten
 from shared.events import Candidate
 
 
-def candidate_of(run: TrainingRun, written: CheckpointWritten, organization: str) -> Candidate:
+def candidate_of(run: TrainingRun, written: CheckpointWritten) -> Candidate:
     """The run must be planned."""
     spec = run.request.spec
     assert run.plan is not None
@@ -14,7 +14,7 @@ def candidate_of(run: TrainingRun, written: CheckpointWritten, organization: str
         job_id=run.id,
         step=written.step,
         base_model=spec.base_model,
-        model_name=checkpoint_name(spec.base_model, organization, spec.suffix, run.id, written.step),
+        model_name=checkpoint_name(run.plan.model_name, written.step),
         adapter=written.adapter,
         lora_rank=run.plan.tuning.rank if run.plan.tuning.makes_an_adapter else 0,
         suffix=spec.suffix,

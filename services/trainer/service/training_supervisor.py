@@ -30,7 +30,6 @@ class TrainingSupervisor:
     base_models: BaseModels
     workers: Workers
     metrics: RunMetrics
-    organization: str
     shutdown_grace_s: float
     _shutting_down: bool = False
     _active: dict[Worker, asyncio.Event] = field(default_factory=dict[Worker, asyncio.Event])
@@ -98,7 +97,7 @@ class TrainingSupervisor:
             released.set()
 
     async def _handle_messages(self, lease: RunLease, worker: Worker) -> None:
-        handler = WorkerMessageHandler(lease, self.metrics, self.organization)
+        handler = WorkerMessageHandler(lease, self.metrics)
         try:
             async for message in worker.messages():
                 if await handler.on_message(parse_message(message)):

@@ -35,7 +35,6 @@ class WorkerMessageHandler:
 
     lease: RunLease
     metrics: RunMetrics
-    organization: str
 
     async def on_message(self, message: WorkerMessage) -> bool:
         """True for the last message; raises `LeaseLost` or `Interrupted`."""
@@ -95,7 +94,7 @@ class WorkerMessageHandler:
         assert run.plan is not None
         assert run.data is not None
         event = CheckpointSaved(
-            candidate=candidate_of(run, written, self.organization),
+            candidate=candidate_of(run, written),
             total_steps=run.plan.total_steps,
             metrics=written.metrics,
             test=run.data.test,

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from services.trainer.domain.auto_hyperparameters import BaseShape, MemoryBudget
 from services.trainer.domain.errors import PlanRefused
-from services.trainer.domain.model_names import checkpoint_name, job_id_for_file, model_name
 from services.trainer.domain.training_plan import (
     TrainingPlan,
     checkpoint_schedule,
@@ -175,14 +174,6 @@ def test_rows_of_similar_length_share_a_batch_and_the_seed_decides_the_order() -
     spread = sum(max(batch) - min(batch) for batch in batches) / len(batches)
     assert spread < 10
     assert order != chosen.model_copy(update={"seed": 1}).row_order(lengths)
-
-
-def test_model_names_have_the_form_of_openai() -> None:
-    name = model_name("base", "org", "my-suffix", "ftjob-1")
-    assert name.startswith("ft:base:org:my-suffix:")
-    assert checkpoint_name("base", "org", "my-suffix", "ftjob-1", 12) == f"{name}:ckpt-step-12"
-    assert model_name("base", "org", None, "ftjob-1").count(":") == name.count(":")
-    assert job_id_for_file("file-1") == job_id_for_file("file-1") != job_id_for_file("file-2")
 
 
 def test_steps_cover_the_requested_epochs() -> None:

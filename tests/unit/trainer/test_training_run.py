@@ -85,9 +85,8 @@ def test_the_finished_event_has_the_results_of_the_run(queued: TrainingRun) -> N
 
 
 def test_a_candidate_has_name_method_rank_and_adapter(queued: TrainingRun) -> None:
-    candidate = candidate_of(queued, written(3), "org")
-    assert candidate.model_name.startswith("ft:base:org:mine:")
-    assert candidate.model_name.endswith(":ckpt-step-3")
+    candidate = candidate_of(queued, written(3))
+    assert candidate.model_name == "name:ckpt-step-3"
     assert (candidate.tuning, candidate.lora_rank, candidate.adapter) == ("lora", 8, artifact("a"))
 
 
@@ -95,7 +94,7 @@ def test_a_candidate_has_name_method_rank_and_adapter(queued: TrainingRun) -> No
     ("asked", "tuning"), [({"tuning": "freeze"}, "freeze"), ({"tuning": "full"}, "full"), ({"use_dora": True}, "full")]
 )
 def test_a_whole_model_has_no_rank(asked: dict[str, Any], tuning: str) -> None:
-    candidate = candidate_of(run_of(asked), written(3), "org")
+    candidate = candidate_of(run_of(asked), written(3))
     assert (candidate.tuning, candidate.lora_rank) == (tuning, 0)
 
 

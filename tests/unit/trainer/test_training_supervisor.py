@@ -60,7 +60,7 @@ async def shut_down_while_training(worker: SavingWorker) -> tuple[Service, async
     service, workers = Service(), OneWorker(worker)
     await service.add_dataset("file")
     await service.request("job", 1.5)
-    supervisor = TrainingSupervisor(service.queue, service.base_models, workers, RunMetrics(), "org", 0.5)
+    supervisor = TrainingSupervisor(service.queue, service.base_models, workers, RunMetrics(), 0.5)
     async with supervisor.lifespan(None):
         handler = asyncio.create_task(supervisor.train(TrainingQueued(job_id="job")))
         await workers.started.wait()
