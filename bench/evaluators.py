@@ -94,7 +94,7 @@ def _timed(
     files = Artifacts(common["ASSAY_ARTIFACTS"])
     before = [_answered(url) for url in engines]
     started = time.perf_counter()
-    asyncio.run(score(common["ASSAY_NATS_URL"], files, adapters, steps.start))
+    asyncio.run(score(common["ASSAY_NATS_URL"], files, adapters, first_step=steps.start))
     spent = time.perf_counter() - started
     return spent, [_answered(url) - known for url, known in zip(engines, before, strict=True)]
 
