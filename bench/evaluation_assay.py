@@ -14,6 +14,7 @@ from bench.evaluation_peers import Choices
 from bench.evaluation_tasks import BY_HARNESS, NAME, TEXTS, Suite
 from bench.side_by_side import FOLDER, free_port
 from deploy.local import stack
+from deploy.local.nats_passwords import operator_url
 from deploy.local.settings import BASE_MODEL, LocalSettings
 from shared.artifacts import Artifacts
 from shared.cloudevents import Envelope
@@ -91,7 +92,7 @@ class Assay:
 
     @property
     def _url(self) -> str:
-        return f"nats://127.0.0.1:{self._settings.nats_port}"
+        return operator_url(self._settings)
 
 
 async def score(
