@@ -7,7 +7,7 @@ this machine. The held out test rows are then answered by both. Two promises:
 - the right answers are the same within the noise of the test (McNemar's exact test at a level of 5 %).
 
 Where Assay chooses 32 bits, there is nothing to compare. `python -m bench.precision intent-recognition` takes another
-example set.
+example set, and `--format mixed` another format, for instance where the processor has bf16 but multiplies it slowly.
 """
 
 import argparse
@@ -25,8 +25,10 @@ _MOST_APART, _LEVEL = 0.02, 0.05
 def main() -> int:
     asked = argparse.ArgumentParser(description="Compares a whole training in 32 bits and in the chosen format.")
     asked.add_argument("set", nargs="?", default="address-extraction", help=f"of {', '.join(SETS)}")
-    name = asked.parse_args().set
-    chosen = decide_precision("auto", "lora", bf16_speedup())
+    asked.add_argument("--format", choices=("auto", "mixed", "bf16"), default="auto", help="beside 32 bits")
+    options = asked.parse_args()
+    name = options.set
+    chosen = decide_precision(options.format, "lora", bf16_speedup())
     print(f"{chosen.format}: {chosen.reason}", file=sys.stderr)
     if chosen.format == "fp32":
         return verdict("precision", [], chosen=chosen.format, reason=chosen.reason)
