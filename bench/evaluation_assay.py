@@ -72,7 +72,7 @@ class Assay:
         return AssaysScores(
             own=Scored([_choices(files, each) for each in own], own_s, own_before_s),
             by_harness=Scored([self._harness_choices(files, each) for each in harness], harness_s, harness_before_s),
-            perplexities=[done.scores[f"{TEXTS}.word_perplexity"].value for done in texts],
+            perplexities=[done.scores[f"{TEXTS}.{TEXTS}.word_perplexity"].value for done in texts],
         )
 
     async def _timed(self, suite: str, files: Artifacts) -> tuple[list[EvalDone], float, float]:
@@ -85,7 +85,7 @@ class Assay:
     def _harness_choices(self, files: Artifacts, done: EvalDone) -> Choices:
         chosen: Choices = {}
         for task, rows in self._suite.rows.items():
-            lines = [json.loads(line) for line in files.read(done.task_samples[task]).splitlines()]
+            lines = [json.loads(line) for line in files.read(done.task_samples[f"{BY_HARNESS}.{task}"]).splitlines()]
             for row, line in zip(rows, lines, strict=True):
                 chosen[row["question"]] = row["choices"][int(line["answer"])]
         return chosen

@@ -36,6 +36,7 @@ class HarnessLetters(Letters):
 
     reads_prompts: bool = True
     models: tuple[str, ...] = ()
+    prompts_read: int = 0
     away_for: int = 0
 
     async def context_length(self, base: str) -> int:
@@ -59,6 +60,7 @@ class HarnessLetters(Letters):
 
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
         self.models = (*self.models, model)
+        self.prompts_read += 1
         steps = [(self.logprob(prompt[:at], prompt[at]), False) for at in range(1, len(prompt))]
         return [(0.0, True), *steps]
 
@@ -128,6 +130,18 @@ TASKS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             "fewshot_split": "test",
         },
         LETTER_ROWS,
+    ),
+    "choices_after_examples": (
+        {
+            "output_type": "multiple_choice",
+            "doc_to_text": "Question: {{question}}\nAnswer:",
+            "doc_to_choice": "choices",
+            "doc_to_target": "answer",
+            "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
+            "num_fewshot": 11,
+            "fewshot_split": "test",
+        },
+        CHOICE_ROWS,
     ),
     "numbers": (
         {
@@ -221,6 +235,16 @@ async def test_every_figure_equals_the_harness(folder: Path, task: str, reads_pr
     found = (await run(engine, folder, task)).scores
     assert {name: found[name].value for name in expected} == pytest.approx(expected, abs=1e-9)
     assert expected
+
+
+@pytest.mark.parametrize(("task", "prompts"), [("choice_texts", 36), ("choices_after_examples", 0)])
+async def test_short_choices_after_many_examples_are_asked_token_by_token(
+    folder: Path, task: str, prompts: int
+) -> None:
+    """So that the engine finds the examples in its prefix cache; it reads a prompt anew to report on all of it."""
+    engine = HarnessLetters(seed=3)
+    await run(engine, folder, task)
+    assert engine.prompts_read == prompts
 
 
 async def test_samples_versions_and_subjects_are_kept(folder: Path) -> None:

@@ -16,6 +16,11 @@ from services.evaluator.scoring.ports import HarnessEngine
 from services.evaluator.scoring.service.answer_collector import LoadedModel
 
 T = TypeVar("T")
+_Steps = dict[tuple[int, ...], dict[int, tuple[float, bool]]]
+"""By the tokens before it, each token's log-probability and whether it is the likeliest."""
+# Engines read a prompt anew when they report its log-probabilities. A request about one token finds the prompt in the
+# prefix cache, and costs about as much as reading this many tokens.
+_STEP_TOKENS = 32
 DEFAULT_MAX_TOKENS = 256
 """The harness's own default for tasks that set none."""
 
@@ -60,7 +65,7 @@ class EngineLM(TemplateLM):
     def _loglikelihood_tokens(
         self, requests: Sequence[tuple[Any, list[int], list[int]]], **_options: Any
     ) -> list[tuple[float, bool]]:
-        # Equal contexts are one request, if all their continuations are one token.
+        # Equal contexts are asked about together.
         together: dict[tuple[int, ...], list[int]] = {}
         for place, (_texts, context, continuation) in enumerate(requests):
             kept = context[-(self.max_length - len(continuation)) :]
@@ -70,33 +75,41 @@ class EngineLM(TemplateLM):
             for context, places in together.items()
         ]
         found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
-        for places, values in zip(together.values(), self._all(work), strict=True):
-            for place, value in zip(places, values, strict=True):
+        # The contexts of a task begin with the same examples: the first request puts them into the prefix cache.
+        values = [*self._all(work[:1]), *self._all(work[1:])]
+        for places, own in zip(together.values(), values, strict=True):
+            for place, value in zip(places, own, strict=True):
                 found[place] = value
         return found
 
     async def _likelihoods(self, context: list[int], continuations: list[list[int]]) -> list[tuple[float, bool]]:
-        single = [continuation[0] for continuation in continuations if len(continuation) == 1]
-        step = await self._step(context, single) if single else {}
-        longer = {
-            place: await self._likelihood(context, continuation)
-            for place, continuation in enumerate(continuations)
-            if len(continuation) != 1
-        }
-        return [longer.get(place) or step[each[0]] for place, each in enumerate(continuations)]
+        read = [each for each in continuations if self._is_read(context, each)]
+        whole, steps = await asyncio.gather(
+            asyncio.gather(*(self._read(context, each) for each in read)),
+            self._steps(context, [each for each in continuations if not self._is_read(context, each)]),
+        )
+        wholes = iter(whole)
+        return [next(wholes) if self._is_read(context, each) else _sum(steps, each) for each in continuations]
 
-    async def _likelihood(self, context: list[int], continuation: list[int]) -> tuple[float, bool]:
-        if self._engine.reads_prompts:
-            read = await self._ask(lambda name, _base: self._engine.prompt_logprobs(name, [*context, *continuation]))
-            if isinstance(read, str):
-                return self._refused()
-            own = read[len(context) :]
-            return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
-        total, greedy = 0.0, True
-        for place, token in enumerate(continuation):
-            logprob, likeliest = (await self._step([*context, *continuation[:place]], [token]))[token]
-            total, greedy = total + logprob, greedy and likeliest
-        return total, greedy
+    def _is_read(self, context: list[int], continuation: list[int]) -> bool:
+        """Whether one request that reads context and continuation costs less than one for each token."""
+        return self._engine.reads_prompts and _STEP_TOKENS * len(continuation) > len(context) + len(continuation)
+
+    async def _read(self, context: list[int], continuation: list[int]) -> tuple[float, bool]:
+        read = await self._ask(lambda name, _base: self._engine.prompt_logprobs(name, [*context, *continuation]))
+        if isinstance(read, str):
+            return self._refused()
+        own = read[len(context) :]
+        return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
+
+    async def _steps(self, context: list[int], continuations: list[list[int]]) -> _Steps:
+        """What follows each beginning of a continuation; continuations that begin alike are asked about together."""
+        asked: dict[tuple[int, ...], set[int]] = {}
+        for each in continuations:
+            for place, token in enumerate(each):
+                asked.setdefault(tuple(each[:place]), set()).add(token)
+        found = await asyncio.gather(*(self._step([*context, *begun], [*own]) for begun, own in asked.items()))
+        return dict(zip(asked, found, strict=True))
 
     async def _step(self, context: list[int], tokens: list[int]) -> dict[int, tuple[float, bool]]:
         """The log-probability of each token as the next one, and whether it is the likeliest of all."""
@@ -153,6 +166,11 @@ class EngineLM(TemplateLM):
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _sum(steps: _Steps, continuation: list[int]) -> tuple[float, bool]:
+    own = [steps[tuple(continuation[:place])][token] for place, token in enumerate(continuation)]
+    return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
 
 
 def _cut(text: str, until: Sequence[str]) -> str:
