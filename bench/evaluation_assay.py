@@ -11,7 +11,7 @@ from pathlib import Path
 import nats
 
 from bench.evaluation_peers import Choices
-from bench.evaluation_tasks import BY_HARNESS, NAME, TEXTS, Suite
+from bench.evaluation_tasks import BY_HARNESS, NAME, SUBJECTS, TEXTS, Suite
 from bench.side_by_side import FOLDER, free_port
 from deploy.local import stack
 from deploy.local.nats_passwords import operator_url
@@ -83,12 +83,15 @@ class Assay:
         return done, time.perf_counter() - warm_at, warm_at - began_at
 
     def _harness_choices(self, files: Artifacts, done: EvalDone) -> Choices:
-        chosen: Choices = {}
-        for task, rows in self._suite.rows.items():
-            lines = [json.loads(line) for line in files.read(done.task_samples[f"{BY_HARNESS}.{task}"]).splitlines()]
-            for row, line in zip(rows, lines, strict=True):
-                chosen[row["question"]] = row["choices"][int(line["answer"])]
-        return chosen
+        lines = files.read(done.task_samples[f"{BY_HARNESS}.{SUBJECTS}"]).splitlines()
+        answers: dict[str, list[int]] = {}
+        for line in map(json.loads, lines):
+            answers.setdefault(line["subject"], []).append(int(line["answer"]))
+        return {
+            row["question"]: row["choices"][answer]
+            for task, rows in self._suite.rows.items()
+            for row, answer in zip(rows, answers[task], strict=True)
+        }
 
     @property
     def _url(self) -> str:

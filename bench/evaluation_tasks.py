@@ -14,6 +14,8 @@ from services.evaluator.suites.adapters.suite_folders import SHIPPED
 
 NAME, BY_HARNESS, TEXTS = "bench", "bench-by-harness", "bench-texts"
 """The suite as Assay's own, the same questions as tasks of the harness, and the task of whole texts."""
+SUBJECTS = "bench-subjects"
+"""The group of the harness's tasks."""
 _TEXTS, _ROWS_PER_TEXT = 12, 6
 PROMPTS = {"english": "Question: {{question}}\nAnswer:", "chinese": "问题：{{question}}\n答案："}
 
@@ -64,9 +66,9 @@ def shipped(items: int, folder: Path) -> Suite:
             _harness_task(folder / "harness", name, task, own)
             asked[name] = own["test"]
     _texts_task(folder / "harness", [row for rows in asked.values() for row in rows])
-    by_harness = {name: list(names) for name, names in ((BY_HARNESS, asked), (TEXTS, [TEXTS]))}
-    for name, names in by_harness.items():
-        tasks = [{"name": task, "kind": "lm_eval", "lm_eval": {"task": task}} for task in names]
+    (folder / "harness" / f"{SUBJECTS}.yaml").write_text(yaml.safe_dump({"group": SUBJECTS, "task": [*asked]}))
+    for name, task in ((BY_HARNESS, SUBJECTS), (TEXTS, TEXTS)):
+        tasks = [{"name": task, "kind": "lm_eval", "lm_eval": {"task": task}}]
         (folder / f"{name}.yaml").write_text(yaml.safe_dump({"tasks": tasks}))
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(suite, allow_unicode=True))
     return Suite(folder, asked, right)

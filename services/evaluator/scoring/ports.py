@@ -97,6 +97,12 @@ class HarnessEngine(Engine, Protocol):
         """Each token's log-probability and whether it is the likeliest, or why the prompt is refused."""
         ...
 
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        """Like `next_steps`, but after each step the model takes the likeliest token of all."""
+        ...
+
     async def complete(
         self, model: str, prompt: Sequence[int], max_tokens: int, stop: Sequence[str], temperature: float
     ) -> Answer:

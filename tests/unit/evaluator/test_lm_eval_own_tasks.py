@@ -17,7 +17,7 @@ from lm_eval import simple_evaluate
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 from lm_eval.tasks import TaskManager
 
-from services.evaluator.scoring.domain.answer import Answer, TokenStep
+from services.evaluator.scoring.domain.answer import Answer
 from tests.unit.evaluator.test_lm_eval_runner import PREFIX, HarnessLetters, _no_description_of_the_machine, run
 
 TASKS = Path(lm_eval.__file__).parent / "tasks"
@@ -74,11 +74,6 @@ class Recorded(HarnessLetters):
     async def context_length(self, base: str) -> int:
         return self.context
 
-    async def next_steps(
-        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
-    ) -> list[TokenStep] | str:
-        return [TokenStep(self.next(prompt), {token: self.logprob(prompt, token) for token in asked})]
-
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
         return self.read(prompt)
 
@@ -92,12 +87,12 @@ class Recorded(HarnessLetters):
         places = range(1, len(prompt))
         return [
             (0.0, True),
-            *((self.logprob(prompt[:n], prompt[n]), prompt[n] == self.next(prompt[:n])) for n in places),
+            *((self.logprob(prompt[:n], prompt[n]), prompt[n] == self.likeliest(prompt[:n])) for n in places),
         ]
 
-    def next(self, prompt: Sequence[int]) -> int:
+    def likeliest(self, text: Sequence[int]) -> int:
         """A space, an a or a b, so that some continuations are greedy."""
-        return ord(random.Random(f"next{list(prompt)}").choice(" ab"))
+        return ord(random.Random(f"next{list(text)}").choice(" ab"))
 
     def written(self, prompt: Sequence[int], stop: Sequence[str]) -> str:
         draw = random.Random(f"written{list(prompt)}")

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from tests.unit.evaluator.test_likelihood import Letters
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "#### 7", "#### 12", "and", "home")
 PREFIX = 2
+Taker = Callable[[dict[int, float], list[int]], int]
+"""The next token, from the likely ones and the text before it."""
 
 
 def written(context: str) -> str:
@@ -37,6 +39,7 @@ class HarnessLetters(Letters):
     reads_prompts: bool = True
     models: tuple[str, ...] = ()
     prompts_read: int = 0
+    writes: str = ""
     away_for: int = 0
 
     async def context_length(self, base: str) -> int:
@@ -55,8 +58,27 @@ class HarnessLetters(Letters):
         if self.away_for > 0:
             self.away_for -= 1
             raise EngineUnavailable("restarting")
-        likely = {token: self.logprob(prompt, token) for token in asked}
-        return [TokenStep(self.likeliest(prompt, asked), likely)]
+        return self._steps(prompt, asked, count, lambda likely, _text: max(likely, key=likely.__getitem__))
+
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        self.models = (*self.models, model)
+        return self._steps(prompt, asked, count, lambda _likely, text: self.likeliest(text))
+
+    def _steps(
+        self,
+        prompt: Sequence[int],
+        asked: Sequence[int],
+        count: int,
+        take: Callable[[dict[int, float], list[int]], int],
+    ) -> list[TokenStep]:
+        text, steps = list(prompt), list[TokenStep]()
+        for _ in range(count):
+            likely = {token: self.logprob(text, token) for token in asked}
+            steps.append(TokenStep(take(likely, text), likely))
+            text.append(steps[-1].taken)
+        return steps
 
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
         self.models = (*self.models, model)
@@ -70,9 +92,11 @@ class HarnessLetters(Letters):
         assert temperature == 0
         return Answer(written("".join(map(chr, prompt))))
 
-    def likeliest(self, prompt: Sequence[int], asked: Sequence[int]) -> int:
-        """One of the asked tokens half of the time, so that some continuations are greedy."""
-        return asked[0] if random.Random(f"greedy{list(prompt)}").random() < 0.5 else -1
+    def likeliest(self, text: Sequence[int]) -> int:
+        """The next character of what it `writes` after a question; -1 for any other token."""
+        begun = [*text][len(text) - [*reversed(text)].index(ord("?")) :] if ord("?") in text else []
+        own = [ord(character) for character in self.writes]
+        return own[len(begun)] if begun == own[: len(begun)] and len(begun) < len(own) else -1
 
 
 class Reference(LM):
@@ -229,9 +253,6 @@ async def test_every_figure_equals_the_harness(folder: Path, task: str, reads_pr
         assert refused.value.code == "needs_merged_weights"
         return
     expected = reference(engine, folder, task)
-    if task in ("last_words", "last_letters"):
-        # Whether a continuation is greedy differs from the reference, which never says so.
-        expected.pop("acc", None)
     found = (await run(engine, folder, task)).scores
     assert {name: found[name].value for name in expected} == pytest.approx(expected, abs=1e-9)
     assert expected
@@ -245,6 +266,19 @@ async def test_short_choices_after_many_examples_are_asked_token_by_token(
     engine = HarnessLetters(seed=3)
     await run(engine, folder, task)
     assert engine.prompts_read == prompts
+
+
+@pytest.mark.parametrize(
+    ("writes", "share"), [(" #### 7", 0.5), (" #### 7 and more", 0.5), (" #### 8", 0), (" ####", 0)]
+)
+async def test_a_continuation_is_greedy_if_the_model_would_write_all_of_it(
+    folder: Path, writes: str, share: float
+) -> None:
+    engine = HarnessLetters(seed=3, reads_prompts=False, writes=writes)
+    found = (await run(engine, folder, "last_words")).scores
+    assert found["acc"].value == share
+    expected = reference(engine, folder, "last_words")["perplexity"]
+    assert found["perplexity"].value == pytest.approx(expected, abs=1e-9)
 
 
 async def test_samples_versions_and_subjects_are_kept(folder: Path) -> None:

@@ -6,23 +6,54 @@ The harness calls from its own thread; each call is handed to the event loop of 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
+from services.evaluator.scoring.domain.answer import TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import HarnessEngine
 from services.evaluator.scoring.service.answer_collector import LoadedModel
 
 T = TypeVar("T")
-_Steps = dict[tuple[int, ...], dict[int, tuple[float, bool]]]
-"""By the tokens before it, each token's log-probability and whether it is the likeliest."""
+_Ask = Callable[[str, Sequence[int], Sequence[int], int], Awaitable[list[TokenStep] | str]]
 # Engines read a prompt anew when they report its log-probabilities. A request about one token finds the prompt in the
 # prefix cache, and costs about as much as reading this many tokens.
 _STEP_TOKENS = 32
+# Tokens of a continuation that one request measures, as long as the model takes them one after another; and how many
+# different tokens it asks about then. vLLM reports no more than 20 by default.
+_LOOK_AHEAD_TOKENS, _MOST_ASKED = 8, 20
 DEFAULT_MAX_TOKENS = 256
 """The harness's own default for tasks that set none."""
+
+
+@dataclass
+class _Continuation:
+    """How many of its tokens are measured, their summed log-probability, and whether the model would take them."""
+
+    tokens: list[int]
+    done: int = 0
+    logprob: float = 0.0
+    greedy: bool = True
+
+    @property
+    def begun(self) -> list[int]:
+        return self.tokens[: self.done]
+
+    @property
+    def rest(self) -> list[int]:
+        return self.tokens[self.done :]
+
+    def take(self, step: TokenStep) -> None:
+        token = self.tokens[self.done]
+        self.logprob += step.logprobs[token]
+        self.greedy = self.greedy and step.taken == token
+        self.done += 1
+
+    def refuse(self) -> None:
+        self.logprob, self.greedy, self.done = float("-inf"), False, len(self.tokens)
 
 
 class EngineLM(TemplateLM):
@@ -83,13 +114,13 @@ class EngineLM(TemplateLM):
         return found
 
     async def _likelihoods(self, context: list[int], continuations: list[list[int]]) -> list[tuple[float, bool]]:
+        stepped = [_Continuation(each) for each in continuations if not self._is_read(context, each)]
         read = [each for each in continuations if self._is_read(context, each)]
-        whole, steps = await asyncio.gather(
-            asyncio.gather(*(self._read(context, each) for each in read)),
-            self._steps(context, [each for each in continuations if not self._is_read(context, each)]),
+        values, _ = await asyncio.gather(
+            asyncio.gather(*(self._read(context, each) for each in read)), self._step(context, stepped)
         )
-        wholes = iter(whole)
-        return [next(wholes) if self._is_read(context, each) else _sum(steps, each) for each in continuations]
+        wholes, steps = iter(values), ((each.logprob, each.greedy) for each in stepped)
+        return [next(wholes if self._is_read(context, each) else steps) for each in continuations]
 
     def _is_read(self, context: list[int], continuation: list[int]) -> bool:
         """Whether one request that reads context and continuation costs less than one for each token."""
@@ -102,23 +133,32 @@ class EngineLM(TemplateLM):
         own = read[len(context) :]
         return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
 
-    async def _steps(self, context: list[int], continuations: list[list[int]]) -> _Steps:
-        """What follows each beginning of a continuation; continuations that begin alike are asked about together."""
-        asked: dict[tuple[int, ...], set[int]] = {}
-        for each in continuations:
-            for place, token in enumerate(each):
-                asked.setdefault(tuple(each[:place]), set()).add(token)
-        found = await asyncio.gather(*(self._step([*context, *begun], [*own]) for begun, own in asked.items()))
-        return dict(zip(asked, found, strict=True))
+    async def _step(self, context: list[int], continuations: list[_Continuation]) -> None:
+        """Measure all continuations, first as far as the model would write them itself, then each alone."""
+        while written := [each for each in continuations if each.greedy and each.rest]:
+            # All of them have begun alike: as the model would.
+            await self._measure(self._engine.greedy_steps, [*context, *written[0].begun], written)
+        await asyncio.gather(*(self._step_alone(context, each) for each in continuations))
 
-    async def _step(self, context: list[int], tokens: list[int]) -> dict[int, tuple[float, bool]]:
-        """The log-probability of each token as the next one, and whether it is the likeliest of all."""
-        asked = sorted(set(tokens))
-        steps = await self._ask(lambda name, _base: self._engine.next_steps(name, context, asked, 1))
+    async def _step_alone(self, context: list[int], continuation: _Continuation) -> None:
+        while continuation.rest:
+            await self._measure(self._engine.next_steps, [*context, *continuation.begun], [continuation])
+
+    async def _measure(self, ask: _Ask, prompt: list[int], alike: list[_Continuation]) -> None:
+        """Measure what follows the prompt, until the model takes other tokens or the engine refuses the prompt."""
+        count = min(_LOOK_AHEAD_TOKENS, max(len(each.rest) for each in alike))
+        while len(asked := {token for each in alike for token in each.rest[:count]}) > _MOST_ASKED and count > 1:
+            count -= 1
+        steps = await self._ask(lambda name, _base: ask(name, prompt, sorted(asked), count))
         if isinstance(steps, str):
-            return dict.fromkeys(asked, self._refused())
-        [step] = steps
-        return {token: (step.logprobs[token], step.taken == token) for token in asked}
+            self.errors += 1
+            for each in alike:
+                each.refuse()
+            return
+        for step in steps:
+            for each in alike:
+                each.take(step)
+            alike = [each for each in alike if each.rest and each.begun[-1] == step.taken]
 
     async def _generate(self, context: str, options: dict[str, Any]) -> str:
         until = options.get("until") or []
@@ -166,11 +206,6 @@ class EngineLM(TemplateLM):
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-def _sum(steps: _Steps, continuation: list[int]) -> tuple[float, bool]:
-    own = [steps[tuple(continuation[:place])][token] for place, token in enumerate(continuation)]
-    return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
 
 
 def _cut(text: str, until: Sequence[str]) -> str:

@@ -75,6 +75,11 @@ class MergedVllm(Vllm):
     ) -> list[TokenStep] | str:
         return await super().next_steps(self._base, prompt, asked, count)
 
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        return await super().greedy_steps(self._base, prompt, asked, count)
+
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
         return await super().prompt_logprobs(self._base, prompt)
 

@@ -148,10 +148,20 @@ class Vllm:
         self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
     ) -> list[TokenStep] | str:
         # Restricting the tokens that may be taken does not change the reported log-probabilities.
+        return await self._steps(model, prompt, asked, count, {"allowed_token_ids": list(asked)} if count > 1 else {})
+
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        return await self._steps(model, prompt, asked, count, {})
+
+    async def _steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int, restriction: dict[str, Any]
+    ) -> list[TokenStep] | str:
         content = {
             **{"model": model, "prompt": list(prompt), "max_tokens": count, "temperature": 0, "ignore_eos": True},
-            **({"allowed_token_ids": list(asked)} if count > 1 else {}),
             **{"logprobs": len(asked), "logprob_token_ids": list(asked), "return_tokens_as_token_ids": True},
+            **restriction,
         }
         status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)
         if status == 200:
