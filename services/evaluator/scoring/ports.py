@@ -70,7 +70,7 @@ class Engine(Protocol):
     ) -> list[TokenStep] | str:
         """Log-probabilities of the asked tokens for each of the next `count` steps, or why the prompt is refused.
 
-        After each step the model takes the likeliest of the asked tokens. Raises `AdapterGone`.
+        After each step but the last the model takes the likeliest of the asked tokens. Raises `AdapterGone`.
         """
         ...
 

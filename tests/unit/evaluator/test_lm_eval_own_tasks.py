@@ -75,7 +75,7 @@ class Recorded(HarnessLetters):
         return self.context
 
     async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
-        return self.read(prompt)
+        return self.read(prompt) if len(prompt) < self.context else "400 no room for an answer"
 
     async def complete(
         self, model: str, prompt: Sequence[int], max_tokens: int, stop: Sequence[str], temperature: float
@@ -107,9 +107,9 @@ class Client(LocalCompletionsAPI):
     """The harness's own client of an engine; its requests are answered from the record."""
 
     def __init__(self, engine: Recorded) -> None:
-        # One token is left for generation.
+        # It leaves one token for generation by itself.
         super().__init__(
-            model="m", base_url="http://none", tokenizer_backend=None, max_length=engine.context + 1, eos_string="\0"
+            model="m", base_url="http://none", tokenizer_backend=None, max_length=engine.context, eos_string="\0"
         )
         self._engine = engine
         self.tokenizer, self.tokenized_requests = "characters", True

@@ -66,13 +66,7 @@ class HarnessLetters(Letters):
         self.models = (*self.models, model)
         return self._steps(prompt, asked, count, lambda _likely, text: self.likeliest(text))
 
-    def _steps(
-        self,
-        prompt: Sequence[int],
-        asked: Sequence[int],
-        count: int,
-        take: Callable[[dict[int, float], list[int]], int],
-    ) -> list[TokenStep]:
+    def _steps(self, prompt: Sequence[int], asked: Sequence[int], count: int, take: Taker) -> list[TokenStep]:
         text, steps = list(prompt), list[TokenStep]()
         for _ in range(count):
             likely = {token: self.logprob(text, token) for token in asked}
@@ -97,6 +91,18 @@ class HarnessLetters(Letters):
         begun = [*text][len(text) - [*reversed(text)].index(ord("?")) :] if ord("?") in text else []
         own = [ord(character) for character in self.writes]
         return own[len(begun)] if begun == own[: len(begun)] and len(begun) < len(own) else -1
+
+
+class Refusing(HarnessLetters):
+    """Refuses every prompt."""
+
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        return "400 too long"
+
+    async def prompt_logprobs(self, model: str, prompt: Sequence[int]) -> list[tuple[float, bool]] | str:
+        return "400 too long"
 
 
 class Reference(LM):
@@ -279,6 +285,13 @@ async def test_a_continuation_is_greedy_if_the_model_would_write_all_of_it(
     assert found["acc"].value == share
     expected = reference(engine, folder, "last_words")["perplexity"]
     assert found["perplexity"].value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+async def test_a_question_that_the_engine_refuses_is_one_error_whatever_its_choices(folder: Path) -> None:
+    result = await run(Refusing(seed=3, reads_prompts=False), folder, "choice_texts")
+    assert result.item_errors == len(CHOICE_ROWS)
+    assert (await run(Refusing(seed=3), folder, "choice_texts")).item_errors == len(CHOICE_ROWS)
 
 
 async def test_samples_versions_and_subjects_are_kept(folder: Path) -> None:

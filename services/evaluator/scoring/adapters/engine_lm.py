@@ -5,6 +5,7 @@ The harness calls from its own thread; each call is handed to the event loop of 
 
 import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,16 +16,16 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from services.evaluator.scoring.domain.answer import TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import HarnessEngine
-from services.evaluator.scoring.service.answer_collector import LoadedModel
+from services.evaluator.scoring.service.answer_collector import LoadedModel, gathered
+from services.evaluator.scoring.service.likelihood import EXAMPLE_DELIMITER, LOOK_AHEAD_TOKENS
 
 T = TypeVar("T")
-_Ask = Callable[[str, Sequence[int], Sequence[int], int], Awaitable[list[TokenStep] | str]]
-# Engines read a prompt anew when they report its log-probabilities. A request about one token finds the prompt in the
-# prefix cache, and costs about as much as reading this many tokens.
+_StepsRequest = Callable[[str, Sequence[int], Sequence[int], int], Awaitable[list[TokenStep] | str]]
+# Engines read a prompt anew when they report its log-probabilities. Requests about next tokens find the prompt in the
+# prefix cache; measuring a token in this way costs about as much as reading so many tokens.
 _STEP_TOKENS = 32
-# Tokens of a continuation that one request measures, as long as the model takes them one after another; and how many
-# different tokens it asks about then. vLLM reports no more than 20 by default.
-_LOOK_AHEAD_TOKENS, _MOST_ASKED = 8, 20
+_MOST_ASKED = 128
+"""vLLM reports the log-probabilities of no more tokens in one step."""
 DEFAULT_MAX_TOKENS = 256
 """The harness's own default for tasks that set none."""
 
@@ -52,7 +53,7 @@ class _Continuation:
         self.greedy = self.greedy and step.taken == token
         self.done += 1
 
-    def refuse(self) -> None:
+    def mark_refused(self) -> None:
         self.logprob, self.greedy, self.done = float("-inf"), False, len(self.tokens)
 
 
@@ -66,11 +67,12 @@ class EngineLM(TemplateLM):
         self._loop = loop
         self._encoded = functools.lru_cache(maxsize=100_000)(self._encode)
         self.errors = 0
-        """Requests that the engine refused."""
+        """Contexts and questions that the engine refused."""
 
     @functools.cached_property
     def max_length(self) -> int:
-        return self._wait(self._ask(lambda _name, base: self._engine.context_length(base)))
+        """Tokens of a prompt: the engine needs one more for its answer, also where nobody reads that."""
+        return self._wait(self._ask(lambda _name, base: self._engine.context_length(base))) - 1
 
     @functools.cached_property
     def eot_token_id(self) -> int:
@@ -101,59 +103,64 @@ class EngineLM(TemplateLM):
         for place, (_texts, context, continuation) in enumerate(requests):
             kept = context[-(self.max_length - len(continuation)) :]
             together.setdefault(tuple(kept), []).append(place)
-        work = [
-            functools.partial(self._likelihoods, list(context), [requests[place][2] for place in places])
-            for context, places in together.items()
-        ]
+        # The first context with the same examples runs before the others, so that these find the examples in the
+        # engine's prefix cache.
+        examples = {context: _examples(requests[places[0]][0]) for context, places in together.items()}
+        firsts = {text: context for context, text in reversed(examples.items())}
+        first = [context for context in together if firsts[examples[context]] == context]
+        others = [context for context in together if firsts[examples[context]] != context]
         found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
-        # The contexts of a task begin with the same examples: the first request puts them into the prefix cache.
-        values = [*self._all(work[:1]), *self._all(work[1:])]
-        for places, own in zip(together.values(), values, strict=True):
-            for place, value in zip(places, own, strict=True):
-                found[place] = value
+        for contexts in (first, others):
+            work = [
+                functools.partial(self._likelihoods, list(each), [requests[place][2] for place in together[each]])
+                for each in contexts
+            ]
+            for context, values in zip(contexts, self._all(work), strict=True):
+                for place, value in zip(together[context], values, strict=True):
+                    found[place] = value
         return found
 
     async def _likelihoods(self, context: list[int], continuations: list[list[int]]) -> list[tuple[float, bool]]:
         stepped = [_Continuation(each) for each in continuations if not self._is_read(context, each)]
-        read = [each for each in continuations if self._is_read(context, each)]
-        values, _ = await asyncio.gather(
-            asyncio.gather(*(self._read(context, each) for each in read)), self._step(context, stepped)
-        )
-        wholes, steps = iter(values), ((each.logprob, each.greedy) for each in stepped)
-        return [next(wholes if self._is_read(context, each) else steps) for each in continuations]
+        await self._measure_all(context, stepped)
+        steps = ((each.logprob, each.greedy) for each in stepped)
+        read = [self._read(context, each) for each in continuations if self._is_read(context, each)]
+        wholes = iter(await gathered(read))
+        found = [next(wholes if self._is_read(context, each) else steps) for each in continuations]
+        self.errors += any(math.isinf(logprob) for logprob, _greedy in found)
+        return found
 
     def _is_read(self, context: list[int], continuation: list[int]) -> bool:
-        """Whether one request that reads context and continuation costs less than one for each token."""
+        """Whether a request that reads context and continuation costs less than asking for next tokens."""
         return self._engine.reads_prompts and _STEP_TOKENS * len(continuation) > len(context) + len(continuation)
 
     async def _read(self, context: list[int], continuation: list[int]) -> tuple[float, bool]:
         read = await self._ask(lambda name, _base: self._engine.prompt_logprobs(name, [*context, *continuation]))
         if isinstance(read, str):
-            return self._refused()
+            return float("-inf"), False
         own = read[len(context) :]
         return sum(logprob for logprob, _greedy in own), all(greedy for _logprob, greedy in own)
 
-    async def _step(self, context: list[int], continuations: list[_Continuation]) -> None:
-        """Measure all continuations, first as far as the model would write them itself, then each alone."""
+    async def _measure_all(self, context: list[int], continuations: list[_Continuation]) -> None:
+        """First as far as the model would write them itself, then each alone."""
         while written := [each for each in continuations if each.greedy and each.rest]:
-            # All of them have begun alike: as the model would.
+            # They share the tokens measured so far, because the model would write these.
             await self._measure(self._engine.greedy_steps, [*context, *written[0].begun], written)
-        await asyncio.gather(*(self._step_alone(context, each) for each in continuations))
+        await gathered([self._measure_alone(context, each) for each in continuations])
 
-    async def _step_alone(self, context: list[int], continuation: _Continuation) -> None:
+    async def _measure_alone(self, context: list[int], continuation: _Continuation) -> None:
         while continuation.rest:
             await self._measure(self._engine.next_steps, [*context, *continuation.begun], [continuation])
 
-    async def _measure(self, ask: _Ask, prompt: list[int], alike: list[_Continuation]) -> None:
+    async def _measure(self, ask: _StepsRequest, prompt: list[int], alike: list[_Continuation]) -> None:
         """Measure what follows the prompt, until the model takes other tokens or the engine refuses the prompt."""
-        count = min(_LOOK_AHEAD_TOKENS, max(len(each.rest) for each in alike))
+        count = min(LOOK_AHEAD_TOKENS, max(len(each.rest) for each in alike))
         while len(asked := {token for each in alike for token in each.rest[:count]}) > _MOST_ASKED and count > 1:
             count -= 1
         steps = await self._ask(lambda name, _base: ask(name, prompt, sorted(asked), count))
         if isinstance(steps, str):
-            self.errors += 1
             for each in alike:
-                each.refuse()
+                each.mark_refused()
             return
         for step in steps:
             for each in alike:
@@ -176,10 +183,6 @@ class EngineLM(TemplateLM):
             self.errors += 1
         return _cut(answer.text, until)
 
-    def _refused(self) -> tuple[float, bool]:
-        self.errors += 1
-        return float("-inf"), False
-
     def _windows(self, text: str) -> list[tuple[None, list[int], list[int]]]:
         windows = get_rolling_token_windows(
             token_list=self.tok_encode(text),
@@ -197,7 +200,7 @@ class EngineLM(TemplateLM):
         _ = self.max_length
 
         async def gather() -> list[T]:
-            return list(await asyncio.gather(*(each() for each in work)))
+            return await gathered([each() for each in work])
 
         return self._wait(gather())
 
@@ -206,6 +209,11 @@ class EngineLM(TemplateLM):
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _examples(texts: tuple[str, str] | None) -> str:
+    """The part of a context before its last empty line: what it shares with other questions of its task."""
+    return texts[0][: texts[0].rfind(EXAMPLE_DELIMITER) + 1] if texts else ""
 
 
 def _cut(text: str, until: Sequence[str]) -> str:

@@ -161,6 +161,8 @@ class Vllm:
         content = {
             **{"model": model, "prompt": list(prompt), "max_tokens": count, "temperature": 0, "ignore_eos": True},
             **{"logprobs": len(asked), "logprob_token_ids": list(asked), "return_tokens_as_token_ids": True},
+            # Else those of the model's own settings decide which token is the likeliest.
+            **{"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
             **restriction,
         }
         status, body = await self._call("POST", "/v1/completions", content, self._timeout_s)

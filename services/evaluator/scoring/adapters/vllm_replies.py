@@ -44,6 +44,8 @@ def steps_of(body: Any, asked: Sequence[int]) -> list[TokenStep]:
     try:
         found = body["choices"][0]["logprobs"]
         taken = [int(token.removeprefix("token_id:")) for token in found["tokens"]]
+        if not taken:
+            raise ValueError("no token")
         logprobs = [{token: float(top[f"token_id:{token}"]) for token in asked} for top in found["top_logprobs"]]
         return [TokenStep(*each) for each in zip(taken, logprobs, strict=True)]
     except (KeyError, IndexError, TypeError, ValueError) as error:

@@ -61,7 +61,7 @@ class AnswerCollector:
             if timed:
                 # The very first answer is slower: the engine warms up.
                 await loaded.ask(partial(once, items[0]))
-            answers = await _gather([loaded.ask(partial(once, item)) for item in items])
+            answers = await gathered([loaded.ask(partial(once, item)) for item in items])
         if all(answer.error is not None for answer in answers):
             raise CannotBeScored("items_refused", f"the engine refused every question: {answers[0].error}")
         return answers
@@ -137,7 +137,7 @@ class LoadedModel:
             return await self.collector.with_retries(once)
 
 
-async def _gather(work: Sequence[Awaitable[T]]) -> list[T]:
+async def gathered(work: Sequence[Awaitable[T]]) -> list[T]:
     """Every result; the first error cancels the rest."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
