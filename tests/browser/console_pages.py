@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from services.evaluator.pages.routes import routes as evaluator_routes
-from services.evaluator.suites.adapters import prompt_template
 from services.gateway.access.domain.invitation import InvitationRequest
 from services.gateway.access.service.invitations import Invitations
 from services.gateway.fine_tuning.domain.uploaded_file import UploadedFile
@@ -35,6 +34,7 @@ from tests.browser.serving_data import BASE, NAME, filled
 from tests.browser.site import Site, at_once, serving
 from tests.browser.test_data_pages import bad_file, good_file
 from tests.browser.trainer_data import add, checkpoint, run, use_cases
+from tests.browser.without_deadline import without_deadline
 from tests.unit.review.evidence import candidate
 
 
@@ -119,12 +119,10 @@ def _train(folder: Path, many: int) -> Iterator[Opened]:
 
 @contextmanager
 def _evaluate(folder: Path, many: int) -> Iterator[Opened]:
-    # The deadline of a template needs the main thread, which is not the one that serves here.
-    prompt_template._deadline = lambda _limit_s: nullcontext()  # type: ignore[assignment]
     data = EvaluatorData(folder / "data")
     for step in range(many // 50):
         at_once(data.evaluations.store.create(evaluation(step, metrics=20)))
-    with serving([evaluator_routes], folder, data.provide, lifespan=[data.filled]) as site:
+    with without_deadline(), serving([evaluator_routes], folder, data.provide, lifespan=[data.filled]) as site:
         opened = _opened(site)
         form = {"model": [ASKED_BASE, OTHER_BASE], "suite": "shop"}
         asked = opened.send("/console/evaluator/requests", data=form)

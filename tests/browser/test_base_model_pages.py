@@ -1,7 +1,6 @@
 """Base models compared before any training: asked in a form, followed, and shown side by side."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ from litestar.params import FromPath
 from playwright.sync_api import Page, expect
 
 from services.evaluator.pages.routes import routes
-from services.evaluator.suites.adapters import prompt_template
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.evaluator_data import BASE, HOSTILE, OTHER_BASE, EvaluatorData
 from tests.browser.site import Site, serving
+from tests.browser.without_deadline import without_deadline
 
 OWN = (
     "shop",
@@ -32,10 +31,6 @@ OWN = (
 )
 
 
-def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = EvaluatorData(tmp_path_factory.mktemp("data"))
@@ -49,12 +44,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         await data.requested.requested(found.requested)
         return {}
 
-    with pytest.MonkeyPatch.context() as patch:
-        # The deadline of a template needs the main thread, which is not the one that serves here.
-        patch.setattr(prompt_template, "_deadline", _no_deadline)
-        folder = tmp_path_factory.mktemp("site")
-        with serving([routes, answer], folder, data.provide, lifespan=[data.filled]) as site:
-            yield site
+    folder = tmp_path_factory.mktemp("site")
+    with without_deadline(), serving([routes, answer], folder, data.provide, lifespan=[data.filled]) as site:
+        yield site
 
 
 def test_base_models_are_asked_followed_and_compared(site: Site, page: Page) -> None:

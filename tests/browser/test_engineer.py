@@ -1,23 +1,16 @@
 """An engineer goes from a dropped Excel file to a served model, without one line of code."""
 
 import random
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from services.evaluator.suites.adapters import prompt_template
 from tests.browser.engineer_steps import ask_in_playground, drop_and_map, save_workbook, start_job, write_template
 from tests.browser.test_serve_pages import answer_as_gateway
 from tests.browser.whole_site import whole_site
+from tests.browser.without_deadline import without_deadline
 
 ROWS = 400
-
-
-def no_deadline(_limit_s: float) -> AbstractContextManager[None]:
-    """The deadline of a template needs the main thread, which is not the one that serves here."""
-    return nullcontext()
 
 
 def workbook(path: Path) -> Path:
@@ -27,15 +20,12 @@ def workbook(path: Path) -> Path:
     return save_workbook(path, [(each, f"Answer {n} {drawn.choice(words)}") for n, each in enumerate(asked)])
 
 
-def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(
-    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prompt_template, "_deadline", no_deadline)
+def test_an_engineer_goes_from_a_dropped_excel_file_to_a_served_model(page: Page, tmp_path: Path) -> None:
     path = workbook(tmp_path / "faq.xlsx")
     # The verdict's evidence is drawn by review, and home's list of reviews: neither is needed on this way.
     page.route("**/console/review/**", lambda route: route.fulfill(status=200, body="<p></p>"))
     asked = answer_as_gateway(page)
-    with whole_site(tmp_path) as site:
+    with without_deadline(), whole_site(tmp_path) as site:
         site.sign_in(page.context, "train", "infer")
         write_template(
             page, site.url, "support", {"System part": "你是客服。", "Words around the input": "问题：{input}"}

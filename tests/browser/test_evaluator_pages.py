@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import httpx
@@ -10,12 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from services.evaluator.pages.routes import routes
-from services.evaluator.suites.adapters import prompt_template
 from shared.store.memory import MemoryDocuments
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.counted_queries import Counted
 from tests.browser.evaluator_data import BASE, GROUP, HOSTILE, EvaluatorData, evaluation
 from tests.browser.site import Site, at_once, serving
+from tests.browser.without_deadline import without_deadline
 
 OWN = (
     "ftjob-", "shop", "faq", "intent", "fuzzy", "accuracy", "score", "exact_match", "rouge_l", "bleu", BASE, "loans",
@@ -28,11 +27,8 @@ COMPARE = "compare?of=ftjob-3e91c7/248&of=ftjob-3e91c7/310&base=true&production=
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = EvaluatorData(tmp_path_factory.mktemp("data"))
     folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        # The deadline of a template needs the main thread, which is not the one that serves here.
-        patch.setattr(prompt_template, "_deadline", _no_deadline)
-        with serving([routes], folder, data.provide, lifespan=[data.filled]) as site:
-            yield site
+    with without_deadline(), serving([routes], folder, data.provide, lifespan=[data.filled]) as site:
+        yield site
 
 
 @pytest.fixture
@@ -40,10 +36,6 @@ def admin(site: Site, page: Page) -> Page:
     site.sign_in(page.context, "admin")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     return page
-
-
-def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 def counted_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -1,17 +1,16 @@
 """Suites in a browser: made from a table, read page by page, changed by typing, and deleted."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from services.evaluator.pages.routes import routes
-from services.evaluator.suites.adapters import prompt_template
 from tests.browser.checks import PAGE_BYTES, check_page, english_left, first_screen
 from tests.browser.evaluator_data import HOSTILE, EvaluatorData
 from tests.browser.site import Site, serving
+from tests.browser.without_deadline import without_deadline
 
 OWN = (
     "shop", "faq", "intent", "fuzzy", "accuracy", "exact_match", "json_fields", "Ana Ruiz", "question", "answer",
@@ -20,18 +19,12 @@ OWN = (
 )  # fmt: skip
 
 
-def _no_deadline(_limit_s: float) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = EvaluatorData(tmp_path_factory.mktemp("data"))
-    with pytest.MonkeyPatch.context() as patch:
-        # The deadline of a template needs the main thread, which is not the one that serves here.
-        patch.setattr(prompt_template, "_deadline", _no_deadline)
-        with serving([routes], tmp_path_factory.mktemp("site"), data.provide, lifespan=[data.published]) as site:
-            yield site
+    folder = tmp_path_factory.mktemp("site")
+    with without_deadline(), serving([routes], folder, data.provide, lifespan=[data.published]) as site:
+        yield site
 
 
 @pytest.fixture
