@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.evaluation_adapters import in_32_bits, make_adapters, merge
-from bench.evaluation_assay import Assay, Scored
+from bench.evaluation_assay import Assay
 from bench.evaluation_peers import Choices, Peer, engine, reload
 from bench.evaluation_tasks import Suite, shipped
 from bench.side_by_side import FOLDER, Ratio, free_port, show, verdict
@@ -63,12 +63,14 @@ def main() -> int:
         theirs = [peer.perplexity("hf", f"pretrained={base},peft={adapter}") for adapter in adapters]
     own, harness = ours.own, ours.by_harness
     apart = max(abs(mine / hfs - 1) for mine, hfs in zip(ours.perplexities, theirs, strict=True))
+    right_by_harness = _right(suite, harness.choices)
     rows = [
         ["lm_eval hf, one after another", hf_s, 0.0, _right(suite, hf), _same(hf, own.choices)],
         ["lm_eval completions", completions_s, started_s, _right(suite, completions), _same(completions, own.choices)],
         ["assay", own.seconds, started_s, _right(suite, own.choices), 1.0],
         ["assay, before: base and one more", own.before_s, "", "", ""],
-        *_harness_rows(suite, harness, own, started_s),
+        ["assay, by the harness", harness.seconds, started_s, right_by_harness, _same(harness.choices, own.choices)],
+        ["assay, by the harness, before", harness.before_s, "", "", ""],
     ]
     print(f"{suite.items} items, {CHECKPOINTS} checkpoints\n")
     show(["side", "seconds", "engine's start", "right", "decided as Assay"], rows)
@@ -85,19 +87,6 @@ def main() -> int:
     figures = {"items": suite.items, "checkpoints": CHECKPOINTS, "completions_as_hf": _same(hf, completions)}
     figures |= {"perplexities": ours.perplexities, "perplexities_of_hf": theirs}
     return verdict("evaluation", ratios, seconds=seconds, **figures)
-
-
-def _harness_rows(suite: Suite, harness: Scored, own: Scored, started_s: float) -> list[list[object]]:
-    return [
-        [
-            "assay, by the harness",
-            harness.seconds,
-            started_s,
-            _right(suite, harness.choices),
-            _same(harness.choices, own.choices),
-        ],
-        ["assay, by the harness, before", harness.before_s, "", "", ""],
-    ]
 
 
 def _hf(peer: Peer, base: Path, adapters: Sequence[Path]) -> tuple[list[Choices], float]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,21 +66,19 @@ class Assay:
 
     async def _score(self) -> AssaysScores:
         files = Artifacts(str(self._settings.state / "artifacts"))
-        own, own_s, own_before_s = await self._timed(NAME, files)
-        harness, harness_s, harness_before_s = await self._timed(BY_HARNESS, files)
+        own = await self._timed(NAME, files, _choices)
+        by_harness = await self._timed(BY_HARNESS, files, self._harness_choices)
         texts = await score(self._url, files, self._adapters[1:], first_step=1, suite=TEXTS)
-        return AssaysScores(
-            own=Scored([_choices(files, each) for each in own], own_s, own_before_s),
-            by_harness=Scored([self._harness_choices(files, each) for each in harness], harness_s, harness_before_s),
-            perplexities=[done.scores[f"{TEXTS}.{TEXTS}.word_perplexity"].value for done in texts],
-        )
+        perplexities = [done.scores[f"{TEXTS}.{TEXTS}.word_perplexity"].value for done in texts]
+        return AssaysScores(own, by_harness, perplexities)
 
-    async def _timed(self, suite: str, files: Artifacts) -> tuple[list[EvalDone], float, float]:
+    async def _timed(self, suite: str, files: Artifacts, choices: Callable[[Artifacts, EvalDone], Choices]) -> Scored:
         began_at = time.perf_counter()
         await score(self._url, files, self._adapters[:1], suite=suite)
         warm_at = time.perf_counter()
         done = await score(self._url, files, self._adapters[1:], first_step=1, suite=suite)
-        return done, time.perf_counter() - warm_at, warm_at - began_at
+        seconds = time.perf_counter() - warm_at
+        return Scored([choices(files, each) for each in done], seconds, warm_at - began_at)
 
     def _harness_choices(self, files: Artifacts, done: EvalDone) -> Choices:
         lines = files.read(done.task_samples[f"{BY_HARNESS}.{SUBJECTS}"]).splitlines()

@@ -17,7 +17,7 @@ from services.evaluator.scoring.domain.answer import TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import HarnessEngine
 from services.evaluator.scoring.service.answer_collector import LoadedModel, gathered
-from services.evaluator.scoring.service.likelihood import EXAMPLE_DELIMITER, LOOK_AHEAD_TOKENS
+from services.evaluator.scoring.service.likelihood import LOOK_AHEAD_TOKENS, examples_of
 
 T = TypeVar("T")
 _StepsRequest = Callable[[str, Sequence[int], Sequence[int], int], Awaitable[list[TokenStep] | str]]
@@ -105,10 +105,12 @@ class EngineLM(TemplateLM):
             together.setdefault(tuple(kept), []).append(place)
         # The first context with the same examples runs before the others, so that these find the examples in the
         # engine's prefix cache.
-        examples = {context: _examples(requests[places[0]][0]) for context, places in together.items()}
-        firsts = {text: context for context, text in reversed(examples.items())}
-        first = [context for context in together if firsts[examples[context]] == context]
-        others = [context for context in together if firsts[examples[context]] != context]
+        first, others, begun = list[tuple[int, ...]](), list[tuple[int, ...]](), set[str]()
+        for context, places in together.items():
+            texts = requests[places[0]][0]
+            examples = examples_of(texts[0]) if texts else ""
+            (others if examples in begun else first).append(context)
+            begun.add(examples)
         found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
         for contexts in (first, others):
             work = [
@@ -209,11 +211,6 @@ class EngineLM(TemplateLM):
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-def _examples(texts: tuple[str, str] | None) -> str:
-    """The part of a context before its last empty line: what it shares with other questions of its task."""
-    return texts[0][: texts[0].rfind(EXAMPLE_DELIMITER) + 1] if texts else ""
 
 
 def _cut(text: str, until: Sequence[str]) -> str:

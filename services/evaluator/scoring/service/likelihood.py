@@ -85,7 +85,7 @@ class LikelihoodScorer:
     @asynccontextmanager
     async def _after_the_first(self, prompt: str) -> AsyncGenerator[None]:
         """Wait until the first prompt with the same examples has been answered or has failed."""
-        examples = prompt[: prompt.rfind(EXAMPLE_DELIMITER) + 1]
+        examples = examples_of(prompt)
         cached = self._prefix_cached.get(examples)
         if cached is not None:
             await cached.wait()
@@ -131,6 +131,11 @@ class LikelihoodScorer:
         if cached is None or (cached.done() and (cached.cancelled() or cached.exception() is not None)):
             cached = self._token_cache[text] = asyncio.ensure_future(self.engine.tokens(base, text))
         return await asyncio.shield(cached)
+
+
+def examples_of(prompt: str) -> str:
+    """The part of a prompt before its last empty line: what it shares with other questions of its task."""
+    return prompt[: prompt.rfind(EXAMPLE_DELIMITER) + 1]
 
 
 def _best(choices: Sequence[_Choice]) -> _Choice:
