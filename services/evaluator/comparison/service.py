@@ -11,12 +11,11 @@ from services.evaluator.comparison.domain.model_facts import Fact, facts_of
 from services.evaluator.comparison.domain.requested_results import requested_results
 from services.evaluator.comparison.domain.side_by_side import ComparedModels, ModelResults, Row, SideBySide
 from services.evaluator.evaluation.domain.evaluation import Evaluation
-from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
-from services.evaluator.evaluation.domain.unread_answers import unread_warnings
+from services.evaluator.evaluation.domain.score_warnings import score_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from services.evaluator.scoring.domain.answer import read_lines
 from services.evaluator.scoring.ports import Files
-from shared.events import Candidate, EvalDone, EvaluationAnswered
+from shared.events import Candidate, EvaluationAnswered
 
 MAX_MODELS = 12
 _KEPT_IN_MEMORY = 8
@@ -102,7 +101,7 @@ class Comparisons:
             first = not sides
             sides += self._sides(evaluation, request.base and first, request.production and first)
         facts = {each.id: facts_of(each) for each in evaluations}
-        warnings = {each.id: warnings_of(each.done) for each in evaluations}
+        warnings = {each.id: score_warnings(each.done) for each in evaluations}
         groups = [table for side in sides for table in group_tables(side)]
         return replace(
             compared(sides, request.against),
@@ -179,11 +178,6 @@ def compared(sides: Sequence[ModelResults], against: str = "") -> CompleteCompar
     ordered = sorted(sides, key=lambda each: each.name != against) if against else sides
     models = ComparedModels(ordered)
     return CompleteComparison(models.side_by_side(), models.items())
-
-
-def warnings_of(done: EvalDone) -> tuple[str, ...]:
-    """What the scores of a checkpoint cannot tell: answers that no metric could read, and few items."""
-    return (*(each.words for each in unread_warnings(done)), *small_sample_warnings(done))
 
 
 def _rows_of(tasks: Mapping[str, Sequence[Row]], model: str) -> dict[str, list[Row]]:

@@ -1,6 +1,6 @@
 """A small split or task says what it cannot tell."""
 
-from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
+from services.evaluator.evaluation.domain.score_warnings import small_sample_warnings
 from shared.events import Artifact, Candidate, EvalDone, Interval, Score
 
 STORED = Artifact(uri="file:///a", sha256="1" * 64, bytes=1)

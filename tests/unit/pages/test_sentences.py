@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
+from services.evaluator.evaluation.domain.score_warnings import small_sample_warnings
 from services.evaluator.evaluation.domain.unread_answers import UnreadWarning
 from services.ingest.statistics.advice import advise as advise_on_data
 from services.ingest.statistics.lengths import Lengths

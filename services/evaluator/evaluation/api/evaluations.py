@@ -9,8 +9,7 @@ from pydantic import BaseModel
 
 from services.evaluator.evaluation.domain.confusion_matrix import ConfusionMatrix, NotLabels, confusion_matrix
 from services.evaluator.evaluation.domain.evaluation import Evaluation, Progress
-from services.evaluator.evaluation.domain.small_sample_warnings import small_sample_warnings
-from services.evaluator.evaluation.domain.unread_answers import unread_warnings
+from services.evaluator.evaluation.domain.score_warnings import score_warnings
 from services.evaluator.evaluation.service.evaluations import Evaluations
 from shared.events import Comparison, Contamination, EvalDone, Failure, Interval, Score
 from shared.security import Key
@@ -73,7 +72,7 @@ class EvaluationView(BaseModel):
             task_errors=done.task_errors,
             contamination=done.contamination,
             unreadable=done.unreadable,
-            warnings=(*(each.words for each in unread_warnings(done)), *small_sample_warnings(done)),
+            warnings=score_warnings(done),
         )
 
 

@@ -1,8 +1,14 @@
-"""Warns of sets of questions that are too small to tell much."""
+"""What scores cannot tell: answers that no metric could read, and sets of questions that are too small."""
 
+from services.evaluator.evaluation.domain.unread_answers import unread_warnings
 from services.evaluator.scoring.domain.metrics import main_metric
 from shared.events import EvalDone, Score
 from shared.small_samples import FEW, limits_of
+
+
+def score_warnings(done: EvalDone) -> tuple[str, ...]:
+    """All warnings about a checkpoint's scores."""
+    return (*(each.words for each in unread_warnings(done)), *small_sample_warnings(done))
 
 
 def small_sample_warnings(done: EvalDone) -> list[str]:
