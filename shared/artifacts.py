@@ -110,8 +110,17 @@ class Artifacts:
             self._fs.rm_file(self._path(artifact.sha256))
 
     def fetch_file(self, artifact: Artifact, target: Path) -> None:
-        """Put a file at `target`; raises `ArtifactError` when it is missing or does not match the digest."""
-        self._fetch(artifact.sha256, target)
+        """Put a file at `target`, complete or not at all; raises `ArtifactError` when it is missing or damaged.
+
+        Several callers may fetch the same file to the same place at once.
+        """
+        fetched = target.with_name(f".{target.name}.{uuid4().hex}")
+        try:
+            self._fetch(artifact.sha256, fetched)
+            os.replace(fetched, target)
+        finally:
+            # A rename between two links of one file does nothing, so the first one is still there.
+            fetched.unlink(missing_ok=True)
 
     def open(self, artifact: Artifact) -> Any:
         """A file to read pieces of by position, without checking its digest."""

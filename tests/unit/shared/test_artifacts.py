@@ -85,6 +85,18 @@ def test_a_folder_is_read_with_all_its_files(artifacts: Artifacts, tmp_path: Pat
     assert artifact.bytes == len(b'{"r": 16}') + len(b"\x08weights")
 
 
+def test_two_readers_may_fetch_one_file_to_one_place_and_leave_nothing_else(
+    artifacts: Artifacts, tmp_path: Path
+) -> None:
+    artifact = artifacts.put_bytes(b"an index")
+    target = tmp_path / "cache" / "index"
+    # Both saw that the file was not there; the second comes after the first has ended.
+    for _ in range(2):
+        artifacts.fetch_file(artifact, target)
+    assert target.read_bytes() == b"an index"
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
     artifacts = Artifacts(str(tmp_path / "store"))
     artifact = artifacts.put_bytes(b"hello")
