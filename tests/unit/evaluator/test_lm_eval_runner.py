@@ -1,8 +1,11 @@
 """Tasks of lm-evaluation-harness on an engine give the same figures as the harness with the same engine replies."""
 
+import asyncio
 import json
 import random
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -264,7 +267,7 @@ async def test_every_figure_equals_the_harness(folder: Path, task: str, reads_pr
     assert expected
 
 
-@pytest.mark.parametrize(("task", "prompts"), [("choice_texts", 36), ("choices_after_examples", 0)])
+@pytest.mark.parametrize(("task", "prompts"), [("choice_texts", 24), ("choices_after_examples", 0)])
 async def test_short_choices_after_many_examples_are_asked_token_by_token(
     folder: Path, task: str, prompts: int
 ) -> None:
@@ -272,6 +275,48 @@ async def test_short_choices_after_many_examples_are_asked_token_by_token(
     engine = HarnessLetters(seed=3)
     await run(engine, folder, task)
     assert engine.prompts_read == prompts
+
+
+@dataclass
+class FirstIsSlow(HarnessLetters):
+    """Answers the first question after the others that ask at the same time; `asked` are the prompts in order."""
+
+    asked: tuple[str, ...] = ()
+    answered: int = 0
+    answered_before: tuple[int, ...] = ()
+    """For each prompt, how many requests were answered before it was asked."""
+
+    async def greedy_steps(
+        self, model: str, prompt: Sequence[int], asked: Sequence[int], count: int
+    ) -> list[TokenStep] | str:
+        self.asked = (*self.asked, "".join(map(chr, prompt)))
+        self.answered_before = (*self.answered_before, self.answered)
+        await asyncio.sleep(0.2 if len(self.asked) == 1 else 0)
+        self.answered += 1
+        return await super().greedy_steps(model, prompt, asked, count)
+
+
+async def test_the_first_question_after_the_same_examples_is_answered_before_the_others_are_asked(folder: Path) -> None:
+    engine = FirstIsSlow(seed=3, reads_prompts=False)
+    # Its questions have the same examples: none.
+    await run(engine, folder, "choice_texts")
+    assert len({prompt for prompt in engine.asked if prompt.endswith("Answer:")}) == len(CHOICE_ROWS)
+    assert engine.answered_before[:2] == (0, 1)
+
+
+class AskedByName(HarnessLetters):
+    """Each request for tokens looks its server's address up in the pool of threads, as a client of HTTP does."""
+
+    async def encode(self, base: str, text: str, special: bool) -> list[int]:
+        await asyncio.to_thread(time.sleep, 0)
+        return await super().encode(base, text, special)
+
+
+async def test_many_questions_leave_threads_for_looking_up_the_engine(folder: Path) -> None:
+    # One for the harness, one for the requests.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    async with asyncio.timeout(30):
+        assert await run(AskedByName(seed=3), folder, "numbers")
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,14 @@ from services.evaluator.scoring.domain.answer import TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import HarnessEngine
 from services.evaluator.scoring.service.answer_collector import LoadedModel, gathered
-from services.evaluator.scoring.service.likelihood import LOOK_AHEAD_TOKENS, examples_of
+from services.evaluator.scoring.service.likelihood import LOOK_AHEAD_TOKENS
+from services.evaluator.scoring.service.shared_examples import SharedExamples
 
 T = TypeVar("T")
 _StepsRequest = Callable[[str, Sequence[int], Sequence[int], int], Awaitable[list[TokenStep] | str]]
 # Engines read a prompt anew when they report its log-probabilities. Requests about next tokens find the prompt in the
-# prefix cache; measuring a token in this way costs about as much as reading so many tokens.
-_STEP_TOKENS = 32
+# prefix cache; measuring a token in this way, beside other questions, costs about as much as reading so many tokens.
+_STEP_TOKENS = 8
 _MOST_ASKED = 128
 """vLLM reports the log-probabilities of no more tokens in one step."""
 DEFAULT_MAX_TOKENS = 256
@@ -65,6 +66,7 @@ class EngineLM(TemplateLM):
         self._engine = engine
         self._model = model
         self._loop = loop
+        self._examples = SharedExamples()
         self._encoded = functools.lru_cache(maxsize=100_000)(self._encode)
         self.errors = 0
         """Contexts and questions that the engine refused."""
@@ -103,27 +105,25 @@ class EngineLM(TemplateLM):
         for place, (_texts, context, continuation) in enumerate(requests):
             kept = context[-(self.max_length - len(continuation)) :]
             together.setdefault(tuple(kept), []).append(place)
-        # The first context with the same examples runs before the others, so that these find the examples in the
-        # engine's prefix cache.
-        first, others, begun = list[tuple[int, ...]](), list[tuple[int, ...]](), set[str]()
-        for context, places in together.items():
-            texts = requests[places[0]][0]
-            examples = examples_of(texts[0]) if texts else ""
-            (others if examples in begun else first).append(context)
-            begun.add(examples)
+        work = [
+            functools.partial(
+                self._likelihoods, _text(requests[places[0]]), list(context), [requests[place][2] for place in places]
+            )
+            for context, places in together.items()
+        ]
         found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
-        for contexts in (first, others):
-            work = [
-                functools.partial(self._likelihoods, list(each), [requests[place][2] for place in together[each]])
-                for each in contexts
-            ]
-            for context, values in zip(contexts, self._all(work), strict=True):
-                for place, value in zip(together[context], values, strict=True):
-                    found[place] = value
+        for places, values in zip(together.values(), self._all(work), strict=True):
+            for place, value in zip(places, values, strict=True):
+                found[place] = value
         return found
 
-    async def _likelihoods(self, context: list[int], continuations: list[list[int]]) -> list[tuple[float, bool]]:
+    async def _likelihoods(
+        self, text: str, context: list[int], continuations: list[list[int]]
+    ) -> list[tuple[float, bool]]:
         stepped = [_Continuation(each) for each in continuations if not self._is_read(context, each)]
+        if stepped:
+            async with self._examples.after_the_first(text):
+                await self._measure_greedy(context, stepped)
         await self._measure_all(context, stepped)
         steps = ((each.logprob, each.greedy) for each in stepped)
         read = [self._read(context, each) for each in continuations if self._is_read(context, each)]
@@ -145,10 +145,14 @@ class EngineLM(TemplateLM):
 
     async def _measure_all(self, context: list[int], continuations: list[_Continuation]) -> None:
         """First as far as the model would write them itself, then each alone."""
-        while written := [each for each in continuations if each.greedy and each.rest]:
-            # They share the tokens measured so far, because the model would write these.
-            await self._measure(self._engine.greedy_steps, [*context, *written[0].begun], written)
+        while any(each.greedy and each.rest for each in continuations):
+            await self._measure_greedy(context, continuations)
         await gathered([self._measure_alone(context, each) for each in continuations])
+
+    async def _measure_greedy(self, context: list[int], continuations: list[_Continuation]) -> None:
+        # They share the tokens measured so far, because the model would write these.
+        written = [each for each in continuations if each.greedy and each.rest]
+        await self._measure(self._engine.greedy_steps, [*context, *written[0].begun], written)
 
     async def _measure_alone(self, context: list[int], continuation: _Continuation) -> None:
         while continuation.rest:
@@ -175,8 +179,7 @@ class EngineLM(TemplateLM):
         max_tokens = int(options.get("max_gen_toks") or options.get("max_tokens") or DEFAULT_MAX_TOKENS)
         sampled = options.get("do_sample", True) and "temperature" in options
         temperature = float(options["temperature"]) if sampled else 0.0
-        # Off the loop's thread, because encoding waits for the loop.
-        tokens = await asyncio.to_thread(self.tok_encode, context)
+        tokens = await self._ask(lambda _name, base: self._engine.encode(base, context, True))
         prompt = tokens[-max(1, self.max_length - max_tokens) :]
         answer = await self._ask(
             lambda name, _base: self._engine.complete(name, prompt, max_tokens, until, temperature)
@@ -211,6 +214,11 @@ class EngineLM(TemplateLM):
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _text(request: tuple[Any, list[int], list[int]]) -> str:
+    """The context of a request; the windows of whole texts have none."""
+    return request[0][0] if request[0] else ""
 
 
 def _cut(text: str, until: Sequence[str]) -> str:

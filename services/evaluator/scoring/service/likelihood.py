@@ -5,24 +5,20 @@ token's log-probability for all choices at once; that decides items whose choice
 differently. A sum only falls with each token. So only the best unfinished choice is continued, and the first finished
 choice that no other exceeds wins; the decision is the same as with all sums. While the engine itself takes a choice's
 tokens one after another, the same request measures those too.
-
-Prompts with the same examples have the same beginning. The first such prompt runs alone, so that the others find the
-examples in the engine's prefix cache.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.evaluator.scoring.domain.answer import Answer
 from services.evaluator.scoring.domain.item import Item
 from services.evaluator.scoring.ports import Engine
+from services.evaluator.scoring.service.shared_examples import SharedExamples
 
 TARGET_DELIMITER = " "
 """Stands between a prompt and a choice."""
-EXAMPLE_DELIMITER = "\n\n"
 MAX_REFERENCE_TOKENS = 256
 LOOK_AHEAD_TOKENS = 4
 """Tokens of a choice that one request measures, as long as the model takes them one after another."""
@@ -48,7 +44,7 @@ class LikelihoodScorer:
 
     engine: Engine
     _token_cache: dict[str, "asyncio.Task[list[int]]"] = field(default_factory=dict)
-    _prefix_cached: dict[str, asyncio.Event] = field(default_factory=dict)
+    _examples: SharedExamples = field(default_factory=SharedExamples)
 
     async def choose(self, model: str, base: str, item: Item) -> Answer:
         """The likeliest choice of an item, the first of equals. Raises `EngineUnavailable` and `AdapterGone`."""
@@ -60,7 +56,7 @@ class LikelihoodScorer:
         common = _common_prefix_length([choice.tokens for choice in choices])
         context = [*context, *choices[0].tokens[:common]]
         choices = [_Choice(choice.text, choice.tokens[common:]) for choice in choices]
-        async with self._after_the_first(prompt):
+        async with self._examples.after_the_first(prompt):
             refusal = await self._measure_best(model, context, choices)
         while refusal is None:
             if (best := _best(choices)).finished:
@@ -81,21 +77,6 @@ class LikelihoodScorer:
             if refusal is not None:
                 return Answer("", error=refusal)
         return Answer(json.dumps({"logprob": text.logprob, "tokens": len(tokens)}))
-
-    @asynccontextmanager
-    async def _after_the_first(self, prompt: str) -> AsyncGenerator[None]:
-        """Wait until the first prompt with the same examples has been answered or has failed."""
-        examples = examples_of(prompt)
-        cached = self._prefix_cached.get(examples)
-        if cached is not None:
-            await cached.wait()
-            yield
-            return
-        cached = self._prefix_cached[examples] = asyncio.Event()
-        try:
-            yield
-        finally:
-            cached.set()
 
     async def _measure_best(self, model: str, context: list[int], choices: Sequence[_Choice]) -> str | None:
         """Measure the next token of the best choice and of all with the same beginning; returns a refusal."""
@@ -131,11 +112,6 @@ class LikelihoodScorer:
         if cached is None or (cached.done() and (cached.cancelled() or cached.exception() is not None)):
             cached = self._token_cache[text] = asyncio.ensure_future(self.engine.tokens(base, text))
         return await asyncio.shield(cached)
-
-
-def examples_of(prompt: str) -> str:
-    """The part of a prompt before its last empty line: what it shares with other questions of its task."""
-    return prompt[: prompt.rfind(EXAMPLE_DELIMITER) + 1]
 
 
 def _best(choices: Sequence[_Choice]) -> _Choice:
