@@ -65,6 +65,8 @@ class UsageLedger:
     written_at: float = 0.0
     looked_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    usage_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Another one, so that chat requests never wait for usage to be written."""
 
     async def admit(self, key: Key, tokens: int) -> Permit:
         """Let a request in that may use so many tokens; raises `RateLimited`."""
@@ -146,16 +148,19 @@ class UsageLedger:
 
     async def write_usage(self) -> None:
         """Write the sums that changed. They are whole sums: writing one twice changes nothing."""
-        places, self.changed_rows = self.changed_rows, set()
-        try:
-            for place in places:
-                await self.usage_rows.put(self._row(place))
-        except Exception:
-            self.changed_rows |= places
-            raise
-        day = today(self.now())
-        for place in [place for place in self.rows if place[2] != day and place not in self.changed_rows]:
-            del self.rows[place]
+        # A second call at once would forget sums of yesterday that the first has yet to write.
+        async with self.usage_lock:
+            places, self.changed_rows = self.changed_rows, set()
+            try:
+                for place in places:
+                    await self.usage_rows.put(self._row(place))
+            except BaseException:
+                # Also when it is cancelled.
+                self.changed_rows |= places
+                raise
+            day = today(self.now())
+            for place in [place for place in self.rows if place[2] != day and place not in self.changed_rows]:
+                del self.rows[place]
 
     async def _look_now(self) -> None:
         # Also where it fails: while MongoDB is away, not each request should wait for it.
