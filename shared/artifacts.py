@@ -80,11 +80,12 @@ class Artifacts:
 
     def contains(self, artifact: Artifact) -> bool:
         """Whether the store holds this artifact, of this size; a folder's size is not compared."""
-        path = self._path(artifact.sha256)
-        if not self._fs.exists(path):
+        try:
+            size = self._fs.size(self._path(artifact.sha256))
+        except FileNotFoundError:
             self._check_present()
             return False
-        return artifact.bytes >= self._fs.size(path) if artifact.bytes else True
+        return artifact.bytes >= size if artifact.bytes else True
 
     def keep(self, artifact: Artifact) -> bool:
         """Like `contains`; garbage collection leaves the artifact for another grace period, with all that it names.

@@ -45,11 +45,13 @@ class StoredFiles:
         # Object stores read them side by side.
         heads = self._fs.cat_ranges(paths, 0, HEAD_BYTES, on_error="return")
         for path, head in zip(paths, heads, strict=True):
-            if isinstance(head, Exception):
-                if not isinstance(head, FileNotFoundError) and self._fs.size(path):
-                    raise head
-            elif is_document(head):
-                yield from [head] if len(head) < HEAD_BYTES else self._whole(path)
+            # A service may delete it at any moment.
+            with suppress(FileNotFoundError):
+                if isinstance(head, Exception):
+                    if not isinstance(head, FileNotFoundError) and self._fs.size(path):
+                        raise head
+                elif is_document(head):
+                    yield from [head] if len(head) < HEAD_BYTES else self._whole(path)
 
     def _whole(self, path: str) -> Iterator[bytes]:
         if self._fs.size(path) <= MAX_DOCUMENT_BYTES:

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import pytest
 
 from services.trainer.adapters.run_archive import FileRunArchive
@@ -60,6 +61,22 @@ def test_an_artifact_that_an_event_will_name_is_made_new_with_all_files_of_its_f
 
 def test_an_artifact_that_is_missing_cannot_be_kept(artifacts: Artifacts) -> None:
     assert not artifacts.keep(Artifact(uri="x", sha256="0" * 64, bytes=1))
+
+
+def test_an_artifact_that_is_deleted_while_one_asks_for_it_is_not_there(
+    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = artifacts.put_bytes(b"hello")
+    fs, _ = fsspec.core.url_to_fs(stored.uri)
+    size = fs.size
+
+    def after_a_deletion(path: str) -> int:
+        artifacts.delete(stored)
+        return size(path)
+
+    monkeypatch.setattr(fs, "size", after_a_deletion)
+    assert not artifacts.contains(stored)
+    assert not artifacts.keep(stored)
 
 
 def test_a_file_whose_time_cannot_be_changed_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

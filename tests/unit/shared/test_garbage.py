@@ -103,6 +103,22 @@ def test_the_files_of_a_named_folder_and_of_a_named_report_stay(store: Store, tm
     assert store.remaining(folder, weights, report, answers, samples) == [True] * 5
 
 
+def test_a_document_that_a_service_deletes_while_it_is_read_is_skipped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = store.old(json.dumps({"padding": "x" * 2 * HEAD_BYTES}).encode())
+    fs, _ = fsspec.core.url_to_fs(large.uri)
+    size = fs.size
+
+    def after_a_deletion(path: str) -> int:
+        store.artifacts.delete(large)
+        return size(path)
+
+    monkeypatch.setattr(fs, "size", after_a_deletion)
+    store.collect(large)
+    assert store.remaining(large, store.named) == [False, True]
+
+
 def test_a_digest_in_a_row_of_training_data_names_nothing(store: Store) -> None:
     orphan = store.old(b"orphan")
     rows = store.old(b"".join(json.dumps({"text": text}).encode() + b"\n" for text in (orphan.sha256, "b")))
