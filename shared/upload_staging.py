@@ -1,11 +1,13 @@
 """Pieces of content that is not complete yet, beside the artifacts: `<root>/staging/<id>/<piece>`."""
 
+import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -25,16 +27,26 @@ class UploadStaging:
         self._artifacts = artifacts
 
     def put(self, group: str, piece: str, source: Path) -> None:
-        """Store a piece. Raises `ArtifactStoreAway` if the store was there before and is gone."""
+        """Store a piece, once: a reader would see half of one that is replaced.
+
+        Raises `ArtifactStoreAway` if the store was there before and is gone.
+        """
         if not self._fs.exists(self._root):
             # Creates the store on its first use only.
             self._artifacts.put_bytes(b"ready\n")
         target = self._path(group, piece)
-        self._fs.makedirs(os.path.dirname(target), exist_ok=True)
-        self._fs.put_file(str(source), target)
-        if self._local:
-            with open(target, "rb") as written:
-                os.fsync(written.fileno())
+        if not self._local:
+            self._fs.put_file(str(source), target)
+            return
+        with source.open("rb") as reader, _created(target) as writer:
+            try:
+                shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
+                writer.flush()
+                os.fsync(writer.fileno())
+            except BaseException:
+                # On a full disk the piece would keep its space.
+                self.remove(group, piece)
+                raise
 
     def join(self, group: str, pieces: Sequence[str], target: Path) -> str:
         """Write the pieces after each other to `target`; the MD5 of the whole. Raises `FileNotFoundError`."""
@@ -53,9 +65,27 @@ class UploadStaging:
             self._fs.rm_file(self._path(group, piece))
 
     def remove_all(self, group: str) -> None:
-        """Remove all pieces of a group; a missing group is no error."""
+        """Remove all pieces of a group; a missing group is no error. A piece that comes meanwhile may stay."""
+        folder = f"{self._root}/staging/{group}"
+        if self._local:
+            shutil.rmtree(folder, onerror=_unless_changed)
+            return
         with suppress(FileNotFoundError):
-            self._fs.rm(f"{self._root}/staging/{group}", recursive=True)
+            self._fs.rm(folder, recursive=True)
 
     def _path(self, group: str, piece: str) -> str:
         return f"{self._root}/staging/{group}/{piece}"
+
+
+def _created(target: str) -> BinaryIO:
+    while True:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        # The folder is removed with the last piece of its group, perhaps at this moment.
+        with suppress(FileNotFoundError):
+            return open(target, "xb")
+
+
+def _unless_changed(_function: Any, _path: str, error: Any) -> None:
+    """Raise an error of `rmtree`, unless another process removed or put a piece meanwhile."""
+    if error[1].errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+        raise error[1]

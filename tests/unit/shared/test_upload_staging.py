@@ -1,8 +1,11 @@
 """Pieces of incomplete content, in a folder and in an object store."""
 
+import errno
 import hashlib
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +43,69 @@ def test_removed_pieces_are_gone_and_removing_them_again_is_no_error(staging: Up
         staging.remove_all("upload")
     with pytest.raises(FileNotFoundError):
         staging.join("upload", ["two"], tmp_path / "target")
+
+
+def test_a_piece_may_come_while_its_group_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = str(tmp_path / "artifacts")
+    staging, rmdir = UploadStaging(root, Artifacts(root)), os.rmdir
+    put(staging, tmp_path, early=b"1")
+
+    def after_a_put(folder: Any, **options: Any) -> None:
+        if str(folder).endswith("staging/upload"):
+            put(staging, tmp_path, late=b"2")
+        rmdir(folder, **options)
+
+    monkeypatch.setattr(os, "rmdir", after_a_put)
+    staging.remove_all("upload")
+    staging.join("upload", ["late"], tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"2"
+    with pytest.raises(FileNotFoundError):
+        staging.join("upload", ["early"], tmp_path / "target")
+
+
+def test_a_piece_is_put_although_the_folder_of_its_group_is_removed_at_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "artifacts")
+    staging, makedirs, removals = UploadStaging(root, Artifacts(root)), os.makedirs, iter([True])
+
+    def before_a_removal(folder: Any, *arguments: Any, **options: Any) -> None:
+        makedirs(folder, *arguments, **options)
+        if str(folder).endswith("staging/upload") and next(removals, False):
+            staging.remove_all("upload")
+
+    monkeypatch.setattr(os, "makedirs", before_a_removal)
+    put(staging, tmp_path, one=b"1")
+    staging.join("upload", ["one"], tmp_path / "target")
+
+
+def test_a_piece_that_is_removed_while_it_is_written_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "artifacts")
+    staging, fsync = UploadStaging(root, Artifacts(root)), os.fsync
+    put(staging, tmp_path, zero=b"0")
+
+    def after_a_removal(descriptor: int) -> None:
+        staging.remove_all("upload")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", after_a_removal)
+    put(staging, tmp_path, one=b"1")
+    assert not (tmp_path / "artifacts" / "staging" / "upload").exists()
+
+
+def test_a_piece_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    root = str(tmp_path / "artifacts")
+    staging = UploadStaging(root, Artifacts(root))
+    put(staging, tmp_path, zero=b"0")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        put(staging, tmp_path, one=b"1")
+    assert [path.name for path in (tmp_path / "artifacts" / "staging" / "upload").iterdir()] == ["zero"]
 
 
 def test_a_store_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Uploads in parts: each part is staged in the artifact store; completing joins them to a file."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,10 @@ _SWEEP_S = 300.0
 _GRACE_S = 900.0
 _FORGET_S = 86_400.0
 _log = telemetry.logger(__name__)
+
+
+class _PartsGone(BadRequest):
+    """The upload has ended meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -68,36 +73,34 @@ class Uploads:
     async def add_part(self, upload_id: str, path: Path, key: Key, idempotency_key: str | None = None) -> UploadPart:
         """Stage what lies at `path` as a part."""
         upload = await self.get(upload_id, key)
-        part = UploadPart(
-            id=ids.new_id("part", f"{key.id}/{upload_id}", idempotency_key), at=self.now(), bytes=path.stat().st_size
-        )
-        if known := next((each for each in upload.parts if each.id == part.id), None):
+        part_id = ids.new_id("part", f"{key.id}/{upload_id}", idempotency_key)
+        if (known := upload.part(part_id)) is not None:
             return known
+        piece = f"{part_id}.{secrets.token_hex(4)}"
+        part = UploadPart(id=part_id, at=self.now(), bytes=path.stat().st_size, piece=piece)
         if not part.bytes:
             raise BadRequest("The part is empty; send at least one byte.", param="data", code="invalid_value")
         # Before the part is staged, so that nothing has to be removed in most cases.
         upload.with_part(part, self.now())
-        await asyncio.to_thread(self.staging.put, upload_id, part.id, path)
-        try:
-            await self.views.change(upload_id, lambda known: (known.with_part(part, self.now()), ()))
-        except BadRequest:
-            await asyncio.to_thread(self.staging.remove, upload_id, part.id)
-            raise
-        return part
+        return await self._stage(upload_id, part, path)
 
     async def complete(self, upload_id: str, asked: Completion, key: Key) -> tuple[Upload, UploadedFile]:
         """Join the parts to a file and announce it. The same request again gives the same file."""
         started = self.now()
         upload = await self.get(upload_id, key)
-        upload.completed(asked.part_ids, started)
-        parts = upload.ordered(asked.part_ids)
-        file_id = ids.natural_id("file", upload_id)
-        if upload.order and (known := await self.files.views.get(file_id)) is not None:
+        if (known := await self._completed(upload, asked, started)) is not None:
             return upload, known
-        async with self._joined(upload, parts, asked.md5) as path:
-            upload = await self._change(upload_id, lambda known: known.completed(asked.part_ids, started))
-            body = upload.asked
-            file = await self.files.upload(path, body.filename, body.file_request, key, file_id)
+        try:
+            async with self._joined(upload, upload.ordered(asked.part_ids), asked.md5) as path:
+                upload = await self._change(upload_id, lambda known: known.completed(asked.part_ids, started))
+                body = upload.asked
+                file = await self.files.upload(path, body.filename, body.file_request, key, _file_id(upload_id))
+        except _PartsGone:
+            # The same request, sent again, may have completed it, or another may have cancelled it.
+            upload = await self.get(upload_id, key)
+            if (known := await self._completed(upload, asked, started)) is None:
+                raise
+            return upload, known
         await self._drop(upload)
         return upload, file
 
@@ -125,6 +128,24 @@ class Uploads:
                 _log.warning("uploads cannot be swept", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(_SWEEP_S)
 
+    async def _stage(self, upload_id: str, part: UploadPart, path: Path) -> UploadPart:
+        """The part; or the one with its id, if the same request was sent again and that one was faster."""
+        await asyncio.to_thread(self.staging.put, upload_id, part.piece, path)
+        try:
+            upload = await self._change(upload_id, lambda known: known.with_part(part, self.now()))
+        except (BadRequest, Missing):
+            await asyncio.to_thread(self.staging.remove, upload_id, part.piece)
+            raise
+        kept = upload.part(part.id) or part
+        if kept.piece != part.piece:
+            await asyncio.to_thread(self.staging.remove, upload_id, part.piece)
+        return kept
+
+    async def _completed(self, upload: Upload, asked: Completion, started: float) -> UploadedFile | None:
+        """The file of a completed upload; raises an error if the upload cannot be completed with these parts."""
+        upload.completed(asked.part_ids, started)
+        return await self.files.views.get(_file_id(upload.id)) if upload.order else None
+
     async def _require_few(self, key: Key) -> None:
         where: dict[str, Any] = {"owner": key.person, "expires_at__gt": self.now()}
         pending = [each for each in await self.views.find(**where) if each.status(self.now()) == "pending"]
@@ -138,9 +159,9 @@ class Uploads:
         with TemporaryDirectory(prefix="assay-upload-") as folder:
             path = Path(folder) / "upload"
             try:
-                found = await asyncio.to_thread(self.staging.join, upload.id, [part.id for part in parts], path)
+                found = await asyncio.to_thread(self.staging.join, upload.id, [part.staged_as for part in parts], path)
             except FileNotFoundError:
-                raise BadRequest("Parts of the upload are gone; create a new upload.", code="upload_expired") from None
+                raise _PartsGone("Parts of the upload are gone; create a new upload.", code="upload_expired") from None
             if path.stat().st_size != upload.asked.bytes:
                 raise BadRequest("A part of the upload is damaged; create a new upload.", code="upload_damaged")
             if md5 is not None and md5 != found:
@@ -162,3 +183,7 @@ class Uploads:
         if upload.staged:
             await asyncio.to_thread(self.staging.remove_all, upload.id)
             await self.views.change(upload.id, lambda known: (known.model_copy(update={"staged": False}), ()))
+
+
+def _file_id(upload_id: str) -> str:
+    return ids.natural_id("file", upload_id)

@@ -23,6 +23,13 @@ class UploadPart(BaseModel):
     id: str
     at: float
     bytes: int
+    piece: str = ""
+    """Its name among the staged pieces. Each request has its own, so that repeating one leaves what is staged alone."""
+
+    @property
+    def staged_as(self) -> str:
+        # Parts that were sent to an earlier release.
+        return self.piece or self.id
 
 
 class Upload(BaseModel):
@@ -52,8 +59,16 @@ class Upload(BaseModel):
             return "cancelled"
         return "expired" if now >= self.expires_at else "pending"
 
-    def with_part(self, part: UploadPart, now: float) -> Self:
-        """With one more part; raises `BadRequest` if there is no room, or if the upload has ended."""
+    def part(self, part_id: str) -> UploadPart | None:
+        return next((part for part in self.parts if part.id == part_id), None)
+
+    def with_part(self, part: UploadPart, now: float) -> Self | None:
+        """With one more part; None if it has one with this id already.
+
+        Raises `BadRequest` if there is no room, or if the upload has ended.
+        """
+        if self.part(part.id) is not None:
+            return None
         self.require_pending(now)
         if len(self.parts) >= MAX_PARTS:
             raise BadRequest(f"An upload has at most {MAX_PARTS} parts; send larger ones.", param="data")
