@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,10 +13,12 @@ from uuid import uuid4
 
 import fsspec
 
+from shared import local_files
 from shared.artifact_age import refreshed
 from shared.artifact_mentions import HEAD_BYTES, MAX_DOCUMENT_BYTES, digests_in, is_document
 from shared.atomic_directory import atomic_directory
 from shared.events import Artifact
+from shared.set_aside import SetAside, put_back
 from shared.throttle import Wait, no_wait
 
 _CHUNK_BYTES = 1024 * 1024
@@ -81,7 +83,7 @@ class Artifacts:
     def contains(self, artifact: Artifact) -> bool:
         """Whether the store holds this artifact, of this size; a folder's size is not compared."""
         try:
-            size = self._fs.size(self._path(artifact.sha256))
+            size = self._read_at(artifact.sha256, self._fs.size)
         except FileNotFoundError:
             self._check_present()
             return False
@@ -110,6 +112,13 @@ class Artifacts:
         with suppress(FileNotFoundError):
             self._fs.rm_file(self._path(artifact.sha256))
 
+    def set_aside(self, artifact: Artifact) -> SetAside | None:
+        """Begin the deletion of a file that something may come to need meanwhile; None if it is missing.
+
+        If it is not ended, because its process was killed, the next reader puts the file back.
+        """
+        return SetAside.of(self._fs, self._path(artifact.sha256), local=self._local)
+
     def fetch_file(self, artifact: Artifact, target: Path) -> None:
         """Put a file at `target`, complete or not at all; raises `ArtifactError` when it is missing or damaged.
 
@@ -125,7 +134,7 @@ class Artifacts:
 
     def open(self, artifact: Artifact) -> Any:
         """A file to read pieces of by position, without checking its digest."""
-        return self._fs.open(self._path(artifact.sha256), "rb")
+        return self._read_at(artifact.sha256, lambda path: self._fs.open(path, "rb"))
 
     def fetch_folder(self, artifact: Artifact, cache: Path, wait: Wait = no_wait) -> Path:
         """A read-only folder `cache/<digest>`, fetched once and moved into place when complete."""
@@ -143,6 +152,19 @@ class Artifacts:
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/sha256/{digest[:2]}/{digest}"
+
+    def _read_at(self, digest: str, read: Callable[[str], Any]) -> Any:
+        """What `read` makes of a file's path. Raises `FileNotFoundError`."""
+        path = self._path(digest)
+        try:
+            return read(path)
+        except FileNotFoundError:
+            put_back(self._fs, path, local=self._local)
+            return read(path)
+
+    def _copy(self, path: str, target: Path) -> None:
+        if not (self._local and local_files.linked(path, target)):
+            self._fs.get_file(path, str(target))
 
     def _check_present(self) -> None:
         if self._local:
@@ -173,28 +195,16 @@ class Artifacts:
         return artifact
 
     def _write(self, source: Path, target: str) -> None:
-        if not self._local:
+        if self._local:
+            local_files.write(source, target)
+        else:
             # An object store makes an object visible only when it is complete.
             self._fs.put_file(str(source), target)
-            return
-        temporary = f"{target}.{uuid4().hex}.part"
-        try:
-            with source.open("rb") as reader, open(temporary, "wb") as writer:
-                shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
-                writer.flush()
-                os.fsync(writer.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            # On a full disk the piece would keep its space.
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
 
     def _fetch(self, digest: str, target: Path, wait: Wait = no_wait) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if not (self._local and _linked(self._path(digest), target)):
-                self._fs.get_file(self._path(digest), str(target))
+            self._read_at(digest, lambda path: self._copy(path, target))
         except FileNotFoundError:
             self._check_present()
             raise ArtifactError(f"artifact sha256:{digest} is missing from the store") from None
@@ -209,18 +219,6 @@ def check_present(folder: str) -> None:
         raise ArtifactStoreAway(
             f"the artifact store {folder} is not there: mount its file system, or make the folder if it is new"
         )
-
-
-def _linked(source: str, target: Path) -> bool:
-    """Hard-link instead of copying; safe because neither file is ever changed."""
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        # Another file system, or one without hard links.
-        return False
-    return True
 
 
 def _digest(path: Path, wait: Wait = no_wait) -> str:

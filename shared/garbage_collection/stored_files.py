@@ -1,7 +1,7 @@
 """The files of the artifact store: artifacts, pieces of unfinished writes, and parts of uploads."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +13,7 @@ import fsspec
 from shared.artifact_age import modified_at
 from shared.artifact_mentions import HEAD_BYTES, MAX_DOCUMENT_BYTES, is_document
 from shared.artifacts import check_present
+from shared.set_aside import SUFFIX
 
 Kind = Literal["artifacts", "unfinished writes", "parts of uploads"]
 _DIGEST_CHARACTERS = 64
@@ -60,8 +61,10 @@ class StoredFiles:
     def all(self) -> Iterator[StoredFile]:
         """Every file that may be removed, folder by folder. Files that Assay does not write are left out."""
         for folder in self._entries("sha256", "directory"):
-            for entry in self._entries(f"sha256/{PurePosixPath(folder['name']).name}", "file"):
-                if stored := _artifact_or_piece(entry):
+            entries = self._entries(f"sha256/{PurePosixPath(folder['name']).name}", "file")
+            names = {PurePosixPath(entry["name"]).name for entry in entries}
+            for entry in entries:
+                if stored := _artifact_or_piece(entry, names):
                     yield stored
         for entry in self._entries("runs", "file"):
             if entry["name"].endswith(".part"):
@@ -108,10 +111,16 @@ class StoredFiles:
         return [entry for entry in entries if entry["type"] == kind]
 
 
-def _artifact_or_piece(entry: dict[str, Any]) -> StoredFile | None:
+def _artifact_or_piece(entry: dict[str, Any], names: Container[str]) -> StoredFile | None:
+    """`names` are those of the folder."""
     name = PurePosixPath(entry["name"]).name
     if len(name) == _DIGEST_CHARACTERS:
         return StoredFile("artifacts", entry["name"], entry["size"], name)
-    if name.endswith(".part"):
+    digest = name.partition(".")[0]
+    is_aside = name.endswith(SUFFIX) and len(digest) == _DIGEST_CHARACTERS
+    if is_aside and digest not in names:
+        # Its deletion was interrupted. If it is named, the next reader puts it back.
+        return StoredFile("artifacts", entry["name"], entry["size"], digest)
+    if is_aside or name.endswith(".part"):
         return StoredFile("unfinished writes", entry["name"], entry["size"])
     return None

@@ -27,6 +27,24 @@ def test_artifacts_are_stored_read_and_deleted(s3_url: str, tmp_path: Path) -> N
         store.read(stored)
 
 
+def test_an_artifact_is_set_aside_put_back_by_a_reader_and_removed(s3_url: str) -> None:
+    store = Artifacts(f"{s3_url}/aside")
+    stored, files = store.put_bytes(b"content"), StoredFiles(f"{s3_url}/aside")
+    for _ in range(2):
+        assert store.set_aside(stored) is not None
+        assert [(each.kind, each.digest) for each in files.all()] == [("artifacts", stored.sha256)]
+        assert store.read(stored) == b"content"
+    aside = store.set_aside(stored)
+    assert aside is not None
+    assert store.put_bytes(b"content") == stored
+    aside.remove()
+    assert store.contains(stored)
+    aside = store.set_aside(stored)
+    assert aside is not None
+    aside.remove()
+    assert not store.contains(stored)
+
+
 def test_a_folder_is_fetched_as_it_was_stored(s3_url: str, tmp_path: Path) -> None:
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "config.json").write_text("{}")

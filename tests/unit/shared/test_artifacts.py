@@ -79,6 +79,46 @@ def test_an_artifact_that_is_deleted_while_one_asks_for_it_is_not_there(
     assert not artifacts.keep(stored)
 
 
+def test_an_artifact_whose_deletion_was_interrupted_is_found_by_each_reader(
+    artifacts: Artifacts, tmp_path: Path
+) -> None:
+    stored = artifacts.put_bytes(b"hello")
+    for read in (
+        lambda: artifacts.read(stored) == b"hello",
+        lambda: artifacts.open(stored).read() == b"hello",
+        lambda: artifacts.contains(stored),
+        lambda: artifacts.keep(stored),
+    ):
+        # Its service is killed here.
+        assert artifacts.set_aside(stored) is not None
+        assert read()
+    artifacts.delete(stored)
+    assert not artifacts.contains(stored)
+
+
+def test_an_artifact_that_is_set_aside_is_put_back_or_removed(artifacts: Artifacts) -> None:
+    stored = artifacts.put_bytes(b"hello")
+    for _ in range(2):
+        aside = artifacts.set_aside(stored)
+        assert aside is not None
+        aside.put_back()
+        assert artifacts.read(stored) == b"hello"
+    aside = artifacts.set_aside(stored)
+    assert aside is not None
+    assert artifacts.set_aside(stored) is None
+    aside.remove()
+    assert not artifacts.contains(stored)
+
+
+def test_an_artifact_that_is_put_again_outlives_the_removal_of_what_was_set_aside(artifacts: Artifacts) -> None:
+    stored = artifacts.put_bytes(b"hello")
+    aside = artifacts.set_aside(stored)
+    assert aside is not None
+    artifacts.put_bytes(b"hello")
+    aside.remove()
+    assert artifacts.read(stored) == b"hello"
+
+
 def test_a_file_whose_time_cannot_be_changed_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_another_user(_path: str) -> None:
         raise PermissionError

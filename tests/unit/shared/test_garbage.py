@@ -146,6 +146,20 @@ def test_old_pieces_of_writes_and_uploads_are_removed_and_files_of_others_stay(s
     assert report.of("parts of uploads").removed.files == 1
 
 
+def test_what_an_interrupted_deletion_set_aside_stays_if_it_is_named_or_young(store: Store) -> None:
+    named, orphan, young = store.old(b"one"), store.old(b"two"), store.artifacts.put_bytes(b"three")
+    again = store.old(b"four")
+    for artifact in (named, orphan, young, again):
+        aside = store.artifacts.set_aside(artifact)
+        assert aside is not None
+        if artifact is not young:
+            make_path_old(aside.fs, aside.aside)
+    store.old(b"four")
+    report = store.collect(named, again)
+    assert report.removed.files == 2, "the orphan, and the copy of what was put again"
+    assert store.remaining(named, orphan, young, again) == [True, False, True, True]
+
+
 def test_an_artifact_that_is_put_again_while_garbage_is_collected_stays(store: Store) -> None:
     again, report = store.old(b"again"), Report(GRACE_DAYS)
     sweep = store.sweep()

@@ -126,8 +126,18 @@ class Files:
     async def _drop_content(self, file: UploadedFile | None) -> None:
         if file is None or file.upload is None or not file.content_is_unused:
             return
-        if not await self.references.exist(file.upload.artifact):
-            await asyncio.to_thread(self.artifacts.delete, file.upload.artifact)
+        artifact = file.upload.artifact
+        if await self.references.exist(artifact):
+            return
+        aside = await asyncio.to_thread(self.artifacts.set_aside, artifact)
+        if aside is None:
+            return
+        # A file with this content may have been uploaded meanwhile. One that is uploaded from now on is stored anew.
+        needed = True
+        try:
+            needed = await self.references.exist(artifact)
+        finally:
+            await asyncio.to_thread(aside.put_back if needed else aside.remove)
 
 
 def _same(known: UploadedFile | None, digest: str) -> UploadedFile:

@@ -1,0 +1,56 @@
+"""A stored file under another name, until its service knows whether something came to need it meanwhile."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+SUFFIX = ".aside"
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """`path` is where it was: a file that is put there again is a new one."""
+
+    fs: Any
+    path: str
+    aside: str
+    local: bool
+
+    @classmethod
+    def of(cls, fs: Any, path: str, *, local: bool) -> "SetAside | None":
+        """None if the file is missing, or another deletion was faster."""
+        file = cls(fs, path, f"{path}.{uuid4().hex}{SUFFIX}", local)
+        try:
+            file._move(path, file.aside)
+        except FileNotFoundError:
+            return None
+        return file
+
+    def put_back(self) -> None:
+        """Nothing happens if a reader has put it back."""
+        with suppress(FileNotFoundError):
+            self._move(self.aside, self.path)
+
+    def remove(self) -> None:
+        """Nothing happens if a reader has put it back."""
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(self.aside)
+
+    def _move(self, source: str, target: str) -> None:
+        if self.local:
+            os.replace(source, target)
+            return
+        # An object store has no rename; until the copy is there, the source is.
+        self.fs.cp_file(source, target)
+        self.fs.rm_file(source)
+
+
+def put_back(fs: Any, path: str, *, local: bool) -> None:
+    """Put back what a deletion has set aside that is under way, or was interrupted."""
+    folder, _, name = path.rpartition("/")
+    # With a prefix because an object store would otherwise list, and remember, the whole folder.
+    for aside in fs.find(folder, prefix=f"{name}."):
+        if aside.startswith(f"{path}.") and aside.endswith(SUFFIX):
+            SetAside(fs, path, aside, local).put_back()
