@@ -1,10 +1,14 @@
-"""A stored file under another name, until its service knows whether something came to need it meanwhile."""
+"""Deletes a stored file that something may come to need meanwhile: it has another name until that is known."""
 
+import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
+
+from shared.events import Artifact
 
 SUFFIX = ".aside"
 
@@ -54,3 +58,28 @@ def put_back(fs: Any, path: str, *, local: bool) -> None:
     for aside in fs.find(folder, prefix=f"{name}."):
         if aside.startswith(f"{path}.") and aside.endswith(SUFFIX):
             SetAside(fs, path, aside, local).put_back()
+
+
+class Files(Protocol):
+    """A store of artifacts."""
+
+    def set_aside(self, artifact: Artifact) -> SetAside | None: ...
+
+
+async def delete_unneeded(files: Files, artifact: Artifact, is_needed: Callable[[Artifact], Awaitable[bool]]) -> None:
+    """Delete an artifact unless something refers to it.
+
+    Code that stores equal content meanwhile must save what refers to it, then ask whether the content is there, and
+    store it again if not. So one of the two always sees the other.
+    """
+    if await is_needed(artifact):
+        return
+    aside = await asyncio.to_thread(files.set_aside, artifact)
+    if aside is None:
+        return
+    needed = True
+    try:
+        needed = await is_needed(artifact)
+    finally:
+        # Also put back if it cannot be known.
+        await asyncio.to_thread(aside.put_back if needed else aside.remove)

@@ -11,6 +11,7 @@ from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.domain.unsaved_result import UnsavedResult
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.ports import Preparer
 from services.ingest.service.artifact_cleanup import ArtifactCleanup
@@ -20,6 +21,7 @@ from services.ingest.service.renderings import Renderings
 from services.ingest.service.rows import Rows
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
+from services.ingest.service.unsaved_results import UnsavedResults
 from shared.artifacts import Artifacts
 from shared.events import DatasetUploaded
 from shared.settings import CommonSettings
@@ -39,12 +41,13 @@ class Ingest:
         self.templates = Templates(self.store.collection("templates", TemplateVersion))
         self.suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         self.pools = Pools(self.store.collection("pools", Pool))
-        cleanup = ArtifactCleanup(datasets, self.asked, used, self.artifacts)
+        unsaved = UnsavedResults(self.store.collection("unsaved_results", UnsavedResult), self.artifacts)
+        cleanup = ArtifactCleanup(datasets, self.asked, used, unsaved, self.artifacts)
         deleted = self.store.collection("deleted_files", DeletedFile)
         self.datasets = Datasets(
-            datasets, self.templates, self.suites, self.pools, preparer or worker, cleanup, deleted
+            datasets, self.templates, self.suites, self.pools, preparer or worker, cleanup, deleted, unsaved
         )
-        self.renderings = Renderings(self.asked, datasets, self.templates, worker, used)
+        self.renderings = Renderings(self.asked, datasets, self.templates, worker, used, unsaved)
         self.rows = Rows(self.artifacts, folder / "cache")
 
     def upload(self, file_id: str, content: bytes, **others: Any) -> DatasetUploaded:

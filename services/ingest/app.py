@@ -15,6 +15,7 @@ from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.domain.unsaved_result import UnsavedResult
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.pages.routes import routes as pages
 from services.ingest.service.artifact_cleanup import (
@@ -30,6 +31,7 @@ from services.ingest.service.restoration import Restoration
 from services.ingest.service.rows import Rows
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
+from services.ingest.service.unsaved_results import UnsavedResults
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
@@ -59,11 +61,11 @@ def build(settings: Settings) -> Litestar:
     pools = Pools(store.collection("pools", Pool, few=True))
     rendered = store.collection("renderings", Rendering, indexes=RENDERING_INDEXES)
     used = store.collection("used_files", UsedFile, indexes=[])
-    cleanup = ArtifactCleanup(kept, rendered, used, artifacts)
-    datasets = Datasets(
-        kept, templates, suites, pools, worker, cleanup, store.collection("deleted_files", DeletedFile, indexes=[])
-    )
-    renderings = Renderings(rendered, kept, templates, worker, used)
+    unsaved = UnsavedResults(store.collection("unsaved_results", UnsavedResult, few=True), artifacts)
+    cleanup = ArtifactCleanup(kept, rendered, used, unsaved, artifacts)
+    deleted = store.collection("deleted_files", DeletedFile, indexes=[])
+    datasets = Datasets(kept, templates, suites, pools, worker, cleanup, deleted, unsaved)
+    renderings = Renderings(rendered, kept, templates, worker, used, unsaved)
     outcomes = store.collection("outcomes", Outcome, indexes=[])
     restoration = Restoration(templates.versions, kept, outcomes, datasets.deleted_files, artifacts)
     handlers.subscribe(bus, datasets, suites, pools, renderings, restoration)

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from services.ingest.report import Report
 from shared.events import Artifact, DatasetUploaded, Failure, PromptTemplate, Splits
+from shared.set_aside import SetAside
 
 
 class SuiteToCompare(BaseModel):
@@ -74,7 +75,7 @@ class Files(Protocol):
 class DeletableFiles(Protocol):
     """Artifacts that can be deleted."""
 
-    def delete(self, artifact: Artifact) -> None: ...
+    def set_aside(self, artifact: Artifact) -> SetAside | None: ...
 
 
 class LookedUpFiles(Protocol):

@@ -24,6 +24,7 @@ from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
+from services.ingest.domain.unsaved_result import UnsavedResult
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.pages.routes import routes
 from services.ingest.ports import PreparationRequest, PreparationResult
@@ -34,6 +35,7 @@ from services.ingest.service.pools import Pools
 from services.ingest.service.rows import Rows
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
+from services.ingest.service.unsaved_results import UnsavedResults
 from shared.artifacts import Artifacts
 from shared.bus import Bus
 from shared.events import DatasetReady, DatasetRejected, DatasetUploaded, PoolChanged, UploadOptions
@@ -71,15 +73,17 @@ class DataPages:
         suites = Suites(self.store.collection("suites", Suite), self.artifacts)
         pools = Pools(self.store.collection("pools", Pool))
         datasets = self.store.collection("datasets", Dataset)
+        unsaved = UnsavedResults(self.store.collection("unsaved_results", UnsavedResult), self.artifacts)
         cleanup = ArtifactCleanup(
             datasets,
             self.store.collection("renderings", Rendering),
             self.store.collection("used_files", UsedFile),
+            unsaved,
             self.artifacts,
         )
         deleted = self.store.collection("deleted_files", DeletedFile)
         preparer = InProcess(self.artifacts)
-        self.datasets = Datasets(datasets, self.templates, suites, pools, preparer, cleanup, deleted)
+        self.datasets = Datasets(datasets, self.templates, suites, pools, preparer, cleanup, deleted, unsaved)
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self.gateway_store),

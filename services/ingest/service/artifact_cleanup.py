@@ -1,7 +1,6 @@
 """Deletes the artifacts of a dataset that nothing else refers to."""
 
-import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,10 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.ports import DeletableFiles
+from services.ingest.report import Report
+from services.ingest.service.unsaved_results import UnsavedResults
 from shared.events import Artifact, Splits
+from shared.set_aside import delete_unneeded
 from shared.store import Collection
 
 _REPORT = ("rows", "fields", "index", "findings")
@@ -29,21 +31,22 @@ class ArtifactCleanup:
     datasets: Collection[Dataset]
     renderings: Collection[Rendering]
     used: Collection[UsedFile]
+    unsaved: UnsavedResults
     files: DeletableFiles
 
     async def after(self, deleted: Dataset) -> None:
         """Delete what only this dataset, which is deleted already, referred to."""
-        found = list(_own(deleted))
+        found = own_artifacts(deleted.report)
         if deleted.ready is not None and await self.used.get(deleted.id) is None:
-            found += _of(deleted.ready.splits)
+            found += artifacts_of(deleted.ready.splits)
         # The gateway owns the uploaded file, which may have the same content as its rows.
         kept = {deleted.upload.artifact.sha256}
         for artifact in {one.sha256: one for one in found if one.bytes and one.sha256 not in kept}.values():
-            if not await self._needed(artifact):
-                await asyncio.to_thread(self.files.delete, artifact)
+            await delete_unneeded(self.files, artifact, self._needed)
 
     async def _needed(self, artifact: Artifact) -> bool:
-        if await _any(self.datasets, ARTIFACTS_OF_DATASETS, artifact):
+        # Unsaved results first: one is removed only after the dataset or rendering that has it was saved.
+        if await self.unsaved.include(artifact) or await _any(self.datasets, ARTIFACTS_OF_DATASETS, artifact):
             return True
         return await _any(self.renderings, ARTIFACTS_OF_RENDERINGS, artifact)
 
@@ -55,12 +58,11 @@ async def _any(collection: Collection[Any], fields: Iterable[str], artifact: Art
     return False
 
 
-def _own(dataset: Dataset) -> Iterator[Artifact]:
+def own_artifacts(report: Report) -> list[Artifact]:
     """What ingest alone reads."""
-    for name in _REPORT:
-        if (artifact := getattr(dataset.report, name)) is not None:
-            yield artifact
+    found = [getattr(report, name) for name in _REPORT]
+    return [artifact for artifact in found if artifact is not None]
 
 
-def _of(splits: Splits) -> list[Artifact]:
-    return [splits.train.artifact, splits.validation.artifact, splits.test.artifact]
+def artifacts_of(splits: Splits | None) -> list[Artifact]:
+    return [] if splits is None else [splits.train.artifact, splits.validation.artifact, splits.test.artifact]

@@ -7,10 +7,11 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.ports import PreparationRequest, PreparationResult, Preparer, SuiteToCompare
 from services.ingest.report import Report
-from services.ingest.service.artifact_cleanup import ArtifactCleanup
+from services.ingest.service.artifact_cleanup import ArtifactCleanup, artifacts_of, own_artifacts
 from services.ingest.service.pools import Pools
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
+from services.ingest.service.unsaved_results import UnsavedResults
 from services.ingest.shapes.catalog import SHAPES
 from shared.events import (
     DatasetReady,
@@ -36,6 +37,7 @@ class Datasets:
     preparer: Preparer
     cleanup: ArtifactCleanup
     deleted_files: Collection[DeletedFile]
+    unsaved: UnsavedResults
 
     async def check(self, upload: DatasetUploaded) -> None:
         """Make a dataset of an uploaded file, or refuse it with its bad rows; once for each file."""
@@ -59,8 +61,13 @@ class Datasets:
                 suites=suites,
                 contexts=await self.pools.contexts(),
             )
-            result = await self.preparer.prepare(request)
+            result = await self.unsaved.made(
+                upload.file_id,
+                lambda: self.preparer.prepare(request),
+                lambda result: [*own_artifacts(result.report), *artifacts_of(result.splits)],
+            )
         await self._save(upload, template, result, previous)
+        await self.unsaved.saved(upload.file_id)
         if await self.deleted_files.get(upload.file_id) is not None:
             await self.delete(upload.file_id)
 

@@ -6,7 +6,9 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.used_file import UsedFile
 from services.ingest.ports import Renderer, RenderRequest
+from services.ingest.service.artifact_cleanup import artifacts_of
 from services.ingest.service.templates import Templates
+from services.ingest.service.unsaved_results import UnsavedResults
 from shared.events import DatasetRendered, Failure, TrainingRequested
 from shared.store import Collection, Decision
 
@@ -20,6 +22,7 @@ class Renderings:
     templates: Templates
     renderer: Renderer
     used: Collection[UsedFile]
+    unsaved: UnsavedResults
 
     async def requested(self, event: TrainingRequested) -> None:
         """Note the files of a job, and render them if it names a template of its own."""
@@ -57,6 +60,7 @@ class Renderings:
         if known is None or known.done is not None or dataset is None or dataset.ready is None:
             return
         await self._finish(asked, await self._rendered(asked, dataset))
+        await self.unsaved.saved(asked.id)
 
     async def _finish(self, asked: Rendering, done: DatasetRendered) -> None:
         def decide(current: Rendering) -> Decision[Rendering] | None:
@@ -74,5 +78,7 @@ class Renderings:
             reason = f"prompt templates apply to conversations only; these rows are of the kind {report.kind}"
             return event.model_copy(update={"error": Failure(code="template_for_other_kind", message=reason)})
         request = RenderRequest(rows=report.rows, fields=report.fields, index=report.index, template=template)
-        result = await self.renderer.render(request)
+        result = await self.unsaved.made(
+            asked.id, lambda: self.renderer.render(request), lambda result: artifacts_of(result.splits)
+        )
         return event.model_copy(update={"template": template, "splits": result.splits, "error": result.error})

@@ -3,14 +3,24 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.ingest.adapters.worker_process import WorkerProcess
 from services.ingest.domain.dataset import Dataset
-from services.ingest.ports import PreparationRequest, PreparationResult
+from services.ingest.ports import PreparationRequest, PreparationResult, RenderRequest, RenderResult
 from services.ingest.service.rows import RowFilter
 from shared.artifacts import Artifacts
-from shared.events import Artifact, DatasetReady, FileDeleted, PromptTemplate, TrainingRequested, TrainingSpec
+from shared.events import (
+    Artifact,
+    DatasetReady,
+    FileDeleted,
+    PromptTemplate,
+    TemplateRef,
+    TrainingRequested,
+    TrainingSpec,
+)
 from shared.prompts import render
 from tests.ingest import Ingest
 from tests.prepared import filler, jsonl
@@ -101,6 +111,66 @@ async def test_a_deleted_dataset_takes_its_artifacts_along(tmp_path: Path) -> No
     await service.datasets.delete("file-2")
     assert stored(service.artifacts, first) == {"rows": False, "index": False, "train": False}
     assert service.artifacts.contains(second.upload.artifact), "the gateway owns the uploaded file"
+
+
+class Paused:
+    """Real checks and renderings that have stored their artifacts and have not answered yet."""
+
+    def __init__(self, service: Ingest) -> None:
+        self.real, self.stored, self.gate = WorkerProcess(service.settings), asyncio.Event(), asyncio.Event()
+
+    async def prepare(self, request: PreparationRequest) -> PreparationResult:
+        return await self._paused(await self.real.prepare(request))
+
+    async def render(self, request: RenderRequest) -> RenderResult:
+        return await self._paused(await self.real.render(request))
+
+    async def _paused(self, result: Any) -> Any:
+        self.stored.set()
+        await self.gate.wait()
+        return result
+
+
+async def test_a_dataset_whose_content_is_deleted_with_another_during_its_check_is_complete(tmp_path: Path) -> None:
+    service = Ingest(tmp_path)
+    first = await service.checked("file-1", jsonl(filler(40)))
+    paused = Paused(service)
+    second = Ingest(tmp_path, paused, service.store)
+    check = asyncio.create_task(second.checked("file-2", jsonl(filler(40))))
+    await paused.stored.wait()
+    await service.datasets.delete("file-1")
+    paused.gate.set()
+    dataset = await check
+    assert dataset.report.rows == first.report.rows
+    assert stored(service.artifacts, dataset) == {"rows": True, "index": True, "train": True}
+    await service.datasets.delete("file-2")
+    assert not any(stored(service.artifacts, dataset)[name] for name in ("index", "train"))
+
+
+async def test_a_rendering_whose_content_is_deleted_with_a_dataset_meanwhile_is_complete(tmp_path: Path) -> None:
+    service = Ingest(tmp_path)
+    template = PromptTemplate(name="support", version=1, system="Be brief.")
+    await service.templates.publish("key_1", template, None)
+    named = {"template": {"name": "support", "version": 1}}
+    rendered = await service.checked("file-1", jsonl(filler(40)), options=named)
+    await service.checked("file-2", jsonl(filler(40)))
+    paused = Paused(service)
+    object.__setattr__(service.renderings, "renderer", paused)
+    spec = TrainingSpec(base_model="base", template=TemplateRef(name="support", version=1))
+    event = TrainingRequested(job_id="job", training_file="file-2", spec=spec, owner="key_1")
+    requested = asyncio.create_task(service.renderings.requested(event))
+    await paused.stored.wait()
+    await service.datasets.delete("file-1")
+    paused.gate.set()
+    await requested
+    found = await service.asked.get("job/file-2")
+    assert found is not None
+    assert found.done is not None
+    assert found.done.splits is not None
+    assert rendered.ready is not None
+    train = found.done.splits.train.artifact
+    assert train.sha256 == rendered.ready.splits.train.artifact.sha256
+    assert service.artifacts.contains(train)
 
 
 async def test_the_splits_of_a_file_that_a_job_named_stay(tmp_path: Path) -> None:

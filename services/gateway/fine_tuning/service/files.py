@@ -16,6 +16,7 @@ from services.gateway.fine_tuning.service.holdings import Holdings
 from shared.artifacts import Artifacts
 from shared.events import Artifact, DatasetReady, DatasetRejected, DatasetUploaded, FileDeleted
 from shared.security import Key
+from shared.set_aside import delete_unneeded
 from shared.store import Collection, Cursor, Page
 
 
@@ -126,18 +127,7 @@ class Files:
     async def _drop_content(self, file: UploadedFile | None) -> None:
         if file is None or file.upload is None or not file.content_is_unused:
             return
-        artifact = file.upload.artifact
-        if await self.references.exist(artifact):
-            return
-        aside = await asyncio.to_thread(self.artifacts.set_aside, artifact)
-        if aside is None:
-            return
-        # A file with this content may have been uploaded meanwhile. One that is uploaded from now on is stored anew.
-        needed = True
-        try:
-            needed = await self.references.exist(artifact)
-        finally:
-            await asyncio.to_thread(aside.put_back if needed else aside.remove)
+        await delete_unneeded(self.artifacts, file.upload.artifact, self.references.exist)
 
 
 def _same(known: UploadedFile | None, digest: str) -> UploadedFile:
