@@ -45,6 +45,16 @@ def test_removed_pieces_are_gone_and_removing_them_again_is_no_error(staging: Up
         staging.join("upload", ["two"], tmp_path / "target")
 
 
+def test_a_piece_that_someone_may_read_is_not_written_again(tmp_path: Path) -> None:
+    root = str(tmp_path / "artifacts")
+    staging = UploadStaging(root, Artifacts(root))
+    put(staging, tmp_path, one=b"1")
+    with pytest.raises(FileExistsError):
+        put(staging, tmp_path, one=b"2")
+    staging.join("upload", ["one"], tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"1"
+
+
 def test_a_piece_may_come_while_its_group_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = str(tmp_path / "artifacts")
     staging, rmdir = UploadStaging(root, Artifacts(root)), os.rmdir
