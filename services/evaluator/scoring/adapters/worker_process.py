@@ -1,7 +1,9 @@
 """Scores in a child process, so that slow metrics do not block heartbeats and a crash does not end the service."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from services.evaluator.config import Settings
@@ -23,6 +25,8 @@ class WorkerScorer:
 
     settings: Settings
     children: Children = field(default_factory=lambda: Children(MODULE))
+    _engines: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
+    """One lock for each engine's URL."""
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
@@ -34,13 +38,20 @@ class WorkerScorer:
 
     async def score(self, target: Target) -> TargetScores:
         request = {"settings": self.settings.model_dump(mode="json"), "target": target.model_dump(mode="json")}
-        child = await self.children.start(request)
-        await self.children.keep_ready()
-        try:
-            outcomes = [message async for message in child.messages()]
-        finally:
-            await child.kill()
+        async with self._engine(target):
+            child = await self.children.start(request)
+            await self.children.keep_ready()
+            try:
+                outcomes = [message async for message in child.messages()]
+            finally:
+                await child.kill()
         return _scored(outcomes[-1] if outcomes else {})
+
+    def _engine(self, target: Target) -> AbstractAsyncContextManager[None]:
+        """The target's engine, for this scoring alone where a second one would replace its weights."""
+        if self.settings.engine_mode == "weights":
+            return self._engines[self.settings.engine_of(target.base_model)]
+        return nullcontext()
 
 
 def _scored(outcome: dict[str, object]) -> TargetScores:
