@@ -14,12 +14,11 @@ from litestar.response import Redirect
 from services.evaluator.pages import PAGES
 from services.evaluator.pages.suites import Page, RowsPage, Task, rows_page, suite_page
 from services.evaluator.scoring.domain.item import CannotBeScored
-from services.evaluator.suites.domain.suite import EVERYONE
-from services.evaluator.suites.domain.suite_errors import SuiteNotOwned, SuiteRefused
+from services.evaluator.suites.domain.suite_errors import SuiteChanged, SuiteNotOwned, SuiteRefused
 from services.evaluator.suites.domain.table_edit import TableEdit, cell_text
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
-from services.evaluator.suites.service.suite_tables import SuiteChanged, SuiteTables
+from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared.security import Key
 
 AnyRequest = Request[Any, Any, Any]
@@ -128,11 +127,8 @@ async def describe_suite(
 ) -> Response[Any]:
     """Change the description, and whether everybody may use the suite."""
     form, key = await request.form(), request.state.key
-    found = await suite_catalog.get(name, key)
-    others = tuple(each for each in found.readers if each != EVERYONE)
-    readers = (*others, EVERYONE) if form.get("everyone") else others
     try:
-        await suite_tables.describe(name, str(form.get("description", ""))[:4000], readers, key)
+        await suite_tables.describe(name, str(form.get("description", ""))[:4000], bool(form.get("everyone")), key)
     except _REFUSALS as error:
         return await suite_page(request, suite_catalog, suite_tables, name, "", 1, str(error))
     return _to(name)

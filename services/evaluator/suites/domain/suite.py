@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.evaluator.suites.domain.suite_errors import SuiteChanged
 from services.evaluator.suites.domain.task import LONGEST_NAME, NAME
 from shared.events import Artifact, SuiteDeleted, SuitePublished
 
@@ -70,6 +71,13 @@ class Suite(SuiteContent):
 
     def readable_by(self, key_id: str) -> bool:
         return self.owner in ("", key_id) or key_id in self.readers or EVERYONE in self.readers
+
+    def require_unchanged(self, since: int) -> None:
+        """Raise `SuiteChanged` unless this revision is still the newest; 0 stands for no suite, or a deleted one."""
+        if self.deleted and since != 0:
+            raise SuiteChanged(f"the suite {self.name} was deleted after you opened it")
+        if not self.deleted and self.revision != since:
+            raise SuiteChanged(f"revision {self.revision} was saved after you opened the table; open it again")
 
     def artifact_of(self, revision: int) -> Artifact | None:
         return next((each.content for each in self.revisions if each.revision == revision), None)

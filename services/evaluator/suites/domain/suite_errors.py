@@ -15,3 +15,7 @@ class SuiteNotFound(Exception):
 
 class SuiteNotOwned(Exception):
     """Only the owner of a suite and admins may change it."""
+
+
+class SuiteChanged(Exception):
+    """Somebody else has saved or deleted the suite since it was read."""

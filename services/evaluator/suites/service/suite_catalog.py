@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from services.evaluator.scoring.domain.item import CannotBeScored
@@ -16,7 +17,13 @@ from services.evaluator.suites.domain.suite import (
     SuitePins,
     task_names,
 )
-from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteNotOwned, SuiteRefused, TooManySuites
+from services.evaluator.suites.domain.suite_errors import (
+    SuiteChanged,
+    SuiteNotFound,
+    SuiteNotOwned,
+    SuiteRefused,
+    TooManySuites,
+)
 from services.evaluator.suites.domain.task import NAME, Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles, TaskCheck
 from services.evaluator.suites.service.suite_plan import Planner, SuitePlan
@@ -60,10 +67,11 @@ class SuiteCatalog:
         files = [suite.model_copy(update={"number": published.get(suite.name, 0)}) for suite in folders]
         return sorted({suite.name: suite for suite in (*stored, *files)}.values(), key=lambda suite: suite.name)
 
-    async def put(self, name: str, content: SuiteContent, author: Key) -> Suite:
+    async def put(self, name: str, content: SuiteContent, author: Key, based_on: int | None = None) -> Suite:
         """Create or replace a suite; the same content makes no new revision.
 
-        Raises `SuiteRefused`, `TooManySuites` and `SuiteNotOwned`.
+        Raises `SuiteRefused`, `TooManySuites` and `SuiteNotOwned`, and `SuiteChanged` if the revision `based_on`, from
+        which the content was made, is no longer the newest; 0 stands for no suite.
         """
         known = await self._require_free_or_owned(name, author)
         if known is None or known.deleted:
@@ -77,6 +85,8 @@ class SuiteCatalog:
             _require_owner(suite, author)
             if suite.content == content and not suite.deleted:
                 return None
+            if based_on is not None:
+                suite.require_unchanged(based_on)
             if len(suite.revisions) >= MAX_REVISIONS:
                 raise SuiteRefused(
                     f"{name} has {MAX_REVISIONS} revisions, the most allowed; save the next one under another name"
@@ -101,11 +111,15 @@ class SuiteCatalog:
 
     async def add_task(self, name: str, added: Mapping[str, object], author: Key, description: str = "") -> Suite:
         """Add a task to a new or known suite, or replace the one of its name; raises like `put`."""
-        known = await self._require_free_or_owned(name, author)
-        if known is None or known.deleted:
-            return await self.put(name, SuiteContent(description=description, tasks=(dict(added),)), author)
-        others = [each for each in known.tasks if each.get("name") != added["name"]]
-        return await self.put(name, known.content.model_copy(update={"tasks": (*others, dict(added))}), author)
+        while True:
+            known, task = await self._require_free_or_owned(name, author), dict(added)
+            if known is None or known.deleted:
+                content, based_on = SuiteContent(description=description, tasks=(task,)), 0
+            else:
+                others = [each for each in known.tasks if each.get("name") != task["name"]]
+                content, based_on = known.content.model_copy(update={"tasks": (*others, task)}), known.revision
+            with suppress(SuiteChanged):
+                return await self.put(name, content, author, based_on)
 
     async def delete(self, name: str, author: Key) -> None:
         """Hide a suite from new jobs; raises `SuiteNotFound` and `SuiteNotOwned`."""

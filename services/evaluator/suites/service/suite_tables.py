@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.evaluator.scoring.domain.answer import to_jsonl
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
-from services.evaluator.suites.domain.suite import Suite, SuiteContent, task_names
-from services.evaluator.suites.domain.suite_errors import SuiteNotFound, SuiteRefused
+from services.evaluator.suites.domain.suite import EVERYONE, Suite, SuiteContent, task_names
+from services.evaluator.suites.domain.suite_errors import SuiteChanged, SuiteNotFound, SuiteRefused
 from services.evaluator.suites.domain.table_edit import Row, TableEdit, edited
 from services.evaluator.suites.domain.task import Format, Task, read_task
 from services.evaluator.suites.ports import SuiteFiles
@@ -17,10 +18,6 @@ from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
 from shared.artifacts import ArtifactError
 from shared.security import Key
-
-
-class SuiteChanged(Exception):
-    """Somebody else has saved the suite since the page was opened."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,7 @@ class SuiteTables:
         Raises `SuiteChanged`, `SuiteRefused`, `SuiteNotFound` and `SuiteNotOwned`.
         """
         suite = await self.catalog.get(name, author)
-        if suite.revision != revision:
-            raise SuiteChanged(f"revision {suite.revision} was saved after you opened the table; open it again")
+        suite.require_unchanged(revision)
         known = await self.table(suite, task)
         content = to_jsonl(edited(known.rows, edit))
         artifact = await asyncio.to_thread(self.files.put_bytes, content)
@@ -86,23 +82,36 @@ class SuiteTables:
             {**raw, **options, "data": data} if each == task else raw
             for each, raw in zip(task_names(suite.tasks), suite.tasks, strict=True)
         )
-        return await self.catalog.put(name, suite.content.model_copy(update={"tasks": tasks}), author)
+        return await self.catalog.put(name, suite.content.model_copy(update={"tasks": tasks}), author, revision)
 
-    async def describe(self, name: str, description: str, readers: tuple[str, ...], author: Key) -> Suite:
-        """Change what the suite is for and who may use it; raises like `save`."""
-        suite = await self.catalog.get(name, author)
-        changes = {"description": description, "readers": readers}
-        return await self.catalog.put(name, suite.content.model_copy(update=changes), author)
+    async def describe(self, name: str, description: str, everyone: bool, author: Key) -> Suite:
+        """Change what the suite is for, and whether everybody may use it; raises like `remove_task`."""
+
+        def described(suite: Suite) -> SuiteContent:
+            others = tuple(each for each in suite.readers if each != EVERYONE)
+            readers = (*others, EVERYONE) if everyone else others
+            return suite.content.model_copy(update={"description": description, "readers": readers})
+
+        return await self._change(name, described, author)
 
     async def remove_task(self, name: str, task: str, author: Key) -> Suite:
-        """Remove a task; raises `SuiteRefused` for the only one."""
-        suite = await self.catalog.get(name, author)
-        named = zip(task_names(suite.tasks), suite.tasks, strict=True)
-        others = tuple(raw for each, raw in named if each != task)
-        if not others:
-            raise SuiteRefused(f"{task!r} is the only task of {name!r}: delete the suite instead")
-        content = SuiteContent(description=suite.description, tasks=others, readers=suite.readers)
-        return await self.catalog.put(name, content, author)
+        """Remove a task; raises `SuiteRefused`, also for the only task, `SuiteNotFound` and `SuiteNotOwned`."""
+
+        def without(suite: Suite) -> SuiteContent:
+            named = zip(task_names(suite.tasks), suite.tasks, strict=True)
+            others = tuple(raw for each, raw in named if each != task)
+            if not others:
+                raise SuiteRefused(f"{task!r} is the only task of {name!r}: delete the suite instead")
+            return suite.content.model_copy(update={"tasks": others})
+
+        return await self._change(name, without, author)
+
+    async def _change(self, name: str, decide: Callable[[Suite], SuiteContent], author: Key) -> Suite:
+        """Save what `decide` makes of the newest revision; it is called again if somebody else was faster."""
+        while True:
+            suite = await self.catalog.get(name, author)
+            with suppress(SuiteChanged):
+                return await self.catalog.put(name, decide(suite), author, suite.revision)
 
     def _table(self, suite: Suite, name: str, raw: dict[str, Any]) -> TaskTable:
         task: Task | None = None
