@@ -1,5 +1,6 @@
 """Adds one engine to a pool and removes one, by the use case that changes whole pools."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.gateway.common.domain.errors import Missing
@@ -14,14 +15,14 @@ class EngineChanges:
 
     async def add(self, pool_id: str, url: str, author: str) -> None:
         """Add an engine; the pool is created if there is none. Raises `BadRequest`."""
-        await self.pools.put(pool_id, [*await self._urls(pool_id), url], author=author)
+        await self.pools.change(pool_id, lambda known: [*known, url], author=author)
 
     async def remove(self, pool_id: str, url: str, author: str) -> None:
         """Remove an engine, which finishes its answers first. Raises `Missing`."""
-        known = await self._urls(pool_id)
-        if url not in known:
-            raise Missing(f"The pool {pool_id!r:.100} has no engine {url!r:.200}.", param="url")
-        await self.pools.put(pool_id, [each for each in known if each != url], author=author)
 
-    async def _urls(self, pool_id: str) -> list[str]:
-        return next((pool.replicas for pool in await self.pools.listed() if pool.id == pool_id), [])
+        def without(known: Sequence[str]) -> list[str]:
+            if url not in known:
+                raise Missing(f"The pool {pool_id!r:.100} has no engine {url!r:.200}.", param="url")
+            return [each for each in known if each != url]
+
+        await self.pools.change(pool_id, without, author=author)

@@ -5,7 +5,7 @@ one stable name alone: its engines' own weights are replaced by those of the ver
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -80,6 +80,17 @@ def check_url(url: str) -> str:
         message = f"{url[:200]!r} is not the URL of an engine; send http(s)://host[:port] or dns+http://host:port."
         raise BadRequest(message, param="replicas", code="invalid_value")
     return plain
+
+
+def check_replicas(urls: Sequence[str], taken: Mapping[str, str]) -> list[str]:
+    """Each URL once and without a slash at its end; `taken` names the pools of other engines. Raises `BadRequest`."""
+    if len(urls) > MAX_REPLICAS:
+        raise BadRequest(f"A pool has at most {MAX_REPLICAS} replicas.", param="replicas", code="invalid_value")
+    replicas = list(dict.fromkeys(map(check_url, urls)))
+    if used := sorted(taken.keys() & set(replicas)):
+        message = f"{used[0]} belongs to the pool {taken[used[0]]!r}; remove it there first."
+        raise BadRequest(message, param="replicas", code="engine_taken")
+    return replicas
 
 
 def to_discover(url: str) -> tuple[str, int] | None:

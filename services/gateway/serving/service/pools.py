@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.common.domain.errors import BadRequest, Missing
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.pool import (
-    MAX_REPLICAS,
     Mode,
     Pool,
     address_url,
     check_id,
-    check_url,
+    check_replicas,
     parts_of,
     seeded,
     to_discover,
@@ -61,24 +60,35 @@ class Pools:
 
     async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None, author: str = "") -> Pool:
         """Create a pool, or change its replicas; raises `BadRequest`."""
-        if len(replicas) > MAX_REPLICAS:
-            raise BadRequest(f"A pool has at most {MAX_REPLICAS} replicas.", param="replicas", code="invalid_value")
-        urls = list(dict.fromkeys(map(check_url, replicas)))
-        wish = Pool(id=check_id(base), at=time.time(), replicas=urls)
-        if mode not in (None, wish.mode):
+        return await self.change(base, lambda _known: replicas, mode, author)
+
+    async def change(
+        self,
+        base: str,
+        decide: Callable[[Sequence[str]], Sequence[str]],
+        mode: Mode | None = None,
+        author: str = "",
+    ) -> Pool:
+        """Give a pool the replicas that `decide` makes of those it has, of none for a new pool; raises `BadRequest`.
+
+        `decide` is called again when another process was faster.
+        """
+        empty = Pool(id=check_id(base), at=time.time(), replicas=[])
+        if mode not in (None, empty.mode):
             named = "A pool serves adapters, unless an '@' and a stable name follow its base model's name."
             raise BadRequest(named, param="mode", code="invalid_value")
         # An engine belongs to one pool: a swap of its weights affects every request to it.
-        others = {url: pool.id for pool in await self.listed() if pool.id != wish.id for url in pool.replicas}
-        if taken := sorted(others.keys() & set(urls)):
-            message = f"{taken[0]} belongs to the pool {others[taken[0]]!r}; remove it there first."
-            raise BadRequest(message, param="replicas", code="engine_taken")
-        if not await self.views.create(wish, [self._fact(wish, author)]):
-            await self.views.change(base, lambda known: self._changed(known, author, replicas=urls, removed=False))
-        _log.info("pool changed", base=base, replicas=urls)
+        others = {url: pool.id for pool in await self.listed() if pool.id != base for url in pool.replicas}
+
+        def decided(known: Pool) -> tuple[Pool, list[PoolChanged]]:
+            urls = check_replicas(decide([] if known.removed else known.replicas), others)
+            return self._changed(known, author, replicas=urls, removed=False)
+
+        changed = await self.views.upsert(empty, decided)
+        _log.info("pool changed", base=base, replicas=changed.replicas)
         await self.arrange()
         self.changed.set()
-        return wish
+        return changed
 
     async def remove(self, base: str, author: str = "") -> None:
         """Remove a pool: its engines get no more requests; raises `Missing`."""
