@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,13 @@ from services.review.ownership import Caller
 from services.review.panels.answer_requests import AskedQuestion
 from services.review.panels.calibration import KnownItem
 from services.review.panels.domain.item import Item
-from services.review.questions.domain.question_set import Question, QuestionSet, Revision, check_questions
+from services.review.questions.domain.question_set import (
+    Question,
+    QuestionsChanged,
+    QuestionSet,
+    Revision,
+    check_questions,
+)
 from shared.events import Artifact
 from shared.store import Collection, Decision
 
@@ -45,8 +52,18 @@ class QuestionCatalog:
         """All question sets that the caller may read, by name."""
         return sorted((each for each in await self.sets.find() if each.readable_by(caller)), key=lambda each: each.id)
 
-    async def put(self, name: str, questions: list[Question], readers: tuple[str, ...], caller: Caller) -> QuestionSet:
-        """Add a question set, or a revision to one that the caller owns. The same questions again add nothing."""
+    async def put(
+        self,
+        name: str,
+        questions: list[Question],
+        readers: tuple[str, ...],
+        caller: Caller,
+        based_on: int | None = None,
+    ) -> QuestionSet:
+        """Add a question set, or a revision to one that the caller owns. The same questions again add nothing.
+
+        Raises `QuestionsChanged` if the revision `based_on` is no longer the newest.
+        """
         check_questions(questions)
         artifact = await asyncio.to_thread(self.files.put_bytes, _lines(questions))
         now, count = int(self.now()), len(questions)
@@ -54,7 +71,7 @@ class QuestionCatalog:
         empty = QuestionSet(id=name, owner=caller.id, readers=readers, revisions=(first,))
 
         def revise(known: QuestionSet) -> Decision[QuestionSet] | None:
-            changed = known.revised(artifact, count, caller, now)
+            changed = known.revised(artifact, count, caller, now, based_on)
             return None if changed is None else (changed, ())
 
         if await self.sets.create(empty):
@@ -63,9 +80,11 @@ class QuestionCatalog:
 
     async def add(self, name: str, question: Question, caller: Caller) -> QuestionSet:
         """Add one question, such as a bad answer from production, to a set that the caller owns."""
-        known = await self.get(name, caller)
-        questions = [each for each in await self.questions(known.newest) if each.id != question.id]
-        return await self.put(name, [*questions, question], known.readers, caller)
+        while True:
+            known = await self.get(name, caller)
+            others = [each for each in await self.questions(known.newest) if each.id != question.id]
+            with suppress(QuestionsChanged):
+                return await self.put(name, [*others, question], known.readers, caller, known.newest.number)
 
     async def questions(self, revision: Revision) -> list[Question]:
         """The questions of a revision."""

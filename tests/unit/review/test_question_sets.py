@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from services.review.panels.answer_requests import AnswerRequests, Asked
 from services.review.panels.app import Records
 from services.review.policies.domain.policy import Policy
 from services.review.questions.catalog import QuestionCatalog
-from services.review.questions.domain.question_set import BadQuestions, Question, QuestionSet
+from services.review.questions.domain.question_set import BadQuestions, Question, QuestionSet, Revision
 from services.review.questions.domain.table import read_questions
 from services.review.runs.domain.run import Run
 from shared.artifacts import Artifacts
@@ -82,6 +84,32 @@ async def test_a_set_has_revisions_and_only_its_owner_changes_it(catalog: Questi
     assert (added.newest.number, added.newest.count, added.newest.author) == (2, 2, "ana")
     with pytest.raises(NotOwner):
         await catalog.put("shop", questions, ("*",), BEN)
+
+
+async def test_a_question_is_added_to_what_was_saved_last(catalog: QuestionCatalog) -> None:
+    def question(name: str) -> Question:
+        return Question(id=name, prompt="a")
+
+    async def other() -> None:
+        await catalog.put("shop", [question("imported")], ("*",), ANA)
+        await catalog.add("shop", question("other"), ANA)
+
+    @dataclass(frozen=True)
+    class Interrupted(QuestionCatalog):
+        """Lets other changes happen between its first reading and the writing that follows."""
+
+        others: list[Callable[[], Awaitable[None]]] = field(default_factory=lambda: [other])
+
+        async def questions(self, revision: Revision) -> list[Question]:
+            found = await super().questions(revision)
+            while self.others:
+                await self.others.pop()()
+            return found
+
+    await catalog.put("shop", [question("first")], ("*",), ANA)
+    added = await Interrupted(sets=catalog.sets, files=catalog.files).add("shop", question("mine"), ANA)
+    assert [each.id for each in await catalog.questions(added.newest)] == ["imported", "other", "mine"]
+    assert added == await catalog.get("shop", ANA)
 
 
 async def test_a_review_of_a_question_set_opens_with_the_answers_and_the_sets_own_ids(

@@ -23,6 +23,10 @@ class BadQuestions(ValueError):
         self.errors = errors
 
 
+class QuestionsChanged(Exception):
+    """Somebody else has saved a revision since the question set was read."""
+
+
 class Question(StrictModel):
     """One question. `prompt` is text or a list of messages. `scores` of an `answer` are known ones, for calibration."""
 
@@ -76,14 +80,22 @@ class QuestionSet(BaseModel):
         """Whether the caller may see the questions."""
         return EVERYBODY in self.readers or caller.owns(self.owner) or not caller.ids.isdisjoint(self.readers)
 
-    def revised(self, questions: Artifact, count: int, caller: Caller, now: int) -> Self | None:
-        """With a further revision; None where the questions are the same. Raises `NotOwner`."""
+    def revised(
+        self, questions: Artifact, count: int, caller: Caller, now: int, based_on: int | None = None
+    ) -> Self | None:
+        """With a further revision; None where the questions are the same.
+
+        Raises `NotOwner`, and `QuestionsChanged` if the revision `based_on`, from which the questions were made, is no
+        longer the newest.
+        """
         if not caller.owns(self.owner):
             raise NotOwner(
                 f"the question set {self.id!r} belongs to {self.owner}: only its owner and admin can change it"
             )
         if self.newest.questions.sha256 == questions.sha256:
             return None
+        if based_on not in (None, self.newest.number):
+            raise QuestionsChanged(f"revision {self.newest.number} of {self.id!r} was saved meanwhile")
         revision = Revision(
             number=self.newest.number + 1, questions=questions, count=count, author=caller.id, created_at=now
         )
