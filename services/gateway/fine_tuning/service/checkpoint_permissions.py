@@ -44,8 +44,12 @@ class CheckpointPermissions:
         known = await self.views.get(permission_id)
         if known is None or known.removed or known.model != model:
             raise Missing(f"No such permission: {permission_id}", param="permission_id")
-        removed = _changed(known, removed=True)
-        await self.views.change(permission_id, lambda _: (removed, [_fact(removed, key)]))
+
+        def decide(latest: CheckpointPermission) -> tuple[CheckpointPermission, list[PermissionChanged]]:
+            removed = _changed(latest, removed=True)
+            return removed, [_fact(removed, key)]
+
+        await self.views.change(permission_id, decide)
 
     async def _given(self, model: str, key_id: str, author: Key) -> CheckpointPermission:
         empty = CheckpointPermission(id=_id(model, key_id), at=time.time(), model=model, key_id=key_id)
