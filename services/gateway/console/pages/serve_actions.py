@@ -1,6 +1,7 @@
 """What operators do on the Serve page: shares, shadow, rollback, engines. Each form calls one use case of the API."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, Response, post
@@ -124,7 +125,8 @@ async def _split(
         name = await serving.name(alias)
         if name is None:
             raise no_model(alias)
-        await splits.put(alias, read_split(decide(name)), request.state.key)
+        # Of the split as it is when it is written: a form changes a part of it and leaves the rest.
+        await splits.change(alias, lambda known: read_split(decide(replace(name, split=known))), request.state.key)
 
     return await _acted(request, serving, typed, done, put)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.gateway.inference.domain import traffic_split
@@ -10,7 +11,7 @@ from services.gateway.serving.service.directory import Directory
 from services.gateway.serving.service.versions import Versions
 from shared import telemetry
 from shared.security import Key
-from shared.store import Collection
+from shared.store import Collection, Decision
 
 _log = telemetry.logger(__name__)
 
@@ -31,10 +32,22 @@ class TrafficSplits:
 
     async def put(self, alias: str, wish: TrafficSplit, key: Key) -> AliasSplit:
         """Split the requests of a name like this from now on; raises `Missing`, or `BadRequest` for its versions."""
+        return await self.change(alias, lambda _known: wish, key)
+
+    async def change(self, alias: str, decide: Callable[[AliasSplit], TrafficSplit], key: Key) -> AliasSplit:
+        """Split the requests of a name like `decide` says for the present split; raises like `put`.
+
+        `decide` is called again when another process was faster.
+        """
         lineage = await self.versions.of(alias)
-        traffic_split.check(wish, lineage.versions, lineage.current)
         now = time.time()
-        split = await self.splits.upsert(_empty(alias), lambda known: changed(known, wish, key.id, now))
+
+        def decided(known: AliasSplit) -> Decision[AliasSplit]:
+            wish = decide(known)
+            traffic_split.check(wish, lineage.versions, lineage.current)
+            return changed(known, wish, key.id, now)
+
+        split = await self.splits.upsert(_empty(alias), decided)
         _log.info("traffic split changed", alias=alias, number=split.now.number)
         await self.directory.refresh()
         self.changed.set()
