@@ -9,6 +9,7 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.series_number import SeriesNumber
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.domain.unsaved_result import UnsavedResult
@@ -19,6 +20,7 @@ from services.ingest.service.datasets import Datasets
 from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
 from services.ingest.service.rows import Rows
+from services.ingest.service.series import Series
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.service.unsaved_results import UnsavedResults
@@ -45,7 +47,15 @@ class Ingest:
         cleanup = ArtifactCleanup(datasets, self.asked, used, unsaved, self.artifacts)
         deleted = self.store.collection("deleted_files", DeletedFile)
         self.datasets = Datasets(
-            datasets, self.templates, self.suites, self.pools, preparer or worker, cleanup, deleted, unsaved
+            datasets=datasets,
+            series=Series(datasets, self.store.collection("series_numbers", SeriesNumber)),
+            templates=self.templates,
+            suites=self.suites,
+            pools=self.pools,
+            preparer=preparer or worker,
+            cleanup=cleanup,
+            deleted_files=deleted,
+            unsaved=unsaved,
         )
         self.renderings = Renderings(self.asked, datasets, self.templates, worker, used, unsaved)
         self.rows = Rows(self.artifacts, folder / "cache")

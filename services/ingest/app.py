@@ -13,6 +13,7 @@ from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.outcome import Outcome
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.series_number import SeriesNumber
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.domain.unsaved_result import UnsavedResult
@@ -29,6 +30,7 @@ from services.ingest.service.pools import Pools
 from services.ingest.service.renderings import Renderings
 from services.ingest.service.restoration import Restoration
 from services.ingest.service.rows import Rows
+from services.ingest.service.series import Series
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.service.unsaved_results import UnsavedResults
@@ -63,8 +65,17 @@ def build(settings: Settings) -> Litestar:
     used = store.collection("used_files", UsedFile, indexes=[])
     unsaved = UnsavedResults(store.collection("unsaved_results", UnsavedResult, few=True), artifacts)
     cleanup = ArtifactCleanup(kept, rendered, used, unsaved, artifacts)
-    deleted = store.collection("deleted_files", DeletedFile, indexes=[])
-    datasets = Datasets(kept, templates, suites, pools, worker, cleanup, deleted, unsaved)
+    datasets = Datasets(
+        datasets=kept,
+        series=Series(kept, store.collection("series_numbers", SeriesNumber, indexes=[])),
+        templates=templates,
+        suites=suites,
+        pools=pools,
+        preparer=worker,
+        cleanup=cleanup,
+        deleted_files=store.collection("deleted_files", DeletedFile, indexes=[]),
+        unsaved=unsaved,
+    )
     renderings = Renderings(rendered, kept, templates, worker, used, unsaved)
     outcomes = store.collection("outcomes", Outcome, indexes=[])
     restoration = Restoration(templates.versions, kept, outcomes, datasets.deleted_files, artifacts)

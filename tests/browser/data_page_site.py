@@ -22,6 +22,7 @@ from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.deleted_file import DeletedFile
 from services.ingest.domain.pool import Pool
 from services.ingest.domain.rendering import Rendering
+from services.ingest.domain.series_number import SeriesNumber
 from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.domain.unsaved_result import UnsavedResult
@@ -33,6 +34,7 @@ from services.ingest.service.datasets import Datasets
 from services.ingest.service.findings import Findings
 from services.ingest.service.pools import Pools
 from services.ingest.service.rows import Rows
+from services.ingest.service.series import Series
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.service.unsaved_results import UnsavedResults
@@ -83,7 +85,8 @@ class DataPages:
         )
         deleted = self.store.collection("deleted_files", DeletedFile)
         preparer = InProcess(self.artifacts)
-        self.datasets = Datasets(datasets, self.templates, suites, pools, preparer, cleanup, deleted, unsaved)
+        series = Series(datasets, self.store.collection("series_numbers", SeriesNumber))
+        self.datasets = Datasets(datasets, series, self.templates, suites, pools, preparer, cleanup, deleted, unsaved)
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self.gateway_store),

@@ -9,6 +9,7 @@ from services.ingest.ports import PreparationRequest, PreparationResult, Prepare
 from services.ingest.report import Report
 from services.ingest.service.artifact_cleanup import ArtifactCleanup, artifacts_of, own_artifacts
 from services.ingest.service.pools import Pools
+from services.ingest.service.series import Series, following
 from services.ingest.service.suites import Suites
 from services.ingest.service.templates import Templates
 from services.ingest.service.unsaved_results import UnsavedResults
@@ -31,6 +32,7 @@ class Datasets:
     """The use cases over datasets."""
 
     datasets: Collection[Dataset]
+    series: Series
     templates: Templates
     suites: Suites
     pools: Pools
@@ -41,32 +43,18 @@ class Datasets:
 
     async def check(self, upload: DatasetUploaded) -> None:
         """Make a dataset of an uploaded file, or refuse it with its bad rows; once for each file."""
-        if upload.purpose != "fine-tune" or await self.datasets.get(upload.file_id) is not None:
+        if upload.purpose != "fine-tune":
             return
         template = await self._template(upload)
-        previous = await self._previous(upload)
-        if (wrong := _wrong_option(upload, template)) is not None:
-            result = PreparationResult(report=Report(errors=[wrong]))
-        else:
-            earlier = previous.report.index if previous is not None else None
-            suites = [
-                SuiteToCompare(name=one.id, revision=one.number, questions=one.questions)
-                for one in await self.suites.compared_with(upload.owner)
-                if one.questions is not None
-            ]
-            request = PreparationRequest(
-                upload=upload,
-                template=template,
-                earlier=earlier,
-                suites=suites,
-                contexts=await self.pools.contexts(),
-            )
-            result = await self.unsaved.made(
-                upload.file_id,
-                lambda: self.preparer.prepare(request),
-                lambda result: [*own_artifacts(result.report), *artifacts_of(result.splits)],
-            )
-        await self._save(upload, template, result, previous)
+        # Checked again when another process has made a newer version of the series meanwhile, to compare with that.
+        while await self.datasets.get(upload.file_id) is None:
+            previous = await self.series.newest(upload)
+            result = await self._prepared(upload, template, previous)
+            # A refused file takes no number from the next version.
+            number = following(previous) if result.splits is None else await self.series.claim(upload, previous)
+            if number is not None:
+                await self._save(upload, template, result, number, previous)
+                break
         await self.unsaved.saved(upload.file_id)
         if await self.deleted_files.get(upload.file_id) is not None:
             await self.delete(upload.file_id)
@@ -100,6 +88,7 @@ class Datasets:
         found = await self.datasets.get(dataset_id)
         if found is None or not await self.datasets.delete(dataset_id):
             return False
+        await self.series.release(found)
         await self.cleanup.after(found)
         return True
 
@@ -112,23 +101,40 @@ class Datasets:
         asked = upload.options.template
         return None if asked is None else await self.templates.find(upload.owner, asked)
 
-    async def _previous(self, upload: DatasetUploaded) -> Dataset | None:
-        if not upload.dataset:
-            return None
-        series = {"upload__owner": upload.owner, "upload__dataset": upload.dataset, "status": "ready"}
-        found = await self.datasets.find(**series, newest_first="number", limit=1)
-        return found[0] if found else None
+    async def _prepared(
+        self, upload: DatasetUploaded, template: PromptTemplate | None, previous: Dataset | None
+    ) -> PreparationResult:
+        if (wrong := _wrong_option(upload, template)) is not None:
+            return PreparationResult(report=Report(errors=[wrong]))
+        suites = [
+            SuiteToCompare(name=one.id, revision=one.number, questions=one.questions)
+            for one in await self.suites.compared_with(upload.owner)
+            if one.questions is not None
+        ]
+        request = PreparationRequest(
+            upload=upload,
+            template=template,
+            earlier=previous.report.index if previous is not None else None,
+            suites=suites,
+            contexts=await self.pools.contexts(),
+        )
+        return await self.unsaved.made(
+            upload.file_id,
+            lambda: self.preparer.prepare(request),
+            lambda result: [*own_artifacts(result.report), *artifacts_of(result.splits)],
+        )
 
     async def _save(
         self,
         upload: DatasetUploaded,
         template: PromptTemplate | None,
         result: PreparationResult,
+        number: int,
         previous: Dataset | None,
     ) -> None:
-        dataset = Dataset(id=upload.file_id, upload=upload, status="rejected", report=result.report)
+        dataset = Dataset(id=upload.file_id, upload=upload, status="rejected", report=result.report, number=number)
         if previous is not None:
-            dataset.number, dataset.previous = previous.number + 1, previous.id
+            dataset.previous = previous.id
         if result.splits is None:
             dataset.rejected = _rejected(upload, result.report)
             await self.datasets.create(dataset, [dataset.rejected])
