@@ -43,7 +43,7 @@ class AdapterLoader:
     async def load(self, replica: Replica, candidate: Candidate) -> None:
         """Make a replica serve a checkpoint; raises one of `FAILURES`."""
         name = loaded_name(candidate)
-        async with self.locks.setdefault((replica.url, name), asyncio.Lock()):
+        async with self._lock(replica, name):
             if replica.serves(name):
                 return
             folder = await asyncio.to_thread(self.checked, replica, candidate)
@@ -110,10 +110,22 @@ class AdapterLoader:
 
     async def retire(self, replica: Replica, wanted: set[str]) -> None:
         """Unload what this gateway loaded and nothing needs any more."""
-        for name in sorted(replica.loaded - wanted - self.on_demand.keys() - self.preloads.keys()):
-            # New requests stop going there first; running ones keep the weights until they are answered.
-            replica.loaded.discard(name)
-            try:
-                await self.engine.unload(replica.url, name)
-            except (EngineError, EngineUnreachable) as error:
-                _log.warning("not unloaded", replica=replica.url, name=name, error=str(error))
+        for name in sorted(self._unneeded(replica, wanted)):
+            # A request for it that comes meanwhile loads it again afterwards.
+            async with self._lock(replica, name):
+                if name in self._unneeded(replica, wanted):
+                    await self._unload(replica, name)
+
+    def _unneeded(self, replica: Replica, wanted: set[str]) -> set[str]:
+        return replica.loaded - wanted - self.on_demand.keys() - self.preloads.keys()
+
+    async def _unload(self, replica: Replica, name: str) -> None:
+        # New requests stop going there first; running ones keep the weights until they are answered.
+        replica.loaded.discard(name)
+        try:
+            await self.engine.unload(replica.url, name)
+        except (EngineError, EngineUnreachable) as error:
+            _log.warning("not unloaded", replica=replica.url, name=name, error=str(error))
+
+    def _lock(self, replica: Replica, name: str) -> asyncio.Lock:
+        return self.locks.setdefault((replica.url, name), asyncio.Lock())
