@@ -1,4 +1,4 @@
-"""Directories that appear complete or not at all, although several processes may write them at once."""
+"""Directories that appear complete or not at all, and go at once, although several processes use them."""
 
 import os
 import shutil
@@ -22,6 +22,25 @@ def atomic_directory(target: Path) -> Generator[Path]:
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_at_once(path: Path, before: float) -> bool:
+    """Remove a file or directory that was last changed before that Unix time, so that others see all of it or nothing.
+
+    Returns whether it was removed.
+    """
+    aside = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        if path.stat().st_mtime >= before:
+            return False
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()
+    return True
 
 
 def boot_id() -> str:

@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -35,3 +36,9 @@ def is_new(artifacts: Artifacts, digest: str) -> bool:
 def _place(artifacts: Artifacts, digest: str) -> tuple[Any, str]:
     fs, root = fsspec.core.url_to_fs(artifacts.put_bytes(b"the store exists").uri.partition("/sha256/")[0])
     return fs, f"{root}/sha256/{digest[:2]}/{digest}"
+
+
+def make_old_folder(path: Path) -> None:
+    """It was written and used ten days ago."""
+    then = time.time() - TEN_DAYS_S
+    os.utime(path, (then, then))

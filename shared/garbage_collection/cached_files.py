@@ -1,14 +1,11 @@
 """The entries of `ASSAY_CACHE_DIR` on this machine: fetched adapters, indexes, and merged weights."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
-from shared.atomic_directory import boot_id
+from shared.atomic_directory import boot_id, remove_at_once
 from shared.garbage_collection.marks import Marks
 
 CacheKind = Literal["cached artifacts", "merged weights"]
@@ -55,18 +52,7 @@ class CachedFiles:
 
     def remove(self, entry: CacheEntry, before: float) -> bool:
         """Remove an entry at once, as others see it; whether it was removed."""
-        if not self.is_older(entry, before):
-            return False
-        aside = entry.path.with_name(f".{entry.path.name}.{uuid4().hex}")
-        try:
-            os.rename(entry.path, aside)
-        except FileNotFoundError:
-            return False
-        if aside.is_dir():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.unlink()
-        return True
+        return remove_at_once(entry.path, before)
 
 
 def _children(folder: Path) -> list[Path]:

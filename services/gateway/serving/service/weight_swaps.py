@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-import shutil
+import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +16,15 @@ from services.gateway.serving.service.adapter_loader import FAILURES, AdapterLoa
 from services.gateway.serving.service.rollout_step import rollout_step
 from services.gateway.serving.service.weight_leases import WeightLeases
 from shared import telemetry
-from shared.atomic_directory import boot_id
+from shared.atomic_directory import boot_id, remove_at_once
 from shared.events import Candidate
 from shared.lease import LeaseLost
 
 ReportOutcome = Callable[[Deployment, Replica, Exception | None], Awaitable[None]]
 """Reports the outcome for each engine: the error, or None when it answers with the version."""
+# Another gateway may be about to load weights of which this one does not know yet that they are wanted. It may wait for
+# running answers first.
+UNUSED_S = 3600.0
 _log = telemetry.logger(__name__)
 
 
@@ -57,7 +60,7 @@ class WeightSwaps:
         return await asyncio.to_thread(self._whole, replica, candidate)
 
     async def forget(self, wanted: Collection[str]) -> None:
-        """Delete the merged weights of all versions but these."""
+        """Delete merged weights that no gateway has used for a while, of all versions but these."""
         if self.merged.exists() and not any(not task.done() for task in self.tasks.values()):
             await asyncio.to_thread(self._forget, wanted)
 
@@ -94,6 +97,8 @@ class WeightSwaps:
             await engine.pause(url)
             whole = True
             try:
+                # If they were deleted while answers went on, the engine goes on with the old ones.
+                folder.stat()
                 await engine.mark(url, REPLACING)
                 whole = False
                 await engine.reload(url, folder)
@@ -113,7 +118,7 @@ class WeightSwaps:
         base = hashlib.sha256(replica.root.encode()).hexdigest()[:8]
         target = (self.merged / f"{loaded_name(candidate)}.{base}.{boot_id()}").resolve()
         async with self.loader.locks.setdefault((str(target), ""), asyncio.Lock()):
-            if not target.exists():
+            if not _used(target):
                 await self.loader.folders.merge(replica.root, adapter, target)
         return target
 
@@ -124,8 +129,18 @@ class WeightSwaps:
         return folder.resolve()
 
     def _forget(self, wanted: Collection[str]) -> None:
+        before = time.time() - UNUSED_S
         for folder in self.merged.iterdir():
             version, *of_gateway = folder.name.rsplit(".", 2)
             # Evaluators keep theirs in the same folder; their names have no dots.
             if of_gateway and not version.startswith(".") and version not in wanted:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_at_once(folder, before)
+
+
+def _used(folder: Path) -> bool:
+    """Note that a folder is used now; false if it is not there."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    return True
