@@ -110,8 +110,9 @@ class RunControl:
             return cancelled, (cancelled.finished_event(),)
 
         run = await self._change(event.job_id, decide)
-        if run.ended:
-            await self.archive.keep(run, ())
+        # A run that ended before is archived already.
+        if run.ended and await self.archive.find(run.id) is None:
+            await self.archive.keep(run, await self.store.curve(run.id))
 
     async def pause(self, event: TrainingPauseRequested) -> None:
         """Pause a run; a running one saves its state first and then frees the machine."""

@@ -51,9 +51,20 @@ class RunLease:
     async def end(self, ending: Callable[[TrainingRun, int], TrainingRun]) -> None:
         """End the run. The archive is written first: an archived run is never trained again, even after data loss."""
         now = int(time.time())
-        ended = ending(await self.current(), now)
+        # Scores or a cancellation may come while the archive is written; archive, event and run must agree.
+        while not await self._end(ending(await self.current(), now), lambda current: ending(current, now)):
+            pass
+
+    async def _end(self, ended: TrainingRun, ending: Callable[[TrainingRun], TrainingRun]) -> bool:
+        """Archive the ended run, and end it unless it would end in another way by now; whether it ended."""
         await self.archive.keep(ended, await self.store.curve(self.run.id))
-        await self.change(lambda current: ending(current, now), [ended.finished_event()])
+
+        def end(current: TrainingRun) -> TrainingRun:
+            last = ending(current)
+            # Renewing the lease changes the run, too.
+            return last if last.model_copy(update={"leased_until": ended.leased_until}) == ended else current
+
+        return (await self.change(end, [ended.finished_event()])).ended
 
     async def renew(self) -> TrainingRun:
         return await self.change(lambda run: run.renew(time.time()))
