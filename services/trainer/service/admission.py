@@ -109,7 +109,8 @@ class Admission:
         now = int(time.time())
 
         def decide(run: TrainingRun) -> Decision[TrainingRun] | None:
-            if run.ended:
+            # It was cancelled, or another event queued it meanwhile.
+            if run.status != "validating_files":
                 return None
             failed = run.fail(error, now)
             return failed, (failed.finished_event(),)

@@ -76,11 +76,15 @@ class TrainingSupervisor:
     async def _train(self, lease: RunLease) -> None:
         try:
             base_model = await self.base_models.find(lease.run.request.spec.base_model)
+            worker = await self.workers.start(lease.run, base_model)
+        except asyncio.CancelledError:
+            # This trainer shuts down. After another error the lease expires by itself: the next try may fail, too.
+            await lease.release()
+            raise
         except UnknownBaseModel as error:
             failure = Failure(code="model_not_found", message=str(error), param="model")
             await lease.end(lambda current, now: current.fail(failure, now))
             return
-        worker = await self.workers.start(lease.run, base_model)
         released = self._active[worker] = asyncio.Event()
         watch = asyncio.create_task(self._watch(lease, worker))
         try:

@@ -1,10 +1,13 @@
 """What can be known before training is refused while a job's files are validated."""
 
+import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
 
 from services.trainer.domain.training_run import TrainingRun
+from services.trainer.ports import BaseModel, UnknownBaseModel
 from shared.events import (
     Artifact,
     DatasetReady,
@@ -139,3 +142,32 @@ async def test_the_decoding_of_a_job_travels_with_its_rows(template: PromptTempl
     assert run.data is not None
     assert run.data.template is not None
     assert (run.data.template.name, run.data.template.decoding) == expected
+
+
+class HubAway:
+    """The first look-up waits for the hub, which does not know the model; the next ones find it on the disk."""
+
+    def __init__(self) -> None:
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def find(self, name: str) -> BaseModel:
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.answers.wait()
+            raise UnknownBaseModel(name)
+        return BaseModel(name=name, path="/nowhere", hidden_size=64, blocks=2)
+
+
+async def test_a_run_that_another_event_queued_meanwhile_is_not_refused_any_more() -> None:
+    service, hub = Service(), HubAway()
+    await service.request("job", 1.5)
+    admission = dataclasses.replace(service.control.admission, base_models=hub)
+    control = dataclasses.replace(service.control, admission=admission)
+    ready = DatasetReady(file_id="file", rows=60, splits=splits("a"))
+    first = asyncio.create_task(control.dataset_ready(ready))
+    await hub.asked.wait()
+    await control.dataset_ready(ready)
+    assert (await service.run("job")).status == "queued"
+    hub.answers.set()
+    await first
+    assert (await service.run("job")).status == "queued"

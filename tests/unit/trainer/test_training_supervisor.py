@@ -100,3 +100,26 @@ async def test_a_worker_that_dies_because_it_cannot_save_yet_is_not_counted_as_a
         await handler
     run = await service.run("job")
     assert (run.crashes, run.status, run.leased_until) == (0, "running", 0)
+
+
+class NeverStarts(OneWorker):
+    """Its worker process takes long to start."""
+
+    async def start(self, run: TrainingRun, base_model: BaseModel) -> SavingWorker:
+        self.started.set()
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+
+async def test_a_trainer_that_stops_while_a_worker_starts_releases_the_run() -> None:
+    service, workers = Service(), NeverStarts(SavingWorker())
+    await service.add_dataset("file")
+    await service.request("job", 1.5)
+    supervisor = TrainingSupervisor(service.queue, service.base_models, workers, RunMetrics(), 0.5)
+    async with supervisor.lifespan(None):
+        handler = asyncio.create_task(supervisor.train(TrainingQueued(job_id="job")))
+        await workers.started.wait()
+    handler.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await handler
+    assert (await service.run("job")).leased_until == 0
+    assert await service.queue.claim() is not None
