@@ -39,6 +39,7 @@ class Pools:
     """Wakes the reconciler."""
     addresses: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """The last known addresses of each `dns+http` entry."""
+    _arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def seed(self) -> None:
         """Apply the settings where they are new or changed; otherwise changes made by the API hold."""
@@ -55,8 +56,10 @@ class Pools:
 
     async def arrange(self) -> None:
         """Update the fleet from the stored pools."""
-        kept = await self.views.find(removed=False)
-        self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
+        # One at a time: what was read before a change must not replace it.
+        async with self._arranging:
+            kept = await self.views.find(removed=False)
+            self.fleet.arrange({pool.id: await self._replicas(pool) for pool in kept})
 
     async def put(self, base: str, replicas: Sequence[str], mode: Mode | None = None, author: str = "") -> Pool:
         """Create a pool, or change its replicas; raises `BadRequest`."""
@@ -73,18 +76,25 @@ class Pools:
 
         `decide` is called again when another process was faster.
         """
-        empty = Pool(id=check_id(base), at=time.time(), replicas=[])
+        empty = Pool(id=check_id(base), at=time.time(), replicas=[], removed=True)
         if mode not in (None, empty.mode):
             named = "A pool serves adapters, unless an '@' and a stable name follow its base model's name."
             raise BadRequest(named, param="mode", code="invalid_value")
-        # An engine belongs to one pool: a swap of its weights affects every request to it.
-        others = {url: pool.id for pool in await self.listed() if pool.id != base for url in pool.replicas}
+        before, taken = empty, await self._taken(base)
 
         def decided(known: Pool) -> tuple[Pool, list[PoolChanged]]:
-            urls = check_replicas(decide([] if known.removed else known.replicas), others)
+            nonlocal before
+            before = known
+            urls = check_replicas(decide([] if known.removed else known.replicas), taken)
             return self._changed(known, author, replicas=urls, removed=False)
 
         changed = await self.views.upsert(empty, decided)
+        try:
+            # Another pool may have been given one of these engines at the same moment.
+            check_replicas(changed.replicas, await self._taken(base))
+        except BadRequest:
+            await self._take_back(changed, before, author)
+            raise
         _log.info("pool changed", base=base, replicas=changed.replicas)
         await self.arrange()
         self.changed.set()
@@ -112,6 +122,18 @@ class Pools:
             return self._changed(known, context_length=tokens)
 
         await self.views.change(pool_id, decide)
+
+    async def _taken(self, base: str) -> dict[str, str]:
+        """The pools of all engines but those of `base`: a swap of an engine's weights affects every request to it."""
+        return {url: pool.id for pool in await self.listed() if pool.id != base for url in pool.replicas}
+
+    async def _take_back(self, changed: Pool, before: Pool, author: str) -> None:
+        def decide(known: Pool) -> tuple[Pool, list[PoolChanged]] | None:
+            if known.removed or known.replicas != changed.replicas:
+                return None
+            return self._changed(known, author, replicas=before.replicas, removed=before.removed)
+
+        await self.views.change(changed.id, decide)
 
     def _changed(self, known: Pool, author: str = "", **changes: Any) -> tuple[Pool, list[PoolChanged]]:
         # The time rises with each change, also where the clocks of two gateways differ.
