@@ -94,15 +94,17 @@ class Leases:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def take(self, _pool: str) -> bool:
+    async def take(self, _pool: str, _url: str) -> bool:
         return True
 
     async def close(self, _pool: str, _replica: Replica) -> None:
         for path in self.folder.iterdir():
             shutil.rmtree(path)
 
-    async def during(self, _pool: str, work: Any) -> None:
+    async def during(self, _pool: str, _url: str, work: Any) -> None:
         await work
+
+    async def let_go_engine(self, _pool: str, _url: str) -> None: ...
 
     async def let_go(self, _pool: str) -> None: ...
 

@@ -18,7 +18,10 @@ class Seen(BaseModel):
 
 
 class WeightLease(BaseModel):
-    """The gateway that holds `lease` may replace weights in the pool `id`."""
+    """The gateway that holds `lease` may replace weights in the pool `id`.
+
+    With the URL of an engine as `id`, the lease says for which gateway and pool the engine gets weights.
+    """
 
     id: str
     lease: Lease = Lease()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.replica import Replica
@@ -28,7 +29,10 @@ LOOK_S = 0.01
 
 @dataclass(frozen=True)
 class WeightLeases:
-    """One lease for each dedicated pool; `holder` is the name of this process."""
+    """A lease for each dedicated pool, and one for each of its engines; `holder` is the name of this process.
+
+    An engine's lease outlasts its pool: an engine that was moved to another pool may still get weights for the first.
+    """
 
     views: Collection[WeightLease]
     holder: str
@@ -39,14 +43,20 @@ class WeightLeases:
         for (base, alias), replicas in fleet.dedicated().items():
             await self._look_at(f"{base}@{alias}", replicas)
 
-    async def take(self, pool: str) -> bool:
-        """Take or renew the lease; false while another gateway holds it."""
-        await self.views.create(WeightLease(id=pool))
-        lease = await self._change(pool, lambda known: taken(known, self.holder, time.time()))
-        return lease.holder == self.holder
+    async def take(self, pool: str, url: str) -> bool:
+        """Take or renew the leases of a pool and of its next engine; false while another gateway or pool holds one."""
+        if not await self._take(pool, self.holder):
+            return False
+        if await self._take(url, self._for_engine(pool)):
+            return True
+        await self.let_go(pool)
+        return False
 
     async def let_go(self, pool: str) -> None:
-        await self._change(pool, lambda known: released(known, self.holder))
+        await self._let_go(pool, self.holder)
+
+    async def let_go_engine(self, pool: str, url: str) -> None:
+        await self._let_go(url, self._for_engine(pool))
 
     async def close(self, pool: str, replica: Replica) -> None:
         """Wait until no gateway sends requests to an engine and this one's have ended."""
@@ -58,9 +68,9 @@ class WeightLeases:
             if not replica.in_flight:
                 lease = await self.views.get(pool) or lease
 
-    async def during(self, pool: str, work: Awaitable[None]) -> None:
-        """Do the work while the lease is renewed; raises `LeaseLost` if that fails."""
-        await while_leased(work, lambda: self._renew(pool), LEASE_S)
+    async def during(self, pool: str, url: str, work: Awaitable[None]) -> None:
+        """Do the work while both leases are renewed; raises `LeaseLost` if that fails."""
+        await while_leased(work, lambda: self._renew(pool, url), LEASE_S)
 
     def end(self) -> None:
         for timer in self.fences.values():
@@ -85,15 +95,28 @@ class WeightLeases:
         if not alone:
             self.fences[pool] = asyncio.get_running_loop().call_later(FENCE_S, _bar_all, replicas)
 
-    async def _renew(self, pool: str) -> None:
-        await self._change(pool, lambda known: renewed(known, self.holder, time.time()))
+    def _for_engine(self, pool: str) -> str:
+        """The holder of an engine's lease: two pools of one gateway must not share it."""
+        return f"{self.holder}/{pool}"
 
-    async def _change(self, pool: str, decide: Callable[[WeightLease], WeightLease | None]) -> WeightLease:
+    async def _take(self, lease_id: str, holder: str) -> bool:
+        await self.views.create(WeightLease(id=lease_id))
+        lease = await self._change(lease_id, lambda known: taken(known, holder, time.time()))
+        return lease.holder == holder
+
+    async def _let_go(self, lease_id: str, holder: str) -> None:
+        await self._change(lease_id, lambda known: released(known, holder))
+
+    async def _renew(self, pool: str, url: str) -> None:
+        for lease_id, holder in ((url, self._for_engine(pool)), (pool, self.holder)):
+            await self._change(lease_id, partial(renewed, holder=holder, now=time.time()))
+
+    async def _change(self, lease_id: str, decide: Callable[[WeightLease], WeightLease | None]) -> WeightLease:
         def decided(lease: WeightLease) -> tuple[WeightLease, list[EventData]] | None:
             changed = decide(lease)
             return None if changed is None else (WeightLease.model_validate(changed.model_dump()), [])
 
-        changed = await self.views.change(pool, decided)
+        changed = await self.views.change(lease_id, decided)
         assert changed is not None, "leases are never deleted"
         return changed
 

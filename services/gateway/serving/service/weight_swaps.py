@@ -74,15 +74,16 @@ class WeightSwaps:
         for replica in behind:
             error: Exception | None = None
             try:
-                if not await self.leases.take(pool):
+                if not await self.leases.take(pool, replica.url):
                     return
                 with rollout_step("replace weights", deployment, replica):
-                    await self.leases.during(pool, self._replace(pool, replica, deployment.candidate))
+                    await self.leases.during(pool, replica.url, self._replace(pool, replica, deployment.candidate))
             except LeaseLost as lost:
                 _log.error("another gateway may replace these weights now", pool=pool, error=str(lost))
                 return
             except FAILURES as failure:
                 error = failure
+            await self.leases.let_go_engine(pool, replica.url)
             await report(deployment, replica, error)
             if error:
                 break
