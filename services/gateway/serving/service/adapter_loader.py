@@ -1,8 +1,9 @@
 """Loads LoRA adapters into replicas and checks that they answer with them."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class AdapterLoader:
     """Checkpoints loaded because a request named them, the least recently used first."""
     preloads: OrderedDict[str, Candidate] = field(default_factory=OrderedDict[str, Candidate])
     """Checkpoints that may be approved soon, by their name in engines: loaded now, they serve at once then."""
+    held: Counter[str] = field(default_factory=Counter[str])
+    """Names in engines of versions that are about to be wanted."""
     locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict[tuple[str, str], asyncio.Lock])
 
     async def load(self, replica: Replica, candidate: Candidate) -> None:
@@ -108,16 +111,28 @@ class AdapterLoader:
                 _log.warning("not preloaded", replica=replica.url, name=name, error=str(error))
                 self.preloads.pop(name, None)
 
-    async def retire(self, replica: Replica, wanted: set[str]) -> None:
-        """Unload what this gateway loaded and nothing needs any more."""
-        for name in sorted(self._unneeded(replica, wanted)):
+    @contextmanager
+    def holding(self, candidate: Candidate) -> Generator[None]:
+        """A block in which a version is loaded that nothing wants yet: it stays where it is loaded already."""
+        name = loaded_name(candidate)
+        self.held[name] += 1
+        try:
+            yield
+        finally:
+            self.held[name] -= 1
+            if not self.held[name]:
+                del self.held[name]
+
+    async def retire(self, replica: Replica, wanted: Callable[[], set[str]]) -> None:
+        """Unload what this gateway loaded and nothing needs any more; `wanted` tells the names as of now."""
+        for name in sorted(self._unneeded(replica, wanted())):
             # A request for it that comes meanwhile loads it again afterwards.
             async with self._lock(replica, name):
-                if name in self._unneeded(replica, wanted):
+                if name in self._unneeded(replica, wanted()):
                     await self._unload(replica, name)
 
     def _unneeded(self, replica: Replica, wanted: set[str]) -> set[str]:
-        return replica.loaded - wanted - self.on_demand.keys() - self.preloads.keys()
+        return replica.loaded - wanted - self.on_demand.keys() - self.preloads.keys() - self.held.keys()
 
     async def _unload(self, replica: Replica, name: str) -> None:
         # New requests stop going there first; running ones keep the weights until they are answered.

@@ -1,7 +1,7 @@
 """The public names as this gateway last read them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.gateway.serving.domain.catalog import Catalog
@@ -29,6 +29,7 @@ class Directory:
     pins: Mapping[str, RollbackPin] = field(default_factory=dict[str, RollbackPin])
     _known: KnownDeployments = field(init=False)
     _wanted: Mapping[str, Deployment] = field(default_factory=dict[str, Deployment])
+    _needed: Sequence[Deployment] = ()
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -40,9 +41,16 @@ class Directory:
             await self._known.refresh()
             pins = {pin.id: pin for pin in await self.stored_pins.find()}
             bases = tuple(self.fleet.pools)
-            needed = await self.splits.refresh(self._known.lineages, pins, bases)
+            self._needed = await self.splits.refresh(self._known.lineages, pins, bases)
             self._follow(pins, bases)
-            return list({**self._wanted, **{deployment.id: deployment for deployment in needed}}.values())
+            return self._chosen()
+
+    def wanted_names(self) -> set[str]:
+        """The names in engines of the deployments that these should hold, as far as this gateway knows by now."""
+        return {deployment.loaded_name for deployment in self._chosen()}
+
+    def _chosen(self) -> list[Deployment]:
+        return list({**self._wanted, **{deployment.id: deployment for deployment in self._needed}}.values())
 
     def _follow(self, pins: Mapping[str, RollbackPin], bases: tuple[str, ...]) -> None:
         lineages, changed = self._known.lineages, self._known.take_changed()

@@ -73,9 +73,10 @@ class Reconciler:
         for deployment in chosen:
             if deployment.status == "pending":
                 await self._conclude(deployment)
-        names = {deployment.loaded_name for deployment in chosen}
-        await asyncio.gather(*(self.loader.retire(r, names) for r in self.fleet.replicas if r.alias is None))
-        await self.swaps.forget(names)
+        # What is wanted may have changed since the round began.
+        wanted = self.directory.wanted_names
+        await asyncio.gather(*(self.loader.retire(r, wanted) for r in self.fleet.replicas if r.alias is None))
+        await self.swaps.forget(wanted())
 
     async def _note_context_lengths(self) -> None:
         """Publish what the engines take as soon as one of them says so: rows that are longer must not be trained."""

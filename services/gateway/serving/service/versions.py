@@ -69,11 +69,12 @@ class Versions:
             at=time.time(),
         )
         if fact.version != fact.previous_version:
-            await self._load(target)
-            await self._pin(fact)
-            # A rollback means that the current version is bad: no split may send requests to it.
-            await self.splits.clear(alias)
-            await self.directory.refresh()
+            with self.loader.holding(target.candidate):
+                await self._load(target)
+                await self._pin(fact)
+                # A rollback means that the current version is bad: no split may send requests to it.
+                await self.splits.clear(alias)
+                await self.directory.refresh()
             self.changed.set()
             _log.info("rolled back", alias=alias, version=fact.version, previous=fact.previous_version, reason=reason)
         return fact
