@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,9 @@ class Loader:
 
     async def load(self, replica: Replica, candidate: Candidate) -> None:
         replica.loaded.add(loaded_name(candidate))
+
+    def holding(self, _candidate: Candidate) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 async def nowhere(_host: str, _port: int) -> list[str]:

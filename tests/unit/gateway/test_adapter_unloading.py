@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.gateway.common.domain.model_names import loaded_name
 from services.gateway.inference.domain.traffic_split import AliasSplit
+from services.gateway.inference.service.inference import Inference
 from services.gateway.inference.service.split_plans import SplitPlans
+from services.gateway.serving.domain.catalog import Target
 from services.gateway.serving.domain.deployment import Deployment
 from services.gateway.serving.domain.fleet import Fleet
 from services.gateway.serving.domain.lineage import RollbackPin
@@ -185,3 +188,41 @@ async def test_a_version_that_its_name_means_again_while_another_is_unloaded_sta
     engine.go_on.set()
     await unloading
     assert replica.loaded == engine.held == {loaded_name(second)}
+
+
+async def test_a_request_whose_version_another_gateway_unloaded_is_answered_after_loading_it_again() -> None:
+    made = candidate("called by two gateways")
+    loader, engine = holding(made)
+    no: Any = None
+
+    async def send(replica: Any, target: Target, _request: Any) -> Any:
+        if target.loaded in engine.held:
+            return SimpleNamespace(admitted=lambda *_: None)
+        # What an attempt does after the engine's 404.
+        replica.loaded.discard(target.loaded)
+        return None
+
+    async def resolve(_model: str, _key: Any) -> Target:
+        return Target(made.model_name, BASE, loaded_name(made), made.version, made)
+
+    async def admit(*_: Any) -> Any:
+        return SimpleNamespace(cancel=lambda: None)
+
+    resolver: Any = SimpleNamespace(
+        resolve=resolve, directory=SimpleNamespace(catalog=SimpleNamespace(find=lambda _: None))
+    )
+    inference = Inference(
+        resolver=resolver,
+        requests=SimpleNamespace(send=send),  # type: ignore[arg-type]
+        splits=SimpleNamespace(plans={}),  # type: ignore[arg-type]
+        shadow=no,
+        fleet=loader.fleet,
+        on_demand=loader,
+        ledger=SimpleNamespace(admit=admit),  # type: ignore[arg-type]
+        max_in_flight=10,
+    )
+    # The other gateway no longer needs it; this one learns that from the engine's answer.
+    engine.held.clear()
+    request: Any = SimpleNamespace(model=made.model_name, prompt_tokens=1, answer_tokens=1)
+    assert await inference.chat(request, no)
+    assert engine.held == {loaded_name(made)}

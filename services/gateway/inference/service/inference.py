@@ -109,6 +109,9 @@ class Inference:
             tried.append(replica.url)
             if served := await self.requests.send(replica, target, request):
                 return served
+            if target.loaded not in replica.loaded:
+                # The engine has lost the version, for example because another gateway unloaded it.
+                await self._make_available(target)
         return None
 
     async def _make_available(self, target: Target) -> None:
