@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from services.review.access import caller_of
 from services.review.ownership import NotOwner
 from services.review.pages.rendering import PAGES, AnyRequest
-from services.review.policies.catalog import PolicyCatalog, UnknownPolicy
+from services.review.policies.catalog import PolicyCatalog
 from services.review.policies.domain.named_policy import NamedPolicy
-from services.review.policies.domain.policy import EVERYBODY, Policy, PolicyContent
+from services.review.policies.domain.policy import Policy, PolicyContent
 from services.review.runs.policy_trials import Trial, Trials
 from shared.pages.forms import fields, see_other
 from shared.web import NotFound
@@ -59,7 +59,7 @@ async def change_policy(
         if form.get("do") != "save":
             return _page(request, **shown, tried=await trials.of(content, TRIED))
         Policy(**content.model_dump(include=set(PolicyContent.model_fields)), name=save_as)
-        await catalog.put(save_as, content, await _readers(catalog, save_as, request), caller)
+        await catalog.put(save_as, content, None, caller)
     except ValidationError as error:
         return _page(request, **shown, problems=_words(error), status=422)
     except NotOwner as refusal:
@@ -86,14 +86,6 @@ def _page(
     values: dict[str, Any] = {"found": found, "chosen": chosen, "text": text, "save_as": save_as, "tried": tried}
     values |= {"problems": problems, "owns": caller_of(request).owns(found.owner)}
     return PAGES.page(request, "policy.html.j2", status=status, at="review", **values)
-
-
-async def _readers(catalog: PolicyCatalog, name: str, request: AnyRequest) -> tuple[str, ...]:
-    """Those who may read the policy already; everybody may read a new one."""
-    try:
-        return (await catalog.get(name, caller_of(request))).readers
-    except UnknownPolicy:
-        return (EVERYBODY,)
 
 
 def _words(error: ValidationError) -> list[str]:

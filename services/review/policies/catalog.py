@@ -68,8 +68,13 @@ class PolicyCatalog:
         known: dict[str, NamedPolicy] = {**shipped, **written}
         return [known[name] for name in sorted(known) if not known[name].deleted and known[name].readable_by(caller)]
 
-    async def put(self, name: str, content: PolicyContent, readers: tuple[str, ...], caller: Caller) -> NamedPolicy:
-        """Add a policy, or a revision to one that the caller owns. The same content again adds nothing."""
+    async def put(
+        self, name: str, content: PolicyContent, readers: tuple[str, ...] | None, caller: Caller
+    ) -> NamedPolicy:
+        """Add a policy, or a revision to one that the caller owns. The same content again adds nothing.
+
+        Without `readers` a policy keeps those it has, and everybody may read a new one.
+        """
         artifact = await asyncio.to_thread(self.files.put_bytes, content.model_dump_json().encode())
 
         def revise(record: NamedPolicy) -> Decision[NamedPolicy] | None:
@@ -81,7 +86,7 @@ class PolicyCatalog:
                 return changed
             if name in self.shipped and not caller.admin:
                 raise NotOwner(f"{name!r} comes with Assay: only admin can change it; choose another name")
-            first = self._first(name, content, readers, caller)
+            first = self._first(name, content, (EVERYBODY,) if readers is None else readers, caller)
             if await self.policies.create(first, [_published(first, artifact)]):
                 return first
 

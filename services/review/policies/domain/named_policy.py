@@ -28,9 +28,14 @@ class NamedPolicy(BaseModel):
         """Whether the caller may read this policy and name it in a job."""
         return EVERYBODY in self.readers or caller.owns(self.owner) or not caller.ids.isdisjoint(self.readers)
 
-    def revise(self, content: PolicyContent, readers: tuple[str, ...], caller: Caller, now: int) -> Self | None:
-        """With a further revision; None where nothing changes. Raises `NotOwner`."""
+    def revise(self, content: PolicyContent, readers: tuple[str, ...] | None, caller: Caller, now: int) -> Self | None:
+        """With a further revision; None where nothing changes. Raises `NotOwner`.
+
+        Without `readers` it keeps those it has; everybody may read one that was deleted.
+        """
         self.require_owner(caller)
+        if readers is None:
+            readers = (EVERYBODY,) if self.deleted else self.readers
         if self.newest.content == content and self.readers == readers and not self.deleted:
             return None
         revision = revision_of(self.id, content, self.newest.revision + 1, caller, now)
