@@ -107,11 +107,6 @@ class Artifacts:
                 waiting |= self._keep_file(digest)
         return True
 
-    def delete(self, artifact: Artifact) -> None:
-        """Remove a file that nothing refers to any more; a missing file is not an error."""
-        with suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(artifact.sha256))
-
     def set_aside(self, artifact: Artifact) -> SetAside | None:
         """Begin the deletion of a file that something may come to need meanwhile; None if it is missing.
 

@@ -71,7 +71,8 @@ def test_an_artifact_that_is_deleted_while_one_asks_for_it_is_not_there(
     size = fs.size
 
     def after_a_deletion(path: str) -> int:
-        artifacts.delete(stored)
+        if aside := artifacts.set_aside(stored):
+            aside.remove()
         return size(path)
 
     monkeypatch.setattr(fs, "size", after_a_deletion)
@@ -92,7 +93,9 @@ def test_an_artifact_whose_deletion_was_interrupted_is_found_by_each_reader(
         # Its service is killed here.
         assert artifacts.set_aside(stored) is not None
         assert read()
-    artifacts.delete(stored)
+    aside = artifacts.set_aside(stored)
+    assert aside is not None
+    aside.remove()
     assert not artifacts.contains(stored)
 
 
