@@ -6,6 +6,8 @@ from typing import Any
 
 from services.ingest.domain.dataset import Dataset
 from services.ingest.ports import Files
+from shared.events import Artifact
+from shared.store import CursorError
 
 _SCANNED_LINES = 200_000
 
@@ -25,12 +27,15 @@ class Findings:
     files: Files
 
     def page(self, dataset: Dataset, after: int, limit: int, severity: str = "", code: str = "") -> FindingPage:
-        """Up to `limit` findings from position `after` on; a search reads a bounded number, its page may be short."""
+        """Up to `limit` findings from position `after` on; a search reads a bounded number, its page may be short.
+
+        Raises `CursorError` when no finding ends at `after`.
+        """
         data: list[dict[str, Any]] = []
         if dataset.report.findings is None:
             return FindingPage([error.model_dump() for error in dataset.report.errors], None)
         with self.files.open(dataset.report.findings) as file:
-            file.seek(after)
+            _move_to(file, after, dataset.report.findings)
             for _ in range(_SCANNED_LINES):
                 at = file.tell()
                 if not (line := file.readline()):
@@ -41,3 +46,10 @@ class Findings:
                 if severity in ("", one["severity"]) and code in ("", one["code"]):
                     data.append(one)
             return FindingPage(data, file.tell())
+
+
+def _move_to(file: Any, after: int, findings: Artifact) -> None:
+    if 0 < after <= findings.bytes:
+        file.seek(after - 1)
+    if after > findings.bytes or (after and file.read(1) != b"\n"):
+        raise CursorError(f"'after' must be the 'next' of a page of these findings; got {after}", "after")

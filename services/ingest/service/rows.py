@@ -16,6 +16,7 @@ from services.ingest.row_index import DUPLICATE_PART, FLAGS, Numbers, RowIndex
 from services.ingest.shapes.canonical import Row, decode
 from services.ingest.splits.assignment import NAMES
 from shared.events import Artifact
+from shared.store import CursorError
 
 PARTS = (*NAMES, "duplicate")
 _CACHED = 4
@@ -74,8 +75,13 @@ class Rows:
         return found
 
     def page(self, dataset: Dataset, after: int, limit: int, wanted: RowFilter) -> RowPage:
-        """Up to `limit` rows from row number `after` on. A search reads a bounded amount; its page may be short."""
+        """Up to `limit` rows from row number `after` on. A search reads a bounded amount; its page may be short.
+
+        Raises `NoRows`, and `CursorError` when the dataset has fewer than `after` rows.
+        """
         index = self.index(dataset)
+        if after > len(index.places):
+            raise CursorError(f"'after' must be at most {len(index.places)}, the number of rows; got {after}", "after")
         assert dataset.report.rows is not None
         needle = json.dumps(wanted.text, ensure_ascii=False)[1:-1].lower().encode() if wanted.text else b""
         rows = wanted.chosen(index, after)
