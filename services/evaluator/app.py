@@ -33,6 +33,7 @@ from services.evaluator.judging.api import paraphrases as paraphrases_api
 from services.evaluator.judging.domain.agreement import ReviewRatings
 from services.evaluator.judging.service.agreements import Agreements
 from services.evaluator.judging.service.paraphrasing import Paraphrasing
+from services.evaluator.pages import PAGES
 from services.evaluator.pages.routes import routes as pages
 from services.evaluator.scoring.adapters.engine_models import EngineModels
 from services.evaluator.scoring.adapters.metrics import registry
@@ -53,6 +54,7 @@ from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.pages import error_pages
 from shared.store import Store
 
 _APIS = (evaluations_api, explanations_api, fairness_api, comparison_api, suites_api, paraphrases_api, agreement_api)
@@ -127,6 +129,7 @@ def build(settings: Settings) -> Litestar:
             "paraphrasing": Paraphrasing(catalog, judge, partial(table_rows, artifacts)),
         },
         exception_handlers={error: answer for api in _APIS for error, answer in api.problems.items()},
+        page_errors=error_pages(PAGES),
     )
 
 

@@ -11,6 +11,7 @@ from services.gateway.common.api import error_responses
 from services.gateway.common.app import Part, Resources
 from services.gateway.config import Settings
 from services.gateway.console.app import console
+from services.gateway.console.pages import PAGES
 from services.gateway.events.app import events
 from services.gateway.fine_tuning.app import fine_tuning
 from services.gateway.inference.api.fast_path import FastPath
@@ -21,6 +22,7 @@ from services.gateway.serving.api.lifespans import engines_ready
 from services.gateway.serving.app import serving
 from services.gateway.serving.domain.fleet import Fleet
 from shared import web
+from shared.pages import error_pages
 
 
 def build(settings: Settings) -> FastPath:
@@ -90,6 +92,7 @@ def build(settings: Settings) -> FastPath:
         keyring=resources.keyring,
         middleware=[AuditMiddleware(allowed.audit_log)],
         exception_handlers=error_responses.HANDLERS,
+        page_errors=error_pages(PAGES),
     )
     return FastPath(application, asked.fast_handlers if "inference" in enabled else {})
 

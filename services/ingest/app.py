@@ -18,6 +18,7 @@ from services.ingest.domain.suite import Suite
 from services.ingest.domain.template_version import TemplateVersion
 from services.ingest.domain.unsaved_result import UnsavedResult
 from services.ingest.domain.used_file import UsedFile
+from services.ingest.pages import PAGES
 from services.ingest.pages.routes import routes as pages
 from services.ingest.service.artifact_cleanup import (
     ARTIFACTS_OF_DATASETS,
@@ -37,6 +38,7 @@ from services.ingest.service.unsaved_results import UnsavedResults
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.pages import error_pages
 from shared.store import Store
 
 TEMPLATE_INDEXES = (("owner", "name", "version"), ("owner", "created_at"), ("owner", "version", "created_at"))
@@ -95,6 +97,7 @@ def build(settings: Settings) -> Litestar:
             "artifacts": artifacts,
         },
         exception_handlers=api.PROBLEMS,
+        page_errors=error_pages(PAGES),
     )
 
 

@@ -43,6 +43,6 @@ async def json_body(request: Request[Any, Any, Any], model: type[M]) -> M:
     """The body as a model. Unlike Litestar's decoder it reads NaN, so that the error can name the criterion."""
     try:
         content = json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClientException(f"the body is not JSON: {error}") from None
     return model.model_validate(content)

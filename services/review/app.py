@@ -4,6 +4,7 @@ from litestar import Litestar
 
 from services.review import handlers, pages
 from services.review.config import Settings
+from services.review.pages.rendering import PAGES
 from services.review.pairs import api as pairs_api
 from services.review.pairs.baselines import Baselines
 from services.review.pairs.domain.baseline import Baseline
@@ -36,6 +37,7 @@ from services.review.workbook import api as workbook_api
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.pages import error_pages
 from shared.store import Store
 
 RUN_INDEXES = (
@@ -43,6 +45,7 @@ RUN_INDEXES = (
     ("status", "decided_at"),
     ("alias", "status", "decided_at"),
     ("alias", "status", "heard_at"),
+    ("alias", "heard_at"),
 )
 
 
@@ -135,4 +138,5 @@ def build(settings: Settings) -> Litestar:
             **panels.dependencies(),
         },
         exception_handlers=problems,
+        page_errors=error_pages(PAGES),
     )

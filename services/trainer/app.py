@@ -10,6 +10,7 @@ from services.trainer.adapters.base_models import NamedBaseModels
 from services.trainer.adapters.run_archive import FileRunArchive
 from services.trainer.adapters.worker_processes import WorkerProcesses
 from services.trainer.config import Settings
+from services.trainer.pages import PAGES
 from services.trainer.pages import routes as pages
 from services.trainer.pages.run_stream import DrawnRuns
 from services.trainer.service.admission import Admission
@@ -25,6 +26,7 @@ from services.trainer.service.training_supervisor import TrainingSupervisor
 from shared import web
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.pages import error_pages
 from shared.retention import Retention
 from shared.store import Store
 
@@ -77,4 +79,5 @@ def build(settings: Settings) -> Litestar:
             "previews": JobPreview(store=store, admission=admission, machine=platform.node()),
             "base_models": tuple(settings.base_models),
         },
+        page_errors=error_pages(PAGES),
     )

@@ -88,7 +88,7 @@ def html(request: AnyRequest, content: bytes, status: int = 200) -> Response[byt
     if len(content) >= _GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
         content = gzip.compress(content, compresslevel=6, mtime=0)
         sent["content-encoding"] = "gzip"
-    return Response(content, status_code=status, media_type="text/html; charset=utf-8", headers=sent)
+    return Response(content, status_code=status, media_type="text/html", headers=sent)
 
 
 def origin(request: AnyRequest) -> str:

@@ -6,14 +6,17 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Response, Router
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.handlers import BaseRouteHandler
+from pydantic import ValidationError
 
 from shared import telemetry
+from shared.artifacts import ArtifactStoreAway
 from shared.pages.reader import AnyRequest
 from shared.pages.rendering import Pages, is_fragment
 from shared.security import NotAllowed, NotAuthenticated, Scope
 from shared.sessions import SessionsUnreachable
+from shared.store import CursorError, StoreUnreachable
 from shared.web import AnyConnection, NotFound, Unavailable, authenticate
 
 SIGN_IN = "/console/sign-in"
@@ -43,7 +46,10 @@ def pages_router(
 
 
 def error_pages(pages: Pages) -> dict[Any, Any]:
-    """Exception handlers for pages: a page, or for htmx a box in the place of the fragment."""
+    """Exception handlers for pages: a page, or for htmx a box in the place of the fragment.
+
+    They name every error that the application answers with JSON: of two handlers the one of the nearer class is called.
+    """
     shown = _ErrorPages(pages)
     return {
         NotAuthenticated: shown.not_authenticated,
@@ -51,6 +57,12 @@ def error_pages(pages: Pages) -> dict[Any, Any]:
         NotFound: shown.not_found,
         Unavailable: shown.unavailable,
         SessionsUnreachable: shown.unavailable,
+        **dict.fromkeys(StoreUnreachable, shown.unavailable),
+        ArtifactStoreAway: shown.artifacts_away,
+        CursorError: shown.bad_cursor,
+        ValidationException: shown.bad_parameter,
+        ValidationError: shown.bad_content,
+        NotFoundException: shown.no_page,
         HTTPException: shown.http_error,
         Exception: shown.unexpected,
     }
@@ -79,6 +91,26 @@ class _ErrorPages:
 
     def unavailable(self, request: AnyRequest, error: Exception) -> Response[Any]:
         return self._show(request, 503, "away", str(error), again_url=_address(request))
+
+    def artifacts_away(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        # Where the store is concerns the operator alone.
+        _log.warning("artifacts cannot be reached", error=str(error))
+        return self.unavailable(request, Unavailable("the artifact store cannot be reached"))
+
+    def bad_cursor(self, request: AnyRequest, error: CursorError) -> Response[Any]:
+        return self._show(request, 400, "refused", str(error))
+
+    def bad_parameter(self, request: AnyRequest, error: ValidationException) -> Response[Any]:
+        found: Any = error.extra if isinstance(error.extra, list) else []
+        words = "; ".join(f"{each['key']}: {each['message']}" for each in found)
+        return self._show(request, 400, "refused", words or error.detail)
+
+    def bad_content(self, request: AnyRequest, error: ValidationError) -> Response[Any]:
+        words = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        return self._show(request, 400, "refused", words)
+
+    def no_page(self, request: AnyRequest, _error: NotFoundException) -> Response[Any]:
+        return self._show(request, 404, "missing", "there is no page at this address")
 
     def http_error(self, request: AnyRequest, error: HTTPException) -> Response[Any]:
         return self._show(request, error.status_code, "refused", error.detail)

@@ -22,7 +22,9 @@ from shared.web.audit import AuditMiddleware
 from shared.web.lifespan import Lifespan
 from shared.web.metrics import Metrics
 from shared.web.readiness import healthz, ready_for_requests, readyz
+from shared.web.request import CheckedRequest
 from shared.web.trace import TraceMiddleware
+from shared.web.unknown_addresses import unknown_addresses
 
 
 def build(
@@ -38,17 +40,18 @@ def build(
     middleware: Sequence[Any] = (),
     audited: BaseStore | None = None,
     needed_by_requests: Sequence[str] = ("mongo",),
+    page_errors: Mapping[Any, Any] | None = None,
 ) -> Litestar:
     """A service's HTTP application with everything that all services have.
 
     `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `needed_by_requests` names those
     that `/readyz/requests` tests. `dependencies` are the use cases, injected into route handlers by name. `middleware`
     runs inside the middleware that all services have. With `audited`, the service's database, each state-changing
-    request is published as `audit.recorded` by its outbox.
+    request is published as `audit.recorded` by its outbox. `page_errors` answer where there is no page at an address.
     """
     metrics = PrometheusConfig(app_name=f"assay_{service}", group_path=True)
     audit = [AuditMiddleware(service, audited)] if audited else []
-    handlers = dict(exception_handlers or {})
+    handlers = unknown_addresses(exception_handlers or {}, page_errors or {})
     return Litestar(
         route_handlers=[healthz, readyz, ready_for_requests, Metrics, *routes],
         lifespan=[tracing.flushed, *lifespan],
@@ -63,6 +66,7 @@ def build(
         middleware=[*tracing.asgi_middlewares(), TraceMiddleware(), metrics.middleware, *audit, *middleware],
         exception_handlers=handlers,
         plugins=[PydanticPlugin(prefer_alias=True), problem_details.plugin(handled=handlers)],
+        request_class=CheckedRequest,
         request_max_body_size=settings.max_body_bytes,
         openapi_config=_openapi(service),
         # Litestar would otherwise replace the JSON logging of the root logger.

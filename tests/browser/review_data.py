@@ -9,6 +9,7 @@ from typing import Any
 from litestar.di import Provide
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from services.review.app import RUN_INDEXES
 from services.review.pages.rendering import LIKE
 from services.review.pages.routes import HANDLERS, PAGES
 from services.review.pairs import api as pairs_api
@@ -85,7 +86,7 @@ class Service:
             default="people",
             jobs_using=self._none,
         )
-        runs = store.collection("runs", Run)
+        runs = store.collection("runs", Run, RUN_INDEXES)
         evaluations = JobEvaluations(
             store.collection("evaluations", EvaluationRecord), store.collection("answers", AnswerRecord)
         )

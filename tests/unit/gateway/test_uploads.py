@@ -169,6 +169,14 @@ async def test_a_broken_form_is_refused_and_leaves_nothing(app, body: bytes, par
     assert left_on_disk() == set()
 
 
+@pytest.mark.parametrize("boundary", ["", "b" * 300])
+async def test_a_boundary_that_cannot_be_read_is_refused(app, boundary: str) -> None:
+    async with app.http("train") as http:
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        answer = await http.post("/v1/files", content=PURPOSE, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
 def left_on_disk() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("assay-upload-*"))
 

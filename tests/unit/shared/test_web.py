@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar import Litestar, get
+from litestar import Litestar, Request, get, post
+from litestar.params import JSONBody
 from litestar.testing import TestClient
 from pydantic import BaseModel
 from pymongo.errors import ServerSelectionTimeoutError
@@ -42,6 +43,16 @@ def sized(size: int) -> int:
     return size
 
 
+@post("/sizes", sync_to_thread=False)
+def sizes(data: JSONBody[Size]) -> int:
+    return data.value
+
+
+@post("/form")
+async def form(request: Request[Any, Any, Any]) -> int:
+    return len(await request.form())
+
+
 @get("/guarded", guards=[web.allow("train")], sync_to_thread=False)
 def guarded() -> str:
     return "in"
@@ -57,7 +68,7 @@ def client(keyring: Keyring) -> TestClient[Litestar]:
     app = web.build(
         "example",
         ServiceSettings(common=CommonSettings(keys_file=keyring.path)),
-        [fails, sized, guarded],
+        [fails, sized, sizes, form, guarded],
         checks={},
         dependencies={},
         exception_handlers={Full: lambda _request, error: web.problem(409, "Full", str(error), limit=3)},
@@ -92,6 +103,24 @@ def test_invalid_content_names_its_fields(client: TestClient[Litestar]) -> None:
     assert error["field"] == "value"
     [error] = client.get("/sized?size=big").json()["errors"]
     assert error["key"] == "size"
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"a":' * 2_000 + b"1" + b"}" * 2_000, b'{"value":"\xed\xa0\x80"}', b"\xff\xfe", b"{"]
+)
+def test_a_body_that_is_not_json_is_refused(client: TestClient[Litestar], body: bytes) -> None:
+    answer = client.post("/sizes", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/plain; charset=nope"])
+def test_a_field_without_the_encoding_that_it_names_is_refused(client: TestClient[Litestar], content_type: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="a"\r\nContent-Type: {content_type}\r\n\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    assert client.post("/form", content=head.encode() + b"a\r\n--x--", headers=headers).status_code in (201, 400)
+    answer = client.post("/form", content=head.encode() + b"\xff\r\n--x--", headers=headers)
+    assert (answer.status_code, answer.json()["detail"][:23]) == (400, "the form cannot be read")
 
 
 @pytest.mark.parametrize(("needed", "status"), [(["engines"], 200), (["mongo"], 503), (["engines", "mongo"], 503)])

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from litestar import Request
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from services.gateway.common.domain.errors import BadRequest, TooLarge
@@ -87,7 +87,7 @@ async def _parse(request: Request[Any, Any, Any], parts: "_FormParts") -> "_Form
         async for chunk in request.stream():
             # Callbacks write to the disk.
             await asyncio.to_thread(parser.write, chunk)
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise BadRequest(f"The form cannot be read: {error}.", code="invalid_form") from None
     return parts
 
