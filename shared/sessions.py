@@ -193,7 +193,10 @@ def check_origin(method: str, headers: Mapping[str, str]) -> None:
 
 
 def _host_of(origin: str) -> str:
-    return urlsplit(origin).netloc
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _name(cookie: str) -> str:

@@ -1,8 +1,13 @@
-"""HTTP connections that end when a request arrives too slowly, so that slow senders cannot hold all of them."""
+"""HTTP connections that end when a request arrives too slowly, so that slow senders cannot hold all of them.
+
+A request whose `Host` is no address is refused here: everything that makes its URL would break on it.
+"""
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -28,6 +33,7 @@ class TimedProtocol(HttpToolsProtocol):
     """
 
     flow: Any
+    headers: list[tuple[bytes, bytes]]
     transport: Any
     cycle: Any
 
@@ -55,6 +61,9 @@ class TimedProtocol(HttpToolsProtocol):
         self._waits_for = "head"
 
     def on_headers_complete(self) -> None:
+        if not all(_is_address(value) for name, value in self.headers if name == b"host"):
+            # uvicorn answers 400 to what its parser does not take, callbacks included.
+            raise ValueError("the header Host is not an address")
         super().on_headers_complete()
         self.head_received()
 
@@ -100,3 +109,13 @@ class TimedProtocol(HttpToolsProtocol):
             message = f"The {self._waits_for} of the request did not arrive in time.".encode()
             self.transport.write(_ANSWER % (len(message), message))
         self.transport.close()
+
+
+@lru_cache
+def _is_address(host: bytes) -> bool:
+    """Whether a URL can be made with this host, which may have a port."""
+    try:
+        urlsplit(b"//" + host).port  # noqa: B018
+    except ValueError:
+        return False
+    return True

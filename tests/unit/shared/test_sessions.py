@@ -137,6 +137,7 @@ async def test_known_sessions_go_on_while_nats_is_away_and_unknown_ones_are_told
         ("POST", {"origin": "http://127.0.0.1:9999", "host": "127.0.0.1:8080"}, False),
         ("POST", {"origin": "null", "host": "127.0.0.1:8080"}, False),
         ("DELETE", {"origin": "https://evil.example", "host": "assay.example"}, False),
+        ("POST", {"origin": "http://[::1", "host": "assay.example"}, False),
         ("POST", {"host": "assay.example"}, False),
         ("POST", {"host": "assay.example", "sec-fetch-site": "same-origin"}, True),
         ("POST", {"host": "assay.example", "sec-fetch-site": "same-site"}, False),

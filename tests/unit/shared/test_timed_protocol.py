@@ -109,3 +109,10 @@ async def test_two_requests_of_one_connection_are_answered_although_answers_take
         for _ in range(2):
             writer.write(HEAD % 5 + b"hello")
             assert (await reader.readuntil(b"\r\n\r\n5")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("host", [b"a:b:c", b"a:99999", b"[::1", b"\xff"])
+async def test_a_host_that_is_not_an_address_is_refused(host: bytes) -> None:
+    async with serving(TimedProtocol) as (reader, writer), asyncio.timeout(5):
+        writer.write(b"GET / HTTP/1.1\r\nhost: %b\r\n\r\n" % host)
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
