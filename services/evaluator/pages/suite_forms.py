@@ -8,6 +8,7 @@ from urllib.parse import quote
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict, UploadFile
 from litestar.di import NamedDependency
+from litestar.exceptions import ClientException
 from litestar.params import FromPath, Parameter
 from litestar.response import Redirect
 
@@ -19,6 +20,7 @@ from services.evaluator.suites.domain.table_edit import TableEdit, cell_text
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
 from services.evaluator.suites.service.suite_tables import SuiteTables
+from shared.pages.forms import whole_number
 from shared.security import Key
 
 AnyRequest = Request[Any, Any, Any]
@@ -41,8 +43,11 @@ class TypedTask:
 
     @classmethod
     def of(cls, form: FormMultiDict) -> "TypedTask":
+        """The task of a form; raises `ClientException` where its rows do not have a cell for each column."""
         columns = [str(each) for each in form.getall("column", [])] or ["question", "answer"]
         cells = [[str(cell) for cell in form.getall(f"cell-{place}", [])] for place in range(len(columns))]
+        if len({len(column) for column in cells}) > 1:
+            raise ClientException("each row must have a cell for each column")
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
         texts = {name: str(form.get(name, "")).strip() for name in ("name", "task", "description", "metrics", "weight")}
         return cls(**texts, columns=columns, rows=rows)
@@ -107,7 +112,7 @@ async def save_suite(
     """Save the page of rows as the next revision; what is refused stays typed."""
     form = await request.form()
     typed = TypedTask.of(form)
-    revision = int(str(form.get("revision", "0")) or 0)
+    revision = whole_number(str(form.get("revision", ""))) or 0
     found = await suite_catalog.get(name, request.state.key)
     shown = await rows_page(found, suite_tables, task, page)
     edit = TableEdit(shown.first, len(shown.rows), typed.rows)

@@ -12,7 +12,7 @@ from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest
 from services.review.pairs.baselines import Baselines
 from services.review.pairs.domain.win_rate import win_rates
 from services.review.runs.domain.run import UnknownRun
-from shared.pages.forms import fields, see_other
+from shared.pages.forms import fields, see_other, whole_number
 
 PRODUCTION = "production"
 
@@ -69,7 +69,8 @@ async def _page(
 
 
 def _job_and_step(named: str) -> tuple[str, int]:
-    job_id, _, step = named.rpartition("/")
-    if not job_id or not step.isdecimal():
+    job_id, _, typed_step = named.rpartition("/")
+    step = whole_number(typed_step)
+    if not job_id or step is None:
         raise BadCheckpoint("choose a checkpoint, or write its job and step as in ftjob-1a2b/20")
-    return job_id, int(step)
+    return job_id, step

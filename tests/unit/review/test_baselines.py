@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.testing import AsyncTestClient
 
+from services.review.pages.baselines import BadCheckpoint, _job_and_step
 from services.review.pairs import api as pairs_api
 from services.review.panels.domain.review import review_id
 from services.review.problems import problems
@@ -192,3 +193,9 @@ async def test_the_owner_of_the_job_cannot_choose_a_checkpoint_of_another_person
     )
     answer = await world.client.post(BASELINES, headers=key, json={"job_id": "job-7", "step": 7})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("named", ["job-0/" + "9" * 30, "job-0/" + "9" * 5000, "job-0/²", "job-0/-1", "/5", "job-0"])
+def test_a_checkpoint_whose_step_is_not_a_number_is_refused(named: str) -> None:
+    with pytest.raises(BadCheckpoint):
+        _job_and_step(named)

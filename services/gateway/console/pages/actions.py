@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from services.gateway.common.api.error_responses import encoded
 from services.gateway.common.domain.errors import ApiError
+from shared.pages import forms
 
 
 def whole_number(typed: Mapping[str, str], name: str, default: int = 0) -> int:
     """A field as a number within a signed 64-bit range; `default` where it holds none."""
-    text = typed.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
+    found = forms.whole_number(typed.get(name, ""))
+    return default if found is None else found
 
 
 def status_of(error: ApiError) -> int:
