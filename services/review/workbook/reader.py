@@ -3,15 +3,15 @@
 import io
 from dataclasses import dataclass
 from typing import Any
-from zipfile import BadZipFile
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
+from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.policies.domain.rubric import Rubric
 from services.review.workbook.layout import COMMENT, ID, SCORE, SHEET
 
 MAX_ERRORS = 100
+MAX_DIGITS = 18
 MAX_ROWS = 10_000
 
 
@@ -51,11 +51,15 @@ def read(content: bytes, rubric: Rubric) -> list[FilledRow]:
 
 
 def _sheet(content: bytes) -> Any:
+    if unpacked_bytes(content) > MAX_UNPACKED_BYTES:
+        raise BadWorkbook([{"cell": "", "reason": f"unpacks to more than {MAX_UNPACKED_BYTES} bytes"}])
     try:
         book: Any = load_workbook(io.BytesIO(content))
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise BadWorkbook([{"cell": "", "reason": f"not an Excel workbook (xlsx): {error}"}]) from None
-    return book[SHEET] if SHEET in book.sheetnames else book.worksheets[0]
+        return book[SHEET] if SHEET in book.sheetnames else book.worksheets[0]
+    except Exception as error:
+        # openpyxl raises many kinds of exceptions for broken workbooks.
+        reason = f"not an Excel workbook (xlsx): {type(error).__name__}: {error!s:.300}"
+        raise BadWorkbook([{"cell": "", "reason": reason}]) from None
 
 
 def _columns(sheet: Any, rubric: Rubric) -> dict[str, int]:
@@ -90,12 +94,15 @@ def _id(cell: Any) -> str:
 
 def _level(cell: Any, rubric: Rubric) -> int:
     value = cell.value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
-        value = int(value.strip())
+    typed = value.strip() if isinstance(value, str) else ""
+    if typed.isascii() and typed.isdecimal() and len(typed) <= MAX_DIGITS:
+        value = int(typed)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or value not in rubric.levels:
-        raise _refused(cell, f"must be a whole number from {rubric.lowest} to {rubric.highest}, not {cell.value!r}")
+        raise _refused(
+            cell, f"must be a whole number from {rubric.lowest} to {rubric.highest}, not {cell.value!r:.100}"
+        )
     return value
 
 

@@ -25,3 +25,8 @@ def test_a_row_without_text_is_removed_and_new_rows_stand_at_their_place():
     found = edited(ROWS, TableEdit(2, 2, [empty, typed(ROWS[3]), new, empty]))
     assert [row["question"] for row in found] == ["q0", "q1", "q3", "new?"]
     assert found[-1] == {"question": "new?", "answer": "yes"}
+
+
+def test_a_cell_that_is_nested_too_deeply_to_be_json_stays_text():
+    deep = "[" * 100_000
+    assert edited(ROWS, TableEdit(0, 1, [{**typed(ROWS[0]), "choices": deep}]))[0]["choices"] == deep

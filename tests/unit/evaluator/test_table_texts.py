@@ -67,3 +67,12 @@ def test_questions_of_a_request_are_split_at_line_ends_alone_and_need_an_answer(
     with pytest.raises(CannotBeScored, match="line 2: the answer is empty or NaN") as refused:
         read_items(f'{good}\n{{"question": "q", "answer": {answer}}}\n'.encode())
     assert refused.value.code == "bad_row"
+
+
+@pytest.mark.parametrize("row", [r'{"question": "\ud800"}', r'{"a": {"b": ["\udfff"]}}', r'{"\ud800": 1}'])
+def test_a_row_with_half_a_surrogate_pair_is_refused_and_named(row: str) -> None:
+    good = r'{"question": "\ud83d\ude00", "answer": "a"}'
+    assert read_table(good.encode(), "jsonl")[0]["question"] == "\N{GRINNING FACE}"
+    for content, format in ((f"{good}\n{row}\n", "jsonl"), (f"[{good}, {row}]", "json")):
+        with pytest.raises(CannotBeScored, match="row 2 has text that is not valid Unicode"):
+            read_table(content.encode(), "jsonl" if format == "jsonl" else "json")

@@ -62,6 +62,10 @@ def test_an_excel_file_and_json_lines_are_read_too() -> None:
         (b"", "jsonl", 0, ""),
         (b"PK", "xlsx", 0, ""),
         (b"prompt\n\xff\n", "csv", 0, ""),
+        (b"prompt\n" + b"x" * 300_000 + b"\n", "csv", 0, ""),
+        (b"prompt,score.accuracy\na," + b"9" * 5000 + b"\n", "csv", 1, "score.accuracy"),
+        (b"[" * 100_000, "jsonl", 1, ""),
+        (b'{"prompt":' + b'{"a":' * 100_000, "jsonl", 1, ""),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_by_row_and_column(content, format, row, column) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import load_workbook
@@ -67,7 +68,7 @@ def test_a_half_filled_and_sorted_workbook_gives_the_filled_items_by_id() -> Non
     assert found["item-1"].comment == "x"
 
 
-@pytest.mark.parametrize("bad", ["4,0", "five", date(2026, 4, 5), 6, 0, 3.5, True, "=2+2"])
+@pytest.mark.parametrize("bad", ["4,0", "five", date(2026, 4, 5), 6, 0, 3.5, True, "=2+2", "9" * 5000])
 def test_a_cell_that_is_not_a_score_is_refused_by_its_address(bad) -> None:
     content = filled(write([item("a"), item("b")], RUBRIC), B3=bad, C3=4, D3=4)
     with pytest.raises(BadWorkbook, match=r"^B3: must be a whole number from 1 to 5") as refused:
@@ -91,10 +92,26 @@ def test_half_an_item_a_doubled_id_an_id_made_a_number_and_merged_cells_are_refu
         read(saved(book), RUBRIC)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"a,b\n1,2\n"])
+def packed(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as packing:
+        for name, text in files.items():
+            packing.writestr(name, text)
+    return content.getvalue()
+
+
+BROKEN = packed(**{"[Content_Types].xml": b"<a>", "xl/workbook.xml": b"<a>"})
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"a,b\n1,2\n", BROKEN, packed()])
 def test_what_is_not_a_workbook_is_refused(content) -> None:
     with pytest.raises(BadWorkbook, match="not an Excel workbook"):
         read(content, RUBRIC)
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() -> None:
+    with pytest.raises(BadWorkbook, match="unpacks to more than"):
+        read(packed(**{"xl/workbook.xml": b"<a>" + b" " * (65 * 1024**2)}), RUBRIC)
 
 
 def test_formulas_in_answers_are_text() -> None:

@@ -79,7 +79,18 @@ def _under_header(lines: Iterator[Any]) -> Rows:
 def _objects(found: list[Any]) -> Rows:
     if wrong := next((number for number, row in enumerate(found, start=1) if not isinstance(row, dict)), None):
         raise CannotBeScored("bad_table", f"row {wrong} is not a JSON object")
+    if broken := next((number for number, row in enumerate(found, start=1) if not _is_unicode(row)), None):
+        raise CannotBeScored("bad_table", f"row {broken} has text that is not valid Unicode: half a surrogate pair")
     return found
+
+
+def _is_unicode(row: dict[str, Any]) -> bool:
+    """False for what JSON can escape and nothing can store, send or show."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _READERS: dict[str, Callable[[bytes], Rows]] = {"csv": _csv, "jsonl": _jsonl, "json": _json, "xlsx": _xlsx}

@@ -56,6 +56,6 @@ def _value(text: str, as_json: bool) -> Any:
     if as_json:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return text if text.strip() else ""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from python_calamine import CalamineError, CalamineWorkbook
 
+from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.questions.domain.question_set import BadQuestions, Question, check_questions
 
 Format = Literal["jsonl", "csv", "xlsx"]
@@ -16,6 +17,7 @@ SCORE = "score."
 COLUMNS = ("id", "prompt", "expected", "tags", "answer")
 SYNONYMS = {"question": "prompt", "input": "prompt", "reference": "expected", "output": "expected"}
 MAX_ERRORS = 100
+MAX_DIGITS = 18
 
 
 def read_questions(content: bytes, format: Format) -> list[Question]:
@@ -47,7 +49,7 @@ def _json_rows(content: bytes) -> Iterator[dict[str, Any]]:
     for number, line in enumerate((each for each in content.split(b"\n") if each.strip()), start=1):
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _refused(number, "", f"not JSON: {error}") from None
         if not isinstance(row, dict):
             raise _refused(number, "", "not a JSON object")
@@ -62,10 +64,15 @@ def _csv_rows(content: bytes) -> Iterator[dict[str, Any]]:
         raise _refused(0, "", f"not UTF-8: {error}") from None
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
-    yield from _table_rows(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    try:
+        yield from _table_rows(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise _refused(0, "", f"not CSV: {error}") from None
 
 
 def _xlsx_rows(content: bytes) -> Iterator[dict[str, Any]]:
+    if unpacked_bytes(content) > MAX_UNPACKED_BYTES:
+        raise _refused(0, "", f"unpacks to more than {MAX_UNPACKED_BYTES} bytes")
     try:
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
     except (CalamineError, OSError, ValueError) as error:
@@ -98,8 +105,8 @@ def _row(number: int, cells: dict[str, str]) -> dict[str, Any]:
         row["tags"] = tags
     scores = {name.removeprefix(SCORE): cell for name, cell in cells.items() if name.startswith(SCORE) and cell}
     for name, cell in scores.items():
-        if not cell.isascii() or not cell.isdecimal():
-            raise _refused(number, SCORE + name, f"must be a whole number, not {cell!r}")
+        if not cell.isascii() or not cell.isdecimal() or len(cell) > MAX_DIGITS:
+            raise _refused(number, SCORE + name, f"must be a whole number, not {cell!r:.100}")
     return {**row, "scores": {name: int(cell) for name, cell in scores.items()}}
 
 
