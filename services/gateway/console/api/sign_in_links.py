@@ -17,7 +17,7 @@ AnyRequest = Request[Any, Any, Any]
 @post("/", status_code=201, operation_class=asks_for(SignInLinkRequest, optional=True))
 async def create(request: AnyRequest, sign_in_links: NamedDependency[SignInLinks]) -> dict[str, Any]:
     """Make a link that signs the caller, or the owner of `key_id`, in to the console once."""
-    asked = SignInLinkRequest.model_validate(await optional_json_body(request) or {})
+    asked = SignInLinkRequest.model_validate(await optional_json_body(request))
     secret, link = await sign_in_links.create(asked, request.state.key)
     request.state.object_id = link.key_id
     return {
