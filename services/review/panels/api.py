@@ -104,8 +104,14 @@ async def undo(
 
 
 @get("/reviews/{review_id:str}/progress")
-async def own_progress(request: AnyRequest, review_id: FromPath[str], progress: NamedDependency[Progress]) -> OwnView:
+async def own_progress(
+    request: AnyRequest,
+    review_id: FromPath[str],
+    assignments: NamedDependency[Assignments],
+    progress: NamedDependency[Progress],
+) -> OwnView:
     """How far you are."""
+    await assignments.review(review_id)
     return OwnView.of(await progress.own(review_id, caller_of(request), time.time()))
 
 

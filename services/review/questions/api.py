@@ -43,7 +43,7 @@ class QuestionSetView(BaseModel):
 class BadAnswer(StrictModel):
     """A prompt and a production answer that was bad, with what would have been right if known."""
 
-    prompt: Text | list[dict[str, Any]]
+    prompt: Annotated[Text | list[dict[str, Any]], Field(min_length=1)]
     answer: Text
     expected: Text = ""
     tags: tuple[Tag, ...] = Field(default=("production",), max_length=20)

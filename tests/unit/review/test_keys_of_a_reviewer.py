@@ -31,6 +31,7 @@ def test_two_keys_of_one_person_give_one_set_of_scores(tmp_path: Path) -> None:
         assert phone.post(f"{REVIEW}/next").json()["item"] is None
         assert laptop.post(f"{REVIEW}/next").json()["item"] is None
         assert laptop.get(f"{REVIEW}/progress").json()["done"] == 3
+        assert laptop.get("/v1/reviews/review-none/progress").status_code == 404
         admin = {"authorization": f"Bearer {site.keyring.create('lead', ('admin',))}"}
         panel = httpx.get(f"{site.url}{REVIEW}/panel", headers=admin).json()
         assert panel["done_by_reviewer"] == {own.id: 3}

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from pydantic import ValidationError
 
 from services.review.ownership import Caller, NotOwner
 from services.review.panels.answer_requests import AnswerRequests, Asked
 from services.review.panels.app import Records
 from services.review.policies.domain.policy import Policy
+from services.review.questions.api import BadAnswer
 from services.review.questions.catalog import QuestionCatalog
 from services.review.questions.domain.question_set import BadQuestions, Question, QuestionSet, Revision
 from services.review.questions.domain.table import read_questions
@@ -62,6 +64,8 @@ def test_an_excel_file_and_json_lines_are_read_too() -> None:
         (b"", "jsonl", 0, ""),
         (b"PK", "xlsx", 0, ""),
         (b"prompt\n\xff\n", "csv", 0, ""),
+        (b'{"prompt": "a"}\n{"prompt": ""}\n', "jsonl", 2, "prompt"),
+        (b'{"prompt": []}\n', "jsonl", 1, "prompt"),
         (b"prompt\n" + b"x" * 300_000 + b"\n", "csv", 0, ""),
         (b"prompt,score.accuracy\na," + b"9" * 5000 + b"\n", "csv", 1, "score.accuracy"),
         (b"[" * 100_000, "jsonl", 1, ""),
@@ -78,6 +82,12 @@ def test_a_table_that_cannot_be_used_is_refused_by_row_and_column(content, forma
 def catalog(tmp_path: Path) -> QuestionCatalog:
     store = MemoryStore("review")
     return QuestionCatalog(sets=store.collection("sets", QuestionSet), files=Artifacts(str(tmp_path)))
+
+
+@pytest.mark.parametrize("prompt", ["", []])
+def test_a_bad_answer_without_a_prompt_is_refused(prompt) -> None:
+    with pytest.raises(ValidationError):
+        BadAnswer(prompt=prompt, answer="a")
 
 
 async def test_a_set_has_revisions_and_only_its_owner_changes_it(catalog: QuestionCatalog) -> None:

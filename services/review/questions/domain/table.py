@@ -30,7 +30,9 @@ def read_questions(content: bytes, format: Format) -> list[Question]:
     errors: list[dict[str, Any]] = []
     for number, row in enumerate(rows(content), start=1):
         try:
-            questions.append(Question.model_validate({"id": f"q-{number}", **row}))
+            questions.append(question := Question.model_validate({"id": f"q-{number}", **row}))
+            if not question.prompt:
+                errors.append({"row": number, "column": "prompt", "reason": "empty"})
         except ValidationError as error:
             errors.extend(
                 {"row": number, "column": ".".join(map(str, each["loc"])), "reason": each["msg"]}
