@@ -235,19 +235,3 @@ async def test_the_api_answers_403_for_a_suite_above_the_limit(service: Service)
     assert refused.status_code == 403
     assert "max_suites" in refused.json()["detail"]
     assert (await service.call("owner", "PUT", "/shop", json=content("fuzzy"))).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ('{"rows": [{"question": "q", "answer": 18446744073709551616}]}', "does not fit into 64 bits"),
-        ('{"rows": [{"question": "q", "answer": -1000000000000000000000000000000}]}', "does not fit into 64 bits"),
-        (r'{"rows": [{"question": "q", "a\u0000": "a"}]}', "holds the character NUL"),
-        ("[" * 300 + "]" * 300, "nested deeper than 50 levels"),
-    ],
-)
-async def test_what_no_database_keeps_is_refused(service: Service, more: str, reason: str) -> None:
-    body = f'{{"tasks": [{{"name": "faq", "metrics": ["exact_match"], "data": {more}}}]}}'
-    refused = await service.call("owner", "PUT", "/shop", content=body)
-    assert refused.status_code == 400
-    assert reason in refused.text
