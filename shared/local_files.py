@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 _CHUNK_BYTES = 1024 * 1024
@@ -14,15 +15,20 @@ def write(source: Path, target: str) -> None:
     temporary = f"{target}.{uuid4().hex}.part"
     try:
         with source.open("rb") as reader, open(temporary, "wb") as writer:
-            shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
-            writer.flush()
-            os.fsync(writer.fileno())
+            copy(reader, writer)
         os.replace(temporary, target)
     except BaseException:
         # On a full disk the piece would keep its space.
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def copy(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy the rest of a file; it is on the disk when this returns."""
+    shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
+    writer.flush()
+    os.fsync(writer.fileno())
 
 
 def linked(source: str, target: Path) -> bool:

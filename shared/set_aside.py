@@ -60,13 +60,15 @@ def put_back(fs: Any, path: str, *, local: bool) -> None:
             SetAside(fs, path, aside, local).put_back()
 
 
-class Files(Protocol):
-    """A store of artifacts."""
+class DeletableFiles(Protocol):
+    """Artifacts that can be deleted."""
 
     def set_aside(self, artifact: Artifact) -> SetAside | None: ...
 
 
-async def delete_unneeded(files: Files, artifact: Artifact, is_needed: Callable[[Artifact], Awaitable[bool]]) -> None:
+async def delete_unneeded(
+    files: DeletableFiles, artifact: Artifact, is_needed: Callable[[Artifact], Awaitable[bool]]
+) -> None:
     """Delete an artifact unless something refers to it.
 
     Code that stores equal content meanwhile must save what refers to it, then ask whether the content is there, and

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import fsspec
 
+from shared import local_files
 from shared.artifacts import Artifacts
 
 _CHUNK_BYTES = 1024 * 1024
@@ -40,9 +41,7 @@ class UploadStaging:
             return
         with source.open("rb") as reader, _created(target) as writer:
             try:
-                shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
-                writer.flush()
-                os.fsync(writer.fileno())
+                local_files.copy(reader, writer)
             except BaseException:
                 # On a full disk the piece would keep its space.
                 self.remove(group, piece)

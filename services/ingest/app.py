@@ -66,7 +66,7 @@ def build(settings: Settings) -> Litestar:
     rendered = store.collection("renderings", Rendering, indexes=RENDERING_INDEXES)
     used = store.collection("used_files", UsedFile, indexes=[])
     unsaved = UnsavedResults(store.collection("unsaved_results", UnsavedResult, few=True), artifacts)
-    cleanup = ArtifactCleanup(kept, rendered, used, unsaved, artifacts)
+    cleanup = ArtifactCleanup(datasets=kept, renderings=rendered, used=used, unsaved=unsaved, files=artifacts)
     datasets = Datasets(
         datasets=kept,
         series=Series(kept, store.collection("series_numbers", SeriesNumber, indexes=[])),
@@ -78,7 +78,9 @@ def build(settings: Settings) -> Litestar:
         deleted_files=store.collection("deleted_files", DeletedFile, indexes=[]),
         unsaved=unsaved,
     )
-    renderings = Renderings(rendered, kept, templates, worker, used, unsaved)
+    renderings = Renderings(
+        renderings=rendered, datasets=kept, templates=templates, renderer=worker, used=used, unsaved=unsaved
+    )
     outcomes = store.collection("outcomes", Outcome, indexes=[])
     restoration = Restoration(templates.versions, kept, outcomes, datasets.deleted_files, artifacts)
     handlers.subscribe(bus, datasets, suites, pools, renderings, restoration)

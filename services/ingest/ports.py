@@ -6,7 +6,6 @@ from pydantic import BaseModel
 
 from services.ingest.report import Report
 from shared.events import Artifact, DatasetUploaded, Failure, PromptTemplate, Splits
-from shared.set_aside import SetAside
 
 
 class SuiteToCompare(BaseModel):
@@ -70,12 +69,6 @@ class Files(Protocol):
     def fetch_file(self, artifact: Artifact, target: Any) -> None: ...
 
     def open(self, artifact: Artifact) -> Any: ...
-
-
-class DeletableFiles(Protocol):
-    """Artifacts that can be deleted."""
-
-    def set_aside(self, artifact: Artifact) -> SetAside | None: ...
 
 
 class LookedUpFiles(Protocol):

@@ -7,6 +7,7 @@ import fsspec
 
 from shared.artifacts import Artifacts
 from shared.backup.contents import BackupError
+from shared.set_aside import SUFFIX
 
 _DIGEST_CHARACTERS = 64
 
@@ -15,13 +16,17 @@ def save_artifacts(root: str, folder: Path) -> int:
     """Copy all complete artifacts to `folder`; their number. Pieces of unfinished uploads are left out."""
     fs: Any
     fs, path = fsspec.core.url_to_fs(root)  # type: ignore[reportUnknownMemberType]
-    names = [name for name in fs.find(f"{path}/sha256") if len(PurePosixPath(name).name) == _DIGEST_CHARACTERS]
-    for name in names:
-        digest = PurePosixPath(name).name
+    found: dict[str, str] = {}
+    for name in fs.find(f"{path}/sha256"):
+        digest, dot, rest = PurePosixPath(name).name.partition(".")
+        # What an interrupted deletion has set aside may be needed: readers put it back.
+        if len(digest) == _DIGEST_CHARACTERS and (not dot or (rest.endswith(SUFFIX) and digest not in found)):
+            found[digest] = name
+    for digest, name in found.items():
         target = folder / digest[:2] / digest
         target.parent.mkdir(parents=True, exist_ok=True)
         fs.get_file(name, str(target))
-    return len(names)
+    return len(found)
 
 
 def restore_artifacts(folder: Path, store: Artifacts, expected: int) -> None:

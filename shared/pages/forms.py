@@ -11,11 +11,6 @@ async def fields(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {name: value.strip() for name, value in (await request.form()).items() if isinstance(value, str)}
 
 
-def whole_number(text: str) -> int | None:
-    """A typed number that a signed 64-bit integer holds; None where the text is not one."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 def see_other(path: str, **query: str) -> Response[bytes]:
     """Send the browser to a page, so that a reload does not repeat the action; empty values are left out."""
     shown = {name: value for name, value in query.items() if value}

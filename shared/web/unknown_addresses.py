@@ -12,7 +12,7 @@ _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
 def unknown_addresses(handlers: Mapping[Any, Any], page_errors: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The exception handlers of an application, which answer also in place of its pages that do not exist."""
+    """`handlers`; below `/console/`, 404 and 405 are pages."""
     if not page_errors:
         return dict(handlers)
     others = handlers.get(HTTPException, _problem)

@@ -86,7 +86,17 @@ class DataPages:
         deleted = self.store.collection("deleted_files", DeletedFile)
         preparer = InProcess(self.artifacts)
         series = Series(datasets, self.store.collection("series_numbers", SeriesNumber))
-        self.datasets = Datasets(datasets, series, self.templates, suites, pools, preparer, cleanup, deleted, unsaved)
+        self.datasets = Datasets(
+            datasets=datasets,
+            series=series,
+            templates=self.templates,
+            suites=suites,
+            pools=pools,
+            preparer=preparer,
+            cleanup=cleanup,
+            deleted_files=deleted,
+            unsaved=unsaved,
+        )
         resources = Resources(
             settings=GatewaySettings(common=common),
             store=cast(Any, self.gateway_store),

@@ -20,8 +20,8 @@ from services.evaluator.suites.domain.table_edit import TableEdit, cell_text
 from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_plan import format_of
 from services.evaluator.suites.service.suite_tables import SuiteTables
-from shared.pages.forms import whole_number
 from shared.security import Key
+from shared.whole_number import whole_number
 
 AnyRequest = Request[Any, Any, Any]
 NEW_ROWS = 5

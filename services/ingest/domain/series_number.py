@@ -1,4 +1,4 @@
-"""The number of a version of a series, which one file has."""
+"""Reserves a version number of a series for one file."""
 
 from pydantic import BaseModel
 

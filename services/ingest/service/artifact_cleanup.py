@@ -7,11 +7,10 @@ from typing import Any
 from services.ingest.domain.dataset import Dataset
 from services.ingest.domain.rendering import Rendering
 from services.ingest.domain.used_file import UsedFile
-from services.ingest.ports import DeletableFiles
 from services.ingest.report import Report
 from services.ingest.service.unsaved_results import UnsavedResults
 from shared.events import Artifact, Splits
-from shared.set_aside import delete_unneeded
+from shared.set_aside import DeletableFiles, delete_unneeded
 from shared.store import Collection
 
 _REPORT = ("rows", "fields", "index", "findings")

@@ -26,6 +26,9 @@ from shared.events import (
 )
 from shared.store import Collection, Cursor, Page
 
+# How often a file is checked again because its series has a newer version by now.
+_ROUNDS = 3
+
 
 @dataclass(frozen=True)
 class Datasets:
@@ -46,12 +49,17 @@ class Datasets:
         if upload.purpose != "fine-tune":
             return
         template = await self._template(upload)
-        # Checked again when another process has made a newer version of the series meanwhile, to compare with that.
+        rounds = 0
         while await self.datasets.get(upload.file_id) is None:
+            rounds += 1
             previous = await self.series.newest(upload)
             result = await self._prepared(upload, template, previous)
             # A refused file takes no number from the next version.
-            number = following(previous) if result.splits is None else await self.series.claim(upload, previous)
+            number = following(previous)
+            if result.splits is not None:
+                # Checked again when another process has made a newer version meanwhile, to compare with that; but not
+                # for ever, where small files come faster than a large one is checked.
+                number = await self.series.claim(upload, previous, if_newest=rounds < _ROUNDS)
             if number is not None:
                 await self._save(upload, template, result, number, previous)
                 break
@@ -96,6 +104,8 @@ class Datasets:
         """Delete the dataset of a file that was deleted, now or once its check has ended."""
         await self.deleted_files.create(DeletedFile(id=event.file_id))
         await self.delete(event.file_id)
+        # Of a check that was interrupted, and fails when it is repeated.
+        await self.unsaved.saved(event.file_id)
 
     async def _template(self, upload: DatasetUploaded) -> PromptTemplate | None:
         asked = upload.options.template

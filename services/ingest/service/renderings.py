@@ -52,14 +52,16 @@ class Renderings:
         failure = Failure(code="file_deleted", message=f"the file {file_id} was deleted before its rows were rendered")
         for asked in await self.renderings.find(file_id=file_id):
             await self._finish(asked, DatasetRendered(job_id=asked.job_id, file_id=file_id, error=failure))
+            await self.unsaved.saved(asked.id)
 
     async def _render(self, asked: Rendering) -> None:
         known = await self.renderings.get(asked.id)
         dataset = await self.datasets.get(asked.file_id)
         # The jobs of a file that was refused fail by that.
-        if known is None or known.done is not None or dataset is None or dataset.ready is None:
+        if known is None or dataset is None or dataset.ready is None:
             return
-        await self._finish(asked, await self._rendered(asked, dataset))
+        if known.done is None:
+            await self._finish(asked, await self._rendered(asked, dataset))
         await self.unsaved.saved(asked.id)
 
     async def _finish(self, asked: Rendering, done: DatasetRendered) -> None:

@@ -23,15 +23,16 @@ class Series:
         found = await self.datasets.find(**series, newest_first="number", limit=1)
         return found[0] if found else None
 
-    async def claim(self, upload: DatasetUploaded, previous: Dataset | None) -> int | None:
-        """The number of a file that was compared with `previous`; None if that is no longer the newest version.
+    async def claim(self, upload: DatasetUploaded, previous: Dataset | None, *, if_newest: bool) -> int | None:
+        """The next free number for a file that was compared with `previous`.
 
-        The same file gets its number again. One that was claimed by a check that did not end is left out.
+        With `if_newest`, None if `previous` is no longer the newest version. The same file gets its number again. One
+        that was claimed by a check that did not end, or is about to, is left out.
         """
         number = following(previous)
         while upload.dataset:
             newest = await self.newest(upload)
-            if (newest and newest.id) != (previous and previous.id):
+            if if_newest and (newest and newest.id) != (previous and previous.id):
                 return None
             claim = SeriesNumber(id=number_id(upload.owner, upload.dataset, number), file_id=upload.file_id)
             if await self.numbers.create(claim) or await self.numbers.get(claim.id) == claim:

@@ -16,7 +16,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class UnsavedResults:
-    """Equal content is stored once: a dataset that is deleted meanwhile would take the content of a new one along."""
+    """Equal content is stored once: deleting a dataset could otherwise delete content that a new one uses."""
 
     results: Collection[UnsavedResult]
     files: LookedUpFiles

@@ -12,7 +12,8 @@ from services.review.pages.rendering import PAGES, REFUSALS, AnyRequest
 from services.review.pairs.baselines import Baselines
 from services.review.pairs.domain.win_rate import win_rates
 from services.review.runs.domain.run import UnknownRun
-from shared.pages.forms import fields, see_other, whole_number
+from shared.pages.forms import fields, see_other
+from shared.whole_number import whole_number
 
 PRODUCTION = "production"
 

@@ -9,9 +9,9 @@ from openpyxl import load_workbook
 from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.policies.domain.rubric import Rubric
 from services.review.workbook.layout import COMMENT, ID, SCORE, SHEET
+from shared.whole_number import whole_number
 
 MAX_ERRORS = 100
-MAX_DIGITS = 18
 MAX_ROWS = 10_000
 
 
@@ -93,10 +93,7 @@ def _id(cell: Any) -> str:
 
 
 def _level(cell: Any, rubric: Rubric) -> int:
-    value = cell.value
-    typed = value.strip() if isinstance(value, str) else ""
-    if typed.isascii() and typed.isdecimal() and len(typed) <= MAX_DIGITS:
-        value = int(typed)
+    value = whole_number(cell.value.strip()) if isinstance(cell.value, str) else cell.value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or value not in rubric.levels:

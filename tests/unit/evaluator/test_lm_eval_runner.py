@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from lm_eval import simple_evaluate
+from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
+from services.evaluator.scoring.adapters.engine_lm import EngineLM
 from services.evaluator.scoring.domain.answer import Answer, TokenStep
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import EngineUnavailable
@@ -302,6 +304,13 @@ async def test_the_first_question_after_the_same_examples_is_answered_before_the
     await run(engine, folder, "choice_texts")
     assert len({prompt for prompt in engine.asked if prompt.endswith("Answer:")}) == len(CHOICE_ROWS)
     assert engine.answered_before[:2] == (0, 1)
+
+
+async def test_a_continuation_without_tokens_is_certain(folder: Path) -> None:
+    async with AnswerCollector(HarnessLetters(seed=3), 8, 5).model("base", None) as model:
+        harness = EngineLM(HarnessLetters(seed=3), model, asyncio.get_running_loop())
+        [found] = await asyncio.to_thread(harness.loglikelihood, [Instance("loglikelihood", {}, ("Yes", ""), 0)])
+    assert found == (0.0, True)
 
 
 class AskedByName(HarnessLetters):

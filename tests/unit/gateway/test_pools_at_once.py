@@ -84,3 +84,33 @@ async def test_an_engine_that_is_given_to_two_pools_at_once_belongs_to_one_at_mo
     assert list(kept.values()).count([ENGINE]) == 2 - len(refused)
     if known and results[0] in refused:
         assert kept[BASE] == known
+
+
+class TakenMeanwhile(Pools):
+    """While a change of the pool is being written, something else happens."""
+
+    meanwhile: Any = None
+
+    async def listed(self) -> list[Pool]:
+        found = await super().listed()
+        if (happens := TakenMeanwhile.meanwhile) is not None:
+            TakenMeanwhile.meanwhile = None
+            await happens()
+        return found
+
+
+async def test_a_change_that_is_taken_back_restores_no_engine_that_another_pool_has_by_now() -> None:
+    store = MemoryStore("gateway")
+    here, there = pools(store, kind=TakenMeanwhile), pools(store)
+    await here.views.create(Pool(id=BASE, at=1.0, replicas=["http://old:8000"]))
+
+    async def other_pool_takes_both() -> None:
+        await there.views.create(Pool(id="other", at=2.0, replicas=[ENGINE, "http://old:8000"]))
+
+    TakenMeanwhile.meanwhile = other_pool_takes_both
+    with pytest.raises(BadRequest, match="belongs to the pool 'other'"):
+        await here.put(BASE, [ENGINE])
+    assert {pool.id: pool.replicas for pool in await there.listed()} == {
+        BASE: [],
+        "other": [ENGINE, "http://old:8000"],
+    }

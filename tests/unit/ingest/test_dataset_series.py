@@ -96,7 +96,7 @@ async def test_the_same_file_that_is_checked_twice_at_once_is_one_version(ingest
 async def test_a_number_that_was_taken_for_a_check_that_did_not_end_is_left_out(ingest, preparer) -> None:
     await checked(ingest, "f1")
     killed = ingest.upload("killed", b"killed", dataset=SERIES)
-    assert await ingest.datasets.series.claim(killed, await ingest.datasets.get("f1")) == 2
+    assert await ingest.datasets.series.claim(killed, await ingest.datasets.get("f1"), if_newest=True) == 2
     assert (await checked(ingest, "f2")).number == 3
     # The killed check is repeated.
     assert (await checked(ingest, "killed")).number == 4
@@ -105,7 +105,7 @@ async def test_a_number_that_was_taken_for_a_check_that_did_not_end_is_left_out(
 async def test_the_check_that_took_a_number_before_it_was_killed_keeps_it(ingest) -> None:
     await checked(ingest, "f1")
     killed = ingest.upload("killed", b"killed", dataset=SERIES)
-    assert await ingest.datasets.series.claim(killed, await ingest.datasets.get("f1")) == 2
+    assert await ingest.datasets.series.claim(killed, await ingest.datasets.get("f1"), if_newest=True) == 2
     assert (await checked(ingest, "killed")).number == 2
 
 
@@ -134,3 +134,29 @@ async def test_other_owners_and_series_have_numbers_of_their_own(ingest) -> None
     assert (await ingest.checked("f3", b"f3", dataset="other")).number == 1
     assert (await ingest.checked("f4", b"f4")).number == 1
     assert (await ingest.checked("f5", b"f5")).number == 1
+
+
+async def test_a_slow_check_ends_although_its_series_gets_newer_versions_all_the_time(
+    ingest: Ingest, replica: Ingest, preparer: Preparer
+) -> None:
+    async def add(number: int) -> None:
+        await checked(replica, f"small-{number}")
+        if number < 9:
+            preparer.others.append(lambda: add(number + 1))
+
+    prepare = preparer.prepare
+
+    async def one_more_each_time(request: PreparationRequest) -> PreparationResult:
+        now, preparer.others = preparer.others, []
+        result = await prepare(request)
+        for other in now:
+            await other()
+        return result
+
+    preparer.prepare = one_more_each_time  # type: ignore[method-assign]
+    preparer.others.append(lambda: add(1))
+    large = await checked(ingest, "large")
+    found = await versions(ingest)
+    assert len(preparer.compared) == 3
+    assert large.number == 4
+    assert sorted(number for number, _previous in found.values()) == [1, 2, 3, 4]

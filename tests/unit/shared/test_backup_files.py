@@ -34,6 +34,16 @@ def test_artifacts_are_restored_under_their_digests_without_pieces_of_unfinished
     assert restored.read(stored) == b"content"
 
 
+def test_an_artifact_whose_deletion_was_interrupted_is_saved(tmp_path: Path) -> None:
+    store = Artifacts(str(tmp_path / "store"))
+    stored = store.put_bytes(b"content")
+    store.set_aside(stored)
+    assert save_artifacts(str(tmp_path / "store"), tmp_path / "backup") == 1
+    restored = Artifacts(str(tmp_path / "other"))
+    restore_artifacts(tmp_path / "backup", restored, 1)
+    assert restored.read(stored) == b"content"
+
+
 def test_a_damaged_artifact_is_refused_and_not_stored_under_its_old_digest(tmp_path: Path) -> None:
     store = Artifacts(str(tmp_path / "store"))
     stored = store.put_bytes(b"content")

@@ -121,7 +121,7 @@ class EngineLM(TemplateLM):
         self, text: str, context: list[int], continuations: list[list[int]]
     ) -> list[tuple[float, bool]]:
         stepped = [_Continuation(each) for each in continuations if not self._is_read(context, each)]
-        if stepped:
+        if any(each.rest for each in stepped):
             async with self._examples.after_the_first(text):
                 await self._measure_greedy(context, stepped)
         await self._measure_all(context, stepped)

@@ -5,7 +5,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.evaluator.suites.domain.storable_json import StorableJson
 from services.evaluator.suites.domain.suite_errors import SuiteChanged
 from services.evaluator.suites.domain.task import LONGEST_NAME, NAME
 from shared.events import Artifact, SuiteDeleted, SuitePublished
@@ -21,7 +20,7 @@ class SuiteContent(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str = Field(default="", max_length=4000)
-    tasks: tuple[StorableJson, ...] = Field(min_length=1, max_length=MAX_TASKS)
+    tasks: tuple[dict[str, Any], ...] = Field(min_length=1, max_length=MAX_TASKS)
     readers: tuple[str, ...] = Field(default=(), max_length=100)
     """Ids of keys that may see and use the suite besides its owner; `*` stands for all keys."""
 

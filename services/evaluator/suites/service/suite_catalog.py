@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.scoring.ports import Files
+from services.evaluator.suites.domain.storable_json import require_storable
 from services.evaluator.suites.domain.suite import (
     MAX_REVISIONS,
     FolderSuite,
@@ -225,6 +226,7 @@ class SuiteCatalog:
             raise SuiteRefused(f"{name} is a file in a folder of the server; it cannot be changed by HTTP")
         for task_name, raw in zip(task_names(content.tasks), content.tasks, strict=True):
             try:
+                require_storable(raw)
                 task = read_task(raw)
                 _require_own_tables(task)
                 await self.task_check.check(task)

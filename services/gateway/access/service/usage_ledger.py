@@ -66,7 +66,7 @@ class UsageLedger:
     looked_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     usage_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Another one, so that chat requests never wait for usage to be written."""
+    """Held while usage is written; `lock` is another one, so that chat requests do not wait."""
 
     async def admit(self, key: Key, tokens: int) -> Permit:
         """Let a request in that may use so many tokens; raises `RateLimited`."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from services.gateway.common.api.error_responses import encoded
 from services.gateway.common.domain.errors import ApiError
-from shared.pages import forms
+from shared.whole_number import whole_number as read_number
 
 
 def whole_number(typed: Mapping[str, str], name: str, default: int = 0) -> int:
     """A field as a number within a signed 64-bit range; `default` where it holds none."""
-    found = forms.whole_number(typed.get(name, ""))
+    found = read_number(typed.get(name, ""))
     return default if found is None else found
 
 

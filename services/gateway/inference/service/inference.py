@@ -109,7 +109,7 @@ class Inference:
             tried.append(replica.url)
             if served := await self.requests.send(replica, target, request):
                 return served
-            if target.loaded not in replica.loaded:
+            if len(tried) < TRIES and target.loaded not in replica.loaded:
                 # The engine has lost the version, for example because another gateway unloaded it.
                 await self._make_available(target)
         return None

@@ -128,10 +128,15 @@ class Pools:
         return {url: pool.id for pool in await self.listed() if pool.id != base for url in pool.replicas}
 
     async def _take_back(self, changed: Pool, before: Pool, author: str) -> None:
+        taken = await self._taken(changed.id)
+
         def decide(known: Pool) -> tuple[Pool, list[PoolChanged]] | None:
-            if known.removed or known.replicas != changed.replicas:
+            # Somebody may have changed the pool since: then it loses only what another pool has.
+            kept = before if known.replicas == changed.replicas else known
+            urls = [url for url in kept.replicas if url not in taken]
+            if known.removed or urls == known.replicas:
                 return None
-            return self._changed(known, author, replicas=before.replicas, removed=before.removed)
+            return self._changed(known, author, replicas=urls, removed=kept.removed)
 
         await self.views.change(changed.id, decide)
 

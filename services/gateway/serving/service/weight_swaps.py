@@ -80,11 +80,12 @@ class WeightSwaps:
                     await self.leases.during(pool, replica.url, self._replace(pool, replica, deployment.candidate))
             except LeaseLost as lost:
                 _log.error("another gateway may replace these weights now", pool=pool, error=str(lost))
+                await self.leases.let_go_engine(pool, replica.url)
                 return
             except FAILURES as failure:
                 error = failure
-            await self.leases.let_go_engine(pool, replica.url)
             await report(deployment, replica, error)
+            await self.leases.let_go_engine(pool, replica.url)
             if error:
                 break
         await self.leases.let_go(pool)
@@ -144,4 +145,7 @@ def _used(folder: Path) -> bool:
         os.utime(folder)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        # Another user's gateway made it.
+        return folder.exists()
     return True

@@ -11,13 +11,13 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.questions.domain.question_set import BadQuestions, Question, check_questions
+from shared.whole_number import whole_number
 
 Format = Literal["jsonl", "csv", "xlsx"]
 SCORE = "score."
 COLUMNS = ("id", "prompt", "expected", "tags", "answer")
 SYNONYMS = {"question": "prompt", "input": "prompt", "reference": "expected", "output": "expected"}
 MAX_ERRORS = 100
-MAX_DIGITS = 18
 
 
 def read_questions(content: bytes, format: Format) -> list[Question]:
@@ -106,10 +106,10 @@ def _row(number: int, cells: dict[str, str]) -> dict[str, Any]:
     if tags := [tag.strip() for tag in cells.get("tags", "").split(",") if tag.strip()]:
         row["tags"] = tags
     scores = {name.removeprefix(SCORE): cell for name, cell in cells.items() if name.startswith(SCORE) and cell}
-    for name, cell in scores.items():
-        if not cell.isascii() or not cell.isdecimal() or len(cell) > MAX_DIGITS:
-            raise _refused(number, SCORE + name, f"must be a whole number, not {cell!r:.100}")
-    return {**row, "scores": {name: int(cell) for name, cell in scores.items()}}
+    read = {name: whole_number(cell) for name, cell in scores.items()}
+    if wrong := next((name for name, score in read.items() if score is None), None):
+        raise _refused(number, SCORE + wrong, f"must be a whole number, not {scores[wrong]!r:.100}")
+    return {**row, "scores": read}
 
 
 def cell_text(cell: Any) -> str:
