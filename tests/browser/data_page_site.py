@@ -45,7 +45,7 @@ from shared.security import Keyring
 from shared.settings import CommonSettings
 from shared.store import MemoryStore
 from tests.browser.in_process_bus import InProcessBus
-from tests.browser.site import Site, at_once, serving
+from tests.browser.site import Site, at_once, in_another_loop, serving
 from tests.quotas import every_event
 
 BASE = "smollm2-135m-instruct"
@@ -150,7 +150,7 @@ class DataPages:
             options=said.pop("options", UploadOptions()),
             **said,
         )
-        at_once(self.datasets.check(event))
+        in_another_loop(self.datasets.check(event))
         found = at_once(self.datasets.get(file_id))
         assert found is not None
         return found

@@ -1,12 +1,14 @@
 """Serves pages to the test's browser: an application in a thread, with sessions in memory instead of NATS."""
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from litestar import Litestar
@@ -19,6 +21,8 @@ from shared.security import Keyring, Scope
 from shared.sessions import COOKIE, Sessions, SessionsUnreachable
 from shared.web import problem_details
 from tests.ports import free_port
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -118,3 +122,9 @@ def at_once(call: Any) -> Any:
     except StopIteration as done:
         return done.value
     raise AssertionError("it waited")
+
+
+def in_another_loop(call: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that may wait: in a thread, because Playwright's own loop runs in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, call).result()

@@ -1,8 +1,9 @@
 """Question sets: tables read as text, revisions, and the review of a checkpoint that answered one."""
 
+import csv
 import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_an_excel_file_and_json_lines_are_read_too() -> None:
     assert [each.messages[-1]["content"] for each in read_questions(lines, "jsonl")] == ["a\u2028b", "c"]
 
 
+@pytest.fixture
+def usual_csv() -> Iterator[None]:
+    """Ingest and evaluator raise the limit of a field in their own processes."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("usual_csv")
 @pytest.mark.parametrize(
     ("content", "format", "row", "column"),
     [
