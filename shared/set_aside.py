@@ -11,6 +11,7 @@ from uuid import uuid4
 from shared.events import Artifact
 
 SUFFIX = ".aside"
+_DIGEST_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class SetAside:
         # An object store has no rename; until the copy is there, the source is.
         self.fs.cp_file(source, target)
         self.fs.rm_file(source)
+
+
+def digest_of(name: str) -> str:
+    """The digest of the artifact that is set aside under this name; empty for another name."""
+    digest = name.partition(".")[0]
+    return digest if name.endswith(SUFFIX) and len(digest) == _DIGEST_CHARACTERS else ""
 
 
 def put_back(fs: Any, path: str, *, local: bool) -> None:

@@ -64,7 +64,7 @@ class UploadStaging:
             self._fs.rm_file(self._path(group, piece))
 
     def remove_all(self, group: str) -> None:
-        """Remove all pieces of a group; a missing group is no error. A piece that comes meanwhile may stay."""
+        """Remove all pieces of a group, if it exists. A piece that arrives meanwhile may stay."""
         folder = f"{self._root}/staging/{group}"
         if self._local:
             shutil.rmtree(folder, onerror=_unless_changed)

@@ -7,7 +7,7 @@ import fsspec
 
 from shared.artifacts import Artifacts
 from shared.backup.contents import BackupError
-from shared.set_aside import SUFFIX
+from shared.set_aside import digest_of
 
 _DIGEST_CHARACTERS = 64
 
@@ -17,15 +17,17 @@ def save_artifacts(root: str, folder: Path) -> int:
     fs: Any
     fs, path = fsspec.core.url_to_fs(root)  # type: ignore[reportUnknownMemberType]
     found: dict[str, str] = {}
-    for name in fs.find(f"{path}/sha256"):
-        digest, dot, rest = PurePosixPath(name).name.partition(".")
-        # What an interrupted deletion has set aside may be needed: readers put it back.
-        if len(digest) == _DIGEST_CHARACTERS and (not dot or (rest.endswith(SUFFIX) and digest not in found)):
-            found[digest] = name
-    for digest, name in found.items():
+    for place in fs.find(f"{path}/sha256"):
+        name = PurePosixPath(place).name
+        if len(name) == _DIGEST_CHARACTERS:
+            found[name] = place
+        elif digest := digest_of(name):
+            # What an interrupted deletion has set aside may be needed: readers put it back.
+            found.setdefault(digest, place)
+    for digest, place in found.items():
         target = folder / digest[:2] / digest
         target.parent.mkdir(parents=True, exist_ok=True)
-        fs.get_file(name, str(target))
+        fs.get_file(place, str(target))
     return len(found)
 
 

@@ -13,7 +13,7 @@ import fsspec
 from shared.artifact_age import modified_at
 from shared.artifact_mentions import HEAD_BYTES, MAX_DOCUMENT_BYTES, is_document
 from shared.artifacts import check_present
-from shared.set_aside import SUFFIX
+from shared.set_aside import digest_of
 
 Kind = Literal["artifacts", "unfinished writes", "parts of uploads"]
 _DIGEST_CHARACTERS = 64
@@ -116,11 +116,10 @@ def _artifact_or_piece(entry: dict[str, Any], names: Container[str]) -> StoredFi
     name = PurePosixPath(entry["name"]).name
     if len(name) == _DIGEST_CHARACTERS:
         return StoredFile("artifacts", entry["name"], entry["size"], name)
-    digest = name.partition(".")[0]
-    is_aside = name.endswith(SUFFIX) and len(digest) == _DIGEST_CHARACTERS
-    if is_aside and digest not in names:
+    digest = digest_of(name)
+    if digest and digest not in names:
         # Its deletion was interrupted. If it is named, the next reader puts it back.
         return StoredFile("artifacts", entry["name"], entry["size"], digest)
-    if is_aside or name.endswith(".part"):
+    if digest or name.endswith(".part"):
         return StoredFile("unfinished writes", entry["name"], entry["size"])
     return None

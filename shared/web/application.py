@@ -47,7 +47,7 @@ def build(
     `checks` are what `/readyz` tests; each raises when its dependency cannot be used. `needed_by_requests` names those
     that `/readyz/requests` tests. `dependencies` are the use cases, injected into route handlers by name. `middleware`
     runs inside the middleware that all services have. With `audited`, the service's database, each state-changing
-    request is published as `audit.recorded` by its outbox. `page_errors` answer where there is no page at an address.
+    request is published as `audit.recorded` by its outbox. `page_errors` show 404 and 405 below `/console/`.
     """
     metrics = PrometheusConfig(app_name=f"assay_{service}", group_path=True)
     audit = [AuditMiddleware(service, audited)] if audited else []

@@ -1,6 +1,6 @@
 """HTTP connections that end when a request arrives too slowly, so that slow senders cannot hold all of them.
 
-A request whose `Host` is no address is refused here: everything that makes its URL would break on it.
+Requests with an invalid `Host` are refused here, because all code that builds their URL would fail.
 """
 
 import asyncio

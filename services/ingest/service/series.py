@@ -31,14 +31,17 @@ class Series:
         """
         number = following(previous)
         while upload.dataset:
-            newest = await self.newest(upload)
-            if if_newest and (newest and newest.id) != (previous and previous.id):
+            if if_newest and not await self._is_newest(upload, previous):
                 return None
             claim = SeriesNumber(id=number_id(upload.owner, upload.dataset, number), file_id=upload.file_id)
             if await self.numbers.create(claim) or await self.numbers.get(claim.id) == claim:
                 break
             number += 1
         return number
+
+    async def _is_newest(self, upload: DatasetUploaded, previous: Dataset | None) -> bool:
+        newest = await self.newest(upload)
+        return (newest and newest.id) == (previous and previous.id)
 
     async def release(self, deleted: Dataset) -> None:
         """Free the number of a deleted version; a refused file has none."""

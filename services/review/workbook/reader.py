@@ -6,12 +6,13 @@ from typing import Any
 
 from openpyxl import load_workbook
 
-from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.policies.domain.rubric import Rubric
 from services.review.workbook.layout import COMMENT, ID, SCORE, SHEET
+from shared.unpacked_size import unpacked_bytes
 from shared.whole_number import whole_number
 
 MAX_ERRORS = 100
+MAX_UNPACKED_BYTES = 64 * 1024**2
 MAX_ROWS = 10_000
 
 

@@ -24,24 +24,26 @@ def test_the_contents_of_a_backup_are_read_as_they_were_written(tmp_path: Path) 
     assert str(made) == "5 documents, 7 messages, without artifacts"
 
 
+def saved_and_restored(tmp_path: Path, number: int) -> Artifacts:
+    """Another store with so many artifacts of the one in the folder `store`."""
+    assert save_artifacts(str(tmp_path / "store"), tmp_path / "backup") == number
+    restored = Artifacts(str(tmp_path / "other"))
+    restore_artifacts(tmp_path / "backup", restored, number)
+    return restored
+
+
 def test_artifacts_are_restored_under_their_digests_without_pieces_of_unfinished_writes(tmp_path: Path) -> None:
     store = Artifacts(str(tmp_path / "store"))
     stored = store.put_bytes(b"content")
     (tmp_path / "store" / "sha256" / stored.sha256[:2] / f"{stored.sha256}.1.part").write_bytes(b"con")
-    assert save_artifacts(str(tmp_path / "store"), tmp_path / "backup") == 1
-    restored = Artifacts(str(tmp_path / "other"))
-    restore_artifacts(tmp_path / "backup", restored, 1)
-    assert restored.read(stored) == b"content"
+    assert saved_and_restored(tmp_path, 1).read(stored) == b"content"
 
 
 def test_an_artifact_whose_deletion_was_interrupted_is_saved(tmp_path: Path) -> None:
     store = Artifacts(str(tmp_path / "store"))
     stored = store.put_bytes(b"content")
     store.set_aside(stored)
-    assert save_artifacts(str(tmp_path / "store"), tmp_path / "backup") == 1
-    restored = Artifacts(str(tmp_path / "other"))
-    restore_artifacts(tmp_path / "backup", restored, 1)
-    assert restored.read(stored) == b"content"
+    assert saved_and_restored(tmp_path, 1).read(stored) == b"content"
 
 
 def test_a_damaged_artifact_is_refused_and_not_stored_under_its_old_digest(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ class OneWorker:
         return self.worker
 
 
-async def shut_down_while_training(worker: SavingWorker) -> tuple[Service, asyncio.Task[None]]:
-    service, workers = Service(), OneWorker(worker)
+async def shut_down_while_training(workers: OneWorker) -> tuple[Service, asyncio.Task[None]]:
+    service = Service()
     await service.add_dataset("file")
     await service.request("job", 1.5)
     supervisor = TrainingSupervisor(service.queue, service.base_models, workers, RunMetrics(), 0.5)
@@ -69,7 +69,7 @@ async def shut_down_while_training(worker: SavingWorker) -> tuple[Service, async
 
 
 async def test_a_trainer_that_is_asked_to_stop_saves_the_run_and_releases_it() -> None:
-    service, handler = await shut_down_while_training(SavingWorker())
+    service, handler = await shut_down_while_training(OneWorker(SavingWorker()))
     run = await service.run("job")
     assert (run.saved, run.status, run.leased_until) == (SAVED, "running", 0)
     # The event is not acknowledged: the handler waits until the bus cancels it and gives the event back.
@@ -84,7 +84,7 @@ async def test_a_trainer_that_is_asked_to_stop_saves_the_run_and_releases_it() -
 
 async def test_a_worker_that_does_not_save_in_time_does_not_hold_up_the_shutdown() -> None:
     worker = SavingWorker(hangs=True)
-    service, handler = await shut_down_while_training(worker)
+    service, handler = await shut_down_while_training(OneWorker(worker))
     handler.cancel()
     with pytest.raises(asyncio.CancelledError):
         await handler
@@ -94,7 +94,7 @@ async def test_a_worker_that_does_not_save_in_time_does_not_hold_up_the_shutdown
 
 
 async def test_a_worker_that_dies_because_it_cannot_save_yet_is_not_counted_as_a_crash() -> None:
-    service, handler = await shut_down_while_training(SavingWorker(dies=True))
+    service, handler = await shut_down_while_training(OneWorker(SavingWorker(dies=True)))
     handler.cancel()
     with pytest.raises(asyncio.CancelledError):
         await handler
@@ -111,13 +111,7 @@ class NeverStarts(OneWorker):
 
 
 async def test_a_trainer_that_stops_while_a_worker_starts_releases_the_run() -> None:
-    service, workers = Service(), NeverStarts(SavingWorker())
-    await service.add_dataset("file")
-    await service.request("job", 1.5)
-    supervisor = TrainingSupervisor(service.queue, service.base_models, workers, RunMetrics(), 0.5)
-    async with supervisor.lifespan(None):
-        handler = asyncio.create_task(supervisor.train(TrainingQueued(job_id="job")))
-        await workers.started.wait()
+    service, handler = await shut_down_while_training(NeverStarts(SavingWorker()))
     handler.cancel()
     with pytest.raises(asyncio.CancelledError):
         await handler

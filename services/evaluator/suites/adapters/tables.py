@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from services.evaluator.scoring.domain.item import CannotBeScored
 from services.evaluator.suites.domain.task import Format
+from shared.unpacked_size import unpacked_bytes
 
 Rows = list[dict[str, Any]]
 DELIMITERS = (",", ";", "\t", "|")
@@ -54,9 +54,8 @@ def _xlsx(content: bytes) -> Rows:
     """The first sheet, with the stored values of formulas."""
     import openpyxl
 
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        if sum(entry.file_size for entry in packed.infolist()) > MAX_UNPACKED_BYTES:
-            raise CannotBeScored("bad_table", f"unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+    if unpacked_bytes(content) > MAX_UNPACKED_BYTES:
+        raise CannotBeScored("bad_table", f"unpacks to more than {MAX_UNPACKED_BYTES} bytes")
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     return _under_header(iter(book.worksheets[0].iter_rows(values_only=True)))
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from python_calamine import CalamineError, CalamineWorkbook
 
-from services.review.packed import MAX_UNPACKED_BYTES, unpacked_bytes
 from services.review.questions.domain.question_set import BadQuestions, Question, check_questions
+from shared.unpacked_size import unpacked_bytes
 from shared.whole_number import whole_number
 
 Format = Literal["jsonl", "csv", "xlsx"]
@@ -18,6 +18,7 @@ SCORE = "score."
 COLUMNS = ("id", "prompt", "expected", "tags", "answer")
 SYNONYMS = {"question": "prompt", "input": "prompt", "reference": "expected", "output": "expected"}
 MAX_ERRORS = 100
+MAX_UNPACKED_BYTES = 64 * 1024**2
 
 
 def read_questions(content: bytes, format: Format) -> list[Question]:

@@ -3,11 +3,9 @@
 import io
 from zipfile import BadZipFile, ZipFile
 
-MAX_UNPACKED_BYTES = 64 * 1024**2
-
 
 def unpacked_bytes(content: bytes) -> int:
-    """The sum of its files as its directory tells it; 0 for a file that is not a zip."""
+    """The sum of its files as its directory tells it; 0 for a file that is not a zip, which its reader refuses."""
     try:
         with ZipFile(io.BytesIO(content)) as packed:
             return sum(entry.file_size for entry in packed.infolist())
