@@ -168,6 +168,20 @@ def test_a_refusal_of_the_api_stands_at_its_field_and_what_was_typed_stays(form:
     check_page(form)
 
 
+def test_a_press_counts_although_the_plan_arrives_while_the_button_is_held(form: Page) -> None:
+    form.get_by_label("Rank of LoRA").fill("200")
+    form.get_by_label("Name", exact=True).fill("shop assistant")
+    expect(form.locator("#plan")).to_contain_text("A field needs a look")
+    form.get_by_label("Name", exact=True).fill("shop")
+    button = form.get_by_role("button", name="Start the job")
+    button.hover()
+    form.mouse.down()
+    form.wait_for_timeout(700)
+    form.mouse.up()
+    expect(form.locator("#problem-lora_rank")).to_contain_text("'lora_rank' can be at most 16")
+    expect(form.locator("#plan")).to_contain_text("LoRA, rank 200")
+
+
 def test_a_job_is_started_once_with_what_the_form_says_and_its_page_opens_when_it_has_arrived(
     site: Site, form: Page, store: RunStore, gateway: ConsoleData
 ) -> None:

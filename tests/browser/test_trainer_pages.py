@@ -130,6 +130,22 @@ def test_the_page_goes_on_by_itself_until_the_run_has_ended(site: Site, store: R
     expect(admin.get_by_role("button", name="Pause")).to_have_count(0)
 
 
+def test_the_page_stands_still_while_a_button_is_held_down(site: Site, store: RunStore, admin: Page) -> None:
+    add(store, run("ftjob-held", "running", started_at=1), 40)
+    admin.goto(f"{site.url}/console/trainer/jobs/ftjob-held")
+    at_once(store.add_point(point("ftjob-held", 41, 620)))
+    head = admin.locator("#head")
+    expect(head).to_contain_text("Step 41 of 620", timeout=20_000)
+    admin.get_by_role("button", name="Pause").hover()
+    admin.mouse.down()
+    at_once(store.add_point(point("ftjob-held", 42, 620)))
+    admin.wait_for_timeout(3000)
+    assert "Step 41 of 620" in head.inner_text()
+    admin.mouse.move(0, 0)
+    admin.mouse.up()
+    expect(head).to_contain_text("Step 42 of 620")
+
+
 def _after_a_second(route: Route) -> None:
     """A script that comes later than all others: the page has to be live all the same."""
     time.sleep(1)

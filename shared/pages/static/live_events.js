@@ -1,4 +1,6 @@
 // Shows events as they happen. The stream is closed while the tab is hidden and goes on where it stopped.
+import { released } from "./press.js";
+
 const list = document.getElementById("events");
 const state = document.getElementById("stream-state");
 const SHOWN = 200;
@@ -54,6 +56,7 @@ async function read(signal) {
     if (done) break;
     const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
     rest = blocks.pop();
+    await released();
     blocks.forEach(show);
   }
   state.textContent = state.dataset.closed;

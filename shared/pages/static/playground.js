@@ -1,4 +1,5 @@
 // Asks one or two models as the page's form says, shows their answers as they arrive, and keeps the code beside it.
+import { released } from "./press.js";
 import { listening } from "./ready.js";
 import { requestAsCurl, requestAsPython } from "./request_code.js";
 
@@ -73,6 +74,7 @@ async function answer(side, index, question) {
     const word = event.choices?.[0]?.delta?.content ?? "";
     if (word && !firstWord) firstWord = performance.now() - began;
     got.text += word;
+    await released();
     part(side, "answer").textContent = got.text;
   }
   const told = page.dataset.first.replace("%1", (firstWord / 1000).toFixed(2)).replace("%2", tokens);
