@@ -63,6 +63,15 @@ async def test_a_change_holds_at_once_and_null_takes_a_limit_away(admin) -> None
     assert await status_with(admin, key["secret"]) == 200
 
 
+async def test_a_new_key_that_has_expired_already_is_refused(admin) -> None:
+    past = int(time.time()) - 1
+    answer = await admin.post(KEYS, json={"name": "app", "scopes": ["infer"], "expires_at": past})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["param"] == "expires_at"
+    assert f"'expires_at' is {past}, and it is " in error["message"]
+
+
 async def test_a_rotated_secret_is_good_during_its_grace_and_not_longer(admin) -> None:
     key = await made(admin)
     path = f"{KEYS}/{key['id']}/rotate"

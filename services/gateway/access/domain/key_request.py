@@ -91,6 +91,15 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def refuse_expired(asked: KeyRequest, now: float) -> None:
+    """A new key must be of use: a time that has passed is a slip, such as one in another unit."""
+    if asked.expires_at is not None and asked.expires_at <= now:
+        raise BadRequest(
+            f"'expires_at' is {asked.expires_at}, and it is {int(now)} now: give a later time in Unix seconds.",
+            param="expires_at",
+        )
+
+
 def refuse_lockout(asking: Key, changed: Key, now: float) -> None:
     """A key must not take its own rights away: the last administrator would be locked out by a slip."""
     gone = changed.disabled or changed.deleted or "admin" not in changed.scopes

@@ -27,6 +27,7 @@ class Keys:
 
     async def create(self, asked: key_request.KeyRequest) -> tuple[Key, str]:
         """A new key and its secret, which is kept nowhere."""
+        key_request.refuse_expired(asked, time.time())
         if asked.person_id:
             await self._check_person(asked.person_id)
         made, secret = new_key(asked.name, tuple(dict.fromkeys(asked.scopes)))
