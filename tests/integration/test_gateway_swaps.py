@@ -202,19 +202,23 @@ async def test_several_gateways_replace_an_engines_weights_once_and_name_them_ri
         await eventually(known)
         stop = asyncio.Event()
 
-        async def caller(gateway: Gateway) -> set[str]:
-            seen: set[str] = set()
+        async def caller(gateway: Gateway, seen: set[str]) -> None:
             async with gateway.http("infer") as http:
                 while not stop.is_set():
                     version, weights = await ask(http)
                     assert right(version, weights, names), (version, weights)
                     seen.add(version)
-            return seen
 
-        callers = [asyncio.create_task(caller(gateway)) for gateway in gateways for _ in range(4)]
-        await asyncio.sleep(0.5)
+        seen_by: list[set[str]] = [set() for _ in range(8)]
+        callers = [asyncio.create_task(caller(gateways[number % 2], seen)) for number, seen in enumerate(seen_by)]
+
+        async def each_has_seen(versions: set[str]) -> None:
+            await eventually(lambda: any(task.done() for task in callers) or all(seen == versions for seen in seen_by))
+            await asyncio.gather(*(task for task in callers if task.done()))
+
+        await each_has_seen({first.version})
         await deploy(gateways[0], second)
-        await asyncio.sleep(1.5)
+        await each_has_seen({first.version, second.version})
         stop.set()
-        assert await asyncio.gather(*callers) == [names.keys()] * 8
+        await asyncio.gather(*callers)
         assert engine.steps.count("/collective_rpc") == 2

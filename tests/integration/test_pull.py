@@ -48,6 +48,16 @@ async def publish(client: Client, *bodies: str) -> None:
         await client.jetstream().publish(SUBJECT, body.encode())
 
 
+async def state(client: Client, name: str, *, waiting: int = 0, sent: int = 0) -> None:
+    """Wait until the server holds so many requests of a consumer, and has sent so many events."""
+    async with asyncio.timeout(10):
+        while True:
+            info = await client.jetstream().consumer_info(STREAM, name)
+            if (info.num_waiting, info.num_ack_pending) == (waiting, sent):
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_after_an_idle_time_every_event_comes_at_once(client: Client) -> None:
     """With the client's own `fetch`, one consumer in ten got an event seconds later."""
     took_s: list[float] = []
@@ -87,12 +97,12 @@ async def test_what_a_cancelled_fetch_had_taken_is_given_back(client: Client) ->
     leaving, staying = await pull_of(client, "shared"), Pull(client, STREAM, "shared")
     await staying.start()
     fetching = asyncio.create_task(leaving.fetch(1))
-    await asyncio.sleep(0.2)
+    await state(client, "shared", waiting=1)
     fetching.cancel()
     await asyncio.wait([fetching])
     # The server still holds the request, and sends the event to the process that asked.
     await publish(client, "one")
-    await asyncio.sleep(0.2)
+    await state(client, "shared", sent=1)
     await leaving.stop(0.1)
     [message] = await staying.fetch(1)
     assert (message.data, message.metadata.num_delivered) == (b"one", 2)
@@ -101,7 +111,7 @@ async def test_what_a_cancelled_fetch_had_taken_is_given_back(client: Client) ->
 async def test_a_request_that_the_server_refuses_is_an_error(client: Client) -> None:
     pull = await pull_of(client, "deleted")
     fetching = asyncio.create_task(pull.fetch(10))
-    await asyncio.sleep(0.2)
+    await state(client, "deleted", waiting=1)
     await client.jetstream().delete_consumer(STREAM, "deleted")
     with pytest.raises(APIError):
         await fetching
@@ -113,7 +123,7 @@ async def test_what_comes_too_late_is_returned_first_and_nothing_more_is_asked_f
     ask = json.dumps({"batch": 2}).encode()
     await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.late", ask, reply=f"{pull._inbox}.0")
     await publish(client, "one", "two", "three")
-    await asyncio.sleep(0.2)
+    await state(client, "late", sent=2)
     assert [message.data for message in await pull.fetch(1)] == [b"one"]
     assert [message.data for message in await pull.fetch(1)] == [b"two"]
     info = await client.jetstream().consumer_info(STREAM, "late")
@@ -126,7 +136,7 @@ async def test_events_that_were_given_back_come_together_again(client: Client) -
     await publish(client, *map(str, range(5)))
     for message in await pull.fetch(10):
         await message.nak(delay=0.1)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1)
     assert len(await pull.fetch(10)) == 5
 
 

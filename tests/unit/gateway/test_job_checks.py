@@ -165,3 +165,14 @@ async def test_the_decoding_of_a_job_is_read_from_its_metadata(app: FineTuningAp
     job = await _newest(app, await created(app, asked))
     decoding = job.requested.spec.decoding
     assert (decoding.max_tokens, decoding.temperature, decoding.stop) == (64, 0, ("\n\n", "终"))
+
+
+async def test_a_job_that_ended_before_its_files_check_was_known_has_its_advice_too(app: FineTuningApp) -> None:
+    sdk = app.sdk("admin")
+    file = await sdk.files.create(file=("r.jsonl", ROWS), purpose="fine-tune")
+    job = await sdk.fine_tuning.jobs.create(model=BASE, training_file=file.id)
+    await sdk.fine_tuning.jobs.cancel(job.id)
+    await ready(app, file.id, advice=("label each row",))
+    assert (await _newest(app, job)).warnings == ["label each row"]
+    events = [event async for event in await sdk.fine_tuning.jobs.list_events(job.id)]
+    assert [event.message for event in events if event.level == "warn"] == ["Before training: label each row"]

@@ -57,14 +57,13 @@ class JobProjection:
                 await self.jobs.fail(job.id, file, param)
 
     async def ready_file(self, event: DatasetReady) -> None:
-        """Warn every job that is to train on a file, which was not checked when the job was created."""
+        """Warn every job on a file that was not checked when the job was created; its end may be known before."""
         await self.files.ready(event)
         file = await self.files.views.get(event.file_id)
         assert file is not None
         where: dict[str, Any] = {"requested__training_file": event.file_id}
         for job in await self.views.find(**where):
-            if not job.over:
-                await self.jobs.warn(job, event, file.at)
+            await self.jobs.warn(job, event, file.at)
 
     async def requested(self, event: TrainingRequested) -> None:
         at = float(event.created_at or int(fact_time()))
