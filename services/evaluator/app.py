@@ -1,5 +1,6 @@
 """Builds the evaluator."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -51,11 +52,16 @@ from services.evaluator.suites.service.suite_catalog import SuiteCatalog
 from services.evaluator.suites.service.suite_publication import publish_folder_suites
 from services.evaluator.suites.service.suite_restoration import SuiteRestoration
 from services.evaluator.suites.service.suite_tables import SuiteTables
-from shared import web
+from shared import telemetry, web
+from shared.artifact_outage import FULL, is_outage
 from shared.artifacts import Artifacts
 from shared.bus import Bus
+from shared.cancellation import end
 from shared.pages import error_pages
 from shared.store import Store
+
+_log = telemetry.logger(__name__)
+PUBLISH_AGAIN_S = 2.0
 
 _APIS = (evaluations_api, explanations_api, fairness_api, comparison_api, suites_api, paraphrases_api, agreement_api)
 EVALUATION_INDEXES = (
@@ -134,14 +140,38 @@ def build(settings: Settings) -> Litestar:
 
 
 def _publishing(catalog: SuiteCatalog) -> web.Lifespan:
-    """Publishes the suites of the server's folders once the store is connected."""
+    """Publishes the suites of the server's folders once the store is connected, and artifacts can be stored."""
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
-        await publish_folder_suites(catalog)
+        published = await _are_published(catalog)
+        publishing = [] if published else [asyncio.create_task(_publish_later(catalog))]
         yield
+        await end(publishing)
 
     return run
+
+
+async def _publish_later(catalog: SuiteCatalog) -> None:
+    published = False
+    while not published:
+        await asyncio.sleep(PUBLISH_AGAIN_S)
+        try:
+            published = await _are_published(catalog)
+        except Exception:
+            _log.exception("the suites of the server's folders could not be published")
+
+
+async def _are_published(catalog: SuiteCatalog) -> bool:
+    """False while the artifact store is away or full."""
+    try:
+        await publish_folder_suites(catalog)
+    except Exception as error:
+        if not is_outage(error) and getattr(error, "errno", None) not in FULL:
+            raise
+        _log.warning("the suites of the server's folders are not published yet", reason=str(error))
+        return False
+    return True
 
 
 def _suite_catalog(settings: Settings, store: Store, artifacts: Artifacts) -> SuiteCatalog:

@@ -1,6 +1,7 @@
 """Evaluator processes with real NATS and MongoDB, each with its own slow engine."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from shared.settings import CommonSettings
 from tests.evaluator_process import Evaluator, checkpoint, evaluations, evaluator, nothing_is_left, send
+from tests.jetstream import jetstream, stored_facts
 from tests.scripted_engine import ScriptedEngine, adapter, scripted_engine
 
 pytestmark = pytest.mark.timeout(240)
@@ -103,3 +105,18 @@ async def test_a_killed_evaluators_checkpoint_is_scored_by_the_other(evaluators)
     await work
     await nothing_is_left(evaluators.settings, done=1)
     assert evaluators.engines[1].asked.total() == 2 * QUESTIONS
+
+
+async def test_an_evaluator_that_starts_while_the_artifact_store_is_away_publishes_its_suites_later(
+    evaluators, tmp_path: Path
+) -> None:
+    store = tmp_path / "not_mounted"
+    evaluators.settings = evaluators.settings.model_copy(update={"artifacts": str(store)})
+    back = threading.Timer(6, store.mkdir)
+    back.start()
+    evaluator = await evaluators.start()
+    assert "not published yet" in evaluator.log.read_text()
+    async with asyncio.timeout(20), jetstream(evaluators.settings) as js:
+        while not any(fact.subject == "suite.published" for fact in await stored_facts(js)):
+            await asyncio.sleep(0.2)
+    assert any(path.is_file() for path in store.rglob("*"))
