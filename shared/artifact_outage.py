@@ -4,7 +4,7 @@ import errno
 
 from shared.artifacts import ArtifactStoreAway
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # The packages that speak to object stores; some of their errors have no other common base.
 _CLIENTS = frozenset({"aiobotocore", "aiohttp", "botocore", "gcsfs", "adlfs"})
 
@@ -14,3 +14,8 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, ArtifactStoreAway | ConnectionError | TimeoutError):
         return True
     return type(error).__module__.partition(".")[0] in _CLIENTS
+
+
+def is_away_or_full(error: BaseException) -> bool:
+    """True for an outage, and for a disk or quota that is full."""
+    return is_outage(error) or getattr(error, "errno", None) in _FULL

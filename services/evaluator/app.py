@@ -53,10 +53,9 @@ from services.evaluator.suites.service.suite_publication import publish_folder_s
 from services.evaluator.suites.service.suite_restoration import SuiteRestoration
 from services.evaluator.suites.service.suite_tables import SuiteTables
 from shared import telemetry, web
-from shared.artifact_outage import FULL, is_outage
+from shared.artifact_outage import is_away_or_full
 from shared.artifacts import Artifacts
 from shared.bus import Bus
-from shared.cancellation import end
 from shared.pages import error_pages
 from shared.store import Store
 
@@ -144,16 +143,13 @@ def _publishing(catalog: SuiteCatalog) -> web.Lifespan:
 
     @asynccontextmanager
     async def run(_app: Litestar) -> AsyncGenerator[None]:
-        published = await _are_published(catalog)
-        publishing = [] if published else [asyncio.create_task(_publish_later(catalog))]
-        yield
-        await end(publishing)
+        async with web.beside(_publish_later(catalog, published=await _are_published(catalog))):
+            yield
 
     return run
 
 
-async def _publish_later(catalog: SuiteCatalog) -> None:
-    published = False
+async def _publish_later(catalog: SuiteCatalog, *, published: bool) -> None:
     while not published:
         await asyncio.sleep(PUBLISH_AGAIN_S)
         try:
@@ -167,7 +163,7 @@ async def _are_published(catalog: SuiteCatalog) -> bool:
     try:
         await publish_folder_suites(catalog)
     except Exception as error:
-        if not is_outage(error) and getattr(error, "errno", None) not in FULL:
+        if not is_away_or_full(error):
             raise
         _log.warning("the suites of the server's folders are not published yet", reason=str(error))
         return False

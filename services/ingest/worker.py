@@ -23,7 +23,7 @@ from services.ingest.splits.assignment import NAMES, Shares
 from services.ingest.statistics.lengths import TokenCounter
 from services.ingest.suites.overlaps import KnownSuite
 from services.ingest.suites.questions import read
-from shared.artifact_outage import FULL, is_outage
+from shared.artifact_outage import is_away_or_full
 from shared.artifacts import Artifacts
 from shared.child import Parent, run
 from shared.events import Failure, RowError, Split, Splits
@@ -47,7 +47,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         result = _too_large(request["memory_gib"])
     except Exception as error:
-        if not is_outage(error) and getattr(error, "errno", None) not in FULL:
+        if not is_away_or_full(error):
             raise
         return {"unavailable": str(error)}
     return result.model_dump(mode="json")
